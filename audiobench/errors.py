@@ -1,0 +1,48 @@
+"""Exit codes and the errors that carry them.
+
+Every error a user can cause is one of these: one line that names the file, the field, the value and what would be
+right. `cli.main` prints the line and exits with the code; a traceback is a bug in audiobench.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process says to a shell or a CI job (a contract, see docs/design.md)."""
+
+    OK = 0
+    """All samples scored, or the gate passed."""
+    REGRESSION = 1
+    """The gate found a regression."""
+    USAGE = 2
+    """Wrong usage or configuration."""
+    NOT_COMPARABLE = 3
+    """The two results do not rest on the same samples, prompt, extraction or scorer."""
+    INCOMPLETE = 4
+    """Errors, invalid audio, a missing baseline, a full disk."""
+    SIGINT = 130
+    SIGTERM = 143
+
+
+class AudiobenchError(Exception):
+    """An error to show as one line; `exit_code` is what the process ends with."""
+
+    exit_code: ExitCode = ExitCode.USAGE
+
+
+class UsageError(AudiobenchError):
+    """Something the user wrote (a flag, a YAML, a path) is wrong."""
+
+
+class NotComparableError(AudiobenchError):
+    """Two results were asked to be compared that do not rest on the same things."""
+
+    exit_code = ExitCode.NOT_COMPARABLE
+
+
+class IncompleteError(AudiobenchError):
+    """The work could not be finished; what was finished is kept."""
+
+    exit_code = ExitCode.INCOMPLETE

@@ -1,0 +1,255 @@
+"""The vocabulary: what flows from a task to a score.
+
+    TaskSpec -> Sample -> Request -> Response -> Answer -> Outcome -> TaskResult
+
+Plain frozen dataclasses, because a run makes thousands of them; what people write (task and model YAML) is pydantic
+and lives in `audiobench.task` and `model_adapters.spec`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+Status = Literal["scored", "unparsed", "truncated", "refused", "error", "invalid_audio"]
+STATUSES: tuple[Status, ...] = ("scored", "unparsed", "truncated", "refused", "error", "invalid_audio")
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One audio file of a sample, by path; its bytes are read only when a request is about to be sent."""
+
+    path: Path
+    sha256: str | None = None
+    """Hex digest of the file's bytes, when the data cache already knows it."""
+    seconds: float | None = None
+    """Duration in seconds, when known without opening the file."""
+    size: int | None = None
+    """Size in bytes, when known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One item of a benchmark."""
+
+    id: str
+    question: str
+    clips: tuple[Clip, ...] = ()
+    choices: tuple[str | None, ...] = ()
+    """Option texts in published order; None is a padded slot (MMSU), whose letter is not offered."""
+    target: str | tuple[str, ...] | None = None
+    """The right option's text, or the reference(s); None where answers are withheld."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """Columns for breakdowns and for the scorer (checklist, rubric, ...)."""
+    transcript: str | None = None
+    """The words of the clip, where the data set has them (for the `transcript` audio condition)."""
+    cluster: str | None = None
+    """Items that share a clip share this key."""
+    doc: Mapping[str, Any] = field(default_factory=dict)
+    """The data set's own row (without audio), for prompt templates."""
+
+    @property
+    def options(self) -> list[tuple[str, str]]:
+        """(letter, text) of each real option; letters follow the slot."""
+        return [(LETTERS[i], text) for i, text in enumerate(self.choices) if text is not None]
+
+    @property
+    def target_index(self) -> int | None:
+        """Slot of the right option; None when there are no choices or no target."""
+        if not isinstance(self.target, str) or not self.choices:
+            return None
+        return self.choices.index(self.target) if self.target in self.choices else None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How a sample is asked. Two conditions of the same samples are paired."""
+
+    think: str = "default"
+    """off | on | default | budget:N (tokens)."""
+    audio: str = "full"
+    """full | none | silence | noise | swap | reverse | transcript."""
+    option_order: int = 0
+    """0 = as published, k = rotated by k places."""
+    prompt: str = "default"
+    """Name of the task's prompt."""
+    protocol: str = "chat"
+    """chat | realtime (speech to speech)."""
+
+    @property
+    def label(self) -> str:
+        """Short text that tells conditions apart in tables and file names, such as `think=on audio=full`."""
+        parts = [f"think={self.think}", f"audio={self.audio}"]
+        if self.option_order:
+            parts.append(f"order={self.option_order}")
+        if self.protocol != "chat":
+            parts.append(self.protocol)
+        return " ".join(parts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The condition as it stands in a journal line and in summary.json."""
+        return {
+            "think": self.think,
+            "audio": self.audio,
+            "option_order": self.option_order,
+            "prompt": self.prompt,
+            "protocol": self.protocol,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """Text of a message."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPart:
+    """Audio of a message: which clip, what was done to it, and (just before sending) its bytes."""
+
+    clip: Clip
+    transform: str = "full"
+    """full | silence | noise:SEED | reverse; what the audio condition does to the clip."""
+    data: bytes = field(default=b"", repr=False, compare=False)
+    """Encoded audio, filled by the runner just before the adapter is called."""
+    format: str = field(default="", compare=False)
+    """Container of `data`: wav, mp3, flac, ogg (sniffed, never from the file name)."""
+    seconds: float | None = field(default=None, compare=False)
+    sample_rate: int | None = field(default=None, compare=False)
+    """Hz."""
+
+
+Part = TextPart | AudioPart
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn."""
+
+    role: Literal["system", "user", "assistant"]
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Everything an adapter needs to ask a model once."""
+
+    messages: tuple[Message, ...]
+    generation: Mapping[str, Any] = field(default_factory=dict)
+    """max_gen_toks (tokens), temperature, top_p, top_k, repetition_penalty, seed, until (stop strings)."""
+    prefill: str | None = None
+    """Start of the assistant's turn that the model continues (`<think>\\n`)."""
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    """Fields for the server beside the standard ones (a thinking switch, say)."""
+    think: str = "default"
+    sample_id: str = ""
+    epoch: int = 0
+
+    def canonical(self, model_sha256: str) -> bytes:
+        """The request as canonical JSON: audio by sha256 and transform, never by bytes."""
+        messages = [
+            {
+                "role": m.role,
+                "parts": [
+                    p.text if isinstance(p, TextPart) else {"sha256": p.clip.sha256, "transform": p.transform}
+                    for p in m.parts
+                ],
+            }
+            for m in self.messages
+        ]
+        body = {
+            "model": model_sha256,
+            "messages": messages,
+            "generation": dict(self.generation),
+            "prefill": self.prefill,
+            "extra_body": dict(self.extra_body),
+            "think": self.think,
+            "epoch": self.epoch,
+        }
+        return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+
+    def key(self, model_sha256: str) -> str:
+        """The journal key: sha256 of the canonical request (hex)."""
+        return hashlib.sha256(self.canonical(model_sha256)).hexdigest()
+
+    @property
+    def audio(self) -> list[AudioPart]:
+        """The audio parts, in order."""
+        return [p for m in self.messages for p in m.parts if isinstance(p, AudioPart)]
+
+    @property
+    def text(self) -> str:
+        """All text of the user and system turns, in order."""
+        return "\n".join(p.text for m in self.messages for p in m.parts if isinstance(p, TextPart))
+
+    def with_audio(self, loaded: Mapping[int, list[AudioPart]]) -> Request:
+        """The same request with its i-th audio part replaced by the loaded part(s) `loaded[i]` (chunks)."""
+        index = 0
+        messages = []
+        for message in self.messages:
+            parts: list[Part] = []
+            for part in message.parts:
+                if isinstance(part, AudioPart):
+                    parts.extend(loaded[index])
+                    index += 1
+                else:
+                    parts.append(part)
+            messages.append(replace(message, parts=tuple(parts)))
+        return replace(self, messages=tuple(messages))
+
+
+@dataclass(slots=True)
+class Response:
+    """What the model said, normalised over servers."""
+
+    text: str
+    """The final answer, reasoning removed."""
+    reasoning: str | None = None
+    reasoning_is_summary: bool = False
+    reasoning_closed: bool = True
+    """False when thinking began and never ended: nothing in it may be scored as an answer."""
+    finish_reason: str = "stop"
+    """stop | length | content_filter | other provider words, lower case."""
+    usage: dict[str, Any] = field(default_factory=dict)
+    """Token counts: prompt, audio, cached, completion, reasoning (absent where the server does not say)."""
+    latency: dict[str, float] = field(default_factory=dict)
+    """Seconds: first_token, first_audio, total."""
+    served_model: str | None = None
+    think_effective: str | None = None
+    """What was really done about thinking, when it is not what was asked (`approx:minimal`, `two_pass`)."""
+    raw: dict[str, Any] = field(default_factory=dict)
+    """Small provider fields worth keeping (response id, system fingerprint, safety ratings)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What extraction found, and by which rule. `value is None` means unparsed: nothing is ever guessed."""
+
+    value: str | None
+    """Option letter for multiple choice, else the extracted text or number."""
+    rule: str | None = None
+    index: int | None = None
+    """Slot of the chosen option, for multiple choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One sample under one condition and epoch, scored."""
+
+    status: Status
+    value: float | None = None
+    """The metric's value for this sample (1.0 right, 0.0 wrong for accuracy); None unless there is a response."""
+    answer: str | None = None
+    rule: str | None = None
+    official: Any = None
+    """The official scorer's verdict on the text, in its own vocabulary."""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    """What the metric needs beyond a value (edit counts, judge ratings) or why it failed."""
