@@ -152,6 +152,8 @@ class Request:
     think: str = "default"
     sample_id: str = ""
     epoch: int = 0
+    sample: Sample | None = field(default=None, repr=False, compare=False)
+    """The item itself, for the control adapters (oracle, random, ...) only: never sent, never in the key."""
 
     def canonical(self, model_sha256: str) -> bytes:
         """The request as canonical JSON: audio by sha256 and transform, never by bytes."""

@@ -1,0 +1,145 @@
+"""Read YAML that people write: safe, small, and with errors that name file, line and key.
+
+No tag runs code: lm-eval's `!function module.name` is kept as an inert string, any other tag is refused. Duplicate
+keys and alias bombs are refused too. `validate` turns pydantic's findings into one line each.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from audiobench.errors import UsageError
+
+MAX_BYTES = 1_000_000
+MAX_ALIASES = 100
+
+Model = TypeVar("Model", bound=BaseModel)
+KeyPath = tuple[str | int, ...]
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """Safe loader that knows one inert tag."""
+
+
+def _function(loader: Any, node: yaml.Node) -> str:
+    return f"!function {loader.construct_scalar(node)}"
+
+
+_Loader.add_constructor("!function", _function)
+
+
+def load(path: Path) -> tuple[Any, dict[KeyPath, int]]:
+    """Parse `path`; also returns the line (1-based) of each key.
+
+    Raises:
+        UsageError: unreadable, too large, not YAML, a tag that would build an object, a duplicate key, too many aliases.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(raw) > MAX_BYTES:
+        raise UsageError(f"{path}: {len(raw)} bytes; a declaration is at most {MAX_BYTES} bytes")
+    lines: dict[KeyPath, int] = {}
+    try:
+        aliases = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(raw, Loader=_Loader))
+        if aliases > MAX_ALIASES:
+            raise UsageError(f"{path}: {aliases} aliases; at most {MAX_ALIASES} are allowed")
+        loader = _Loader(raw)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                raise UsageError(f"{path}: empty file")
+            _note_lines(node, (), lines, path)
+            data = loader.construct_document(node)
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f":{mark.line + 1}" if mark else ""
+        raise UsageError(f"{path}{where}: {error.problem or error.context}") from error
+    except (yaml.YAMLError, RecursionError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not YAML: {error}") from error
+    return data, lines
+
+
+def _note_lines(node: yaml.Node, at: KeyPath, lines: dict[KeyPath, int], path: Path) -> None:
+    lines.setdefault(at, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            name = str(key.value)
+            if name in seen:
+                raise UsageError(f"{path}:{key.start_mark.line + 1}: {name}: key given twice")
+            seen.add(name)
+            lines[(*at, name)] = key.start_mark.line + 1
+            _note_lines(value, (*at, name), lines, path)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            _note_lines(item, (*at, index), lines, path)
+
+
+def validate(model: type[Model], path: Path) -> Model:
+    """`path` as a `model`.
+
+    Raises:
+        UsageError: one line a finding: `file:line: key: what is wrong; what would be right`.
+    """
+    data, lines = load(path)
+    if not isinstance(data, dict):
+        raise UsageError(f"{path}:1: expected keys and values, found {type(data).__name__}")
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise UsageError("\n".join(_explain(model, finding, path, lines) for finding in error.errors())) from error
+
+
+def _explain(model: type[BaseModel], finding: Any, path: Path, lines: dict[KeyPath, int]) -> str:
+    location: KeyPath = tuple(finding["loc"])
+    known = location
+    while known and known not in lines:
+        known = known[:-1]
+    line = lines.get(known, 1)
+    key = ".".join(str(part) for part in location) or "(top level)"
+    kind, context = finding["type"], finding.get("ctx", {})
+    if kind == "extra_forbidden":
+        allowed = _fields_at(model, location[:-1])
+        close = difflib.get_close_matches(str(location[-1]), allowed, n=1)
+        hint = f"did you mean `{close[0]}`?" if close else f"allowed: {', '.join(sorted(allowed))}"
+        return f"{path}:{line}: {key}: unknown key; {hint}"
+    if kind == "missing":
+        return f"{path}:{line}: {key}: required key is missing"
+    if kind == "literal_error":
+        return f"{path}:{line}: {key}: {finding['input']!r} is not allowed; allowed: {context.get('expected')}"
+    shown = repr(finding["input"])
+    shown = shown if len(shown) <= 80 else shown[:77] + "..."
+    message = str(context["error"]) if kind == "value_error" and "error" in context else finding["msg"]
+    return f"{path}:{line}: {key}: {message} (found {shown})"
+
+
+def _fields_at(model: type[BaseModel], location: KeyPath) -> list[str]:
+    """Names that are allowed at `location` inside `model`, as far as plain nesting tells."""
+    current: Any = model
+    for part in location:
+        if isinstance(part, int):
+            continue
+        info = current.model_fields.get(part) if isinstance(current, type) else None
+        current = _nested_model(info.annotation) if info else None
+        if current is None:
+            return []
+    return [info.alias or name for name, info in current.model_fields.items()]
+
+
+def _nested_model(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _nested_model(argument)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,77 @@
+"""Find task files by name: shipped ones, a user's own path, and other packages' by entry point."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from audiobench import strict_yaml
+from audiobench.errors import UsageError
+from audiobench.task.spec import TaskSpec
+
+_NAME = re.compile(rb"^task:\s*[\"']?([A-Za-z0-9_\-]+)", re.MULTILINE)
+
+
+def task_roots() -> list[Path]:
+    """Folders that hold task files: the checkout's `tasks/`, else the wheel's copy, then entry points."""
+    package = Path(__file__).resolve().parents[1]
+    checkout = package.parent / "tasks"
+    shipped = checkout if (package.parent / "pyproject.toml").is_file() and checkout.is_dir() else package / "_tasks"
+    return [shipped, *_entry_point_roots()]
+
+
+def _entry_point_roots() -> Iterator[Path]:
+    from importlib.metadata import entry_points
+    from importlib.util import find_spec
+
+    for point in entry_points(group="audiobench.tasks"):
+        found = find_spec(point.value.split(":")[0])
+        for folder in (found.submodule_search_locations if found else None) or []:
+            yield Path(folder)
+
+
+@lru_cache(maxsize=1)
+def task_files() -> dict[str, Path]:
+    """Task name -> file, for every shipped and registered task. Reads only the name line of each file."""
+    files: dict[str, Path] = {}
+    for root in task_roots():
+        for path in sorted(root.rglob("*.yaml")):
+            match = _NAME.search(path.read_bytes())
+            if match:
+                files.setdefault(match[1].decode(), path)
+    return files
+
+
+def find_task(name: str) -> tuple[TaskSpec, Path]:
+    """The task of that name, or of that YAML path.
+
+    Raises:
+        UsageError: no such task, or its file is not valid.
+    """
+    if name.endswith((".yaml", ".yml")) or "/" in name:
+        path = Path(name)
+        if not path.is_file():
+            raise UsageError(f"{name}: no such task file")
+    else:
+        files = task_files()
+        if name not in files:
+            close = difflib.get_close_matches(name, files, n=3)
+            hint = f"did you mean {' or '.join(close)}?" if close else "see `audiobench tasks list`"
+            raise UsageError(f"--tasks {name}: no such task; {hint}")
+        path = files[name]
+    return strict_yaml.validate(TaskSpec, path), path
+
+
+def expand(names: list[str]) -> list[str]:
+    """Task names with tags and groups (`listening`) replaced by the tasks that carry them."""
+    expanded: list[str] = []
+    for name in names:
+        if name.endswith((".yaml", ".yml")) or "/" in name or name in task_files():
+            expanded.append(name)
+            continue
+        tagged = [task for task, path in task_files().items() if path.parent.name == name]
+        expanded.extend(tagged or [name])
+    return list(dict.fromkeys(expanded))

@@ -1,0 +1,193 @@
+"""The task format: what a `tasks/*.yaml` may say.
+
+Keys that lm-eval has keep lm-eval's name and meaning. Everything but `task`, `dataset_path`, the `doc_to_*` keys and
+one prompt has a default. A task file never runs code: scorers, extractors and metrics are names of closed sets, and
+templates are rendered in jinja2's immutable sandbox (`audiobench.template`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+
+class Declared(BaseModel):
+    """Base of everything people declare in YAML: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Source(Declared):
+    """Where a benchmark comes from."""
+
+    paper: str | None = None
+    homepage: str | None = None
+    license: str | None = None
+    version: str | None = None
+    notes: str | None = None
+
+
+class Prompt(Declared):
+    """One named, versioned way of asking."""
+
+    name: str = "default"
+    source: str | None = None
+    """Where the text comes from: repository@commit, file."""
+    version: str = "1"
+    order: list[Literal["text", "audio"]] = ["audio", "text"]
+    """Order of the parts in the user turn."""
+    system: str | None = None
+    text: str | None = None
+    """jinja template over question, options, choices, transcript and the data set's columns; none = audio only."""
+    generation_kwargs: dict[str, Any] = {}
+    """What this prompt's source changes in the generation parameters."""
+
+    @field_validator("order")
+    @classmethod
+    def _no_repeats(cls, order: list[str]) -> list[str]:
+        if len(set(order)) != len(order):
+            raise ValueError("each of text and audio at most once")
+        return order
+
+
+class Columns(Declared):
+    """How a row of the data set becomes a sample: jinja templates over its columns."""
+
+    doc_to_id: str | None = None
+    doc_to_audio: str | None = None
+    """A column (or a list of them): a path, bytes, {bytes, path}, or a list of these."""
+    doc_to_question: str | None = None
+    doc_to_choice: str | list[str] | None = None
+    """A column that holds a list, or a list of templates (one an option; a null column is a padded slot)."""
+    doc_to_target: str | list[str] | None = None
+    doc_to_transcript: str | None = None
+    doc_to_cluster: str | None = None
+    choice_prefix: str | None = None
+    """Regular expression of a published prefix such as `\\([A-Z]\\)\\s*`; removed once the right option is known."""
+
+
+class Form(Columns):
+    """The same items published in another form (a repository's JSON beside the Hub's parquet)."""
+
+    name: str
+    when: list[str]
+    """Columns whose presence tells this form."""
+    breakdown: list[str] | dict[str, str] | None = None
+
+
+class Metric(Declared):
+    """A metric to report."""
+
+    metric: str
+    aggregation: str = "mean"
+    higher_is_better: bool = True
+
+
+class ReferenceScore(Declared):
+    """A published score, for orientation beside ours."""
+
+    model: str
+    value: float
+    """In the unit the source prints (per cent for accuracies)."""
+    metric: str = "acc"
+    source: str
+    think: str | None = None
+    notes: str | None = None
+
+
+class TaskSpec(Columns):
+    """One benchmark."""
+
+    task: str = Field(pattern=r"^[a-z0-9][a-z0-9_\-]*$")
+    class_: str | None = Field(default=None, alias="class")
+    """Only for lm-eval, which reads this file too; an inert string here."""
+    task_alias: str | None = None
+    tag: list[str] = []
+    description: str | None = None
+    source: Source = Source()
+
+    dataset_path: str
+    """Hub repository, `builtin:NAME`, or a local .jsonl, .json, .parquet file or folder beside this file."""
+    dataset_name: str | None = None
+    dataset_revision: str | None = None
+    """Commit on the Hub; where none is known, `main` is resolved at first use and recorded."""
+    dataset_kwargs: dict[str, Any] = {}
+    data_files: list[str] = []
+    """Files (globs) in the repository that hold the rows; default: what belongs to the split."""
+    audio_files: list[str] = []
+    """Files (globs) in the repository that hold the audio: archives (.tar, .tar.gz, .zip) or loose files."""
+    test_split: str | list[str] = "test"
+    """Split name, or several that are read one after another (column `split` tells them apart)."""
+    expected_rows: int | None = None
+    forms: list[Form] = []
+
+    prompt: list[Prompt] = Field(min_length=1)
+    generation_kwargs: dict[str, Any] = {}
+    extraction: list[str] = ["multiple_choice"]
+    scorer: str = "option_match"
+    metric_list: list[Metric] = [Metric(metric="acc")]
+    breakdown: list[str] | dict[str, str] = []
+    """Columns, or label: template, to report separately."""
+    chance: Literal["per_sample", "none"] | float = "none"
+    """per_sample = one over the number of options, averaged; or a number in [0, 1]."""
+    answers_withheld: bool = False
+    """The data set has no targets: a run writes the submission file instead of a score."""
+    submission: dict[str, str] = {}
+    """For withheld answers: field -> template over id, answer, question and the row; plus `file`."""
+    reference_scores: list[ReferenceScore] = []
+    num_fewshot: Literal[0] = 0
+    metadata: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TaskSpec:
+        names = [prompt.name for prompt in self.prompt]
+        if len(set(names)) != len(names):
+            raise ValueError(f"prompt names must differ, found {names}")
+        forms: list[Columns] = [self, *self.forms]
+        for form in forms:
+            if form.doc_to_audio is None and not self.forms:
+                raise ValueError("doc_to_audio is required: which column holds the clip?")
+            if form.doc_to_target is None and not self.answers_withheld and not self.forms:
+                raise ValueError("doc_to_target is required (or set answers_withheld: true)")
+        return self
+
+    @property
+    def title(self) -> str:
+        """What tables call it."""
+        return self.task_alias or self.task
+
+    def find_prompt(self, name: str | None) -> Prompt:
+        """The prompt of that name; the first one for None or `default`.
+
+        Raises:
+            KeyError: no prompt of that name.
+        """
+        for prompt in self.prompt:
+            if prompt.name == name:
+                return prompt
+        if name in (None, "default"):
+            return self.prompt[0]
+        raise KeyError(name)
+
+    def fingerprint(self, prompt: Prompt, extra: dict[str, str] | None = None) -> dict[str, str]:
+        """sha256 (hex) of each part that can change a score; `extra` brings the parts known only to a run.
+
+        Parts: prompt (text, order, version), extraction, scorer (name; its version comes in `extra`), generation,
+        dataset (path, name, revision, split).
+        """
+        parts: dict[str, Any] = {
+            "prompt": prompt.model_dump(exclude={"source", "generation_kwargs"}),
+            "extraction": self.extraction,
+            "scorer": self.scorer,
+            "dataset": [self.dataset_path, self.dataset_name, self.test_split],
+        }
+        digests = {name: _digest(part) for name, part in parts.items()}
+        digests.update(extra or {})
+        return digests
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -1,0 +1,98 @@
+"""From a name to a model, and from a model to its adapter. Two tables and entry points; nothing is decorated."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any
+
+from audiobench import strict_yaml
+from audiobench.errors import UsageError
+from model_adapters.base import Adapter
+from model_adapters.spec import ModelSpec
+
+ADAPTERS: dict[str, str] = {
+    "openai_chat": "model_adapters.openai_chat:OpenAIChat",
+    "gemini": "model_adapters.gemini:Gemini",
+    "local": "model_adapters.local:Local",
+    "vllm_engine": "model_adapters.vllm_engine:VLLMEngine",
+    "cascade": "model_adapters.cascade:Cascade",
+    "realtime": "model_adapters.realtime:Realtime",
+    "scripted": "model_adapters.scripted:Scripted",
+    "random": "model_adapters.controls:RandomChoice",
+    "first_choice": "model_adapters.controls:FirstChoice",
+    "deaf": "model_adapters.controls:Deaf",
+    "oracle": "model_adapters.controls:Oracle",
+}
+"""Adapter name -> module:class. An adapter is built as `Class(spec, base_url=..., timeout=...)`."""
+
+MODELS = Path(__file__).parent / "models"
+
+
+def model_files() -> dict[str, Path]:
+    """Model name -> file, for every declared model."""
+    return {path.stem: path for path in sorted(MODELS.glob("*.yaml"))}
+
+
+def find_model(name: str, *, base_url: str | None = None) -> ModelSpec:
+    """The declared model of that name, of that YAML path, or `adapter:served-name` ad hoc.
+
+    Raises:
+        UsageError: no such model, or its file is not valid.
+    """
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+        if not path.is_file():
+            raise UsageError(f"--model {name}: no such model file")
+        return strict_yaml.validate(ModelSpec, path)
+    files = model_files()
+    if name in files:
+        return strict_yaml.validate(ModelSpec, files[name])
+    adapter, colon, served = name.rpartition(":")
+    if not colon and name in ADAPTERS:
+        adapter, served = name, name
+    if adapter in ADAPTERS or adapter in _entry_points() or ".py" in adapter:
+        label = re.sub(r"[^A-Za-z0-9_.\-]+", "-", served).strip("-.") or adapter
+        return ModelSpec(name=label, adapter=adapter, served_model=served, base_url=base_url)
+    close = difflib.get_close_matches(name, [*files, *ADAPTERS], n=3)
+    hint = f"did you mean {' or '.join(close)}?" if close else "see `audiobench models list`"
+    raise UsageError(f"--model {name}: no such model; {hint}; or use adapter:served-name, or a YAML path")
+
+
+def build_adapter(spec: ModelSpec, *, base_url: str | None = None, timeout: float = 600.0) -> Adapter:
+    """The adapter that `spec` names; `timeout` in seconds is for one attempt.
+
+    Raises:
+        UsageError: the adapter does not exist or cannot be imported.
+    """
+    target = ADAPTERS.get(spec.adapter) or _entry_points().get(spec.adapter) or spec.adapter
+    module_name, colon, class_name = target.rpartition(":")
+    if not colon:
+        raise UsageError(f"model {spec.name}: adapter: {spec.adapter!r} is unknown; known: {', '.join(ADAPTERS)}")
+    try:
+        module = _load_file(module_name) if module_name.endswith(".py") else importlib.import_module(module_name)
+        factory: Any = getattr(module, class_name)
+    except (ImportError, AttributeError, OSError) as error:
+        raise UsageError(f"model {spec.name}: adapter {target}: {error}") from error
+    return factory(spec, base_url=base_url or spec.base_url, timeout=timeout)
+
+
+def _entry_points() -> dict[str, str]:
+    from importlib.metadata import entry_points
+
+    return {point.name: point.value for point in entry_points(group="audiobench.adapters")}
+
+
+def _load_file(path: str) -> Any:
+    file = Path(path)
+    if not file.is_file():
+        raise ImportError(f"no such file: {path}")
+    found = importlib.util.spec_from_file_location(file.stem, file)
+    if found is None or found.loader is None:
+        raise ImportError(f"not a Python file: {path}")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module

@@ -1,0 +1,172 @@
+"""The model format: what a `model_adapters/models/*.yaml` may say.
+
+A model file says how a model is reached, how it is asked to think or not to, which audio it takes, what it costs,
+and where each of these facts was read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date
+from typing import Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class Declared(BaseModel):
+    """Base of everything people declare in YAML: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ThinkMode(Declared):
+    """What is sent to put the model into one think mode. The string `{budget}` stands for the number of tokens."""
+
+    how: Literal["exact", "approx", "unsupported"] = "exact"
+    label: str | None = None
+    """For `approx`: what is really done (`minimal`); for prompting: `cot_prompt`."""
+    prefill: str | None = None
+    """Start of the assistant's turn, which the model continues."""
+    extra_body: dict[str, Any] = {}
+    """Fields of the request body (`chat_template_kwargs: {enable_thinking: false}`)."""
+    generation: dict[str, Any] = {}
+    prompt_suffix: str | None = None
+    """Text put after the user's text (chain-of-thought prompting of a model that cannot think)."""
+
+
+class BudgetMode(ThinkMode):
+    """Thinking limited to a number of tokens."""
+
+    method: Literal["two_pass", "native"] = "two_pass"
+    """two_pass: stop at the closing tag or after N tokens, close, continue; native: the server has a parameter."""
+    range: tuple[int, int] | None = None
+    """Smallest and largest budget that the server takes, in tokens."""
+
+
+class Thinking(Declared):
+    """How a model is asked to think."""
+
+    default: Literal["on", "off"] = "off"
+    """What the model does when nothing is said."""
+    on: ThinkMode = ThinkMode(how="unsupported")
+    off: ThinkMode = ThinkMode(how="exact")
+    budget: BudgetMode = BudgetMode(how="unsupported")
+    open_tag: str = "<think>"
+    close_tag: str = "</think>"
+    source: str | None = None
+
+
+class AudioSupport(Declared):
+    """Which audio a model (or its server) takes. Bytes pass through untouched when they fit."""
+
+    formats: list[Literal["wav", "mp3", "flac", "ogg", "m4a", "aiff", "aac", "webm"]] = ["wav"]
+    sample_rate: int | None = None
+    """Hz to resample to; none = any rate passes."""
+    channels: int | None = None
+    chunk_seconds: float | None = None
+    """Longer clips are cut into consecutive pieces of this length, each an audio part of its own."""
+    max_seconds: float | None = None
+    """Longer clips are refused (`invalid_audio`), never cut."""
+    max_bytes: int | None = None
+    max_clips: int | None = None
+    source: str | None = None
+
+
+class Price(Declared):
+    """US dollars per million tokens, while valid."""
+
+    valid_from: date | None = None
+    valid_to: date | None = None
+    input: float
+    audio_input: float | None = None
+    """None = as text input."""
+    cached_input: float | None = None
+    output: float
+    """Text out, thinking included."""
+    audio_output: float | None = None
+    batch_factor: float | None = None
+    source: str | None = None
+
+
+class Weights(Declared):
+    """A checkpoint on the Hub, or a folder."""
+
+    repo: str
+    revision: str | None = None
+    parameters: float | None = None
+    """Billions."""
+    gigabytes: float | None = None
+    """Memory that the weights take as served."""
+    license: str | None = None
+
+
+class Serve(Declared):
+    """How stock vLLM serves the weights."""
+
+    args: dict[str, Any] = {}
+    """Command-line options of the server (`max-model-len: 65536`)."""
+    min_gpus: int = 1
+    tensor_parallel: list[int] = [1, 2, 4, 8]
+    plugin: bool = False
+    """Needs this package's vLLM plugin."""
+
+
+class ModelSpec(Declared):
+    """One model."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")
+    adapter: str
+    """openai_chat | gemini | local | vllm_engine | scripted | ... , a registered one, or FILE.py:Class."""
+    served_model: str
+    """The name that the server knows."""
+    description: str | None = None
+    dialect: str = "vllm"
+    """For openai_chat: vllm | sglang | llama_cpp | openai | azure | dashscope | stepfun | mistral | openrouter."""
+    base_url: str | None = None
+    api_key_env: list[str] = []
+    """Environment variables that may hold the key, first set one wins."""
+    weights: Weights | None = None
+    serve: Serve | None = None
+    system: str | None = None
+    """System turn that the model's publisher prescribes (a task prompt's own system turn wins)."""
+    sampling: dict[str, Any] = {}
+    """Generation parameters that the publisher prescribes: temperature, top_p, repetition_penalty, max_gen_toks, ..."""
+    sampling_ignored: list[str] = []
+    """Parameters that the server accepts and does not honour."""
+    thinking: Thinking = Thinking()
+    audio: AudioSupport = AudioSupport()
+    text_only: bool = False
+    """A text model: audio conditions other than none and transcript are refused."""
+    max_concurrency: int | None = None
+    prices: list[Price] = []
+    retires_on: date | None = None
+    options: dict[str, Any] = {}
+    """For the adapter itself."""
+    source: list[str] = []
+    checked_on: date | None = None
+    notes: str | None = None
+
+    @field_validator("api_key_env", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+    def sha256(self) -> str:
+        """Hex digest of everything that can change a response (not prices, addresses or notes)."""
+        parts = self.model_dump(
+            mode="json",
+            include={
+                "adapter", "served_model", "dialect", "weights", "system", "sampling", "thinking", "audio", "options",
+            },
+        )  # fmt: skip
+        return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+    def price_on(self, day: date) -> Price | None:
+        """The price that holds on `day`."""
+        for price in self.prices:
+            if (price.valid_from is None or price.valid_from <= day) and (
+                price.valid_to is None or day <= price.valid_to
+            ):
+                return price
+        return None
