@@ -1,0 +1,257 @@
+"""Intervals of one score: proportions (Wilson, clustered or not), means and ratios.
+
+Values that share a clip are not independent: pass `clusters` (one key a value) and the interval widens as it should.
+Nothing heavy is imported for 0/1 scores, because a run prints these when it ends; numpy comes in with `mean` and
+`ratio` (bootstrap) only.
+
+Sources: Wilson 1927; Brown, Cai, DasGupta 2001 (behaviour near 0 and 1); Clopper & Pearson 1934; Korn & Graubard 1998
+and Franco et al. 2019 (PMC6690503) for effective sample size; Miller 2024 (arXiv 2411.00640) for clustered standard
+errors in evaluations. Coverage of every interval is simulated in `benchmarks/coverage/run.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from math import isfinite, sqrt
+
+from audiobench.statistics.distributions import beta_quantile, normal_quantile, t_quantile
+
+EXACT_BELOW = 12
+"""With at most this many right (or wrong) answers the outer bound is never tighter than the exact one."""
+EXACT_N = 40
+"""Up to this many values neither bound is ever tighter than the exact one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A confidence interval; `method` says how it was made, `none` that the data allow no statement."""
+
+    low: float
+    high: float
+    method: str
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+    @property
+    def half_width(self) -> float:
+        """Half of the interval's width: the ± of a table."""
+        return (self.high - self.low) / 2
+
+
+UNKNOWN = Interval(0.0, 1.0, "none")
+
+
+def wilson(k: float, n: float, level: float = 0.95) -> Interval:
+    """Wilson's score interval for `k` right of `n`; (0, 1, "none") for n = 0.
+
+    Equal to `statsmodels.stats.proportion.proportion_confint(method="wilson")`. Raises ValueError unless 0 <= k <= n.
+    """
+    _check_level(level)
+    if not (0 <= k <= n and isfinite(n)):
+        raise ValueError(f"wilson: k={k} must lie between 0 and n={n}")
+    if n == 0:
+        return UNKNOWN
+    low, high = _score_bounds(k / n, n, normal_quantile((1 + level) / 2))
+    return Interval(low, high, "wilson")
+
+
+def clopper_pearson(k: float, n: float, level: float = 0.95) -> Interval:
+    """The exact interval (Clopper & Pearson 1934): coverage never below `level`, at the price of width."""
+    _check_level(level)
+    if not (0 <= k <= n and isfinite(n)):
+        raise ValueError(f"clopper_pearson: k={k} must lie between 0 and n={n}")
+    if n == 0:
+        return UNKNOWN
+    tail = (1 - level) / 2
+    low = beta_quantile(tail, k, n - k + 1) if k > 0 else 0.0
+    high = beta_quantile(1 - tail, k + 1, n - k) if k < n else 1.0
+    return Interval(low, high, "exact")
+
+
+def proportion(
+    values: Iterable[float], clusters: Iterable[Hashable] | None = None, level: float = 0.95, *, epochs: int = 1
+) -> Interval:
+    """Interval for the mean of `values` in [0, 1]: accuracy, or accuracy averaged over epochs.
+
+    0/1 values without clusters: Wilson, widened to the exact bound where Wilson is known to fall short (at most
+    `EXACT_N` values, or at most `EXACT_BELOW` right or wrong ones); `method` is then `wilson+exact`. Otherwise the
+    score interval with the effective number of values p(1-p)/SE^2 and Student's t over clusters (`wilson-clustered`,
+    or `wilson-effective` for fractional values without clusters).
+
+    `epochs`: how many answers each value averages (average per question first); it caps the effective number at
+    epochs * n, so that repeating questions narrows the interval only as far as the questions allow.
+    One cluster, or no value, allows no statement: (0, 1, "none"). Raises ValueError for values outside [0, 1], for
+    lengths that differ and for NaN.
+    """
+    _check_level(level)
+    data = as_floats(values)
+    if any(not 0 <= v <= 1 for v in data):
+        raise ValueError("proportion: every value must lie in [0, 1]; use mean() for other scores")
+    n = len(data)
+    if n == 0:
+        return UNKNOWN
+    groups = _grouped(data, clusters)
+    binary = all(v in (0.0, 1.0) for v in data)
+    if groups is None and binary and epochs == 1:
+        return _binomial(round(sum(data)), n, level)
+    method = "wilson-effective" if groups is None else "wilson-clustered"
+    if groups is None:
+        groups = [(v, 1) for v in data]
+    return _clustered_proportion(groups, n * epochs, level, method)
+
+
+def clustered_se(values: Iterable[float], clusters: Iterable[Hashable], correction: bool = True) -> float:
+    """Standard error of the mean when values of one cluster move together; 0.0 for fewer than two clusters.
+
+    (1/n) sqrt(sum over clusters of (sum of residuals)^2), times sqrt(C/(C-1)) with `correction` (Miller 2024 leaves
+    it out). Equal to statsmodels' OLS on a constant with `cov_type="cluster"` and `use_correction=correction`.
+    """
+    data = as_floats(values)
+    groups = _grouped(data, clusters, always=True) or []
+    return sums_se(groups, correction)
+
+
+def mean(
+    values: Iterable[float],
+    clusters: Iterable[Hashable] | None = None,
+    level: float = 0.95,
+    seed: int = 0,
+    *,
+    resamples: int = 4000,
+) -> Interval:
+    """Interval for the mean of any score (judge ratings, latencies): bootstrap over values, or over clusters.
+
+    See `ratio`; the mean is the ratio of sums to counts. Fewer than two independent values allow no statement.
+    """
+    data = as_floats(values)
+    return ratio(data, [1.0] * len(data), clusters, level, seed, resamples=resamples)
+
+
+def ratio(
+    numerators: Iterable[float],
+    denominators: Iterable[float],
+    clusters: Iterable[Hashable] | None = None,
+    level: float = 0.95,
+    seed: int = 0,
+    *,
+    resamples: int = 4000,
+) -> Interval:
+    """Interval for sum(numerators) / sum(denominators), such as corpus WER (edits, reference words).
+
+    Utterances (or clusters of them) are resampled and the ratio is recomputed: never a mean of ratios. See
+    `audiobench.statistics.resampling.ratio_interval` for the method. Denominators must not be negative.
+    """
+    _check_level(level)
+    tops, bottoms = as_floats(numerators), as_floats(denominators)
+    if len(tops) != len(bottoms):
+        raise ValueError(f"ratio: {len(tops)} numerators but {len(bottoms)} denominators")
+    if any(b < 0 for b in bottoms):
+        raise ValueError("ratio: a denominator is negative")
+    if clusters is not None:
+        keys = list(clusters)
+        top_groups, bottom_groups = _grouped(tops, keys, always=True), _grouped(bottoms, keys, always=True)
+        tops, bottoms = [s for s, _ in top_groups or []], [s for s, _ in bottom_groups or []]
+    total = sum(bottoms)
+    if total == 0:
+        return UNKNOWN
+    estimate = sum(tops) / total
+    if len(tops) < 2:
+        return Interval(min(0.0, estimate), max(1.0, estimate), "none")
+    from audiobench.statistics.resampling import ratio_interval
+
+    low, high, method = ratio_interval(tops, bottoms, level, seed, resamples)
+    return Interval(low, high, method if clusters is None else f"{method}-clustered")
+
+
+def sums_se(groups: Sequence[tuple[float, int]], correction: bool = True) -> float:
+    """Clustered standard error of the mean from (sum, count) of each cluster."""
+    n = sum(m for _, m in groups)
+    count = len(groups)
+    if count < 2:
+        return 0.0
+    centre = sum(s for s, _ in groups) / n
+    squares = sum((s - m * centre) ** 2 for s, m in groups)
+    if correction:
+        squares *= count / (count - 1)
+    return sqrt(squares) / n
+
+
+def degrees_of_freedom(sizes: Sequence[int]) -> float:
+    """Effective number of clusters minus one: (sum m)^2 / sum m^2 - 1, that is C - 1 for clusters of equal size."""
+    squares = sum(m * m for m in sizes)
+    return sum(sizes) ** 2 / squares - 1 if squares else 0.0
+
+
+def cluster_sums(values: Sequence[float], clusters: Iterable[Hashable]) -> list[tuple[float, int]]:
+    """(sum, count) of each cluster, in order of first appearance. Raises ValueError when the lengths differ."""
+    keys = list(clusters)
+    if len(keys) != len(values):
+        raise ValueError(f"clusters: {len(keys)} keys for {len(values)} values")
+    sums: dict[Hashable, list] = {}
+    for key, value in zip(keys, values, strict=True):
+        entry = sums.setdefault(key, [0.0, 0])
+        entry[0] += value
+        entry[1] += 1
+    return [(s, m) for s, m in sums.values()]
+
+
+def as_floats(values: Iterable[float]) -> list[float]:
+    """The values as a list of Python floats (numpy arrays too). Raises ValueError for NaN and infinity."""
+    items = values.tolist() if hasattr(values, "tolist") else values  # type: ignore[attr-defined]
+    data = [float(v) for v in items]
+    if not all(map(isfinite, data)):
+        raise ValueError("a value is NaN or infinite: leave out what has no score, and count it")
+    return data
+
+
+def _grouped(
+    data: list[float], clusters: Iterable[Hashable] | None, *, always: bool = False
+) -> list[tuple[float, int]] | None:
+    """(sum, count) of each cluster; None where no two values share one."""
+    if clusters is None:
+        return None
+    groups = cluster_sums(data, clusters)
+    return groups if always or len(groups) < len(data) else None
+
+
+def _binomial(k: int, n: int, level: float) -> Interval:
+    score = wilson(k, n, level)
+    if n > EXACT_N and min(k, n - k) > EXACT_BELOW:
+        return score
+    exact = clopper_pearson(k, n, level)
+    low, high = score.low, score.high
+    if n <= EXACT_N or k <= EXACT_BELOW:
+        low = min(low, exact.low)
+    if n <= EXACT_N or n - k <= EXACT_BELOW:
+        high = max(high, exact.high)
+    return Interval(low, high, "wilson" if (low, high) == (score.low, score.high) else "wilson+exact")
+
+
+def _clustered_proportion(groups: Sequence[tuple[float, int]], cap: float, level: float, method: str) -> Interval:
+    """Korn-Graubard: the score interval at the effective sample size, with t over the effective clusters."""
+    df = degrees_of_freedom([m for _, m in groups])
+    if len(groups) < 2 or df <= 0:
+        return UNKNOWN
+    estimate = min(1.0, max(0.0, sum(s for s, _ in groups) / sum(m for _, m in groups)))
+    variance = sums_se(groups) ** 2
+    spread = estimate * (1 - estimate)
+    # All right or all wrong says nothing about how clips move together: count each clip once.
+    effective = min(cap, spread / variance) if spread > 0 and variance > 0 else (df + 1 if spread == 0 else cap)
+    low, high = _score_bounds(estimate, effective, t_quantile((1 + level) / 2, df))
+    return Interval(low, high, method)
+
+
+def _score_bounds(p: float, n: float, z: float) -> tuple[float, float]:
+    square = z * z / n
+    centre = (p + square / 2) / (1 + square)
+    half = z * sqrt(p * (1 - p) / n + square / (4 * n)) / (1 + square)
+    low = 0.0 if p == 0 else max(0.0, min(p, centre - half))
+    high = 1.0 if p == 1 else min(1.0, max(p, centre + half))
+    return low, high
+
+
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise ValueError(f"level={level} must lie between 0 and 1, such as 0.95")
