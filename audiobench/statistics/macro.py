@@ -1,0 +1,58 @@
+"""Several tasks together: macro average with its error, and rank ranges for leaderboards.
+
+Source of the macro error: the tasks' samples are independent, so variances add: SE = sqrt(sum SE_t^2) / T. Pooling all
+samples would weigh tasks by their size and give another quantity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+
+from audiobench.statistics.distributions import normal_quantile
+from audiobench.statistics.intervals import Interval
+
+
+def macro_se(standard_errors: Sequence[float]) -> float:
+    """Standard error of the unweighted mean of T task scores: sqrt(sum SE^2) / T; 0.0 for no task."""
+    return sqrt(sum(se * se for se in standard_errors)) / len(standard_errors) if standard_errors else 0.0
+
+
+def macro_average(values: Sequence[float], intervals: Sequence[Interval]) -> tuple[float, Interval]:
+    """(mean, interval) over tasks from each task's value and interval.
+
+    The distances from value to bound combine like standard errors, each side for itself (MOVER: Zou & Donner 2008),
+    so that skewed intervals stay skewed and none has zero width. Raises ValueError for unequal lengths; no task, or a
+    task without a statement, gives the method `none`.
+    """
+    if len(values) != len(intervals):
+        raise ValueError(f"macro average: {len(values)} values but {len(intervals)} intervals")
+    if not values:
+        return 0.0, Interval(0.0, 1.0, "none")
+    count = len(values)
+    mean = sum(values) / count
+    down = sqrt(sum((v - i.low) ** 2 for v, i in zip(values, intervals, strict=True))) / count
+    up = sqrt(sum((i.high - v) ** 2 for v, i in zip(values, intervals, strict=True))) / count
+    method = "none" if any(i.method == "none" for i in intervals) else "macro"
+    return mean, Interval(mean - down, mean + up, method)
+
+
+def standard_error(interval: Interval, level: float = 0.95) -> float:
+    """The standard error that a normal interval of this width would have."""
+    return interval.half_width / normal_quantile((1 + level) / 2)
+
+
+def rank_ranges(intervals: Sequence[Interval], *, higher_is_better: bool = True) -> list[tuple[int, int]]:
+    """(best, worst) rank of each model, 1 = first: how many are surely above, and how many surely below.
+
+    A model is surely above another only when their intervals do not overlap. On the same samples a paired comparison
+    separates more.
+    """
+    sign = 1 if higher_is_better else -1
+    bounds = [tuple(sorted((sign * i.low, sign * i.high))) for i in intervals]
+    ranges = []
+    for low, high in bounds:
+        above = sum(other_low > high for other_low, _ in bounds)
+        below = sum(other_high < low for _, other_high in bounds)
+        ranges.append((1 + above, len(bounds) - below))
+    return ranges

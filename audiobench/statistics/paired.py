@@ -1,0 +1,325 @@
+"""Two conditions (or two models) on the same samples: paired difference, its interval, its test.
+
+`a` is the baseline, `b` the candidate; differences are b - a. *Gained* = wrong under a and right under b, *lost* the
+reverse. Samples that share a clip are passed as `clusters`; then standard errors are clustered and the exact McNemar
+test, which would take the samples for independent, gives way to a sign-flip permutation of whole clusters.
+
+Sources: McNemar 1947 (exact form); Bonett & Price 2012 and Fagerland, Lydersen, Laake 2014 (interval of the paired
+difference); Miller 2024, arXiv 2411.00640 (paired, clustered analysis of evaluations).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from math import inf, isfinite, sqrt
+from typing import Literal
+
+from audiobench.statistics.distributions import t_cdf, t_quantile, t_two_sided
+from audiobench.statistics.intervals import Interval, as_floats, cluster_sums, degrees_of_freedom, sums_se
+from audiobench.statistics.power import mde, mde_paired
+
+Alternative = Literal["two-sided", "less", "greater"]
+Method = Literal["auto", "t", "bca"]
+UNKNOWN_DIFFERENCE = Interval(-1.0, 1.0, "none")
+
+
+@dataclass(frozen=True, slots=True)
+class PairedComparison:
+    """What `compare` found; accuracies, difference and MDE are fractions (0.01 = one percentage point)."""
+
+    n: int
+    """Paired samples."""
+    acc_a: float
+    """Mean of the baseline; 0.0 for n = 0."""
+    acc_b: float
+    """Mean of the candidate; 0.0 for n = 0."""
+    difference: float
+    """acc_b - acc_a."""
+    interval: Interval
+    """Of the difference."""
+    gained: int
+    """Samples whose value is higher under b."""
+    lost: int
+    """Samples whose value is lower under b."""
+    p: float
+    """1.0 where nothing differs."""
+    method: str
+    """Test behind `p`: mcnemar-exact, sign-flip-exact or sign-flip-10000, `-clustered` where clusters are flipped."""
+    mde: float
+    """Smallest true difference that a two-sided test at this n would find with the given power; inf when unknown."""
+    clusters: int | None
+    """Number of clusters, None when every sample stands alone."""
+
+    def significant(self, level: float = 0.95) -> bool:
+        """Whether p < 1 - level."""
+        return self.p < 1 - level
+
+
+def compare(
+    a: Iterable[float],
+    b: Iterable[float],
+    clusters: Iterable[Hashable] | None = None,
+    *,
+    level: float = 0.95,
+    alternative: Alternative = "two-sided",
+    power: float = 0.8,
+    seed: int = 0,
+) -> PairedComparison:
+    """Compare two conditions of the same samples; `a[i]` and `b[i]` are the same sample's values.
+
+    0/1 values without clusters: exact McNemar and the Bonett-Price interval. Clustered, fractional (epochs averaged
+    per question) or other values: sign-flip permutation, and `paired_difference`'s interval.
+    `alternative="less"` asks whether b is worse than a (the gate's question). Raises ValueError for unequal lengths.
+    """
+    first, second, differences, keys = _paired(a, b, clusters)
+    n = len(differences)
+    if n == 0:
+        return PairedComparison(0, 0.0, 0.0, 0.0, UNKNOWN_DIFFERENCE, 0, 0, 1.0, "none", inf, None)
+    groups = cluster_sums(differences, keys) if keys is not None else [(d, 1) for d in differences]
+    clustered = len(groups) < n
+    gained, lost = sum(d > 0 for d in differences), sum(d < 0 for d in differences)
+    binary = _binary(first) and _binary(second)
+    if binary and not clustered:
+        p, method = mcnemar(gained, lost, alternative), "mcnemar-exact"
+        smallest = mde_paired(gained, lost, n, 1 - level, power)
+    else:
+        p, method = sign_flip([s for s, _ in groups], alternative, seed=seed)
+        method += "-clustered" if clustered else ""
+        smallest = inf if len(groups) < 2 else mde(sums_se(groups), 1 - level, power)
+        if binary or smallest == 0:
+            smallest = max(smallest, mde_paired(gained, lost, n, 1 - level, power))
+    interval = _difference_interval(first, second, keys, level, "auto", seed)
+    acc_a, acc_b = sum(first) / n, sum(second) / n
+    return PairedComparison(
+        n=n,
+        acc_a=acc_a,
+        acc_b=acc_b,
+        difference=sum(differences) / n,
+        interval=interval,
+        gained=gained,
+        lost=lost,
+        p=p,
+        method=method,
+        mde=smallest,
+        clusters=len(groups) if clustered else None,
+    )
+
+
+def paired_difference(
+    a: Iterable[float],
+    b: Iterable[float],
+    clusters: Iterable[Hashable] | None = None,
+    level: float = 0.95,
+    *,
+    method: Method = "auto",
+    seed: int = 0,
+) -> Interval:
+    """Interval for mean(b) - mean(a) over the same samples.
+
+    `auto`: Bonett-Price for values in [0, 1] (one imaginary gain and one imaginary loss are added, so that it is
+    never of zero width; with clusters at the effective sample size and with t), else BCa bootstrap and t, the wider
+    at each end. `t`: plain t interval, clustered with C/(C-1) where clusters are given; equal to scipy's `ttest_rel` and to
+    statsmodels' clustered OLS. `bca`: bootstrap over samples or clusters alone.
+    Fewer than two independent samples allow no statement: (-1, 1, "none").
+    """
+    first, second, _, keys = _paired(a, b, clusters)
+    return _difference_interval(first, second, keys, level, method, seed)
+
+
+def mcnemar(gained: int, lost: int, alternative: Alternative = "two-sided") -> float:
+    """Exact McNemar p-value: under no difference, gained ~ Binomial(gained + lost, 1/2). 1.0 when both are 0.
+
+    `less`: b is worse than a (few gained); `greater`: b is better. Equal to `scipy.stats.binomtest(gained, gained +
+    lost, alternative=alternative)` and to statsmodels' `mcnemar(exact=True)`. Raises ValueError for negative counts.
+    """
+    if gained < 0 or lost < 0:
+        raise ValueError(f"mcnemar: gained={gained} and lost={lost} must not be negative")
+    n = gained + lost
+    if n == 0:
+        return 1.0
+    if alternative == "two-sided":
+        return min(1.0, 2 * _binomial_tail(min(gained, lost), n))
+    return _binomial_tail(gained if alternative == "less" else lost, n)
+
+
+def sign_flip(
+    differences: Sequence[float], alternative: Alternative = "two-sided", *, resamples: int = 10_000, seed: int = 0
+) -> tuple[float, str]:
+    """Sign-flip permutation test of sum(differences) = 0 over independent units; (p, method).
+
+    Exact (`sign-flip-exact`, all 2^n sign patterns by convolution) where the differences are multiples of 1/k for
+    some k up to 64, as right/wrong answers, epochs and rubric scores are; else `resamples` seeded random patterns
+    (`sign-flip-10000`) with p = (1 + hits) / (1 + resamples), which is never 0.
+    Pass one sum per cluster where samples share a clip.
+    """
+    units = [d for d in as_floats(differences) if d != 0]
+    if not units:
+        return 1.0, "sign-flip-exact"
+    whole = _as_integers(units)
+    if whole is not None:
+        return _sign_flip_exact(whole, alternative), "sign-flip-exact"
+    import numpy as np
+
+    values = np.asarray(units)
+    observed = float(values.sum())
+    rng = np.random.default_rng(seed)
+    slack = 1e-12 * float(np.abs(values).sum())
+    hits = 0
+    step = max(1, 2_000_000 // len(values))
+    for start in range(0, resamples, step):
+        signs = rng.integers(0, 2, size=(min(step, resamples - start), len(values)), dtype=np.int8) * 2 - 1
+        sums = signs @ values
+        if alternative == "two-sided":
+            hits += int((np.abs(sums) >= abs(observed) - slack).sum())
+        elif alternative == "less":
+            hits += int((sums <= observed + slack).sum())
+        else:
+            hits += int((sums >= observed - slack).sum())
+    return (1 + hits) / (1 + resamples), f"sign-flip-{resamples}"
+
+
+def t_test(
+    differences: Iterable[float], clusters: Iterable[Hashable] | None = None, alternative: Alternative = "two-sided"
+) -> tuple[float, float]:
+    """(t, p) of mean(differences) = 0 with clustered standard error; (0.0, 1.0) where nothing can be said.
+
+    Differences that are all equal and not 0 have no spread: t is infinite and p is 0.
+    """
+    data = as_floats(differences)
+    groups = cluster_sums(data, clusters) if clusters is not None else [(d, 1) for d in data]
+    df = degrees_of_freedom([m for _, m in groups])
+    total = sum(s for s, _ in groups)
+    if len(groups) < 2 or df <= 0 or total == 0:
+        return 0.0, 1.0
+    se = sums_se(groups)
+    centre = total / len(data)
+    t = centre / se if se > 0 else inf * (1 if centre > 0 else -1)
+    if alternative == "two-sided":
+        return t, t_two_sided(t, df)
+    if not isfinite(t):
+        return t, float((t > 0) == (alternative == "less"))
+    return t, t_cdf(t, df) if alternative == "less" else t_cdf(-t, df)
+
+
+def non_inferior(comparison: PairedComparison, margin: float) -> bool:
+    """Whether the interval rules out that b is worse than a by more than `margin` (a fraction, 0.01 = 1 pp).
+
+    Absence of a significant drop is not evidence that there is none; this is.
+    """
+    return comparison.n > 0 and comparison.interval.low > -margin
+
+
+def _difference_interval(
+    first: list[float], second: list[float], keys: list[Hashable] | None, level: float, method: Method, seed: int
+) -> Interval:
+    differences = [y - x for x, y in zip(first, second, strict=True)]
+    binary = _binary(first) and _binary(second)
+    bounded = all(0 <= v <= 1 for v in first) and all(0 <= v <= 1 for v in second)
+    groups = cluster_sums(differences, keys) if keys is not None else [(d, 1) for d in differences]
+    clustered = len(groups) < len(differences)
+    suffix = "-clustered" if clustered else ""
+    df = degrees_of_freedom([m for _, m in groups])
+    if len(groups) < 2 or df <= 0:
+        return UNKNOWN_DIFFERENCE
+    if method == "t":
+        centre = sum(differences) / len(differences)
+        half = t_quantile((1 + level) / 2, len(groups) - 1) * sums_se(groups)
+        return Interval(centre - half, centre + half, "t" + suffix)
+    if method == "auto" and bounded:
+        return _bonett_price(differences, groups, clustered, binary, level)
+    from audiobench.statistics.resampling import bca_bounds, ratio_interval
+
+    sums, sizes = [s for s, _ in groups], [float(m) for _, m in groups]
+    if method == "bca":
+        low, high = bca_bounds(sums, sizes, level, seed, 4000)
+        return Interval(low, high, "bca" + suffix)
+    low, high, name = ratio_interval(sums, sizes, level, seed, 4000)
+    return Interval(low, high, name + suffix)
+
+
+def _bonett_price(
+    differences: list[float], groups: Sequence[tuple[float, int]], clustered: bool, binary: bool, level: float
+) -> Interval:
+    """The Wald interval after adding one sample of difference +1 and one of -1, at the effective sample size.
+
+    For right/wrong answers without clusters this is Bonett & Price's interval (normal quantile); t otherwise.
+    """
+    n = float(len(differences))
+    estimate = sum(differences) / n
+    square = sum(d * d for d in differences) / n
+    df = degrees_of_freedom([m for _, m in groups])
+    effective = n
+    if clustered:
+        spread = square - estimate**2
+        variance = sums_se(groups) ** 2
+        # Nothing flipped says nothing about how clips move together: count each clip once.
+        effective = min(n, spread / variance) if spread > 0 and variance > 0 else df + 1
+    centre = estimate * effective / (effective + 2)
+    variance = (square * effective + 2) / (effective + 2) - centre**2
+    quantile = t_quantile((1 + level) / 2, df if clustered or not binary else inf)
+    half = quantile * sqrt(variance / (effective + 2))
+    low, high = min(estimate, max(-1.0, centre - half)), max(estimate, min(1.0, centre + half))
+    return Interval(low, high, "bonett-price" + ("-clustered" if clustered else ""))
+
+
+def _binomial_tail(k: int, n: int) -> float:
+    """P(X <= k) for X ~ Binomial(n, 1/2), in exact integers."""
+    term = total = 1
+    if k > n // 2 + 1:
+        return 1 - _binomial_tail(n - k - 1, n) if k < n else 1.0
+    for i in range(1, k + 1):
+        term = term * (n - i + 1) // i
+        total += term
+    return total / (1 << n) if n < 1000 else _divide(total, n)
+
+
+def _divide(total: int, n: int) -> float:
+    """total / 2^n where both are past the range of floats."""
+    shift = max(0, total.bit_length() - 64)
+    return float(total >> shift) * 2.0 ** (shift - n) if shift - n > -1074 else 0.0
+
+
+def _as_integers(units: list[float]) -> list[int] | None:
+    for k in range(1, 65):
+        scaled = [u * k for u in units]
+        if all(abs(s - round(s)) < 1e-9 * k for s in scaled):
+            whole = [round(s) for s in scaled]
+            return whole if sum(map(abs, whole)) * len(whole) <= 2e8 else None
+    return None
+
+
+def _sign_flip_exact(units: list[int], alternative: Alternative) -> float:
+    """Distribution of sum(+-u) by convolution; its support is -S..S with S = sum |u|."""
+    import numpy as np
+
+    total, observed = sum(map(abs, units)), sum(units)
+    chances = np.zeros(total + 1)  # chance that the flipped-up units sum to index
+    chances[0] = 1.0
+    reach = 0
+    for unit in map(abs, units):
+        chances[unit : reach + unit + 1] = chances[unit : reach + unit + 1] + chances[: reach + 1].copy()
+        reach += unit
+        chances[: reach + 1] /= 2
+    sums = 2 * np.arange(total + 1) - total
+    if alternative == "two-sided":
+        hits = np.abs(sums) >= abs(observed)
+    else:
+        hits = sums <= observed if alternative == "less" else sums >= observed
+    return float(min(1.0, chances[hits].sum()))
+
+
+def _paired(
+    a: Iterable[float], b: Iterable[float], clusters: Iterable[Hashable] | None
+) -> tuple[list[float], list[float], list[float], list[Hashable] | None]:
+    first, second = as_floats(a), as_floats(b)
+    keys = list(clusters) if clusters is not None else None
+    if len(first) != len(second):
+        raise ValueError(f"paired values: {len(first)} of a but {len(second)} of b; pair by sample id first")
+    if keys is not None and len(keys) != len(first):
+        raise ValueError(f"clusters: {len(keys)} keys for {len(first)} pairs")
+    return first, second, [y - x for x, y in zip(first, second, strict=True)], keys
+
+
+def _binary(values: list[float]) -> bool:
+    return all(v in (0.0, 1.0) for v in values)
