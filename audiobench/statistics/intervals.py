@@ -22,6 +22,11 @@ EXACT_BELOW = 12
 EXACT_N = 40
 """Up to this many values neither bound is ever tighter than the exact one."""
 
+EDGE = 0.25
+"""Clustered proportions below this, or above 1 minus this, are treated with the care that rare answers need."""
+PRIOR_CLUSTERS = 3.0
+"""How many clusters' worth of doubt there is about clustering of rare answers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -230,16 +235,31 @@ def _binomial(k: int, n: int, level: float) -> Interval:
 
 
 def _clustered_proportion(groups: Sequence[tuple[float, int]], cap: float, level: float, method: str) -> Interval:
-    """Korn-Graubard: the score interval at the effective sample size, with t over the effective clusters."""
+    """Korn-Graubard: the score interval at the effective sample size, with t over the effective clusters.
+
+    Near 0 and 1 few clusters tell how answers of one clip move together. There (less than `EDGE` right, or wrong) the
+    effective size is drawn towards one value a cluster, as if `PRIOR_CLUSTERS` further clusters moved as blocks, and
+    the outer bound is never tighter than the exact one at that size.
+    """
     df = degrees_of_freedom([m for _, m in groups])
     if len(groups) < 2 or df <= 0:
         return UNKNOWN
     estimate = min(1.0, max(0.0, sum(s for s, _ in groups) / sum(m for _, m in groups)))
     variance = sums_se(groups) ** 2
     spread = estimate * (1 - estimate)
-    # All right or all wrong says nothing about how clips move together: count each clip once.
-    effective = min(cap, spread / variance) if spread > 0 and variance > 0 else (df + 1 if spread == 0 else cap)
-    low, high = _score_bounds(estimate, effective, t_quantile((1 + level) / 2, df))
+    effective = min(cap, spread / variance) if spread > 0 and variance > 0 else cap
+    minority = min(estimate, 1 - estimate)
+    doubt = PRIOR_CLUSTERS * max(0.0, 1 - minority / EDGE)
+    if doubt:
+        informative = sum(s > 0 if estimate <= 0.5 else s < m for s, m in groups)
+        weight = informative / (informative + doubt)
+        effective = min(effective, 1 / (weight / effective + (1 - weight) / (df + 1)))
+    quantile = t_quantile((1 + level) / 2, df)
+    low, high = _score_bounds(estimate, effective, quantile)
+    if minority < EDGE:
+        size = effective * (normal_quantile((1 + level) / 2) / quantile) ** 2
+        exact = clopper_pearson(estimate * size, size, level)
+        low, high = (min(low, exact.low), high) if estimate <= 0.5 else (low, max(high, exact.high))
     return Interval(low, high, method)
 
 

@@ -275,7 +275,7 @@ def _binomial_tail(k: int, n: int) -> float:
 
 
 def _divide(total: int, n: int) -> float:
-    """total / 2^n where both are past the range of floats."""
+    """Total / 2^n where both are past the range of floats."""
     shift = max(0, total.bit_length() - 64)
     return float(total >> shift) * 2.0 ** (shift - n) if shift - n > -1074 else 0.0
 
