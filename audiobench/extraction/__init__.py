@@ -1,0 +1,144 @@
+"""From a response to an answer, by named rules that say what they found and never guess.
+
+`extract(text, rules, options)` tries the rules in order and returns the first answer. The rules are the closed set
+`EXTRACTORS`; a task names them in its YAML (`extraction: [multiple_choice]`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from audiobench.errors import UsageError
+from audiobench.extraction import short
+from audiobench.extraction.choice import Found, choose
+from audiobench.extraction.numbers import final_number
+from audiobench.extraction.text import final_answer, normalise
+from audiobench.types import LETTERS, Answer
+
+VERSION = "1"
+"""Raised when a rule changes what it finds; part of a task's fingerprint."""
+
+_Options = Sequence[tuple[str, str]]
+_Extractor = Callable[[str, _Options], Answer]
+
+_NOTHING = Answer(None)
+_TEXT_RULES = frozenset(
+    ("option_text", "conclusion", "bold", "answer_is", "json", "answer_tag", "response_tag", "boxed")
+)
+_BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+_RESPONSE = re.compile(r"<response>(.*?)(?:</response>|$)", re.IGNORECASE | re.DOTALL)
+
+
+def _choice(found: Found | None) -> Answer:
+    if found is None:
+        return _NOTHING
+    return Answer(found.letter, found.rule, LETTERS.index(found.letter))
+
+
+def _multiple_choice(text: str, options: _Options) -> Answer:
+    return _choice(choose(text, options))
+
+
+def _option_letter(text: str, options: _Options) -> Answer:
+    found = choose(text, options)
+    return _choice(found) if found and found.rule not in ("option_text", "conclusion", "bold") else _NOTHING
+
+
+def _option_text(text: str, options: _Options) -> Answer:
+    found = choose(text, options)
+    return _choice(found) if found and found.rule in _TEXT_RULES else _NOTHING
+
+
+def _wrapped(pattern: re.Pattern[str], rule: str, text: str, options: _Options) -> Answer:
+    answer = final_answer(text)
+    contents = pattern.findall(normalise(answer)) if answer else []
+    if not contents:
+        return _NOTHING
+    content = contents[-1].strip()
+    if options:
+        found = choose(content, options)
+        return Answer(found.letter, rule, LETTERS.index(found.letter)) if found else _NOTHING
+    return Answer(content, rule) if content else _NOTHING
+
+
+def _boxed(text: str, options: _Options) -> Answer:
+    return _wrapped(_BOXED, "boxed", text, options)
+
+
+def _response_tag(text: str, options: _Options) -> Answer:
+    return _wrapped(_RESPONSE, "response_tag", text, options)
+
+
+def _plain(find: Callable[[str], tuple[str, str] | None]) -> _Extractor:
+    def extractor(text: str, options: _Options) -> Answer:
+        del options
+        found = find(text)
+        return Answer(*found) if found else _NOTHING
+
+    return extractor
+
+
+def _number(text: str) -> tuple[str, str] | None:
+    answer = final_answer(text)
+    return final_number(normalise(answer)) if answer else None
+
+
+def _full_text(text: str) -> tuple[str, str] | None:
+    answer = final_answer(text)
+    return (answer, "full_text") if answer else None
+
+
+EXTRACTORS: Mapping[str, tuple[_Extractor, str]] = {
+    "multiple_choice": (_multiple_choice, "the chosen option, by letter or by text (the default for choices)"),
+    "option_letter": (_option_letter, "the chosen option, where the response gives its letter"),
+    "option_text": (_option_text, "the chosen option, where the response gives its text"),
+    "boxed": (_boxed, "what the last \\boxed{} holds: an option where there are options, else the content"),
+    "response_tag": (_response_tag, "what the last <RESPONSE> tag holds"),
+    "number": (_plain(_number), "the final number: boxed, behind 'answer is' or '####', else the last one"),
+    "yes_no": (_plain(short.yes_no), "yes or no"),
+    "valid_invalid": (_plain(short.valid_invalid), "valid or invalid"),
+    "count": (_plain(short.count), "a count, in digits or words"),
+    "short_answer": (_plain(short.short_answer), "valid / invalid, yes / no or a count (Big Bench Audio)"),
+    "full_text": (_plain(_full_text), "the whole final answer, thinking removed"),
+}
+"""Name -> (function, what it finds)."""
+
+
+def extract(
+    text: str,
+    rules: Sequence[str],
+    options: Sequence[tuple[str, str]] = (),
+    *,
+    slots: Sequence[str | None] = (),
+) -> Answer:
+    """The answer of a response, by the first rule that finds one.
+
+    Args:
+        text: the response; a closed thinking block is skipped, an unclosed one makes it unparsed.
+        rules: names out of `EXTRACTORS`, in order.
+        options: (letter, text) of each offered option (`Sample.options`).
+        slots: option texts in slot order with None for padding (`Sample.choices`); used when `options` is empty.
+
+    Returns:
+        For multiple choice `value` is the letter, `index` its slot (A = 0) and `rule` what in the response said so.
+        `value is None` means unparsed.
+
+    Raises:
+        UsageError: an unknown rule name.
+    """
+    check_rules(rules)
+    if not options and slots:
+        options = [(LETTERS[i], slot) for i, slot in enumerate(slots) if slot is not None]
+    for rule in rules:
+        answer = EXTRACTORS[rule][0](text, options)
+        if answer.value is not None:
+            return answer
+    return _NOTHING
+
+
+def check_rules(rules: Sequence[str]) -> None:
+    """Raise UsageError when a rule name is not in `EXTRACTORS`."""
+    for rule in rules:
+        if rule not in EXTRACTORS:
+            raise UsageError(f"extraction: unknown rule {rule!r}; allowed: {', '.join(EXTRACTORS)}")

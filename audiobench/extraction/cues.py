@@ -1,0 +1,62 @@
+"""The phrasings by which a response says its choice: wrappers, labels, declarations, conclusions."""
+
+from __future__ import annotations
+
+import re
+
+WRAPPERS = (
+    ("boxed", re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")),
+    ("answer_tag", re.compile(r"<answer>(.*?)</answer>", re.IGNORECASE | re.DOTALL)),
+    ("response_tag", re.compile(r"<response>(.*?)</response>", re.IGNORECASE | re.DOTALL)),
+    ("json", re.compile(r'"(?:final_?answer|answer|choice|option|prediction)"\s*:\s*"([^"]*)"', re.IGNORECASE)),
+)
+LATEX = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mathsf|textit)\s*\{([^{}]*)\}|\\[()\[\]]|\$")
+MARKUP = re.compile(r"[*`]+|(?m:^\s{0,3}#{1,6}\s+)|(?m:^\s*>\s+)")
+BOLD = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1")
+WRAPPING = " \t\n\"'.,;:!?。、…"
+
+# A letter used as a label: "(B)", "B.", "B)", "B:", "B -", "B" at the end of a line.
+LABEL = re.compile(
+    r"\s*(?:(?:option|choice|answer|选项)\s*)?(?:[(\[]\s*([A-Za-z])\s*[)\]]\s*[.:,、-]?|([A-Za-z])(?:\s*[.:)\]、。!](?=\s|$|[^\x00-\x7f]|[A-Z(\"'\d])|,(?=\s)"
+    r"|\s+[-–—]\s|\s*(?=\n|$)))",
+    re.IGNORECASE,
+)
+BECAUSE = re.compile(r"\s+(?:because|since|as|for|due|based|given|with|which)\b", re.IGNORECASE)
+ADVERB = r"(?:(?:most )?(?:likely|probably)|clearly|therefore|thus|definitely|certainly|simply|indeed|obviously|then|still|just)"
+DECLARED = re.compile(
+    r"(?:\b(?:answer|option|choice|response|conclusion|selection|guess)(?: (?:here|to (?:the|this|your) question|for (?:the|this) question))?\s*"
+    rf"(?:(?:is|was|would be|should be|must be|will be|might be|has to be)\b\s*:?|[:=]|->|→)\s*(?:{ADVERB},?\s+)*(?:(?:the )?(?:option|choice|letter|answer|number)\b(?!\s+(?:is|was|:))\s*:?\s*)?"
+    rf"|\bi(?:'d| would|'ll| will| am| have to| must|'m)?\s*(?:{ADVERB} )?(?:choose|chose|choosing|pick|picked|select|selected|going with|go with|opt for|vote for|settle on|answer|guess|say)\s+(?:(?:the )?(?:option|choice|letter|answer)\s+)?"
+    r"|(?:答案|正确选项|选项|选择)\s*(?:应该|应当|应)?\s*(?:是|为|:)\s*(?:选项)?\s*)",
+    re.IGNORECASE,
+)
+NAMED_LETTER = re.compile(
+    r"(?:\b[Oo]ption|\bOPTION|\b[Cc]hoice|\bCHOICE|\b[Aa]nswer|\bANSWER|\b[Ll]etter|选项|答案|选择?|应选)\s*(?:[(\[]\s*([A-Za-z])\s*[)\]]|([A-Z])(?![A-Za-z0-9_'#♯&/]|[.][A-Za-z]))"
+)
+CONCLUDED = re.compile(
+    r"(?:\b(?:so|therefore|thus|hence)[,:]?\s+(?:it (?:is|must be|should be)\s+|it's\s+)?|,\s+|\bit(?:'s| is| must be| should be)\s+)"
+    r"[(\[]?([A-Z])[)\]]?\s*[.!。]?\s*$"
+)
+ANY_LETTER = re.compile(r"[(\[]\s*([A-Za-z])\s*[)\]]|(?<![\w'’.&/#♯-])([A-Z])(?![\w'’&#♯]|[.][A-Za-z]|-[a-z]|/[A-Z])")
+OTHER_NAMING = re.compile(
+    r"\b(?:speaker|person|voice|track|section|part|type|clip|audio|sound|key(?: of| is)?|in|note|chord|vitamin|plan|class|grade|team|side|point"
+    r"|scene|segment|verse|theme|hepatitis|studio|recording|sample|string|tuned to|of)\s+$",
+    re.IGNORECASE,
+)
+MUSICAL_AFTER = re.compile(r"[ -](?:minor|major|flat|sharp|chord|note|natural|dorian|string)\b", re.IGNORECASE)
+JOINED = re.compile(r"[\s,.;)*\"']*(?:\b(?:or|and|nor|either)\b|/|&|\||或者?|和|以及|与)[\s(*\"']*", re.IGNORECASE)
+LINE_LABEL = re.compile(r"(?m)^\s*[-*•]?\s*[(\[]?([A-Za-z])\s*[).:\]、]\s*(\S.*)$")
+CONCLUSION = re.compile(
+    r"^\W*(?:therefore|thus|hence|in conclusion|to conclude|consequently|on reflection|overall|finally|in summary|so the answer)\b",
+    re.IGNORECASE,
+)
+CORRECTION = re.compile(
+    r"\b(?:wait|actually|correction|no,|scratch that|on second thought|let me correct|i mean)\b|更正|不对",
+    re.IGNORECASE,
+)
+FINAL = re.compile(r"\b(?:final|correct)\s*$|最终$", re.IGNORECASE)
+STARTS_ANSWER = re.compile(r"\s*(?:[,.;:!?\n。—]|$|\s[-–—]\s|\()")
+EXPLANATION = re.compile(
+    r"[.!]?\s*\n\s*(?:explanation|reason(?:ing)?|rationale|justification|because|解释|理由)\b", re.IGNORECASE
+)
+SENTENCES = re.compile(r"[^.!?\n。;]*(?:\.(?=\d)[^.!?\n。;]*)*[.!?\n。;]?")

@@ -1,0 +1,110 @@
+"""Which parts of a text are denied, supposed, asked or hedged: an option named there is not the answer.
+
+A small scope model rather than a parser. A denial runs from its word ("not", "rather than", "than") to the end of
+the clause; a supposition ("if", "whether", "cannot tell") runs to the end of the sentence; "X is wrong" reaches back
+to the start of its clause. When in doubt a scope is too wide: the price is an unparsed answer, never a wrong one.
+"""
+
+from __future__ import annotations
+
+import re
+
+_NOT_A_DENIAL = re.compile(
+    r"\b(?:not (?:only|just|merely|simply)|no (?:doubt|question|surprise)|without (?:a |any )?(?:doubt|question))\b",
+    re.IGNORECASE,
+)
+_DENIAL = re.compile(
+    r"\b(?:not|never|neither|nor|without|hardly|unlike|cannot|rather than|instead of|other than|as opposed to"
+    r"|except(?: for)?|different from|opposed to|far from|anything but|lacks?|lacking|absence of|free of|devoid of"
+    r"|than|versus|vs|compared (?:to|with)|doubt|deny|denies|exclud(?:e|es|ed|ing)|eliminat(?:e|es|ed|ing)|reject(?:s|ed)?"
+    r"|rul(?:e|es|ed|ing) out|dismiss(?:es|ed)?|wrong|incorrect(?:ly)?|contrary to|fails? to|mistaken(?: for)?|confused with)\b"
+    r"|n't\b|\bno\b(?!\s*[,.:;!]|\s*$)"
+    r"|不是|不选|并非|而非|没有|不像|排除|不可能|而不是|不太像|别选",
+    re.IGNORECASE,
+)
+_CLAUSE_END = re.compile(
+    r"[;.!?\n。](?!\d)|\s[-–—]+\s|—|,?\s*\b(?:but|however|so|therefore|thus|hence|because|since)\b"
+    r"|,\s*(?:it|this|that|he|she|they|there|the (?:answer|correct|right|best))\b|\b(?:it|this|that)(?:'s| is| was| must| sounds)"
+    r"|,?\s*(?:而是|而应|所以|因此|但|应该是|应选|应为|答案|[,;。]\s*是)",
+    re.IGNORECASE,
+)
+_SUPPOSITION = re.compile(
+    r"\b(?:if|whether|unless|suppose|supposing|assum(?:e|ing)|imagine|were it|would have|used to"
+    r"|(?:can ?not|can't|couldn't|could not|unable to|hard to|difficult to|impossible to|don't|do not|not possible to|not able to)"
+    r"\s+(?:\w+ly )?(?:tell|determine|hear|say|identify|know|decide|distinguish|be sure|confirm|discern|make out|listen|access|process"
+    r"|perceive|answer|judge|establish|verify|think|believe|agree|see)|not (?:sure|certain|clear)|unsure|uncertain|unclear|no idea)\b"
+    r"|如果|假如|是否|不确定|无法|不知道|难以",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"[;!?\n。]|\.(?!\d)|,\s*(?:so|therefore|thus|hence|but|then)\b|\bbut\b", re.IGNORECASE)
+_REJECTED_AFTER = re.compile(
+    r"(?:\b(?:is|are|was|were|seems?|looks?|sounds?|appears?|can be|could be|would be|be)\s+(?:\w+ly |very |rather |also |both |all )?"
+    r"(?:not\b|n't|wrong|incorrect|unlikely|impossible|ruled out|eliminated|excluded|rejected|out\b|absent|false|inconsistent"
+    r"|implausible|a distractor|distractors|missing|invalid|improbable)"
+    r"|\b(?:is|are|was|were|does|do|did|ca|could|would|wo|has|had)n't\b"
+    r"|\b(?:cannot|does not|do not|did not|can not|could not|would not|doesn't)\b"
+    r"|不对|不正确|错误|不符|不合适|可以排除|不太可能)",
+    re.IGNORECASE,
+)
+_CLAUSE_START = re.compile(
+    r"[;!?\n。]|\.(?!\d)|\b(?:but|so|therefore|thus|hence|while|whereas)\b|但|所以|因此|而", re.IGNORECASE
+)
+_SENTENCE = re.compile(r"[^.!?\n;。]*(?:[.!?\n;。]|$)")
+_HEDGE = re.compile(
+    r"\b(?:at first|initially|originally|considered|considering|could be|could also|might|may be|may also|perhaps|maybe|possibly"
+    r"|possible|first thought|my first|i thought|tempting|one might|some might|at a glance|on first)\b|可能|也许|起初|一开始",
+    re.IGNORECASE,
+)
+REFUSAL = re.compile(
+    r"\b(?:can(?:no|')?t|can not|could(?: not|n't)|unable to|not able to|don't|do not|didn't|did not|won't|will not)\s+(?:\w+ly |actually )?"
+    r"(?:hear|listen|access|process|play|tell|determine|identify|answer|know|receive|see|have access|detect any|assist|help|provide)\b"
+    r"|\b(?:i'm|i am) (?:sorry|not sure|unsure|uncertain|afraid)|\bno audio\b|\b(?:not enough|insufficient) (?:information|context|evidence)"
+    r"|\b(?:as an? (?:text|language|ai)\b)|\b(?:unclear|unknown|uncertain|undetermined|not sure|impossible to|difficult to say|hard to (?:say|tell))\b"
+    r"|无法|听不到|不知道|不确定|抱歉",
+    re.IGNORECASE,
+)
+
+
+def denied_spans(text: str) -> list[tuple[int, int]]:
+    """Spans behind a denial, a supposition or within a question (character offsets)."""
+    spans: list[tuple[int, int]] = []
+    innocent = [m.span() for m in _NOT_A_DENIAL.finditer(text)]
+    for cue in _DENIAL.finditer(text):
+        if any(a <= cue.start() < b for a, b in innocent):
+            continue
+        end = _CLAUSE_END.search(text, cue.end())
+        spans.append((cue.end(), end.start() if end else len(text)))
+    for cue in _SUPPOSITION.finditer(text):
+        end = _SENTENCE_END.search(text, cue.end())
+        spans.append((cue.end(), end.start() if end else len(text)))
+    for sentence in _SENTENCE.finditer(text):
+        body = sentence.group().strip()
+        if body.endswith("?") and sentence.end() < len(text.rstrip()):
+            spans.append(sentence.span())
+    return spans
+
+
+def rejected_spans(text: str) -> list[tuple[int, int]]:
+    """Spans in front of "... is wrong", back to the start of the clause."""
+    spans: list[tuple[int, int]] = []
+    for cue in _REJECTED_AFTER.finditer(text):
+        start = 0
+        for boundary in _CLAUSE_START.finditer(text, 0, cue.start()):
+            start = boundary.end()
+        spans.append((start, cue.start()))
+    return spans
+
+
+def rejected_at(text: str, end: int) -> bool:
+    """True when what ends at `end` is at once called wrong ("B is incorrect")."""
+    return bool(_REJECTED_AFTER.match(text[end:].lstrip(")] \"'")))
+
+
+def hedged_spans(text: str) -> list[tuple[int, int]]:
+    """Sentences that only consider something ("at first I considered X")."""
+    return [s.span() for s in _SENTENCE.finditer(text) if _HEDGE.search(s.group())]
+
+
+def inside(start: int, spans: list[tuple[int, int]]) -> bool:
+    """True when the offset lies in one of the spans."""
+    return any(a <= start < b for a, b in spans)

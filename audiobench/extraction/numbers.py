@@ -1,0 +1,218 @@
+"""Numbers in text: digits, English number words, Chinese numerals, and the final number of a worked answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+
+_UNITS = {
+    word: value
+    for value, word in enumerate(
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ]
+    )
+}
+_TENS = {
+    word: 10 * value
+    for value, word in enumerate(
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2
+    )
+}
+_SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
+_ZH_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "兩": 2}
+_ZH_SCALES = {"十": 10, "百": 100, "千": 1000}
+_ZH_NUMBER = "零〇一二两兩三四五六七八九十百千万亿点"
+
+
+def fold_number_words(words: Sequence[str]) -> list[tuple[str, int, int]]:
+    """(text, first, last) of each word, runs of English number words folded into one decimal number.
+
+    `["twenty", "two", "dogs"]` gives `[("22", 0, 1), ("dogs", 2, 2)]`. A run that is no single number ("one two
+    three") stays as separate numbers.
+    """
+    out: list[tuple[str, int, int]] = []
+    i = 0
+    while i < len(words):
+        value, used = _read_number(words, i)
+        if used:
+            out.append((str(value), i, i + used - 1))
+            i += used
+        else:
+            out.append((words[i], i, i))
+            i += 1
+    return out
+
+
+def _read_number(words: Sequence[str], start: int) -> tuple[int, int]:
+    """The number that begins at `start` and how many words it takes (0: none)."""
+    total = current = 0
+    used = 0
+    last = ""
+    i = start
+    while i < len(words):
+        word = words[i]
+        if word in _UNITS and last in ("", "ten", "hundred", "scale"):
+            if last == "ten" and _UNITS[word] in (0, *range(10, 20)):
+                break
+            current += _UNITS[word]
+            last = "unit"
+        elif word in _TENS and last in ("", "hundred", "scale"):
+            current += _TENS[word]
+            last = "ten"
+        elif word == "hundred" and last in ("unit", "ten"):
+            current *= 100
+            last = "hundred"
+        elif word in _SCALES and word != "hundred" and last in ("unit", "ten", "hundred"):
+            total += current * _SCALES[word]
+            current = 0
+            last = "scale"
+        elif word == "and" and last in ("hundred", "scale") and _continues(words, i + 1):
+            i += 1
+            continue
+        else:
+            break
+        i += 1
+        used = i - start
+    return total + current, used
+
+
+def _continues(words: Sequence[str], i: int) -> bool:
+    return i < len(words) and (words[i] in _UNITS or words[i] in _TENS)
+
+
+def parse_chinese(numeral: str) -> Decimal | None:
+    """The value of a Chinese numeral ("二十五" is 25, "三点五" is 3.5, "二零二六" is 2026), or None."""
+    if not numeral or any(c not in _ZH_NUMBER for c in numeral):
+        return None
+    whole, _, fraction = numeral.partition("点")
+    if "点" in numeral and (not fraction or any(c not in _ZH_DIGITS for c in fraction)):
+        return None
+    value = _chinese_integer(whole)
+    if value is None:
+        return None
+    if not fraction:
+        return Decimal(value)
+    return Decimal(f"{value}." + "".join(str(_ZH_DIGITS[c]) for c in fraction))
+
+
+def _chinese_integer(text: str) -> int | None:
+    if not text:
+        return None
+    if all(c in _ZH_DIGITS for c in text):
+        return int("".join(str(_ZH_DIGITS[c]) for c in text))
+    for mark, size in (("亿", 10**8), ("万", 10**4)):
+        if mark in text:
+            high, _, low = text.partition(mark)
+            upper, lower = _chinese_integer(high), _chinese_integer(low.lstrip("零〇")) if low else 0
+            return None if upper is None or lower is None else upper * size + lower
+    total = digit = 0
+    for position, char in enumerate(text):
+        if char in _ZH_DIGITS:
+            digit = _ZH_DIGITS[char]
+        else:
+            total += (digit or (1 if position == 0 else 0)) * _ZH_SCALES[char]
+            digit = 0
+    return total + digit
+
+
+_DIGITS = re.compile(r"(?<![\w.])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?|(?<![\w.])[-+]?\.\d+")
+_CHINESE = re.compile(rf"负?[{_ZH_NUMBER}]+")
+_WORD = re.compile(r"[a-z]+")
+_MARKER = re.compile(
+    r"(?:####|final answer(?: is)?\s*:?|(?:the )?(?:correct )?answer(?: is)?\s*[:=]?|答案(?:是|为)?\s*:?)\s*",
+    re.IGNORECASE,
+)
+_BOXED = re.compile(r"\\boxed\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
+
+
+def find_numbers(text: str) -> list[Decimal]:
+    """Every number of the text in order: digits with thousands separators, fractions, number words, Chinese."""
+    spans: list[tuple[int, int, Decimal]] = []
+    for match in _DIGITS.finditer(text):
+        value = _decimal(match.group())
+        if value is not None:
+            spans.append((match.start(), match.end(), value))
+    words = list(_WORD.finditer(text.casefold()))
+    for value, first, last in fold_number_words([w.group() for w in words]):
+        if value.isdigit():
+            start = words[first].start()
+            sign = -1 if re.search(r"\b(?:minus|negative)\s+$", text[:start], re.IGNORECASE) else 1
+            number, end = Decimal(value) * sign, words[last].end()
+            point = last + 1
+            if point < len(words) and words[point].group() == "point":
+                digits = ""
+                while (
+                    point + 1 < len(words)
+                    and words[point + 1].group() in _UNITS
+                    and _UNITS[words[point + 1].group()] < 10
+                ):
+                    point += 1
+                    digits += str(_UNITS[words[point].group()])
+                    end = words[point].end()
+                if digits:
+                    number = Decimal(f"{value}.{digits}") * sign
+            if not any(s <= start < e for s, e, _ in spans):
+                spans.append((start, end, number))
+    for match in _CHINESE.finditer(text):
+        value = parse_chinese(match.group().lstrip("负"))
+        if value is not None:
+            spans.append((match.start(), match.end(), -value if match.group().startswith("负") else value))
+    return [value for _, _, value in sorted(spans, key=lambda s: s[0])]
+
+
+def _decimal(text: str) -> Decimal | None:
+    try:
+        numerator, slash, denominator = text.replace(",", "").partition("/")
+        if not slash:
+            return Decimal(numerator)
+        return Decimal(numerator) / Decimal(denominator)
+    except (InvalidOperation, ZeroDivisionError):
+        return None
+
+
+def plain(value: Decimal) -> str:
+    """A number as text without exponent and trailing zeros ("16", "0.75", "-3.5")."""
+    text = format(value.normalize() if value else Decimal(0), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def final_number(text: str) -> tuple[str, str] | None:
+    r"""(number as text, rule) of a worked answer, or None.
+
+    In order: the last `\boxed{}`; the first number after the last "answer is" / "####" marker that has one; the
+    last number of the text.
+    """
+    boxed = _BOXED.findall(text)
+    if boxed:
+        numbers = find_numbers(re.sub(r"\\[a-z]+\s*", " ", boxed[-1]))
+        if len(numbers) == 1:
+            return plain(numbers[0]), "boxed"
+        return None
+    for marker in reversed(list(_MARKER.finditer(text))):
+        line = text[marker.end() :].split("\n", 1)[0]
+        numbers = find_numbers(line)
+        if numbers:
+            return plain(numbers[0]), "answer_is"
+    numbers = find_numbers(text)
+    return (plain(numbers[-1]), "last_number") if numbers else None
