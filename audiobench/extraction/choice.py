@@ -311,7 +311,7 @@ class _Reader:
 
     def part_of_an_option(self, text: str) -> bool:
         """True when the whole text is a piece of one option ("D. Salinger" of "J.D. Salinger")."""
-        words = tuple(t.text for t in tokens(text))
+        words = tuple(t.text for t in self.offered.words(text))
         for option in self.offered.all:
             pattern = option.pattern
             if (
