@@ -1,7 +1,7 @@
 """Templates of task files: jinja2's immutable sandbox with strict undefined names.
 
 A template that is nothing but one expression (`{{choices}}`) gives that value itself, not its text, so that a column
-may hold a list or bytes.
+may hold a list or bytes. `row` is the whole row, for columns whose name is no identifier (`{{row['sub-category']}}`).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 
 import orjson
 from jinja2 import StrictUndefined, TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
 
 from audiobench.errors import UsageError
 
 _ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
 _ENVIRONMENT.globals.clear()
-_ENVIRONMENT.globals["range"] = range
+_ENVIRONMENT.globals["range"] = safe_range
 _SINGLE = re.compile(r"\A\s*\{\{((?:(?!\}\}).)*)\}\}\s*\Z", re.DOTALL)
 _PLAIN = re.compile(r"\A\s*[A-Za-z_][\w\-]*\s*\Z")
 
@@ -65,8 +65,9 @@ def evaluate(template: str, row: Mapping[str, Any]) -> Any:
     """
     compiled = _compiled(template)
     try:
-        names = row if isinstance(row, dict) else dict(Row(row).items())
-        value = compiled(**names) if callable(compiled) else compiled.render(names)
+        opened = row if isinstance(row, dict) else dict(Row(row).items())
+        names = {"row": opened, **opened}
+        value = compiled(names) if callable(compiled) else compiled.render(names)
     except TemplateError as error:
         raise UsageError(f"template {template!r}: {error}; columns: {', '.join(map(str, row))}") from error
     if isinstance(value, StrictUndefined):
