@@ -1,0 +1,136 @@
+"""From a sample and a condition to a request: pure, and the only place that decides what a model is shown."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from audiobench import template
+from audiobench.errors import UsageError
+from audiobench.task.spec import Prompt, TaskSpec
+from audiobench.think import ThinkPlan, apply
+from audiobench.types import LETTERS, AudioPart, Clip, Condition, Message, Part, Request, Sample, TextPart
+from model_adapters.spec import ModelSpec
+
+AUDIO_CONDITIONS = ("full", "none", "silence", "noise", "swap", "reverse", "transcript")
+
+TRANSCRIPT = "Transcript of the audio:\n{transcript}\n"
+"""What stands in the audio's place under the `transcript` condition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option as a prompt template sees it."""
+
+    letter: str
+    text: str | None
+
+
+def arrange(sample: Sample, order: int) -> Sample:
+    """`sample` with its options rotated by `order` places (0 = as published)."""
+    if not order or not sample.choices:
+        return sample
+    shift = order % len(sample.choices)
+    return replace(sample, choices=sample.choices[shift:] + sample.choices[:shift])
+
+
+def build(
+    sample: Sample,
+    task: TaskSpec,
+    prompt: Prompt,
+    condition: Condition,
+    model: ModelSpec,
+    think: ThinkPlan,
+    *,
+    epoch: int = 0,
+    seed: int = 0,
+    overrides: Mapping[str, Any] | None = None,
+    swap: Mapping[str, Sample] | None = None,
+) -> Request:
+    """The request that asks `sample` (already arranged) under `condition`.
+
+    Generation parameters, weakest first: the task's, the model's published ones, the prompt's own, the command line's.
+
+    Raises:
+        UsageError: the condition leaves nothing to ask, or needs a transcript that the data set does not have.
+    """
+    parts: list[Part] = []
+    for kind in prompt.order:
+        if kind == "audio":
+            parts.extend(_audio(sample, task, condition, seed, swap))
+        elif prompt.text is not None:
+            parts.append(TextPart(template.render(prompt.text, variables(sample))))
+    if not parts:
+        raise UsageError(
+            f"task {task.task}: prompt {prompt.name} is audio only: nothing is left to ask under audio={condition.audio}"
+        )
+    system = prompt.system if prompt.system is not None else model.system
+    messages = [Message("system", (TextPart(system),))] if system else []
+    messages.append(Message("user", tuple(parts)))
+    generation = {
+        **task.generation_kwargs,
+        **model.sampling,
+        **prompt.generation_kwargs,
+        "seed": seed + epoch,
+        **(overrides or {}),
+    }
+    request = Request(tuple(messages), generation, sample_id=sample.id, epoch=epoch, sample=sample)
+    return apply(request, think)
+
+
+def variables(sample: Sample) -> dict[str, Any]:
+    """What a prompt template can use."""
+    return {
+        "id": sample.id,
+        "question": sample.question,
+        "options": [Option(letter, text) for letter, text in sample.options],
+        "slots": [Option(LETTERS[i], text) for i, text in enumerate(sample.choices)],
+        "choices": list(sample.choices),
+        "letters": [letter for letter, _ in sample.options],
+        "transcript": sample.transcript,
+        "doc": sample.doc,
+        "row": sample.doc,
+    }
+
+
+def _audio(
+    sample: Sample, task: TaskSpec, condition: Condition, seed: int, swap: Mapping[str, Sample] | None
+) -> list[Part]:
+    kind = condition.audio
+    if kind == "none":
+        return []
+    if kind == "transcript":
+        if sample.transcript is None:
+            raise UsageError(
+                f"task {task.task}: audio=transcript: sample {sample.id} has no transcript (doc_to_transcript)"
+            )
+        return [TextPart(TRANSCRIPT.format(transcript=sample.transcript))]
+    clips: tuple[Clip, ...] = sample.clips
+    if kind == "swap":
+        clips = (swap or {})[sample.id].clips
+    change = {"full": "full", "swap": "full", "noise": f"noise:{_noise_seed(sample.id, seed)}"}.get(kind, kind)
+    return [AudioPart(clip, change) for clip in clips]
+
+
+def _noise_seed(sample_id: str, seed: int) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed}:{sample_id}".encode()).digest()[:4], "big")
+
+
+def shown(request: Request) -> list[dict[str, Any]]:
+    """The request's turns as a journal line keeps them: text as it is, audio as `{"audio": index}`."""
+    index = 0
+    turns = []
+    for message in request.messages:
+        parts: list[Any] = []
+        for part in message.parts:
+            if isinstance(part, TextPart):
+                parts.append(part.text)
+            else:
+                parts.append({"audio": index})
+                index += 1
+        turns.append({"role": message.role, "parts": parts})
+    if request.prefill:
+        turns.append({"role": "assistant", "parts": [request.prefill]})
+    return turns

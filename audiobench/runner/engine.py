@@ -1,0 +1,281 @@
+"""The event loop of a run: load the audio, ask, write the journal line; nothing is held back until the end."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+
+from audiobench import audio, prompt, think
+from audiobench.audio import InvalidAudioError
+from audiobench.errors import AudiobenchError, ExitCode, IncompleteError
+from audiobench.journal import Journal
+from audiobench.runner.concurrency import Concurrency
+from audiobench.runner.retry import ExhaustedError, RetryPolicy, call
+from audiobench.runner.work import TaskWork, schedule
+from audiobench.types import AudioPart, Condition, Request, Response, Sample
+from model_adapters.base import Adapter, RetryableError, RunError, SampleError
+
+GRACE_SECONDS = 10.0
+"""How long what is in flight may take to finish after SIGINT or SIGTERM."""
+EMPTY_RETRIES = 2
+"""An empty answer is asked for again this often; after that it stands, as unparsed."""
+HOPELESS = 20
+"""This many failed requests in a row, before any success, end the run."""
+
+Observer = Callable[[TaskWork, dict[str, Any]], None]
+"""Called with every journal record, as it is written."""
+
+
+@dataclass(slots=True)
+class Ending:
+    """How a run ended."""
+
+    exit_code: ExitCode = ExitCode.OK
+    reason: str | None = None
+    served_models: dict[str, int] = field(default_factory=dict)
+
+
+class Engine:
+    """Drives one adapter over the open slots of some tasks."""
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        works: Sequence[TaskWork],
+        gate: Concurrency,
+        policy: RetryPolicy,
+        observe: Observer,
+        *,
+        stop_when: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        self.adapter = adapter
+        self.works = works
+        self.gate = gate
+        self.policy = policy
+        self.observe = observe
+        self.stop_when = stop_when
+        self.ending = Ending()
+        self._journals: dict[str, Journal] = {}
+        self._threads = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="audio")
+        self._stopping = asyncio.Event()
+        self._failures = 0
+        self._succeeded = False
+
+    async def run(self) -> Ending:
+        """Ask everything that is open; returns how it ended. Journals are closed and synced in every case."""
+        loop = asyncio.get_running_loop()
+        for name in ("SIGINT", "SIGTERM"):
+            loop.add_signal_handler(getattr(signal, name), self._interrupted, getattr(signal, name))
+        tasks: set[asyncio.Task[None]] = set()
+        try:
+            for work in self.works:
+                self._journals[work.task.task] = Journal(work.journal_path)
+            for work, sample, condition, epoch in schedule(self.works):
+                if self._stopping.is_set():
+                    break
+                slot = asyncio.create_task(self._slot(work, sample, condition, epoch))
+                tasks.add(slot)
+                slot.add_done_callback(tasks.discard)
+                await self._room(tasks)
+            await self._drain(tasks)
+        except AudiobenchError as error:
+            self._stop(error.exit_code, str(error))
+        finally:
+            for slot in tasks:
+                slot.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._threads.shutdown(wait=False, cancel_futures=True)
+            await self.adapter.close()
+            self._close_journals()
+            for name in ("SIGINT", "SIGTERM"):
+                loop.remove_signal_handler(getattr(signal, name))
+        return self.ending
+
+    async def _room(self, tasks: set[asyncio.Task[None]]) -> None:
+        """Let begun work go first; hold a window of open slots, not the whole data set."""
+        await asyncio.sleep(0)
+        while len(tasks) >= 2 * self.gate.limit + 8 and not self._stopping.is_set():
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED, timeout=1.0)
+
+    async def _drain(self, tasks: set[asyncio.Task[None]]) -> None:
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            while tasks and not self._stopping.is_set():
+                await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if tasks:
+                await asyncio.wait(tasks, timeout=GRACE_SECONDS)
+        finally:
+            stopping.cancel()
+
+    def _interrupted(self, number: signal.Signals) -> None:
+        if self._stopping.is_set():
+            for slot in asyncio.all_tasks():
+                if slot.get_coro().__qualname__.endswith("_slot"):  # type: ignore[union-attr]
+                    slot.cancel()
+        code = ExitCode.SIGINT if number == signal.SIGINT else ExitCode.SIGTERM
+        self._stop(code, f"interrupted by {number.name}")
+
+    def _stop(self, code: ExitCode, reason: str) -> None:
+        if self.ending.reason is None:
+            self.ending.exit_code = code
+            self.ending.reason = reason
+        self._stopping.set()
+
+    def _close_journals(self) -> None:
+        for journal in self._journals.values():
+            try:
+                journal.close()
+            except OSError as error:
+                self._stop(ExitCode.INCOMPLETE, f"{journal.path}: {error.strerror}")
+
+    async def _slot(self, work: TaskWork, sample: Sample, condition: Condition, epoch: int) -> None:
+        """One sample under one condition and epoch, from request to journal line."""
+        if self._stopping.is_set():
+            return
+        record = _record(sample, condition, epoch)
+        try:
+            request = work.request(sample, condition, epoch)
+            record["sample"] = _shown_sample(request.sample or sample)
+            record["prompt"] = prompt.shown(request)
+            record["prompt_sha256"] = hashlib.sha256(orjson.dumps(record["prompt"])).hexdigest()
+            await self._ask(work, request, condition, record)
+            self._succeeded = True
+        except InvalidAudioError as error:
+            record["error"] = {"kind": "invalid_audio", "message": str(error)}
+        except (ExhaustedError, SampleError) as error:
+            record["error"] = {"kind": "error", "message": str(error)}
+            record["attempts"] = getattr(error, "attempts", 1)
+            self._failed(str(error))
+        except RunError as error:
+            self._stop(ExitCode.INCOMPLETE if getattr(error, "quota", False) else ExitCode.USAGE, str(error))
+            return
+        except AudiobenchError as error:
+            self._stop(error.exit_code, str(error))
+            return
+        record["time"] = round(time.time(), 3)
+        try:
+            self._journals[work.task.task].append(record)
+        except IncompleteError as error:
+            self._stop(error.exit_code, str(error))
+            return
+        self.observe(work, record)
+        reason = self.stop_when()
+        if reason:
+            self._stop(ExitCode.INCOMPLETE, reason)
+
+    async def _ask(self, work: TaskWork, request: Request, condition: Condition, record: dict[str, Any]) -> None:
+        attempts = 0
+        keys: list[str] = []
+
+        async def once(pending: Request) -> Response:
+            """One call with retries; audio is read inside the gate, so only what is on the wire is in memory."""
+            nonlocal attempts
+
+            async def attempt() -> Response:
+                hashed, loaded, facts = await self._load(pending, work)
+                record["audio"] = facts
+                if not keys:
+                    keys.append(hashed.key(work.model_sha256))
+                response = await self.adapter.generate(loaded)
+                if not response.text and not response.reasoning and response.finish_reason == "stop":
+                    record["empty"] = record.get("empty", 0) + 1
+                    if record["empty"] <= EMPTY_RETRIES:
+                        raise RetryableError("the answer is empty")
+                return response
+
+            response, number = await call(attempt, self.gate, self.policy)
+            attempts += number
+            return response
+
+        response = await think.ask(once, request, work.thinks[condition.think])
+        if response.served_model:
+            served = self.ending.served_models
+            served[response.served_model] = served.get(response.served_model, 0) + 1
+        record["key"] = keys[0]
+        record["attempts"] = attempts
+        record["response"] = _shown_response(response)
+
+    async def _load(self, request: Request, work: TaskWork) -> tuple[Request, Request, list[dict[str, Any]]]:
+        """The request with hashes filled in, the same with audio bytes, and what the journal says of each clip."""
+        parts = request.audio
+        support = work.model.audio
+        if support.max_clips is not None and len(parts) > support.max_clips:
+            raise InvalidAudioError(f"{len(parts)} clips; model {work.model.name} takes {support.max_clips}")
+        loaded: dict[int, list[AudioPart]] = {}
+        facts: list[dict[str, Any]] = []
+        for index, part in enumerate(parts):
+            raw = audio.read(part.clip)
+            clip = replace(part.clip, sha256=raw.sha256, seconds=raw.seconds)
+            if audio.passes(raw, support, part.transform):
+                pieces, changed = audio.parts(raw, clip, support, part.transform)
+            else:
+                loop = asyncio.get_running_loop()
+                pieces, changed = await loop.run_in_executor(
+                    self._threads, audio.parts, raw, clip, support, part.transform
+                )
+            loaded[index] = pieces
+            facts.append(
+                {
+                    "path": str(clip.path),
+                    "sha256": raw.sha256,
+                    "bytes": raw.size,
+                    "mtime_ns": raw.mtime_ns,
+                    "seconds": round(raw.seconds, 3),
+                    "transform": part.transform,
+                    "changed": changed,
+                }
+            )
+        hashes = {index: [replace(pieces[0], data=b"", format="")] for index, pieces in loaded.items()}
+        return request.with_audio(hashes), request.with_audio(loaded), facts
+
+    def _failed(self, message: str) -> None:
+        self._failures += 1
+        if not self._succeeded and self._failures >= HOPELESS:
+            self._stop(
+                ExitCode.INCOMPLETE,
+                f"the first {self._failures} requests all failed, so the run was stopped; the last one: {message}",
+            )
+
+
+def _record(sample: Sample, condition: Condition, epoch: int) -> dict[str, Any]:
+    return {"key": "", "id": sample.id, "epoch": epoch, "condition": condition.as_dict(), "audio": [], "attempts": 0}
+
+
+def _shown_sample(sample: Sample) -> dict[str, Any]:
+    """What scoring and viewing need of a sample, so that a journal stands for itself."""
+    return {
+        "question": sample.question,
+        "choices": list(sample.choices),
+        "target": list(sample.target) if isinstance(sample.target, tuple) else sample.target,
+        "metadata": dict(sample.metadata),
+        "cluster": sample.cluster,
+    }
+
+
+def _shown_response(response: Response) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "text": response.text,
+        "reasoning": response.reasoning,
+        "finish_reason": response.finish_reason,
+        "usage": {key: value for key, value in response.usage.items() if value is not None},
+        "latency": {key: round(value, 4) for key, value in response.latency.items()},
+        "served_model": response.served_model,
+    }
+    if not response.reasoning_closed:
+        shown["reasoning_closed"] = False
+    if response.reasoning_is_summary:
+        shown["reasoning_is_summary"] = True
+    if response.think_effective:
+        shown["think_effective"] = response.think_effective
+    if response.raw:
+        shown["raw"] = response.raw
+    return shown

@@ -1,0 +1,348 @@
+"""One run from its options to its summaries: load, plan, ask, judge, summarise."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import platform
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+import audiobench
+from audiobench import cost, dataset, journal, prompt, results, think
+from audiobench.errors import ExitCode, UsageError
+from audiobench.extraction import VERSION as EXTRACTION_VERSION
+from audiobench.extraction import check_rules
+from audiobench.runner.concurrency import Concurrency
+from audiobench.runner.engine import Ending, Engine
+from audiobench.runner.progress import Progress, Tally
+from audiobench.runner.retry import RetryPolicy
+from audiobench.runner.work import TaskWork
+from audiobench.score import outcome, scorer_of
+from audiobench.scorers import SCORERS
+from audiobench.task.find import expand, find_task
+from audiobench.task.spec import TaskSpec
+from audiobench.types import Condition, Sample
+from model_adapters.base import Adapter
+from model_adapters.registry import build_adapter, find_model
+from model_adapters.spec import ModelSpec
+
+DEFAULT_MAX_CONCURRENCY = 256
+
+
+@dataclass(slots=True)
+class RunOptions:
+    """Everything `audiobench run` can be told."""
+
+    model: str
+    tasks: list[str]
+    limit: int | None = None
+    ids: list[str] | None = None
+    shard: tuple[int, int] | None = None
+    prompt: str | None = None
+    epochs: int = 1
+    think: list[str] = field(default_factory=lambda: ["default"])
+    audio: list[str] = field(default_factory=lambda: ["full"])
+    option_orders: int = 1
+    data: dict[str, Path] = field(default_factory=dict)
+    base_urls: list[str] = field(default_factory=list)
+    max_concurrency: int | None = None
+    out: Path | None = None
+    judge: str | None = None
+    judge_base_url: str | None = None
+    generation: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    allow_approx: bool = False
+    dry_run: bool = False
+    max_cost: float | None = None
+    attempts: int = 8
+    timeout: float = 600.0
+    quiet: bool = False
+    command: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A run that is ready to start."""
+
+    options: RunOptions
+    model: ModelSpec
+    works: list[TaskWork]
+    datasets: dict[str, dataset.Dataset]
+    folder: Path
+
+    @property
+    def total(self) -> int:
+        """Requests in all."""
+        return sum(work.total for work in self.works)
+
+    @property
+    def finished(self) -> int:
+        """Requests that the journals already answer."""
+        return sum(len(work.finished) for work in self.works)
+
+
+@dataclass(slots=True)
+class RunResult:
+    """What a run came to."""
+
+    folder: Path
+    exit_code: ExitCode
+    reason: str | None
+    summaries: list[dict[str, Any]]
+    tally: Tally
+
+
+def prepare(options: RunOptions) -> Prepared:
+    """Read the model, the tasks and the data; refuse here whatever cannot work.
+
+    Raises:
+        UsageError: and nothing has been asked or written.
+    """
+    model = find_model(options.model, base_url=options.base_urls[0] if options.base_urls else None)
+    thinks = {asked: think.resolve(model, asked, allow_approx=options.allow_approx) for asked in options.think}
+    _check_audio(model, options)
+    loaded: list[tuple[TaskSpec, Path]] = [find_task(name) for name in expand(options.tasks)]
+    folder = options.out or Path("results") / model.name / run_name(model, options)
+    works, datasets = [], {}
+    for task, file in loaded:
+        check_task(task, file)
+        try:
+            chosen = task.find_prompt(options.prompt)
+        except KeyError:
+            names = ", ".join(p.name for p in task.prompt)
+            raise UsageError(f"--prompt {options.prompt}: task {task.task} has: {names}") from None
+        data = dataset.load(
+            task, file, data=options.data.get(task.task), limit=options.limit, ids=options.ids, shard=options.shard
+        )
+        datasets[task.task] = data
+        work = TaskWork(
+            task=task,
+            prompt=chosen,
+            samples=data.samples,
+            conditions=conditions(task, chosen.name, options, data.samples),
+            epochs=options.epochs,
+            folder=folder / task.task,
+            model=model,
+            model_sha256=model.sha256(),
+            thinks=thinks,
+            seed=options.seed,
+            overrides=options.generation,
+            swap=_swap(data.samples, options.seed) if "swap" in options.audio else {},
+        )
+        if data.samples:
+            for condition in work.conditions:
+                work.request(data.samples[0], condition, 0)
+        works.append(work)
+    for work in works:
+        work.mark_finished()
+    return Prepared(options, model, works, datasets, folder)
+
+
+def _check_audio(model: ModelSpec, options: RunOptions) -> None:
+    unknown = [name for name in options.audio if name not in prompt.AUDIO_CONDITIONS]
+    if unknown:
+        raise UsageError(f"--audio {','.join(unknown)}: allowed: {', '.join(prompt.AUDIO_CONDITIONS)}")
+    heard = [name for name in options.audio if name not in ("none", "transcript")]
+    if model.text_only and heard:
+        raise UsageError(f"--audio {','.join(heard)}: model {model.name} takes text only; use none or transcript")
+
+
+def check_task(task: TaskSpec, file: Path) -> None:
+    """Raise UsageError when a name in the task file is not one of the closed sets."""
+    check_rules(task.extraction)
+    if task.scorer not in SCORERS:
+        raise UsageError(f"{file}: scorer: {task.scorer!r} is unknown; allowed: {', '.join(sorted(SCORERS))}")
+
+
+def conditions(task: TaskSpec, prompt_name: str, options: RunOptions, samples: Sequence[Sample]) -> list[Condition]:
+    """Audio outermost and thinking innermost, so that neighbours share as much of the prompt as possible."""
+    most = max((len(sample.choices) for sample in samples), default=0)
+    orders = range(min(options.option_orders, max(most, 1)))
+    return [
+        Condition(think=mode, audio=heard, option_order=order, prompt=prompt_name)
+        for heard in options.audio
+        for order in orders
+        for mode in options.think
+    ]
+
+
+def _swap(samples: Sequence[Sample], seed: int) -> dict[str, Sample]:
+    from audiobench.audio.conditions import derangement
+
+    by_id = {sample.id: sample for sample in samples}
+    clips = {s.id: s.cluster or "|".join(str(clip.path) for clip in s.clips) for s in samples}
+    return {sample: by_id[other] for sample, other in derangement(list(by_id), seed, clips).items()}
+
+
+def run_name(model: ModelSpec, options: RunOptions) -> str:
+    """Name of the run's directory: the same command finds its own journal again."""
+    parts = [
+        model.sha256(), options.prompt, options.think, options.audio, options.option_orders,
+        options.generation, options.seed, options.shard,
+    ]  # fmt: skip
+    digest = hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()[:8]
+    label = "-".join(mode.replace(":", "") for mode in options.think)
+    if options.audio != ["full"]:
+        label += "_" + "-".join(options.audio)
+    return f"{label}_{digest}"
+
+
+def plan_lines(prepared: Prepared) -> list[str]:
+    """What will be asked, before anything is."""
+    lines = []
+    for work in prepared.works:
+        seconds = work.seconds
+        hours = f", {seconds / 3600:.2f} h of audio" if seconds is not None else ""
+        why = f"{len(work.samples)} samples"
+        if len(work.conditions) > 1:
+            why += f" x {len(work.conditions)} conditions"
+        if work.epochs > 1:
+            why += f" x {work.epochs} epochs"
+        data = prepared.datasets[work.task.task]
+        done = f", {len(work.finished)} already done" if work.finished else ""
+        subset = f" of {data.total}" if data.total != len(work.samples) else ""
+        lines.append(
+            f"{work.task.title}: {why}{subset}{hours} = {work.total} requests{done}; prompt {work.prompt.name}"
+        )
+        lines.extend(f"  note: {note}" for note in data.notes)
+    lines.append(
+        f"model {prepared.model.name}: {prepared.total - prepared.finished} requests to send -> {prepared.folder}"
+    )
+    return lines
+
+
+def execute(prepared: Prepared) -> RunResult:
+    """Ask what is open, then judge and summarise. The journals make this safe to repeat at any point."""
+    options = prepared.options
+    prepared.folder.mkdir(parents=True, exist_ok=True)
+    lock = journal.RunLock(prepared.folder)
+    try:
+        ending = Ending()
+        write_plans(prepared)
+        tally = Tally(prepared.total, prepared.finished)
+        if prepared.finished < prepared.total:
+            adapter = adapter_for(prepared.model, options.base_urls, options.timeout)
+            with Progress(tally, quiet=options.quiet) as progress:
+                ending = asyncio.run(_drive(prepared, adapter, tally, progress))
+        if options.judge and ending.exit_code is ExitCode.OK:
+            from audiobench.runner.judge import judge_run
+
+            ending = judge_run(prepared.works, options)
+        summaries = write_summaries(prepared, ending)
+    finally:
+        lock.release()
+    code = ending.exit_code if ending.exit_code is not ExitCode.OK else completeness(summaries)
+    return RunResult(prepared.folder, code, ending.reason, summaries, tally)
+
+
+def adapter_for(model: ModelSpec, base_urls: Sequence[str], timeout: float) -> Adapter:
+    """The model's adapter: one endpoint, or a pool of them."""
+    if len(base_urls) > 1:
+        from model_adapters.pool import EndpointPool
+
+        return EndpointPool([build_adapter(model, base_url=url, timeout=timeout) for url in base_urls])
+    return build_adapter(model, base_url=base_urls[0] if base_urls else None, timeout=timeout)
+
+
+async def _drive(prepared: Prepared, adapter: Adapter, tally: Tally, progress: Progress) -> Ending:
+    options, model = prepared.options, prepared.model
+    maximum = options.max_concurrency or model.max_concurrency or DEFAULT_MAX_CONCURRENCY
+    gate = Concurrency(maximum, adaptive=options.max_concurrency is None)
+    policy = RetryPolicy(attempts=options.attempts, attempt_seconds=options.timeout)
+
+    def observe(work: TaskWork, record: dict[str, Any]) -> None:
+        tally.add(outcome(record, work.task), record["attempts"], cost.of_record(record, model))
+        progress.update()
+
+    def over_budget() -> str | None:
+        if options.max_cost is not None and tally.dollars >= options.max_cost:
+            return f"--max-cost {options.max_cost:g}: ${tally.dollars:.2f} spent"
+        return None
+
+    return await Engine(adapter, prepared.works, gate, policy, observe, stop_when=over_budget).run()
+
+
+def write_plans(prepared: Prepared) -> None:
+    """run.json and each task's plan.json."""
+    options, model = prepared.options, prepared.model
+    for work in prepared.works:
+        data = prepared.datasets[work.task.task]
+        parts = work.task.fingerprint(work.prompt, fingerprint_extra(work.task, data))
+        journal.write_json(
+            work.folder / "plan.json",
+            {
+                "task": work.task.model_dump(mode="json", by_alias=True),
+                "prompt": work.prompt.model_dump(mode="json"),
+                "ids": [sample.id for sample in work.samples],
+                "conditions": [condition.as_dict() for condition in work.conditions],
+                "epochs": work.epochs,
+                "seed": work.seed,
+                "overrides": dict(work.overrides),
+                "dataset": {
+                    "source": data.source, "revision": data.revision, "form": data.form, "rows": data.total,
+                    "content_sha256": data.content_sha256, "notes": list(data.notes),
+                },
+                "fingerprint": parts,
+            },
+        )  # fmt: skip
+    existing = prepared.folder / "run.json"
+    created = results.read_json(existing).get("created") if existing.is_file() else time.time()
+    journal.write_json(
+        existing,
+        {
+            "schema_version": results.SCHEMA_VERSION,
+            "run_id": hashlib.sha256(str(prepared.folder.resolve()).encode() + str(created).encode()).hexdigest()[:16],
+            "created": created,
+            "updated": time.time(),
+            "versions": {"audiobench": audiobench.__version__, "python": platform.python_version()},
+            "model": {**model.model_dump(mode="json"), "sha256": model.sha256()},
+            "tasks": [work.task.task for work in prepared.works],
+            "base_urls": options.base_urls,
+            "command": options.command,
+            "host": {"system": platform.system(), "machine": platform.machine(), "release": platform.release()},
+        },
+    )
+
+
+def fingerprint_extra(task: TaskSpec, data: dataset.Dataset) -> Mapping[str, str]:
+    """Fingerprint parts that the task file alone does not know."""
+    return {
+        "scorer_version": f"{task.scorer}@{scorer_of(task.scorer).version}",
+        "extraction_version": EXTRACTION_VERSION,
+        "revision": data.revision or "",
+    }
+
+
+def write_summaries(prepared: Prepared, ending: Ending) -> list[dict[str, Any]]:
+    """summary.json of each task, from the journals alone."""
+    run = results.Run.open(prepared.folder)
+    summaries = []
+    for work in prepared.works:
+        entries = results.summarise(run.tasks[work.task.task])
+        journal.write_json(work.folder / "summary.json", entries)
+        summaries.extend(entries)
+        if work.task.answers_withheld:
+            from audiobench.report.submission import write_submission
+
+            write_submission(run.tasks[work.task.task])
+    if ending.served_models:
+        journal.write_json(prepared.folder / "run.json", {**run.info, "served_models": ending.served_models})
+    return summaries
+
+
+def completeness(summaries: Sequence[Mapping[str, Any]]) -> ExitCode:
+    """OK when every request of every condition got a response."""
+    incomplete = any(entry["counts"][kind] for entry in summaries for kind in ("error", "invalid_audio", "missing"))
+    return ExitCode.INCOMPLETE if incomplete else ExitCode.OK
+
+
+def command_line() -> list[str]:
+    """This process's command, as a user would type it again."""
+    return ["audiobench", *sys.argv[1:]]

@@ -1,0 +1,163 @@
+"""What is to be asked: samples x conditions x epochs, less what the journal already holds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from audiobench import journal, prompt
+from audiobench.task.spec import Prompt, TaskSpec
+from audiobench.think import ThinkPlan
+from audiobench.types import AudioPart, Clip, Condition, Message, Request, Sample
+from model_adapters.spec import ModelSpec
+
+Slot = tuple[str, Condition, int]
+"""(sample id, condition, epoch): what one journal line answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A finished request of an earlier start: its key and the files it was asked with."""
+
+    key: str
+    audio: tuple[tuple[str, str, int, int], ...]
+    """(path, sha256, bytes, mtime_ns) of each clip."""
+
+
+@dataclass(slots=True)
+class TaskWork:
+    """One task's part of a run."""
+
+    task: TaskSpec
+    prompt: Prompt
+    samples: list[Sample]
+    conditions: list[Condition]
+    epochs: int
+    folder: Path
+    model: ModelSpec
+    model_sha256: str
+    thinks: Mapping[str, ThinkPlan]
+    seed: int = 0
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    swap: Mapping[str, Sample] = field(default_factory=dict)
+    finished: set[Slot] = field(default_factory=set)
+    _arranged: dict[tuple[str, int], Sample] = field(default_factory=dict)
+
+    @property
+    def journal_path(self) -> Path:
+        """Where this task's journal lies."""
+        return self.folder / "samples.jsonl"
+
+    @property
+    def total(self) -> int:
+        """Requests in all, finished ones included."""
+        return len(self.samples) * len(self.conditions) * self.epochs
+
+    @property
+    def seconds(self) -> float | None:
+        """Audio of the samples in seconds, as far as durations are known."""
+        known = [clip.seconds for sample in self.samples for clip in sample.clips if clip.seconds is not None]
+        return sum(known) if known else None
+
+    def request(self, sample: Sample, condition: Condition, epoch: int) -> Request:
+        """The request of one slot (audio not yet loaded)."""
+        return prompt.build(
+            prompt.arrange(sample, condition.option_order),
+            self.task,
+            self.prompt,
+            condition,
+            self.model,
+            self.thinks[condition.think],
+            epoch=epoch,
+            seed=self.seed,
+            overrides=self.overrides,
+            swap=self.swap,
+        )
+
+    def mark_finished(self) -> None:
+        """Find which slots the journal answers: the key of today's request must be the recorded one."""
+        done = read_done(self.journal_path)
+        if not done:
+            return
+        for sample in self.samples:
+            for condition in self.conditions:
+                for epoch in range(self.epochs):
+                    slot = (sample.id, condition, epoch)
+                    record = done.get(slot)
+                    if record is None:
+                        continue
+                    request = hashed(self.request(sample, condition, epoch), record)
+                    if request.key(self.model_sha256) == record.key:
+                        self.finished.add(slot)
+
+
+def hashed(request: Request, record: Done) -> Request:
+    """`request` with its clips' sha256 filled in: from the journal where the file has not changed, else by reading."""
+    known = {path: (digest, size, mtime) for path, digest, size, mtime in record.audio}
+    messages: list[Message] = []
+    for message in request.messages:
+        parts = tuple(
+            replace(part, clip=_with_hash(part.clip, known)) if isinstance(part, AudioPart) else part
+            for part in message.parts
+        )
+        messages.append(replace(message, parts=parts))
+    return replace(request, messages=tuple(messages))
+
+
+def _with_hash(clip: Clip, known: Mapping[str, tuple[str, int, int]]) -> Clip:
+    if clip.sha256 is not None:
+        return clip
+    entry = known.get(str(clip.path))
+    try:
+        facts = os.stat(clip.path)
+    except OSError:
+        return clip
+    if entry and (facts.st_size, facts.st_mtime_ns) == entry[1:]:
+        return replace(clip, sha256=entry[0])
+    from hashlib import file_digest
+
+    with clip.path.open("rb") as file:
+        return replace(clip, sha256=file_digest(file, "sha256").hexdigest())
+
+
+def read_done(path: Path) -> dict[Slot, Done]:
+    """Finished requests by slot; errors and invalid audio are not finished, and a later line wins."""
+    done: dict[Slot, Done] = {}
+    for record in journal.read(path):
+        slot = (record["id"], Condition(**record["condition"]), record["epoch"])
+        if record.get("response") is None:
+            continue
+        audio = tuple((a["path"], a["sha256"], a["bytes"], a["mtime_ns"]) for a in record["audio"])
+        done[slot] = Done(record["key"], audio)
+    return done
+
+
+def schedule(works: Sequence[TaskWork]) -> Iterator[tuple[TaskWork, Sample, Condition, int]]:
+    """Every open slot: longest clips first, all conditions and epochs of one sample next to each other.
+
+    Longest first takes a third off the makespan under heavy-tailed latency; neighbours share a server's prefix cache.
+    """
+    order = [(-_length(sample), index, work, sample) for work in works for index, sample in enumerate(work.samples)]
+    order.sort(key=lambda entry: entry[:2])
+    for _, _, work, sample in order:
+        for condition in work.conditions:
+            for epoch in range(work.epochs):
+                if (sample.id, condition, epoch) not in work.finished:
+                    yield work, sample, condition, epoch
+
+
+def _length(sample: Sample) -> float:
+    """Relative length of a sample's audio: its duration where known, else its size on disk."""
+    length = 0.0
+    for clip in sample.clips:
+        if clip.seconds is not None:
+            length += clip.seconds
+            continue
+        try:
+            length += (clip.size if clip.size is not None else os.stat(clip.path).st_size) / 32_000
+        except OSError:
+            continue
+    return length

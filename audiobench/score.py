@@ -1,0 +1,90 @@
+"""From a journal record to an outcome: pure, so that scores can be made again offline, for free, on any machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from audiobench.extraction import extract
+from audiobench.scorers import SCORERS, Scorer
+from audiobench.task.spec import TaskSpec
+from audiobench.types import Answer, Outcome, Sample
+
+Judgements = Mapping[str, Mapping[str, Any]]
+"""Journal key -> what the judge said: {"ratings": [...], "value": ...}."""
+
+
+@lru_cache(maxsize=64)
+def scorer_of(name: str) -> Scorer:
+    """The scorer of that name (task files are checked before a run begins)."""
+    return SCORERS[name]
+
+
+def sample_of(record: Mapping[str, Any]) -> Sample:
+    """The sample as it was shown (options in the order of the condition)."""
+    kept = record["sample"]
+    target = kept["target"]
+    return Sample(
+        id=record["id"],
+        question=kept["question"],
+        choices=tuple(kept["choices"]),
+        target=tuple(target) if isinstance(target, list) else target,
+        metadata=kept["metadata"],
+        cluster=kept["cluster"],
+    )
+
+
+def outcome(record: Mapping[str, Any], task: TaskSpec, judgements: Judgements | None = None) -> Outcome:
+    """What a journal record is worth under `task`.
+
+    A refused or truncated response is never searched for an answer; a thought that never closed is truncated.
+    """
+    failure = record.get("error")
+    if failure is not None:
+        return Outcome(failure["kind"], detail={"message": failure["message"]})
+    response = record["response"]
+    sample = sample_of(record)
+    scorer = scorer_of(task.scorer)
+    text: str = response["text"]
+    if task.answers_withheld:
+        answer = extract(text, task.extraction, sample.options, slots=sample.choices)
+        return Outcome("unparsed" if answer.value is None else "scored", None, _shown(answer, sample), answer.rule)
+    official = scorer.official(text, sample) if scorer.official else None
+    if response["finish_reason"] == "content_filter":
+        return _failed("refused", scorer, sample, official)
+    if response["finish_reason"] == "length" or response.get("reasoning_closed") is False:
+        return _failed("truncated", scorer, sample, official)
+    answer = extract(text, task.extraction, sample.options, slots=sample.choices)
+    if answer.value is None:
+        return _failed("unparsed", scorer, sample, official)
+    if scorer.judge is not None:
+        return _judged(record, answer, judgements or {}, scorer, sample)
+    value, detail = scorer.score(answer, sample, text)
+    return Outcome("scored", value, _shown(answer, sample), answer.rule, official, detail)
+
+
+def _failed(status: Any, scorer: Scorer, sample: Sample, official: Any) -> Outcome:
+    """A response without a usable answer counts as the worst one: wrong, or every word missed."""
+    if scorer.judge is not None or scorer.corpus is None:
+        return Outcome(status, 0.0, None, None, official)
+    value, detail = scorer.score(Answer(""), sample, "")
+    return Outcome(status, value, None, None, official, detail)
+
+
+def _judged(
+    record: Mapping[str, Any], answer: Answer, judgements: Judgements, scorer: Scorer, sample: Sample
+) -> Outcome:
+    verdict = judgements.get(record["key"])
+    if verdict is None:
+        return Outcome("error", None, answer.value, answer.rule, detail={"message": "not judged yet (--judge MODEL)"})
+    if verdict["value"] is None:
+        return Outcome("error", None, answer.value, answer.rule, detail={"message": "no judge reply could be read"})
+    return Outcome("scored", verdict["value"], answer.value, answer.rule, detail={"ratings": verdict["ratings"]})
+
+
+def _shown(answer: Answer, sample: Sample) -> str | None:
+    """The answer as people read it: the option's text beside its letter."""
+    if answer.index is not None and answer.index < len(sample.choices):
+        return f"{answer.value}. {sample.choices[answer.index]}"
+    return answer.value

@@ -1,0 +1,157 @@
+"""Think modes: what is sent to turn thinking on, off or down, and how the reply is read.
+
+A model file declares how (`model_adapters.spec.Thinking`); nothing here knows a model. What a model cannot do is
+refused before the first request. Sources: Step-Audio-R1 prefills (arXiv 2511.15848, sections 3.1 and 4.1).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from audiobench.errors import UsageError
+from audiobench.types import Message, Request, Response, TextPart
+from model_adapters.spec import ModelSpec, Thinking, ThinkMode
+
+_BUDGET = re.compile(r"budget:(\d+)\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkPlan:
+    """How one think mode is carried out for one model."""
+
+    asked: str
+    mode: ThinkMode
+    thinking: Thinking
+    budget: int | None = None
+    """Tokens."""
+    two_pass: bool = False
+    effective: str | None = None
+    """What is really done, where it is not exactly what was asked."""
+
+
+def resolve(spec: ModelSpec, asked: str, *, allow_approx: bool = False) -> ThinkPlan:
+    """How `asked` (off | on | default | budget:N) is done with this model.
+
+    Raises:
+        UsageError: not a think mode, or the model does not have it, or has it only approximately.
+    """
+    thinking = spec.thinking
+    if asked == "default":
+        name = thinking.default
+        mode = thinking.on if name == "on" else thinking.off
+        if mode.how == "unsupported":
+            mode = ThinkMode()
+        return ThinkPlan(asked, mode, thinking, effective=mode.label)
+    match = _BUDGET.match(asked)
+    if asked in ("on", "off"):
+        mode = thinking.on if asked == "on" else thinking.off
+    elif match:
+        mode = thinking.budget
+    else:
+        raise UsageError(f"--think {asked}: not a think mode; allowed: off, on, default, budget:N (tokens)")
+    if mode.how == "unsupported":
+        have = [name for name in ("on", "off", "budget") if getattr(thinking, name).how != "unsupported"]
+        raise UsageError(
+            f"--think {asked}: model {spec.name} has no such mode; it has: {', '.join([*have, 'default'])}"
+            + (f" ({thinking.source})" if thinking.source else "")
+        )
+    if mode.how == "approx" and not allow_approx:
+        raise UsageError(
+            f"--think {asked}: model {spec.name} can do this only approximately ({mode.label or 'see its model file'});"
+            " add --allow-approx to run it, labelled as what it is"
+        )
+    effective = f"approx:{mode.label or asked}" if mode.how == "approx" else mode.label
+    if not match:
+        return ThinkPlan(asked, mode, thinking, effective=effective)
+    budget = int(match[1])
+    limits = thinking.budget.range
+    if limits and not limits[0] <= budget <= limits[1]:
+        raise UsageError(f"--think {asked}: model {spec.name} takes {limits[0]} to {limits[1]} tokens")
+    two_pass = thinking.budget.method == "two_pass"
+    if two_pass and thinking.on.prefill is None:
+        raise UsageError(f"--think {asked}: model {spec.name} declares two_pass but no prefill for thinking on")
+    mode = thinking.on if two_pass else mode
+    return ThinkPlan(asked, mode, thinking, budget, two_pass, effective or (f"two_pass:{budget}" if two_pass else None))
+
+
+def apply(request: Request, plan: ThinkPlan) -> Request:
+    """`request` with what the mode sends: prefill, body fields, generation parameters, text suffix."""
+    mode = plan.mode
+    messages = request.messages
+    if mode.prompt_suffix:
+        last = messages[-1]
+        messages = (*messages[:-1], Message(last.role, (*last.parts, TextPart(mode.prompt_suffix))))
+    return replace(
+        request,
+        messages=messages,
+        prefill=mode.prefill,
+        extra_body=_fill({**request.extra_body, **mode.extra_body}, plan.budget),
+        generation={**request.generation, **_fill(mode.generation, plan.budget)},
+        think=plan.asked,
+    )
+
+
+def _fill(value: Any, budget: int | None) -> Any:
+    if value == "{budget}":
+        return budget
+    if isinstance(value, dict):
+        return {key: _fill(item, budget) for key, item in value.items()}
+    return value
+
+
+async def ask(call: Callable[[Request], Awaitable[Response]], request: Request, plan: ThinkPlan) -> Response:
+    """Ask under `plan`: one call, or two for a budget on a server that only continues an assistant turn.
+
+    Two passes: the first stops at the closing tag or after `budget` tokens; the second continues after a closed
+    thought. Stops and cuts are on text, because the tags are several tokens and merge with their neighbours.
+    """
+    if not plan.two_pass:
+        response = split(await call(request), request.prefill, plan.thinking)
+        response.think_effective = plan.effective
+        return response
+    close = plan.thinking.close_tag
+    until = [*request.generation.get("until", []), close]
+    first = await call(replace(request, generation={**request.generation, "max_gen_toks": plan.budget, "until": until}))
+    thought = ((first.reasoning or "") + first.text.split(close)[0]).rstrip().rstrip("\ufffd")
+    second = await call(replace(request, prefill=f"{request.prefill or ''}{thought}\n{close}\n"))
+    answer = split(second, f"{close}\n", plan.thinking)
+    answer.reasoning = thought
+    answer.think_effective = plan.effective
+    answer.usage = {key: first.usage.get(key, 0) + value for key, value in second.usage.items()}
+    answer.usage["reasoning"] = first.usage.get("completion")
+    answer.latency = {"total": first.latency.get("total", 0.0) + second.latency.get("total", 0.0)}
+    answer.raw = {**answer.raw, "thinking_cut": first.finish_reason == "length"}
+    return answer
+
+
+def split(response: Response, prefill: str | None, thinking: Thinking) -> Response:
+    """Separate reasoning from the answer in `response.text`, in place.
+
+    The opening tag may have sat in the prompt (the prefill); the answer is what follows the last closing tag. A
+    thought that began and never ended leaves no answer, and `reasoning_closed` is False.
+    """
+    opening, closing = thinking.open_tag, thinking.close_tag
+    text = response.text
+    opened_by_prompt = prefill is not None and opening in prefill.rsplit(closing, 1)[-1]
+    if closing in text:
+        parts = text.split(closing)
+        answer = next((i for i in range(len(parts) - 1, 0, -1) if parts[i].strip()), None)
+        cut = answer if answer is not None else len(parts)
+        inside = closing.join(parts[:cut]).strip()
+        response.reasoning = _join(response.reasoning, inside.removeprefix(opening).strip())
+        response.text = parts[answer].strip() if answer is not None else ""
+    elif opening in text or (opened_by_prompt and response.reasoning is None):
+        inside = text.split(opening, 1)[-1] if opening in text else text
+        response.reasoning = _join(response.reasoning, inside.strip())
+        response.text = ""
+        response.reasoning_closed = False
+    elif response.reasoning and not text.strip() and response.finish_reason == "length":
+        response.reasoning_closed = False
+    return response
+
+
+def _join(first: str | None, second: str) -> str:
+    return f"{first}\n{second}" if first else second
