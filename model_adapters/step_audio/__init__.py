@@ -21,10 +21,9 @@ def register() -> None:
     from model_adapters.step_audio.configuration import StepAudio2Config
 
     AutoConfig.register("step_audio_2", StepAudio2Config, exist_ok=True)
-    if "StepAudio2ForCausalLM" not in ModelRegistry.get_supported_archs():
-        ModelRegistry.register_model(
-            "StepAudio2ForCausalLM", "model_adapters.step_audio.vllm_model:StepAudio2ForCausalLM"
-        )
+    architecture = "StepAudio2ForCausalLM"
+    if architecture not in ModelRegistry.get_supported_archs():
+        ModelRegistry.register_model(architecture, f"model_adapters.step_audio.vllm_model:{architecture}")
     ReasoningParserManager.register_lazy_module(
         "step_audio", "model_adapters.step_audio.vllm_reasoning", "StepAudioReasoningParser"
     )

@@ -1,0 +1,79 @@
+"""The tiny model's tokenizer: byte-level BPE with Qwen's pre-tokenizer, trained on the probes' own texts.
+
+As in the released models `<think>` and `</think>` are ordinary text of several tokens, and any UTF-8 text encodes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from audiobench.listening.draw import Draw
+from audiobench.listening.families import FAMILIES
+from audiobench.listening.items import training_item, transcribe
+from model_adapters.step_audio.tiny.prompts import direct_answer, draw_style, think_answer, user_text
+from model_adapters.step_audio.tokenizer import AUDIO_END, AUDIO_PATCH, AUDIO_START, BOT, EOT
+
+VOCAB_SIZE = 640
+SPECIALS = ("<|endoftext|>", EOT, BOT, AUDIO_START, AUDIO_END, AUDIO_PATCH)
+QWEN_SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+"""Pre-tokenizer of Qwen2 (huggingface.co/Qwen/Qwen2-7B tokenizer.json)."""
+
+
+def texts(seed: int, per_family: int = 60) -> Iterator[str]:
+    """Prompts and answers of a training seed."""
+    for family in FAMILIES:
+        for index in range(per_family):
+            item = training_item(seed, family.name, index)
+            draw = Draw("tokenizer", seed, family.name, index)
+            yield "human\n" + user_text(item.question, item.choices, draw_style(draw))
+            yield "assistant\n" + think_answer(item.trace, item.target)
+            yield "assistant\n" + direct_answer(item.target)
+            if index % 4 == 0:
+                yield f"human\nTranscript: {transcribe(item.scene)}\n"
+
+
+def build(seed: int) -> Any:
+    """Train the tokenizer; the same seed gives the same one."""
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(QWEN_SPLIT), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCAB_SIZE,
+        special_tokens=[AddedToken(name, special=True, normalized=False) for name in SPECIALS],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+        min_frequency=2,
+    )
+    tokenizer.train_from_iterator(texts(seed), trainer)
+    return tokenizer
+
+
+def save(tokenizer: Any, folder: str | Path) -> None:
+    """Write tokenizer.json and tokenizer_config.json (with the family's chat template)."""
+    from model_adapters.step_audio import CHAT_TEMPLATE
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": None,
+        "eos_token": EOT,
+        "pad_token": "<|endoftext|>",
+        "clean_up_tokenization_spaces": False,
+        "model_max_length": 2048,
+        "chat_template": CHAT_TEMPLATE.read_text(encoding="utf-8"),
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,120 @@
+"""vLLM's `--reasoning-parser step_audio`: the text-based split of `reasoning`, for servers used by other clients.
+
+audiobench itself does not need it (it splits on its own side, for every server alike).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from vllm.entrypoints.generate.base.protocol import DeltaMessage
+from vllm.reasoning import ReasoningParser
+
+from model_adapters.step_audio.reasoning import THINK_START, held_back, split_reasoning, thinking_is_open
+from model_adapters.step_audio.tokenizer import THINK_END, THINK_ON
+
+TAIL_TOKENS = 16
+"""Enough of the prompt's end to hold `<think>\\n\\n</think>\\n`."""
+
+
+class StepAudioReasoningParser(ReasoningParser):
+    """One instance serves one request; whether thinking is open at the start is read from its prompt."""
+
+    def __init__(self, tokenizer: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(tokenizer, *args, **kwargs)
+        settings = kwargs.get("chat_template_kwargs") or {}
+        self._open = bool(settings.get("enable_thinking", True))
+
+    @property
+    def reasoning_start_str(self) -> str:
+        """With its newline: `>` and the newline are one token in the prompt."""
+        return THINK_ON
+
+    @property
+    def reasoning_end_str(self) -> str:
+        """What every natural end has in common: the `>` merges with what follows."""
+        return THINK_END.removesuffix(">")
+
+    def adjust_initial_state_from_prompt(self, prompt_token_ids: Sequence[int]) -> None:
+        """See whether the prompt's last lines leave thinking open."""
+        tail = self.model_tokenizer.decode(list(prompt_token_ids)[-TAIL_TOKENS:])
+        self._open = thinking_is_open(tail)
+
+    def is_reasoning_end(self, input_ids: Sequence[int]) -> bool:
+        """Whether the last thinking in these tokens has closed."""
+        text = self.model_tokenizer.decode(list(input_ids))
+        return THINK_END in text and not thinking_is_open(text)
+
+    def extract_content_ids(self, input_ids: list[int]) -> list[int]:
+        """Tokens after the end of the reasoning; none while it is open."""
+        for start in range(1, len(input_ids) + 1):
+            if THINK_END in self.model_tokenizer.decode(input_ids[:start]):
+                return input_ids[start:]
+        return [] if self._open else input_ids
+
+    def count_reasoning_tokens(self, token_ids: Sequence[int]) -> int:
+        """Tokens before `</think>` has been written, its own included."""
+        ids = list(token_ids)
+        text = self.model_tokenizer.decode(ids)
+        if THINK_END not in text:
+            return len(ids) if self._open else 0
+        low, high = 1, len(ids)
+        while low < high:
+            middle = (low + high) // 2
+            if THINK_END in self.model_tokenizer.decode(ids[:middle]):
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    def extract_reasoning(self, model_output: str, request: Any) -> tuple[str | None, str | None]:
+        """(reasoning, answer); the answer is None when thinking never closed."""
+        split = split_reasoning(model_output, open_at_start=self._open_for(request))
+        return split.reasoning, split.answer
+
+    def extract_reasoning_streaming(
+        self,
+        previous_text: str,
+        current_text: str,
+        delta_text: str,
+        previous_token_ids: Sequence[int],
+        current_token_ids: Sequence[int],
+        delta_token_ids: Iterable[int],
+    ) -> DeltaMessage | None:
+        """The part of this step that is certain: what may be the beginning of `</think>` is held back."""
+        if not self._open and not current_text.lstrip().startswith(THINK_START):
+            return DeltaMessage(content=delta_text)
+        before = _safe(previous_text)
+        now = _safe(current_text)
+        reasoning = now[0][len(before[0]) :]
+        answer = now[1][len(before[1]) :]
+        if not reasoning and not answer:
+            return None
+        return DeltaMessage(reasoning=reasoning or None, content=answer or None)
+
+    def _open_for(self, request: Any) -> bool:
+        messages = getattr(request, "messages", None) or []
+        last = messages[-1] if messages else None
+        if last is not None and _field(last, "role") == "assistant":
+            return thinking_is_open(_text(_field(last, "content")))
+        settings = getattr(request, "chat_template_kwargs", None) or {}
+        return bool(settings.get("enable_thinking", True))
+
+
+def _safe(text: str) -> tuple[str, str]:
+    """Reasoning and answer of a beginning, without what may still turn out to be a marker."""
+    reasoning, end, answer = text.partition(THINK_END)
+    if not end:
+        return reasoning[: len(reasoning) - held_back(reasoning)], ""
+    return reasoning, answer.lstrip("\n")
+
+
+def _field(message: Any, name: str) -> Any:
+    return message.get(name) if isinstance(message, dict) else getattr(message, name, None)
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    return "".join(str(_field(part, "text") or "") for part in content or [])
