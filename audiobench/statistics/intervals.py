@@ -22,6 +22,10 @@ EXACT_BELOW = 12
 EXACT_N = 40
 """Up to this many values neither bound is ever tighter than the exact one."""
 
+BOOTSTRAP_VALUES = 20
+"""Fewest values for an interval of a mean or ratio: of fewer, skewed data allow no interval that keeps its level."""
+BOOTSTRAP_CLUSTERS = 10
+"""The same for clusters."""
 EDGE = 0.25
 """Clustered proportions below this, or above 1 minus this, are treated with the care that rare answers need."""
 PRIOR_CLUSTERS = 3.0
@@ -128,10 +132,10 @@ def mean(
 ) -> Interval:
     """Interval for the mean of any score (judge ratings, latencies): bootstrap over values, or over clusters.
 
-    See `ratio`; the mean is the ratio of sums to counts. Fewer than two independent values allow no statement.
+    See `ratio`; the mean is the ratio of sums to counts. For scores in [0, 1] `proportion` says more at small n.
     """
     data = as_floats(values)
-    return ratio(data, [1.0] * len(data), clusters, level, seed, resamples=resamples)
+    return _bootstrapped(data, [1.0] * len(data), clusters, level, seed, resamples, counts=False)
 
 
 def ratio(
@@ -143,34 +147,22 @@ def ratio(
     *,
     resamples: int = 4000,
 ) -> Interval:
-    """Interval for sum(numerators) / sum(denominators), such as corpus WER (edits, reference words).
+    """Interval for sum(numerators) / sum(denominators) of counts, such as corpus WER (edits, reference words).
 
     Utterances (or clusters of them) are resampled and the ratio is recomputed: never a mean of ratios. See
-    `audiobench.statistics.resampling.ratio_interval` for the method. Denominators must not be negative.
+    `audiobench.statistics.resampling.ratio_interval` for the method. Where at most `EXACT_BELOW` units have any error
+    it is never narrower than the clustered proportion, so that 0 errors do not look like certainty. Fewer than
+    `BOOTSTRAP_VALUES` values (or `BOOTSTRAP_CLUSTERS` clusters) allow no statement: the range seen, method "none".
     """
-    _check_level(level)
     tops, bottoms = as_floats(numerators), as_floats(denominators)
     if len(tops) != len(bottoms):
         raise ValueError(f"ratio: {len(tops)} numerators but {len(bottoms)} denominators")
-    if any(b < 0 for b in bottoms):
-        raise ValueError("ratio: a denominator is negative")
-    if clusters is not None:
-        keys = list(clusters)
-        top_groups, bottom_groups = _grouped(tops, keys, always=True), _grouped(bottoms, keys, always=True)
-        tops, bottoms = [s for s, _ in top_groups or []], [s for s, _ in bottom_groups or []]
-    total = sum(bottoms)
-    if total == 0:
-        return UNKNOWN
-    estimate = sum(tops) / total
-    if len(tops) < 2:
-        return Interval(min(0.0, estimate), max(1.0, estimate), "none")
-    from audiobench.statistics.resampling import ratio_interval
-
-    low, high, method = ratio_interval(tops, bottoms, level, seed, resamples)
-    return Interval(low, high, method if clusters is None else f"{method}-clustered")
+    if any(t < 0 for t in tops) or any(b < 0 for b in bottoms):
+        raise ValueError("ratio: counts must not be negative")
+    return _bootstrapped(tops, bottoms, clusters, level, seed, resamples, counts=True)
 
 
-def sums_se(groups: Sequence[tuple[float, int]], correction: bool = True) -> float:
+def sums_se(groups: Sequence[tuple[float, float]], correction: bool = True) -> float:
     """Clustered standard error of the mean from (sum, count) of each cluster."""
     n = sum(m for _, m in groups)
     count = len(groups)
@@ -183,7 +175,7 @@ def sums_se(groups: Sequence[tuple[float, int]], correction: bool = True) -> flo
     return sqrt(squares) / n
 
 
-def degrees_of_freedom(sizes: Sequence[int]) -> float:
+def degrees_of_freedom(sizes: Sequence[float]) -> float:
     """Effective number of clusters minus one: (sum m)^2 / sum m^2 - 1, that is C - 1 for clusters of equal size."""
     squares = sum(m * m for m in sizes)
     return sum(sizes) ** 2 / squares - 1 if squares else 0.0
@@ -221,6 +213,46 @@ def _grouped(
     return groups if always or len(groups) < len(data) else None
 
 
+def _bootstrapped(
+    tops: list[float],
+    bottoms: list[float],
+    clusters: Iterable[Hashable] | None,
+    level: float,
+    seed: int,
+    resamples: int,
+    *,
+    counts: bool,
+) -> Interval:
+    _check_level(level)
+    suffix = ""
+    fewest = BOOTSTRAP_VALUES
+    if clusters is not None:
+        keys = list(clusters)
+        if len(set(keys)) < len(tops):
+            suffix, fewest = "-clustered", BOOTSTRAP_CLUSTERS
+        tops = [s for s, _ in cluster_sums(tops, keys)]
+        bottoms = [s for s, _ in cluster_sums(bottoms, keys)]
+    total = sum(bottoms)
+    if total == 0:
+        return UNKNOWN
+    estimate = sum(tops) / total
+    if len(tops) < fewest:
+        seen = [a / b for a, b in zip(tops, bottoms, strict=True) if b > 0]
+        return Interval(min([*seen, estimate]), max([*seen, estimate]), "none")
+    units = [(a, b) for a, b in zip(tops, bottoms, strict=True) if b > 0]
+    rare = None
+    if counts and estimate <= 1 and sum(a > 0 for a, _ in units) <= EXACT_BELOW:
+        rare = _clustered_proportion(units, total, level, "")
+    elif len({a / b for a, b in units}) == 1:  # no spread at all: nothing to judge by
+        return Interval(estimate, estimate, "none")
+    from audiobench.statistics.resampling import ratio_interval
+
+    low, high = ratio_interval(tops, bottoms, level, seed, resamples)
+    if rare is not None:
+        low, high = min(low, rare.low), max(high, rare.high)
+    return Interval(low, high, "bootstrap" + suffix)
+
+
 def _binomial(k: int, n: int, level: float) -> Interval:
     score = wilson(k, n, level)
     if n > EXACT_N and min(k, n - k) > EXACT_BELOW:
@@ -234,7 +266,7 @@ def _binomial(k: int, n: int, level: float) -> Interval:
     return Interval(low, high, "wilson" if (low, high) == (score.low, score.high) else "wilson+exact")
 
 
-def _clustered_proportion(groups: Sequence[tuple[float, int]], cap: float, level: float, method: str) -> Interval:
+def _clustered_proportion(groups: Sequence[tuple[float, float]], cap: float, level: float, method: str) -> Interval:
     """Korn-Graubard: the score interval at the effective sample size, with t over the effective clusters.
 
     Near 0 and 1 few clusters tell how answers of one clip move together. There (less than `EDGE` right, or wrong) the
