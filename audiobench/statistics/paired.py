@@ -236,7 +236,8 @@ def _difference_interval(
         half = t_quantile((1 + level) / 2, len(groups) - 1) * sums_se(groups)
         return Interval(centre - half, centre + half, "t" + suffix)
     if method == "auto" and bounded:
-        return _bonett_price(differences, groups, clustered, binary, level)
+        plain = _bonett_price(differences, keys, binary and not clustered, level)
+        return Interval(plain.low, plain.high, plain.method + suffix)
     if method == "auto" and len(groups) < (BOOTSTRAP_CLUSTERS if clustered else BOOTSTRAP_VALUES):
         return Interval(min(-1.0, *differences), max(1.0, *differences), "none")
     from audiobench.statistics.resampling import bca_bounds, ratio_interval
@@ -249,29 +250,37 @@ def _difference_interval(
     return Interval(low, high, "bootstrap" + suffix)
 
 
-def _bonett_price(
-    differences: list[float], groups: Sequence[tuple[float, float]], clustered: bool, binary: bool, level: float
-) -> Interval:
-    """The Wald interval after adding one sample of difference +1 and one of -1, at the effective sample size.
+def shrunk_mean(differences: Sequence[float], clusters: Iterable[Hashable] | None = None) -> tuple[float, float, float]:
+    """(centre, standard error, degrees of freedom) of differences in [-1, 1], after Bonett & Price.
 
-    For right/wrong answers without clusters this is Bonett & Price's interval (normal quantile); t otherwise.
+    One sample of +1 and one of -1 are added, at the effective sample size where samples share a clip. So k changes of
+    one sign and none of the other are judged much as the exact sign test judges them, where the plain t-test, whose
+    spread shrinks with k, is too bold. Degrees of freedom are 0.0 with fewer than two independent samples.
     """
     n = float(len(differences))
+    groups = cluster_sums(differences, clusters) if clusters is not None else [(d, 1) for d in differences]
+    df = degrees_of_freedom([m for _, m in groups])
+    if len(groups) < 2 or df <= 0:
+        return (sum(differences) / n if n else 0.0), 1.0, 0.0
     estimate = sum(differences) / n
     square = sum(d * d for d in differences) / n
-    df = degrees_of_freedom([m for _, m in groups])
     effective = n
-    if clustered:
+    if len(groups) < n:
         spread = square - estimate**2
         variance = sums_se(groups) ** 2
         # Nothing flipped says nothing about how clips move together: count each clip once.
         effective = min(n, spread / variance) if spread > 0 and variance > 0 else df + 1
     centre = estimate * effective / (effective + 2)
     variance = (square * effective + 2) / (effective + 2) - centre**2
-    quantile = t_quantile((1 + level) / 2, df if clustered or not binary else inf)
-    half = quantile * sqrt(variance / (effective + 2))
-    low, high = min(estimate, max(-1.0, centre - half)), max(estimate, min(1.0, centre + half))
-    return Interval(low, high, "bonett-price" + ("-clustered" if clustered else ""))
+    return centre, sqrt(variance / (effective + 2)), df
+
+
+def _bonett_price(differences: list[float], keys: list[Hashable] | None, normal: bool, level: float) -> Interval:
+    """For right/wrong answers without clusters this is Bonett & Price's interval (normal quantile); t otherwise."""
+    centre, se, df = shrunk_mean(differences, keys)
+    estimate = sum(differences) / len(differences)
+    half = t_quantile((1 + level) / 2, inf if normal else df) * se
+    return Interval(min(estimate, max(-1.0, centre - half)), max(estimate, min(1.0, centre + half)), "bonett-price")
 
 
 def _binomial_tail(k: int, n: int) -> float:

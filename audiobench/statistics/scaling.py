@@ -1,7 +1,8 @@
 """Does accuracy grow with the thinking budget? Slope, verdict, sweet spot, area under the curve.
 
 Every sample is asked at every budget, so that each sample has its own slope of value over log2(budget + 1) and the
-test is paired: a t-test of the mean slope over samples (over clusters where samples share a clip).
+test is paired: a t-test of the mean slope over samples (over clusters where samples share a clip), with one sample
+added that gains and one that loses everything (`paired.shrunk_mean`), so that a few changes are not overrated.
 
 The verdict, in this order, at alpha = 1 - level:
 
@@ -23,19 +24,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import log2
 from typing import Literal
 
-from audiobench.statistics.distributions import t_quantile
-from audiobench.statistics.intervals import (
-    Interval,
-    as_floats,
-    cluster_sums,
-    degrees_of_freedom,
-    proportion,
-    sums_se,
-)
-from audiobench.statistics.paired import compare, t_test
+from audiobench.statistics.distributions import t_quantile, t_two_sided
+from audiobench.statistics.intervals import Interval, as_floats, proportion
+from audiobench.statistics.paired import compare, shrunk_mean
 from audiobench.statistics.power import mde
 
 Verdict = Literal["scales", "flat", "inverted", "non-monotone", "inconclusive-at-this-n"]
@@ -97,7 +92,7 @@ def scaling(
 
     Raises ValueError for budgets that are not ascending, rows of another length, or no sample.
     """
-    if len(budgets) < 2 or budgets[0] < 0 or any(b <= a for a, b in zip(budgets, budgets[1:], strict=False)):
+    if len(budgets) < 2 or budgets[0] < 0 or any(b <= a for a, b in pairwise(budgets)):
         raise ValueError(f"budgets={list(budgets)} must be two or more ascending token counts")
     rows = [as_floats(row) for row in values]
     if not rows or any(len(row) != len(budgets) for row in rows):
@@ -108,24 +103,25 @@ def scaling(
     columns = [list(column) for column in zip(*rows, strict=True)]
     accuracy = [sum(c) / len(rows) for c in columns]
 
-    slopes = _contrast(rows, _slope_weights(x))
-    _, p = t_test(slopes, keys)
-    slope, low, high, se = _t_interval(slopes, keys, level)
+    line = _slope_weights(x)
+    trend = _contrast(rows, line, keys, level)
+    slope = trend.estimate
     bend = _bend_weights(x)
-    curvature_p = t_test(_contrast(rows, bend), keys)[1] if bend else 1.0
+    curvature_p = _contrast(rows, bend, keys, level).p if bend else 1.0
     best = max(range(len(budgets)), key=lambda j: (accuracy[j], -j))
     alpha = 1 - level
-    gain_interval = Interval(low * reach, high * reach, "t" if keys is None else "t-clustered")
-    verdict = _verdict(p, slope, curvature_p, gain_interval, alpha, margin, certain=se > 0)
-    mde_gain = mde(se * reach, alpha) if se > 0 else 1.0
-    gain = slope * reach
+    method = "t" if keys is None else "t-clustered"
+    gain_interval = Interval(trend.low * reach, trend.high * reach, method)
+    verdict = _verdict(trend.p, slope, curvature_p, gain_interval, alpha, margin)
+    mde_gain = mde(trend.se * reach, alpha)
+    gain, p = slope * reach, trend.p
     return Scaling(
         budgets=tuple(budgets),
         n=len(rows),
         accuracy=tuple(accuracy),
         intervals=tuple(proportion(c, keys, level) for c in columns),
         slope=slope,
-        slope_interval=Interval(low, high, gain_interval.method),
+        slope_interval=Interval(trend.low, trend.high, method),
         p=p,
         gain=gain,
         gain_interval=gain_interval,
@@ -194,23 +190,29 @@ def _bend_weights(x: Sequence[float]) -> list[float]:
     return [s - mean - tilt * v for s, v in zip(square, line, strict=True)]
 
 
-def _contrast(rows: list[list[float]], weights: Sequence[float]) -> list[float]:
-    """The contrast of each row, with rounding noise around 0 removed (a flat row has exactly no slope)."""
-    scale = sum(map(abs, weights))
-    sums = [sum(w * v for w, v in zip(weights, row, strict=True)) for row in rows]
-    return [0.0 if abs(s) < 1e-12 * scale else s for s in sums]
+@dataclass(frozen=True, slots=True)
+class _Contrast:
+    estimate: float
+    low: float
+    high: float
+    se: float
+    p: float
 
 
-def _t_interval(values: list[float], keys: list[Hashable] | None, level: float) -> tuple[float, float, float, float]:
-    """(mean, low, high, SE) of the mean; (mean, -1, 1, 0) where there is no spread to judge by."""
-    groups = cluster_sums(values, keys) if keys is not None else [(v, 1) for v in values]
-    df = degrees_of_freedom([m for _, m in groups])
-    centre = sum(values) / len(values)
-    se = sums_se(groups)
-    if se == 0 or df <= 0:
-        return centre, min(-1.0, centre), max(1.0, centre), 0.0
+def _contrast(
+    rows: list[list[float]], weights: Sequence[float], keys: list[Hashable] | None, level: float
+) -> _Contrast:
+    """Mean over samples of sum(weight * value), its t interval and test (see `paired.shrunk_mean`)."""
+    scale = sum(w for w in weights if w > 0)  # a sample's contrast lies in [-scale, scale]
+    sums = [sum(w * v for w, v in zip(weights, row, strict=True)) / scale for row in rows]
+    estimate = sum(sums) / len(sums) * scale
+    centre, se, df = shrunk_mean(sums, keys)
+    if df == 0:
+        return _Contrast(estimate, -scale, scale, scale, 1.0)
     half = t_quantile((1 + level) / 2, df) * se
-    return centre, centre - half, centre + half, se
+    low, high = max(-1.0, centre - half) * scale, min(1.0, centre + half) * scale
+    p = t_two_sided(centre / se, df)
+    return _Contrast(estimate, min(low, estimate), max(high, estimate), se * scale, p)
 
 
 def _sweet_spot(columns: list[list[float]], best: int, keys: list[Hashable] | None, level: float) -> int:
@@ -226,14 +228,12 @@ def _area(x: Sequence[float], y: Sequence[float]) -> float:
     return sum(pieces) / (x[-1] - x[0])
 
 
-def _verdict(
-    p: float, slope: float, curvature_p: float, gain: Interval, alpha: float, margin: float, *, certain: bool
-) -> Verdict:
+def _verdict(p: float, slope: float, curvature_p: float, gain: Interval, alpha: float, margin: float) -> Verdict:
     if p < alpha:
         return "scales" if slope > 0 else "inverted"
     if curvature_p < alpha:
         return "non-monotone"
-    if certain and -margin < gain.low and gain.high < margin:
+    if -margin < gain.low and gain.high < margin:
         return "flat"
     return "inconclusive-at-this-n"
 
