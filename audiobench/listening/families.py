@@ -154,7 +154,9 @@ def _loud_long(scene: Scene, draw: Draw) -> Reading:
 
 def _timbre(scene: Scene, draw: Draw) -> Reading:
     kind = scene.events[0].kind
-    return Reading("What kind of sound is repeated?", kind, ("beep", "buzz", "hiss"), f"{kind}, {kind}, {kind}. {kind}.")
+    return Reading(
+        "What kind of sound is repeated?", kind, ("beep", "buzz", "hiss"), f"{kind}, {kind}, {kind}. {kind}."
+    )
 
 
 # Glides

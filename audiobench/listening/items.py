@@ -155,7 +155,9 @@ def _item(
 def evaluation_item(seed: int, family: str, index: int) -> Item:
     """The item of an evaluation seed. Raises UsageError for a training seed or an unknown family."""
     if not 0 <= seed < TRAIN_SEEDS:
-        raise UsageError(f"listening: seed {seed}: evaluation seeds are 0 to {TRAIN_SEEDS - 1}; the rest is for training")
+        raise UsageError(
+            f"listening: seed {seed}: evaluation seeds are 0 to {TRAIN_SEEDS - 1}; the rest is for training"
+        )
     return _make(seed, _family(family), index, "listening")
 
 

@@ -95,7 +95,8 @@ def kinds(draw: Draw) -> Scene:
     seconds = _seconds(draw, n)
     times = _spread(draw, seconds, [draw.uniform(*KIND_LENGTH[k]) for k in names])
     events = [
-        Event(k, k, a, b, _pitch_of(draw, k), draw.uniform(-15, -9, 0.1)) for k, (a, b) in zip(names, times, strict=True)
+        Event(k, k, a, b, _pitch_of(draw, k), draw.uniform(-15, -9, 0.1))
+        for k, (a, b) in zip(names, times, strict=True)
     ]
     return _scene(draw, "kinds", seconds, events)
 
