@@ -1,0 +1,70 @@
+"""Decode with libsndfile, never more than was promised, and check what came out."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audiobench.audio.errors import InvalidAudioError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from audiobench.audio.reading import RawAudio
+
+_UNKNOWN_FRAMES = 2**60
+_MP3_FRAME = 1152
+MAX_DECODED = 2 * 2**30
+"""Bytes of float32 that one decode may take."""
+
+
+def probe(data: bytes, path: Path) -> tuple[int, int, int]:
+    """(sampling rate in Hz, channels, frames) from the header, nothing decoded.
+
+    Raises:
+        InvalidAudioError: libsndfile cannot open it, or the header does not say how long it is.
+    """
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            rate, channels, frames = file.samplerate, file.channels, file.frames
+    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
+        raise InvalidAudioError(path, f"corrupt: {_words(error)}") from None
+    if frames >= _UNKNOWN_FRAMES:
+        raise InvalidAudioError(path, "its header does not say how long it is")
+    return rate, channels, frames
+
+
+def decode(raw: RawAudio, path: Path) -> np.ndarray:
+    """All samples as float32, shape (frames, channels), full scale = 1.0; at most one frame more than promised is read.
+
+    Raises:
+        InvalidAudioError: corrupt, cut off, longer than its header says, or with samples that are not finite.
+    """
+    import numpy
+    import soundfile
+
+    needed = raw.frames * raw.channels * 4
+    if needed > MAX_DECODED:
+        raise InvalidAudioError(path, f"would take {needed} bytes decoded, over the cap of {MAX_DECODED}")
+    try:
+        with soundfile.SoundFile(io.BytesIO(raw.data)) as file:
+            samples = file.read(raw.frames + 1, dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
+        raise InvalidAudioError(path, f"corrupt: {_words(error)}") from None
+    got = len(samples)
+    if got > raw.frames:
+        raise InvalidAudioError(path, f"longer than its header says ({raw.frames} frames)")
+    slack = max(2 * _MP3_FRAME, raw.frames // 100) if raw.format == "mp3" else 0
+    if got == 0 or got < raw.frames - slack:
+        raise InvalidAudioError(path, f"truncated: the header promises {raw.frames} frames, {got} decode")
+    if not numpy.isfinite(samples).all():
+        raise InvalidAudioError(path, "holds samples that are NaN or infinite")
+    return samples
+
+
+def _words(error: BaseException) -> str:
+    text = getattr(error, "error_string", None) or str(error)
+    return text.strip().rstrip(".")
