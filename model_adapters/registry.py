@@ -56,6 +56,9 @@ def find_model(name: str, *, base_url: str | None = None) -> ModelSpec:
         adapter, served = name, name
     if adapter in ADAPTERS or adapter in _entry_points() or ".py" in adapter:
         label = re.sub(r"[^A-Za-z0-9_.\-]+", "-", served).strip("-.") or adapter
+        if adapter in files:  # `scripted:name` takes what scripted.yaml declares (every audio format)
+            declared = strict_yaml.validate(ModelSpec, files[adapter])
+            return declared.model_copy(update={"name": label, "served_model": served, "base_url": base_url})
         return ModelSpec(name=label, adapter=adapter, served_model=served, base_url=base_url)
     close = difflib.get_close_matches(name, [*files, *ADAPTERS], n=3)
     hint = f"did you mean {' or '.join(close)}?" if close else "see `audiobench models list`"

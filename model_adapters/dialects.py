@@ -1,0 +1,228 @@
+"""How servers that speak OpenAI's chat completions differ: one small record each.
+
+Sources: the servers' own request types and documentation, and bodies captured from the official SDKs
+(openai 3.54.0, mistralai 3.7.0, vLLM 0.32.0, SGLang @004c82e, stepfun-ai/Step-Audio-R1 @43e2a21).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from audiobench.errors import UsageError
+from model_adapters.base import SampleError
+
+MIME = {
+    "wav": "audio/wav", "mp3": "audio/mpeg", "flac": "audio/flac", "ogg": "audio/ogg", "m4a": "audio/mp4",
+    "aiff": "audio/aiff", "aac": "audio/aac", "webm": "audio/webm",
+}  # fmt: skip
+
+STANDARD = {
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "presence_penalty": "presence_penalty",
+    "frequency_penalty": "frequency_penalty",
+    "seed": "seed",
+    "until": "stop",
+}
+"""Our name -> the body's name, for what every server takes."""
+OPEN_WEIGHTS = STANDARD | {
+    "max_gen_toks": "max_tokens",
+    "top_k": "top_k",
+    "min_p": "min_p",
+    "repetition_penalty": "repetition_penalty",
+    "stop_token_ids": "stop_token_ids",
+}
+NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "top_k": (0, -1), "top_p": (1,), "min_p": (0,), "repetition_penalty": (1,), "presence_penalty": (0,),
+    "frequency_penalty": (0,), "stop_token_ids": ([], ()), "until": ([], ()),
+}  # fmt: skip
+"""Values that mean "not used": they may be left out where a server has no such parameter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One server's ways."""
+
+    name: str
+    audio: Literal["input_audio", "input_audio_uri", "input_audio_string", "audio_url"] = "input_audio"
+    """input_audio: {data: base64, format}; _uri: {data: data URI, format}; _string: bare base64, no format; audio_url:
+    {url: data URI}."""
+    formats: frozenset[str] | None = None
+    """Containers that the server takes; None = whatever it can decode."""
+    base_url: str | None = None
+    base_url_env: str | None = None
+    key_env: tuple[str, ...] = ()
+    """Environment variables that hold the key where the model file names none."""
+    key_required: bool = True
+    auth: tuple[str, str] = ("Authorization", "Bearer ")
+    """Header and what stands before the key."""
+    path: str = "/chat/completions"
+    models_path: str | None = "/models"
+    must_stream: bool = False
+    usage_on_stream: bool = True
+    """Usage comes at the end of a stream only when `stream_options.include_usage` asks for it."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    prefill: Literal["continue", "eot", "trailing"] | None = None
+    """continue: `continue_final_message`; eot: `eot: false` on the message; trailing: a last assistant message is
+    continued without being told."""
+    user_role: str = "user"
+    body: Mapping[str, Any] = field(default_factory=dict)
+    """Fields that are always sent."""
+
+
+_OPENAI = STANDARD | {"max_gen_toks": "max_completion_tokens"}
+_WAV_MP3 = frozenset({"wav", "mp3"})
+
+DIALECTS: dict[str, Dialect] = {
+    d.name: d
+    for d in (
+        Dialect("vllm", key_env=("VLLM_API_KEY",), key_required=False, parameters=OPEN_WEIGHTS, prefill="continue"),
+        Dialect("sglang", audio="audio_url", key_required=False, parameters=OPEN_WEIGHTS, prefill="continue"),
+        Dialect(
+            "llama_cpp",
+            formats=_WAV_MP3,
+            base_url="http://localhost:8080/v1",
+            key_env=("LLAMA_API_KEY",),
+            key_required=False,
+            parameters=STANDARD
+            | {
+                "max_gen_toks": "max_tokens",
+                "top_k": "top_k",
+                "min_p": "min_p",
+                "repetition_penalty": "repeat_penalty",
+            },
+            prefill="trailing",
+        ),
+        Dialect(
+            "openai",
+            formats=_WAV_MP3,
+            base_url="https://api.openai.com/v1",
+            base_url_env="OPENAI_BASE_URL",
+            key_env=("OPENAI_API_KEY",),
+            parameters=_OPENAI,
+            body={"store": False},
+        ),
+        Dialect(
+            "azure",
+            formats=_WAV_MP3,
+            base_url_env="AZURE_OPENAI_ENDPOINT",
+            key_env=("AZURE_OPENAI_API_KEY",),
+            auth=("api-key", ""),
+            path="/openai/deployments/{model}/chat/completions?api-version={api_version}",
+            models_path=None,
+            parameters=_OPENAI,
+        ),
+        Dialect(
+            "dashscope",
+            audio="input_audio_uri",
+            base_url="https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+            base_url_env="DASHSCOPE_COMPATIBLE_BASE_URL",
+            key_env=("DASHSCOPE_API_KEY",),
+            must_stream=True,
+            parameters=STANDARD | {"max_gen_toks": "max_tokens", "top_k": "top_k"},
+            body={"modalities": ["text"]},
+        ),
+        Dialect(
+            "stepfun",
+            formats=frozenset({"wav"}),
+            base_url="https://api.stepfun.com/v1",
+            key_env=("STEP_API_KEY",),
+            parameters=STANDARD | {"max_gen_toks": "max_tokens"},
+        ),
+        Dialect(
+            "stepfun_vllm",
+            formats=frozenset({"wav"}),
+            key_env=("VLLM_API_KEY",),
+            key_required=False,
+            parameters=OPEN_WEIGHTS,
+            prefill="eot",
+            user_role="human",
+        ),
+        Dialect(
+            "mistral",
+            audio="input_audio_string",
+            base_url="https://api.mistral.ai/v1",
+            key_env=("MISTRAL_API_KEY",),
+            usage_on_stream=False,
+            parameters=STANDARD | {"max_gen_toks": "max_tokens", "seed": "random_seed"},
+        ),
+        Dialect(
+            "openrouter",
+            base_url="https://openrouter.ai/api/v1",
+            key_env=("OPENROUTER_API_KEY",),
+            parameters=STANDARD
+            | {
+                "max_gen_toks": "max_tokens",
+                "top_k": "top_k",
+                "min_p": "min_p",
+                "repetition_penalty": "repetition_penalty",
+            },
+            body={"usage": {"include": True}},
+        ),
+    )
+}
+
+
+def find_dialect(name: str, model: str) -> Dialect:
+    """The dialect of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in DIALECTS:
+        raise UsageError(f"model {model}: dialect: {name!r} is unknown; known: {', '.join(DIALECTS)}")
+    return DIALECTS[name]
+
+
+def sampling_fields(generation: Mapping[str, Any], names: Mapping[str, str], server: str) -> dict[str, Any]:
+    """Generation parameters under the server's names. A neutral value that the server has no name for is left out.
+
+    Raises:
+        SampleError: a parameter that changes the answer cannot be sent; it is never dropped in silence.
+    """
+    body: dict[str, Any] = {}
+    for key, value in generation.items():
+        if value is None:
+            continue
+        if key in names:
+            if not (key in ("until", "stop_token_ids") and not value):
+                body[names[key]] = list(value) if isinstance(value, tuple) else value
+        elif value not in NEUTRAL.get(key, ()):
+            raise SampleError(f"{server} has no parameter {key} (asked: {value!r}); it takes {', '.join(names)}")
+    return body
+
+
+def unsupported(generation: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
+    """The parameters of `generation` that `sampling_fields` would refuse: what a plan can say before it starts."""
+    return [k for k, v in generation.items() if v is not None and k not in names and v not in NEUTRAL.get(k, ())]
+
+
+def merge(base: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `extra` put in; where both hold a mapping, their fields are merged."""
+    for key, value in extra.items():
+        old = base.get(key)
+        if isinstance(old, dict) and isinstance(value, Mapping):
+            merge(old, value)
+        else:
+            base[key] = dict(value) if isinstance(value, Mapping) else value
+    return base
+
+
+_VERSION = re.compile(r"-(latest|\d{3}|\d{4}|\d{6}|\d{8}|\d{4}-\d{2}-\d{2}|preview-\d{2}-\d{4})$")
+
+
+def same_model(requested: str, served: str) -> bool:
+    """Whether the name a server gives back is the model that was asked for.
+
+    A dated or numbered version of the name asked for is the same (`gpt-audio-1.5` -> `gpt-audio-1.5-2026-02-23`), and
+    `models/` before the name says nothing. Another family, size or version is not.
+    """
+    asked, got = (name.removeprefix("models/").rstrip("/") for name in (requested, served))
+    if asked == got or asked.rsplit("/", 1)[-1] == got or got.rsplit("/", 1)[-1] == asked:
+        return True
+    if asked.endswith("-latest"):
+        return _VERSION.sub("", asked) == _VERSION.sub("", got)
+    return _VERSION.sub("", got.rsplit("/", 1)[-1]) == asked.rsplit("/", 1)[-1]

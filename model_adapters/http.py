@@ -1,0 +1,352 @@
+"""The one place where adapters speak HTTP: a pooled session, a time limit per attempt, errors by how they may be
+treated, and no secret in anything that leaves it.
+
+An answer is either returned (`Reply`) or raised as one of the three errors of `model_adapters.base`:
+408, 409, 425, 429, 5xx, time-outs, resets and cut-off bodies may be tried again; 400, 413, 422 are the sample's;
+401, 402, 403, 404, an exhausted quota, a bad key or a redirect stop the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import orjson
+from pydantic import SecretStr
+
+from audiobench.errors import UsageError
+from model_adapters.base import RetryableError, RunError, SampleError
+
+MESSAGE_CHARS = 300
+"""Longest server message in an error."""
+CONNECT_SECONDS = 30.0
+RETRY_STATUS = frozenset({408, 409, 425, 429})
+RUN_STATUS = frozenset({401, 402, 403, 404, 405, 410})
+FATAL_CODES = frozenset(
+    {
+        "insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "account_deactivated",
+        "invalid_api_key", "api_key_invalid", "arrearage",
+    }
+)  # fmt: skip
+"""Error codes that mean that no request can succeed, whatever the HTTP status (compared in lower case)."""
+
+_KEY_SHAPES = re.compile(
+    r"(?i)(bearer\s+)[\w.~+/=-]{6,}"
+    r"|((?:api[-_]?key|x-goog-api-key|access[-_]?token|[?&]key)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,}]{4,}"
+    r"|\b(?:sk-|rk-|AIza|ya29\.|hf_)[\w.*-]{4,}"
+)
+
+
+@dataclass(slots=True)
+class Reply:
+    """A server's answer. `body` is empty when it came as events."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    where: str
+    """Scheme, host and path, for messages."""
+    sent: float = 0.0
+    """`time.perf_counter()` when the request began."""
+    streamed: bool = False
+
+
+@dataclass(slots=True)
+class _Pool:
+    session: Any
+    users: set[int] = field(default_factory=set)
+
+
+_pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
+"""One session for each running event loop, shared by all adapters."""
+
+
+def find_key(variables: Iterable[str], *, required: bool, model: str) -> SecretStr | None:
+    """The key held by the first environment variable that is set.
+
+    Raises:
+        UsageError: a key is required and none is set, or it could not stand in an HTTP header.
+    """
+    names = list(variables)
+    for name in names:
+        value = os.environ.get(name, "").strip()
+        if value:
+            if not value.isascii() or not value.isprintable():
+                raise UsageError(f"model {model}: {name}: the key holds characters that cannot stand in an HTTP header")
+            return SecretStr(value)
+    if required:
+        raise UsageError(f"model {model}: no API key: set {' or '.join(names)} in the environment")
+    return None
+
+
+def where(url: str) -> str:
+    """`url` as it may be shown: without user, password and query."""
+    parts = urlsplit(url)
+    try:
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        port = ""
+    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
+
+
+class HttpClient:
+    """What an adapter calls. Many of them share one session.
+
+    Args:
+        timeout: seconds that one attempt may take, from connecting to the last byte.
+        secrets: values that must never be seen in an error, nor in a body that a server echoes.
+    """
+
+    def __init__(self, *, timeout: float, secrets: Iterable[SecretStr | None] = ()) -> None:
+        self.timeout = timeout
+        self._secrets: list[bytes] = []
+        for secret in secrets:
+            self.hide(secret)
+
+    def hide(self, secret: SecretStr | str | None) -> None:
+        """Add a secret that turned up later (a fresh token)."""
+        plain = secret.get_secret_value() if isinstance(secret, SecretStr) else secret
+        if plain:
+            for form in {plain, quote(plain, safe="")}:
+                if form.encode() not in self._secrets:
+                    self._secrets.append(form.encode())
+
+    def scrub(self, text: str) -> str:
+        """`text` without this client's secrets and without anything shaped like a key."""
+        clean = self._clean(text.encode("utf-8", "replace")).decode("utf-8", "replace")
+        return _KEY_SHAPES.sub(lambda m: (m[1] or m[2] or "") + "***", clean)
+
+    def _clean(self, body: bytes) -> bytes:
+        for secret in self._secrets:
+            if secret in body:
+                body = body.replace(secret, b"***")
+        return body
+
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        on_event: Callable[[bytes], None] | None = None,
+    ) -> Reply:
+        """Send `body` once. `on_event` gets the data of each server-sent event of a successful streamed answer.
+
+        Raises:
+            RetryableError: time-out, no connection, reset, answer cut off.
+            RunError: the address is not one, a certificate is refused.
+        """
+        return await self._send("POST", url, body, headers, on_event)
+
+    async def get(self, url: str, headers: Mapping[str, str]) -> Reply:
+        """Fetch `url`; raises as `post` does."""
+        return await self._send("GET", url, None, headers, None)
+
+    async def _send(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        on_event: Callable[[bytes], None] | None,
+    ) -> Reply:
+        import aiohttp
+
+        session = self._session()
+        shown = where(url)
+        # aiohttp would write a large `bytes` body in one piece; a file object goes out in blocks
+        data: Any = io.BytesIO(body) if body is not None and len(body) > 1 << 20 else body
+        began = time.perf_counter()
+        try:
+            async with session.request(
+                method,
+                url,
+                data=data,
+                headers=headers,
+                proxy=_proxy(url),
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=self.timeout, sock_connect=min(CONNECT_SECONDS, self.timeout)),
+            ) as answer:
+                reply = Reply(answer.status, answer.headers, b"", shown, began)
+                if on_event and answer.status == 200 and answer.content_type == "text/event-stream":
+                    reply.streamed = True
+                    await self._events(answer.content, on_event)
+                else:
+                    reply.body = self._clean(await answer.read())
+                return reply
+        except TimeoutError:
+            raise RetryableError(f"{shown}: no complete answer within {self.timeout:g} s") from None
+        except (aiohttp.InvalidURL, aiohttp.ClientConnectorCertificateError) as error:
+            raise RunError(f"{shown}: {self._short(error)}") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise RetryableError(f"{shown}: {self._short(error)}") from None
+
+    async def _events(self, content: Any, on_event: Callable[[bytes], None]) -> None:
+        pending = bytearray()
+        data: list[bytes] = []
+        async for block in content.iter_any():
+            pending += block
+            if b"\n" not in block:
+                continue
+            *lines, rest = bytes(pending).split(b"\n")
+            pending = bytearray(rest)
+            for raw in lines:
+                line = raw.rstrip(b"\r")
+                if line.startswith(b"data:"):
+                    data.append(line[5:].removeprefix(b" "))
+                elif not line and data:
+                    on_event(self._clean(b"\n".join(data)))
+                    data = []
+        last = bytes(pending).rstrip(b"\r")
+        if last.startswith(b"data:"):
+            data.append(last[5:].removeprefix(b" "))
+        if data:
+            on_event(self._clean(b"\n".join(data)))
+
+    def _short(self, error: BaseException) -> str:
+        text = self.scrub(" ".join(str(error).split()))
+        return f"{type(error).__name__}: {text[:MESSAGE_CHARS]}" if text else type(error).__name__
+
+    def _session(self) -> Any:
+        loop = asyncio.get_running_loop()
+        pool = _pools.get(loop)
+        if pool is None or pool.session.closed:
+            for old in [known for known in _pools if known.is_closed()]:
+                del _pools[old]
+            import aiohttp
+
+            pool = _pools[loop] = _Pool(
+                aiohttp.ClientSession(
+                    connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    headers={"User-Agent": "audiobench"},
+                )
+            )
+        pool.users.add(id(self))
+        return pool.session
+
+    async def close(self) -> None:
+        """Let go of the session; the last adapter closes its connections."""
+        loop = asyncio.get_running_loop()
+        pool = _pools.get(loop)
+        if pool is None:
+            return
+        pool.users.discard(id(self))
+        if not pool.users:
+            del _pools[loop]
+            await pool.session.close()
+
+    def check(self, reply: Reply) -> None:
+        """Raise what an unsuccessful `reply` means; a 2xx passes."""
+        if 200 <= reply.status < 300:
+            return
+        if 300 <= reply.status < 400:
+            raise RunError(f"{reply.where}: HTTP {reply.status}: redirects are not followed; give the final base URL")
+        try:
+            data = orjson.loads(reply.body)
+        except orjson.JSONDecodeError:
+            data = reply.body[:4000].decode("utf-8", "replace")
+        self.fail(reply.status, data, where=reply.where, headers=reply.headers)
+
+    def fail(self, status: int, data: Any, *, where: str, headers: Mapping[str, str] | None = None) -> None:
+        """Raise what an error answer means: its HTTP status (or the code in its body), its body and its headers.
+
+        Raises:
+            RetryableError, SampleError, RunError: always one of them.
+        """
+        code, text, details = error_fields(data)
+        text = self.scrub(" ".join(text.split()))[:MESSAGE_CHARS]
+        label = f"HTTP {status}" + (f" {self.scrub(code)[:60]}" if code and code != str(status) else "")
+        message = f"{where}: {label}: {text}" if text else f"{where}: {label}"
+        codes = {code.lower(), *(str(d.get("reason", "")).lower() for d in details)}
+        if codes & FATAL_CODES or _quota_of_the_day(details):
+            raise RunError(message)
+        if status in RETRY_STATUS or status >= 500:
+            wait = retry_after(headers or {}, details)
+            raise RetryableError(message, retry_after=wait, rate_limited=status == 429)
+        if status in RUN_STATUS or code == "FAILED_PRECONDITION":
+            raise RunError(message)
+        raise SampleError(message)
+
+
+def error_fields(data: Any) -> tuple[str, str, list[dict[str, Any]]]:
+    """(code, message, Google's details) of an error body, in any of the shapes that servers use."""
+    if isinstance(data, list) and data:
+        data = data[0]
+    if not isinstance(data, dict):
+        return "", data if isinstance(data, str) else "", []
+    error = data.get("error", data)
+    if not isinstance(error, dict):
+        return "", str(error), []
+    code = next((str(error[k]) for k in ("code", "status", "type") if isinstance(error.get(k), str)), "")
+    if not code and error.get("code") is not None:
+        code = str(error["code"])
+    if isinstance(error.get("status"), str) and isinstance(error.get("code"), int):
+        code = error["status"]
+    message = next((error[k] for k in ("message", "detail", "msg") if error.get(k)), "")
+    text = message if isinstance(message, str) else orjson.dumps(message).decode()
+    details = error.get("details")
+    found = [d for d in details if isinstance(d, dict)] if isinstance(details, list) else []
+    return code, text, found
+
+
+def _quota_of_the_day(details: list[dict[str, Any]]) -> bool:
+    for detail in details:
+        if str(detail.get("@type", "")).endswith("QuotaFailure"):
+            for violation in detail.get("violations") or []:
+                if isinstance(violation, dict) and "perday" in str(violation.get("quotaId", "")).lower():
+                    return True
+    return False
+
+
+def retry_after(headers: Mapping[str, str], details: Iterable[Mapping[str, Any]] = ()) -> float | None:
+    """Seconds that a server asks us to wait: `retry-after-ms`, `Retry-After` (seconds or a date), Google's RetryInfo."""
+    waits: list[float] = []
+    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        value = next((v for k, v in headers.items() if k.lower() == name), None)
+        if value is None:
+            continue
+        try:
+            waits.append(float(value) * scale)
+        except ValueError:
+            if (seconds := _until(value)) is not None:
+                waits.append(seconds)
+        break
+    for detail in details:
+        delay = str(detail.get("retryDelay", ""))
+        if re.fullmatch(r"\d+(\.\d+)?s", delay):
+            waits.append(float(delay[:-1]))
+    sane = [max(0.0, wait) for wait in waits if wait == wait and wait < 1e7]
+    return max(sane) if sane else None
+
+
+def _until(date: str) -> float | None:
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return parsedate_to_datetime(date).timestamp() - time.time()
+    except (TypeError, ValueError):
+        return None
+
+
+_proxies: dict[str, str | None] = {}
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment names for `url`; loopback addresses are never proxied."""
+    parts = urlsplit(url)
+    base = f"{parts.scheme}://{parts.netloc}"
+    if base not in _proxies:
+        from urllib.request import getproxies, proxy_bypass
+
+        host = parts.hostname or ""
+        local = host in ("localhost", "::1") or host.startswith("127.")
+        _proxies[base] = None if local or proxy_bypass(host) else getproxies().get(parts.scheme)
+    return _proxies[base]

@@ -1,0 +1,287 @@
+"""A model whose every answer, delay and fault is written down: for tests, demonstrations and harness benchmarks.
+
+It behaves as a chat server does: it continues a prefill, starts inside the thought when the prefill opened one, stops
+at stop strings and at the token limit (one word = one token). Everything is drawn by hash of the sample id, so two
+runs give the same answers in any order; a sample answered right at accuracy 0.6 is also right at 0.8 (paired).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from audiobench.errors import UsageError
+from audiobench.types import Request, Response, Sample
+from model_adapters.base import RetryableError, RunError, SampleError
+from model_adapters.controls import as_answer, draw, is_heard, shown_letter, target_text
+from model_adapters.spec import ModelSpec
+
+Fault = Literal[
+    "408", "429", "500", "503", "reset", "timeout", "truncated_json", "invalid_json", "empty_choices", "400", "401"
+]
+
+
+_PHRASE = ("I", "listen", "once", "more", "and", "weigh", "every", "option", "against", "what", "can", "be", "heard.")
+
+
+class Script(BaseModel):
+    """What `options:` of a model file may say for `scripted`. All rates are shares of samples, in [0, 1]."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    seed: int = 0
+    accuracy: float | dict[str, float | dict[str, float]] = 1.0
+    """One number, or by think mode: `{on: 0.8, off: 0.6, budget: {"64": 0.65, "256": 0.75}}` (linear in log2 of the
+    tokens between the points; `default` is for modes not named)."""
+    accuracy_without_audio: float | None = None
+    """Accuracy when the item's own audio is not in the request; None = the same, it does not listen."""
+    independent: bool = False
+    """Draw right and wrong anew for each think mode and epoch, instead of once for each sample."""
+    answer_style: Literal["option", "letter", "paren", "text", "sentence", "boxed"] = "option"
+    """option `(B) Woman`, letter `B`, paren `(B)`, text `Woman`, sentence `The answer is B.`, boxed `\\boxed{B}`."""
+    reasoning_words: int = 0
+    """Length of the thought, in words; 0 = it never thinks."""
+    reasoning_where: Literal["tags", "field"] = "tags"
+    latency: float = 0.0
+    """Median seconds to answer."""
+    latency_sigma: float = 0.0
+    """Spread of the (lognormal) latency."""
+    faults: dict[Fault, float] = {}
+    """Fault -> share of attempts."""
+    max_faults: int = 2
+    """At most this many faults for one request, then it is answered."""
+    retry_after: float | None = None
+    """Seconds that come with a 429."""
+    refusal: float = 0.0
+    truncation: float = 0.0
+    unparsed: float = 0.0
+    replies: Path | None = None
+    """JSONL with `id` and `text` (or `output`), and optionally `reasoning` and `finish_reason`: fixed answers."""
+
+    @field_validator("faults", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        return {str(k): v for k, v in value.items()} if isinstance(value, dict) else value
+
+    @field_validator("accuracy", mode="before")
+    @classmethod
+    def _modes(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        # YAML reads `on` and `off` as booleans, and budgets as numbers
+        names = {True: "on", False: "off"}
+        inner = {names.get(k, str(k)) if isinstance(k, bool) else str(k): v for k, v in value.items()}
+        return {k: {str(b): a for b, a in v.items()} if isinstance(v, dict) else v for k, v in inner.items()}
+
+
+class Reply(BaseModel):
+    """A line of the `replies` file."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    text: str = Field(validation_alias="output")
+    reasoning: str | None = None
+    finish_reason: str = "stop"
+
+
+class Scripted:
+    """The adapter.
+
+    Raises:
+        UsageError: an option is unknown or out of range, or the `replies` file cannot be read.
+    """
+
+    def __init__(self, spec: ModelSpec, *, base_url: str | None = None, timeout: float = 0.0) -> None:
+        self.spec = spec
+        try:
+            self.script = Script.model_validate(spec.options)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise UsageError(f"model {spec.name}: options.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        self.replies = _read_replies(self.script.replies) if self.script.replies else {}
+        self.calls = 0
+        self._attempts: dict[object, int] = {}
+
+    async def generate(self, request: Request) -> Response:
+        """Wait as long as the script says, then fail or answer as it says."""
+        began = time.perf_counter()
+        self.calls += 1
+        attempt = self._attempts[key] = self._attempts.get(key := _identity(request), 0) + 1
+        await asyncio.sleep(self._delay(request))
+        self._maybe_fail(request, attempt)
+        self._attempts.pop(key, None)
+        response = self._answer(request)
+        prompt = len(request.text.split()) + sum(round((p.seconds or 0) * 12.5) for p in request.audio)
+        said = len(response.text.split()) + len((response.reasoning or "").split())
+        response.usage = {"prompt": prompt, "completion": said, "total": prompt + said}
+        response.latency = {"total": time.perf_counter() - began}
+        response.served_model = self.spec.served_model
+        return response
+
+    async def close(self) -> None:
+        """Nothing to release."""
+
+    def _delay(self, request: Request) -> float:
+        if not self.script.latency or not self.script.latency_sigma:
+            return self.script.latency
+        a, b = (draw(self.script.seed, "latency", n, *_identity(request)) for n in (1, 2))
+        normal = math.sqrt(-2 * math.log(1 - a)) * math.cos(2 * math.pi * b)
+        return self.script.latency * math.exp(self.script.latency_sigma * normal)
+
+    def _maybe_fail(self, request: Request, attempt: int) -> None:
+        if attempt > self.script.max_faults:
+            return
+        share = draw(self.script.seed, "fault", attempt, *_identity(request))
+        for fault, rate in self.script.faults.items():
+            if share < rate:
+                self._fail(fault)
+            share -= rate
+
+    def _fail(self, fault: Fault) -> None:
+        match fault:
+            case "429":
+                wait = self.script.retry_after
+                raise RetryableError("scripted: HTTP 429", retry_after=wait, rate_limited=True)
+            case "400":
+                raise SampleError("scripted: HTTP 400")
+            case "401":
+                raise RunError("scripted: HTTP 401")
+            case _:
+                raise RetryableError(f"scripted: {fault}")
+
+    def _answer(self, request: Request) -> Response:
+        sample = request.sample
+        name = request.sample_id or (sample.id if sample else "")
+        if name in self.replies:
+            fixed = self.replies[name]
+            return Response(fixed.text, reasoning=fixed.reasoning, finish_reason=fixed.finish_reason)
+        if sample is None:
+            raise SampleError(f"scripted: no reply for id {name!r}, and the request does not carry its item")
+        share = draw(self.script.seed, "kind", name)
+        for kind in ("refusal", "truncation", "unparsed"):
+            rate = getattr(self.script, kind)
+            if share < rate:
+                return self._unhappy(kind, request)
+            share -= rate
+        return self._speak(request, self._final(request, sample, name))
+
+    def _unhappy(self, kind: str, request: Request) -> Response:
+        if kind == "refusal":
+            return Response("", finish_reason="content_filter")
+        if kind == "unparsed":
+            return self._speak(request, "I am not sure what to say about that.")
+        if self._thinks(request):
+            thought = _thought(max(self.script.reasoning_words, 1))
+            if self.script.reasoning_where == "field":
+                return Response("", reasoning=thought, finish_reason="length")
+            return Response(("" if request.prefill else "<think>\n") + thought, finish_reason="length")
+        return Response("The recording begins with", finish_reason="length")
+
+    def _final(self, request: Request, sample: Sample, name: str) -> str:
+        salt = (request.think, request.epoch) if self.script.independent else ()
+        right = draw(self.script.seed, "right", name, *salt) < self._accuracy(request, sample)
+        target = target_text(sample)
+        if right and target is not None:
+            chosen = target
+        else:
+            wrong = [text for _, text in sample.options if text != target]
+            if not wrong:
+                return "a scripted wrong answer"
+            chosen = wrong[int(draw(self.script.seed, "wrong", name, *salt) * len(wrong))]
+        letter = shown_letter(request, chosen)
+        if letter is None or self.script.answer_style == "text":
+            return chosen
+        styles = {"letter": letter, "paren": f"({letter})", "boxed": f"\\boxed{{{letter}}}"}
+        styles |= {"sentence": f"The answer is {letter}.", "option": as_answer(request, chosen)}
+        return styles[self.script.answer_style]
+
+    def _accuracy(self, request: Request, sample: Sample) -> float:
+        deaf = self.script.accuracy_without_audio
+        if deaf is not None and sample.clips and not is_heard(request, sample):
+            return deaf
+        table = self.script.accuracy
+        if not isinstance(table, dict):
+            return table
+        mode, _, budget = request.think.partition(":")
+        if mode == "default" and mode not in table:
+            mode = self.spec.thinking.default
+        found = table.get(mode, table.get("default"))
+        if isinstance(found, dict):
+            return _between({int(b): a for b, a in found.items()}, int(budget or 0))
+        if found is None:
+            raise SampleError(f"scripted: options.accuracy says nothing about think mode {request.think!r}")
+        return found
+
+    def _thinks(self, request: Request) -> bool:
+        if not self.script.reasoning_words or (request.prefill and "</think>" in request.prefill):
+            return False
+        mode = request.think.partition(":")[0]
+        return mode in ("on", "budget") or (mode == "default" and self.spec.thinking.default == "on")
+
+    def _speak(self, request: Request, final: str) -> Response:
+        """`final` as the server would give it: after the thought, cut at stop strings and at the token limit."""
+        reasoning = None
+        text = final
+        if self._thinks(request):
+            thought = _thought(self.script.reasoning_words)
+            if self.script.reasoning_where == "field" and not request.prefill:
+                reasoning = thought
+            else:
+                text = ("" if request.prefill else "<think>\n") + f"{thought}\n</think>\n{final}"
+        ends = [at for stop in request.generation.get("until") or () if (at := text.find(stop)) >= 0]
+        finish = "stop"
+        if ends:
+            text = text[: min(ends)]
+        limit = request.generation.get("max_gen_toks")
+        if limit is not None and len(text.split()) > limit:
+            text, finish = " ".join(text.split()[:limit]), "length"
+        return Response(text, reasoning=reasoning, finish_reason=finish)
+
+
+def _thought(words: int) -> str:
+    return " ".join(_PHRASE[i % len(_PHRASE)] for i in range(words))
+
+
+def _between(points: dict[int, float], budget: int) -> float:
+    """Accuracy at `budget` tokens: linear in log2 between the points, flat outside."""
+    known = sorted(points)
+    if budget <= known[0]:
+        return points[known[0]]
+    for low, high in pairwise(known):
+        if budget <= high:
+            share = (math.log2(budget) - math.log2(max(low, 1))) / (math.log2(high) - math.log2(max(low, 1)))
+            return points[low] + share * (points[high] - points[low])
+    return points[known[-1]]
+
+
+def _identity(request: Request) -> tuple[object, ...]:
+    audio = ",".join(f"{p.transform}:{p.clip.sha256 or p.clip.path}" for p in request.audio)
+    return request.sample_id, request.epoch, request.think, request.prefill, audio, draw(request.text)
+
+
+def _read_replies(path: Path) -> dict[str, Reply]:
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    found: dict[str, Reply] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            raw = orjson.loads(line)
+            if "text" in raw:
+                raw["output"] = raw.pop("text")
+            reply = Reply.model_validate({**raw, "id": str(raw.get("id"))})
+        except (orjson.JSONDecodeError, ValidationError, TypeError, AttributeError):
+            raise UsageError(f"{path}:{number}: a reply is a JSON object with `id` and `text`") from None
+        found[reply.id] = reply
+    return found
