@@ -1,0 +1,42 @@
+"""`audiobench report`: tables from results, made anew from the journals."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("runs", nargs="*", type=Path, default=[Path("results")], metavar="RUN", help="run directories")
+    parser.add_argument("--breakdown", metavar="COLUMN", help="show this breakdown whole, and only it")
+    parser.add_argument("--json", action="store_true", help="the summaries as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Summarise and print."""
+    from audiobench.results import find_runs
+
+    runs = find_runs(args.runs)
+    if args.json:
+        import orjson
+
+        found = [{"run": str(r.folder), "model": r.model, "results": r.summaries()} for r in runs]
+        sys.stdout.write(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() + "\n")
+        return 0
+    from audiobench.report.terminal import breakdown_table, condition_label, console, print_run
+
+    out = console()
+    for found in runs:
+        out.print(f"[bold]{found.model}[/bold]")
+        summaries = found.summaries()
+        tasks = {name: task_run.task for name, task_run in found.tasks.items()}
+        if args.breakdown:
+            for entry in summaries:
+                if args.breakdown in entry.get("breakdown", {}):
+                    out.print(f"{entry['task']}, {condition_label(entry)}", markup=False)
+                    out.print(breakdown_table(entry, args.breakdown))
+            continue
+        print_run(summaries, tasks, found.folder)
+    return 0

@@ -1,0 +1,155 @@
+"""`audiobench run`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from audiobench.errors import UsageError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add("--model", required=True, metavar="M", help="declared model, model YAML, or adapter:served-name")
+    add("--tasks", required=True, metavar="A,B", help="tasks, groups or task YAMLs, comma-separated")
+    add("--limit", type=int, metavar="N", help="a fixed random N samples of each task (nested: 200 contains 100)")
+    add("--ids", metavar="A,B", help="only these sample ids, comma-separated or @FILE with one a line")
+    add("--shard", metavar="I/N", help="only the I-th of N parts (1-based); join them with `audiobench merge`")
+    add("--prompt", metavar="NAME", help="which of the task's prompts (default: its first)")
+    add("--epochs", type=int, default=1, metavar="K", help="ask everything K times")
+    add("--think", default="default", metavar="MODES", help="off,on,default,budget:N - comma-separated conditions")
+    add("--audio", default="full", metavar="CONDS", help="full,none,silence,noise,swap,reverse,transcript")
+    add("--option-order", type=int, default=1, metavar="K", help="ask under K rotations of the options")
+    add("--data", action="append", default=[], metavar="TASK=PATH", help="local copy of a task's data")
+    add("--base-url", action="append", default=[], metavar="URL", help="server; repeat for several replicas")
+    add("--max-concurrency", type=int, metavar="N", help="fixed number of requests at once (default: adaptive)")
+    add("--out", type=Path, metavar="DIR", help="run directory (default: results/<model>/<run>)")
+    add("--judge", metavar="M", help="text model that judges tasks which need a judge")
+    add("--judge-base-url", metavar="URL", help="server of the judge")
+    add("--gen", action="append", default=[], metavar="K=V", help="override a generation parameter (temperature=0)")
+    add("--seed", type=int, default=0, help="base seed; epoch k uses seed + k (default 0)")
+    add("--allow-approx", action="store_true", help="allow think modes that the model has only approximately")
+    add("--dry-run", action="store_true", help="print the plan and the estimated cost; send nothing")
+    add("--max-cost", type=float, metavar="USD", help="stop cleanly once this much is spent")
+    add("--attempts", type=int, default=8, metavar="N", help="calls a request may take (default 8)")
+    add("--timeout", type=float, default=600.0, metavar="S", help="seconds one call may take (default 600)")
+    add("--quiet", action="store_true", help="no plan, no progress")
+    add("--json", action="store_true", help="print {run, exit_code, results} as JSON on standard output")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Plan, run, show."""
+    from audiobench.runner import run as runner
+
+    options = runner.RunOptions(
+        model=args.model,
+        tasks=_list(args.tasks),
+        limit=_positive("--limit", args.limit),
+        ids=_ids(args.ids),
+        shard=_shard(args.shard),
+        prompt=args.prompt,
+        epochs=_positive("--epochs", args.epochs) or 1,
+        think=_list(args.think),
+        audio=_list(args.audio),
+        option_orders=_positive("--option-order", args.option_order) or 1,
+        data=dict(_data(entry) for entry in args.data),
+        base_urls=args.base_url,
+        max_concurrency=_positive("--max-concurrency", args.max_concurrency),
+        out=args.out,
+        judge=args.judge,
+        judge_base_url=args.judge_base_url,
+        generation=dict(_generation(entry) for entry in args.gen),
+        seed=args.seed,
+        allow_approx=args.allow_approx,
+        dry_run=args.dry_run,
+        max_cost=args.max_cost,
+        attempts=_positive("--attempts", args.attempts) or 8,
+        timeout=args.timeout,
+        quiet=args.quiet or args.json,
+        command=runner.command_line(),
+    )
+    prepared = runner.prepare(options)
+    if not options.quiet:
+        print("\n".join(runner.plan_lines(prepared)), file=sys.stderr)
+    if options.dry_run:
+        from audiobench.report.estimate import estimate, estimate_lines
+
+        expected = estimate(prepared)
+        if args.json:
+            _print_json({"estimate": expected, "exit_code": 0})
+        else:
+            print("\n".join(estimate_lines(expected)))
+        return 0
+    result = runner.execute(prepared)
+    if args.json:
+        _print_json({"run": str(result.folder), "exit_code": int(result.exit_code), "results": result.summaries})
+    else:
+        from audiobench.report.terminal import print_run
+
+        print_run(result.summaries, {work.task.task: work.task for work in prepared.works}, result.folder)
+    if result.reason:
+        print(f"audiobench: {result.reason}", file=sys.stderr)
+    if result.exit_code:
+        import shlex
+
+        print(f"to go on, run the same command again:\n  {shlex.join(options.command)}", file=sys.stderr)
+    return int(result.exit_code)
+
+
+def _print_json(value: Any) -> None:
+    import orjson
+
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+def _list(text: str) -> list[str]:
+    items = [item.strip() for item in text.split(",") if item.strip()]
+    return list(dict.fromkeys(items))
+
+
+def _positive(flag: str, value: int | None) -> int | None:
+    if value is not None and value < 1:
+        raise UsageError(f"{flag} {value}: must be at least 1")
+    return value
+
+
+def _ids(text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    if text.startswith("@"):
+        try:
+            return Path(text[1:]).read_text(encoding="utf-8").split()
+        except OSError as error:
+            raise UsageError(f"--ids {text}: {error.strerror}") from error
+    return _list(text)
+
+
+def _shard(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    try:
+        index, count = (int(part) for part in text.split("/"))
+    except ValueError:
+        raise UsageError(f"--shard {text}: expected I/N, such as 1/4") from None
+    if not 1 <= index <= count:
+        raise UsageError(f"--shard {text}: I must lie between 1 and N")
+    return index, count
+
+
+def _data(entry: str) -> tuple[str, Path]:
+    task, equals, path = entry.partition("=")
+    if not equals:
+        raise UsageError(f"--data {entry}: expected TASK=PATH")
+    return task, Path(path)
+
+
+def _generation(entry: str) -> tuple[str, Any]:
+    import yaml
+
+    name, equals, value = entry.partition("=")
+    if not equals:
+        raise UsageError(f"--gen {entry}: expected NAME=VALUE")
+    return name, yaml.safe_load(value)

@@ -1,0 +1,104 @@
+"""`audiobench tasks list | show | check | fetch`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the sub-commands."""
+    commands = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = commands.add_parser("list", help="every task, a line each")
+    listing.add_argument("--json", action="store_true")
+    show = commands.add_parser("show", help="one task: source, prompts, scorer, reference scores")
+    show.add_argument("task")
+    show.add_argument("--json", action="store_true")
+    check = commands.add_parser("check", help="validate a task YAML; errors point at line and key")
+    check.add_argument("files", nargs="+", metavar="FILE")
+    fetch = commands.add_parser("fetch", help="download a task's data into the cache")
+    fetch.add_argument("task", nargs="+")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do the action."""
+    return {"list": _list, "show": _show, "check": _check, "fetch": _fetch}[args.action](args)
+
+
+def _list(args: argparse.Namespace) -> int:
+    """Read only what a list needs: the tasks' names and titles, not the whole declarations."""
+    import yaml
+
+    from audiobench.task.find import task_files
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    rows = []
+    for name, path in sorted(task_files().items()):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        alias = next((line.split(":", 1)[1] for line in lines if line.startswith("task_alias:")), name)
+        rows.append({"task": name, "title": str(yaml.load(alias, loader)), "group": path.parent.name, "file": str(path)})
+    if args.json:
+        import json
+
+        print(json.dumps(rows, indent=1))
+        return 0
+    width = max(len(row["task"]) for row in rows) if rows else 0
+    for row in rows:
+        print(f"{row['task']:<{width}}  {row['group']:<10}  {row['title']}")
+    return 0
+
+
+def _show(args: argparse.Namespace) -> int:
+    from audiobench.task.find import find_task
+
+    task, path = find_task(args.task)
+    if args.json:
+        print(task.model_dump_json(indent=1, by_alias=True, exclude_none=True))
+        return 0
+    source = task.source
+    lines = [
+        f"{task.task}: {task.title}",
+        f"  {task.description}" if task.description else "",
+        f"  file       {path}",
+        f"  data       {task.dataset_path} @ {task.dataset_revision or 'main (resolved and recorded at first use)'}",
+        f"  rows       {task.expected_rows or 'unknown'}",
+        f"  paper      {source.paper or '-'}   licence {source.license or 'unknown'}   version {source.version or '-'}",
+        f"  scorer     {task.scorer}   extraction {', '.join(task.extraction)}",
+        f"  chance     {task.chance}",
+        f"  breakdown  {', '.join(task.breakdown) or '-'}",
+        "  prompts",
+    ]
+    for prompt in task.prompt:
+        lines.append(f"    {prompt.name} ({' then '.join(prompt.order)}) {prompt.source or ''}")
+        lines.extend(f"      | {line}" for line in (prompt.text or "").splitlines())
+    if task.reference_scores:
+        lines.append("  published scores")
+        lines.extend(f"    {s.model:<28} {s.value:g} {s.metric}  {s.source}" for s in task.reference_scores)
+    print("\n".join(line for line in lines if line))
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    from audiobench.task.check import check
+
+    findings = [finding for file in args.files for finding in check(Path(file))]
+    for finding in findings:
+        print(finding, file=sys.stderr)
+    if findings:
+        return 2
+    print(f"{len(args.files)} file{'s' if len(args.files) != 1 else ''}: no findings")
+    return 0
+
+
+def _fetch(args: argparse.Namespace) -> int:
+    from audiobench import dataset
+    from audiobench.task.find import expand, find_task
+
+    for name in expand(args.task):
+        task, path = find_task(name)
+        data = dataset.fetch(task, path)
+        print(f"{task.task}: {data.total} rows from {data.source} @ {data.revision or 'local'}")
+        for note in data.notes:
+            print(f"  note: {note}")
+    return 0

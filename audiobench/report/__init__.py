@@ -1,0 +1,1 @@
+"""From summaries to what people look at: terminal tables, estimates, submissions, leaderboards, exports."""

@@ -1,0 +1,131 @@
+"""Tables on a terminal: every number with its n, interval, coverage and what it rests on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from audiobench.task.spec import TaskSpec
+from audiobench.types import Condition
+
+LONGEST_BREAKDOWN = 12
+"""Breakdowns with more labels than this are left to `audiobench report --breakdown` and the viewer."""
+
+
+def console(width: int | None = None) -> Console:
+    """A console on standard output that does not wrap numbers when piped."""
+    piped = not sys.stdout.isatty()
+    return Console(highlight=False, width=width or (140 if piped else None))
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """0.777 -> 77.7; an absent value is a dash."""
+    return "-" if value is None else f"{100 * value:.{digits}f}"
+
+
+def number(entry: Mapping[str, Any], value: float | None) -> str:
+    """A metric's value as people print it: per cent for accuracies and error rates, plain for ratings."""
+    if value is None:
+        return "-"
+    return percent(value) if is_rate(entry) else f"{value:.2f}"
+
+
+def is_rate(entry: Mapping[str, Any]) -> bool:
+    """Whether the entry's metric is a share (acc, wer, cer) rather than a rating or BLEU."""
+    return next(iter(entry["metrics"]), "acc") in ("acc", "wer", "cer")
+
+
+def interval(entry: Mapping[str, Any], ci: Sequence[float | None]) -> str:
+    """A 95 % interval in the metric's unit."""
+    return f"[{number(entry, ci[0])}, {number(entry, ci[1])}]" if ci[0] is not None else "-"
+
+
+def condition_label(entry: Mapping[str, Any]) -> str:
+    """Short text for a summary entry's condition; says what was really done about thinking."""
+    kept = {key: value for key, value in entry["condition"].items() if key != "epochs"}
+    label = Condition(**kept).label
+    done = entry.get("think_effective")
+    return f"{label} ({', '.join(done)})" if done else label
+
+
+def failures(counts: Mapping[str, int]) -> str:
+    """`3 unparsed, 1 truncated`, or a dash."""
+    return ", ".join(f"{n} {kind}" for kind, n in counts.items() if n and kind != "scored") or "-"
+
+
+def score_table(summaries: Sequence[Mapping[str, Any]], tasks: Mapping[str, TaskSpec]) -> Table:
+    """One row for each task and condition."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("task")
+    table.add_column("condition")
+    table.add_column("metric")
+    for name in ("n", "value", "95 % interval", "coverage", "chance", "official"):
+        table.add_column(name, justify="right")
+    table.add_column("not scored")
+    for entry in summaries:
+        task = tasks[entry["task"]]
+        name, value = next(iter(entry["metrics"].items()), ("-", {"value": None, "ci": [None, None]}))
+        official = entry.get("official")
+        shown = "-"
+        if official and official.get("value") is not None:
+            shown = f"{number(entry, official['value'])} (n={official['n']})"
+        table.add_row(
+            escape(task.task),
+            escape(condition_label(entry)),
+            name,
+            str(entry["n"]),
+            number(entry, value["value"]),
+            escape(interval(entry, value["ci"])),
+            percent(entry["coverage"]) + "%",
+            percent(entry["chance"]),
+            shown,
+            failures(entry["counts"]),
+        )
+    return table
+
+
+def breakdown_table(entry: Mapping[str, Any], column: str) -> Table:
+    """The metric by one column."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(escape(column))
+    for name in ("n", "value", "95 % interval"):
+        table.add_column(name, justify="right")
+    for label, value in entry["breakdown"][column].items():
+        table.add_row(
+            escape(label), str(value["n"]), number(entry, value["value"]), escape(interval(entry, value["ci"]))
+        )
+    return table
+
+
+def reference_lines(task: TaskSpec) -> list[str]:
+    """Published scores, each with its source."""
+    return [
+        f"  {score.model} {score.value:g} ({score.metric}{', think=' + score.think if score.think else ''};"
+        f" {score.source})"
+        for score in task.reference_scores
+    ]
+
+
+def print_run(
+    summaries: Sequence[Mapping[str, Any]], tasks: Mapping[str, TaskSpec], folder: Path, *, breakdowns: bool = True
+) -> None:
+    """The closing table of a run."""
+    out = console()
+    out.print(score_table(summaries, tasks))
+    for entry in summaries if breakdowns else ():
+        for column, labels in entry.get("breakdown", {}).items():
+            if 1 < len(labels) <= LONGEST_BREAKDOWN:
+                out.print(f"\n{entry['task']}, {condition_label(entry)}, by {column}", markup=False)
+                out.print(breakdown_table(entry, column))
+    for name in dict.fromkeys(entry["task"] for entry in summaries):
+        lines = reference_lines(tasks[name])
+        if lines:
+            out.print(f"\npublished scores for {name} (their prompts and scorers, not ours):", markup=False)
+            out.print("\n".join(lines), markup=False)
+    out.print(f"\nstored in {folder}", markup=False)
