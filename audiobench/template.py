@@ -47,7 +47,12 @@ class Row(Mapping[str, Any]):
 
 
 @lru_cache(maxsize=1024)
-def _compiled(template: str) -> Any:
+def compiled(template: str) -> Any:
+    """The template, ready to use: an expression (called with the names) or a jinja template.
+
+    Raises:
+        UsageError: not a template.
+    """
     try:
         single = _SINGLE.match(template)
         if single:
@@ -63,11 +68,11 @@ def evaluate(template: str, row: Mapping[str, Any]) -> Any:
     Raises:
         UsageError: a column is missing, or the template does something that the sandbox forbids.
     """
-    compiled = _compiled(template)
+    ready = compiled(template)
     try:
         opened = row if isinstance(row, dict) else dict(Row(row).items())
         names = {"row": opened, **opened}
-        value = compiled(names) if callable(compiled) else compiled.render(names)
+        value = ready(names) if callable(ready) else ready.render(names)
     except TemplateError as error:
         raise UsageError(f"template {template!r}: {error}; columns: {', '.join(map(str, row))}") from error
     if isinstance(value, StrictUndefined):

@@ -65,6 +65,8 @@ class Columns(Declared):
     doc_to_target: str | list[str] | None = None
     doc_to_transcript: str | None = None
     doc_to_cluster: str | None = None
+    doc_to_metadata: list[str] | dict[str, str] = []
+    """Columns, or name: template, that the scorer or its judge needs of a sample (checklist, rubric, ...)."""
     choice_prefix: str | None = None
     """Regular expression of a published prefix such as `\\([A-Z]\\)\\s*`; removed once the right option is known."""
 
@@ -121,7 +123,10 @@ class TaskSpec(Columns):
     """Files (globs) in the repository that hold the audio: archives (.tar, .tar.gz, .zip) or loose files."""
     test_split: str | list[str] = "test"
     """Split name, or several that are read one after another (column `split` tells them apart)."""
+    doc_filter: str | None = None
+    """Template over a row; rows for which it is false are not of this task (`{{category == 'open'}}`)."""
     expected_rows: int | None = None
+    """Number of rows, after the filter; another number is an error."""
     forms: list[Form] = []
 
     prompt: list[Prompt] = Field(min_length=1)
@@ -182,7 +187,7 @@ class TaskSpec(Columns):
             "prompt": prompt.model_dump(exclude={"source", "generation_kwargs"}),
             "extraction": self.extraction,
             "scorer": self.scorer,
-            "dataset": [self.dataset_path, self.dataset_name, self.test_split],
+            "dataset": [self.dataset_path, self.dataset_name, self.test_split, self.doc_filter],
         }
         digests = {name: _digest(part) for name, part in parts.items()}
         digests.update(extra or {})

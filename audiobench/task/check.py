@@ -1,0 +1,265 @@
+"""What is wrong with a task file beyond its form: names that nothing knows, templates that cannot work.
+
+`audiobench tasks check FILE` prints these findings, one a line: `file:line: key: what is wrong; what would be right`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from jinja2 import TemplateError, nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from audiobench import prompt as prompting
+from audiobench import strict_yaml, template
+from audiobench.errors import UsageError
+from audiobench.task.spec import Columns, TaskSpec
+from audiobench.types import Sample
+
+BUILTIN = ("listening",)
+GENERATION = (
+    "max_gen_toks", "until", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "presence_penalty",
+    "frequency_penalty", "seed", "stop_token_ids",
+)  # fmt: skip
+OPTION_EXTRACTORS = ("multiple_choice", "option_letter", "option_text")
+PROMPT_NAMES = frozenset(prompting.variables(Sample("", "")))
+SUBMISSION_NAMES = frozenset(("id", "answer", "question", "row"))
+LM_EVAL_CLASS = "!function audiobench.lm_eval_bridge.AudioBenchTask"
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_PARSER = ImmutableSandboxedEnvironment()
+_LOCAL = (".jsonl", ".json", ".parquet", ".csv", ".tsv")
+
+Key = tuple[str | int, ...]
+Finding = tuple[Key, str]
+
+
+def check(path: Path) -> list[str]:
+    """Everything that is wrong with the task file, as `file:line: key: message`; an empty list is a valid task."""
+    try:
+        task = strict_yaml.validate(TaskSpec, path)
+        _, lines = strict_yaml.load(path)
+    except UsageError as error:
+        return str(error).splitlines()
+    found = []
+    for key, message in _findings(task, path):
+        known = key
+        while known and known not in lines:
+            known = known[:-1]
+        found.append((lines.get(known, 1), f"{'.'.join(map(str, key))}: {message}"))
+    return [f"{path}:{line}: {text}" for line, text in sorted(found)]
+
+
+def _findings(task: TaskSpec, path: Path) -> Iterator[Finding]:
+    yield from _names(task)
+    yield from _columns(task)
+    yield from _prompts(task)
+    yield from _dataset(task, path)
+    yield from _scores(task)
+    yield from _submission(task)
+
+
+def _unknown(kind: str, name: str, allowed: Any) -> str:
+    close = difflib.get_close_matches(name, list(allowed), n=1)
+    hint = f"did you mean `{close[0]}`?" if close else f"allowed: {', '.join(sorted(allowed))}"
+    return f"unknown {kind} {name!r}; {hint}"
+
+
+def _names(task: TaskSpec) -> Iterator[Finding]:
+    from audiobench.extraction import EXTRACTORS
+    from audiobench.scorers import SCORERS
+
+    if task.class_ not in (None, LM_EVAL_CLASS):
+        yield ("class",), f"only {LM_EVAL_CLASS} (for lm-eval) may stand here; it is never run by audiobench"
+    if task.scorer not in SCORERS:
+        yield ("scorer",), _unknown("scorer", task.scorer, SCORERS)
+    if not task.extraction:
+        yield ("extraction",), f"at least one rule is needed; allowed: {', '.join(EXTRACTORS)}"
+    for index, rule in enumerate(task.extraction):
+        if rule not in EXTRACTORS:
+            yield ("extraction", index), _unknown("extraction rule", rule, EXTRACTORS)
+    for where, parameters in [
+        (("generation_kwargs",), task.generation_kwargs),
+        *((("prompt", i, "generation_kwargs"), p.generation_kwargs) for i, p in enumerate(task.prompt)),
+    ]:
+        for name in parameters:
+            if name not in GENERATION:
+                yield (*where, name), _unknown("generation parameter", name, GENERATION)
+
+
+def _columns(task: TaskSpec) -> Iterator[Finding]:
+    forms: list[tuple[Key, Columns, Any]] = [((), task, task.breakdown)]
+    forms += [(("forms", i), form, form.breakdown) for i, form in enumerate(task.forms)]
+    for where, columns, breakdown in forms:
+        for name in type(columns).model_fields:
+            if name.startswith("doc_to_"):
+                yield from _template_values((*where, name), getattr(columns, name))
+        if isinstance(breakdown, dict):
+            yield from _template_values((*where, "breakdown"), breakdown)
+        if columns.choice_prefix is not None:
+            try:
+                re.compile(columns.choice_prefix)
+            except re.error as error:
+                yield (*where, "choice_prefix"), f"not a regular expression: {error}"
+    for index, form in enumerate(task.forms):
+        if not form.when:
+            yield ("forms", index, "when"), "name at least one column that only this form has"
+    if task.doc_to_audio is None and not any(form.doc_to_audio for form in task.forms):
+        yield ("doc_to_audio",), "which column holds the clip?"
+    if not _has_choices(task):
+        if task.scorer == "option_match" or any(rule in OPTION_EXTRACTORS for rule in task.extraction):
+            yield ("extraction",), "these rules and this scorer need options: give doc_to_choice, or other ones"
+        if task.chance == "per_sample":
+            yield ("chance",), "per_sample needs options: give doc_to_choice, a number in [0, 1], or none"
+    if isinstance(task.chance, float | int) and not 0 <= task.chance <= 1:
+        yield ("chance",), f"{task.chance} is not in [0, 1]"
+
+
+def _has_choices(task: TaskSpec) -> bool:
+    return task.doc_to_choice is not None or any(form.doc_to_choice for form in task.forms)
+
+
+def _template_values(key: Key, value: Any) -> Iterator[Finding]:
+    if isinstance(value, str):
+        yield from _template(key, value)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _template((*key, index), item)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _template((*key, name), item)
+
+
+def _template(key: Key, text: str, allowed: frozenset[str] | None = None) -> Iterator[Finding]:
+    """Findings about one template; `allowed` = the names it may use (None: any, they are columns)."""
+    from jinja2 import meta
+
+    try:
+        tree = _PARSER.parse(text)
+        template.compiled(text)
+    except TemplateError as error:
+        yield key, f"not a template: {error}"
+        return
+    except UsageError as error:
+        yield key, str(error)
+        return
+    for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
+        name = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)
+        if isinstance(name, str) and name.startswith("_"):
+            yield key, f"{name!r}: names that begin with an underscore are out of reach of a template"
+    if allowed is not None:
+        for name in sorted(meta.find_undeclared_variables(tree) - allowed - {"range"}):
+            yield key, f"{_unknown('variable', name, allowed)} (a column is `doc.{name}`)"
+
+
+def _prompts(task: TaskSpec) -> Iterator[Finding]:
+    leaks = _roots(task.doc_to_target) if _has_choices(task) else frozenset()
+    for index, prompt in enumerate(task.prompt):
+        key: Key = ("prompt", index, "text")
+        if not prompt.order:
+            yield ("prompt", index, "order"), "text, audio or both"
+        if prompt.text is None:
+            if "text" in prompt.order:
+                yield key, "order names text, but there is none: give text, or order: [audio]"
+            continue
+        if "text" not in prompt.order:
+            yield key, "never shown: order does not name text"
+        wrong = list(_template(key, prompt.text, PROMPT_NAMES))
+        yield from wrong
+        if wrong:
+            continue
+        names = _names_in(prompt.text)
+        if not _has_choices(task) and names & {"options", "slots", "choices", "letters"}:
+            yield key, "shows options, but there is no doc_to_choice"
+        for column in sorted(_columns_of_doc(prompt.text) & leaks):
+            yield key, f"shows the column {column!r}, which holds the right answer"
+        if not names & {"doc", "row"}:
+            yield from _rendered(key, prompt.text, task)
+
+
+def _rendered(key: Key, text: str, task: TaskSpec) -> Iterator[Finding]:
+    choices = ("red", None, "blue") if _has_choices(task) else ()
+    sample = Sample("id-1", "What colour is it?", choices=choices, transcript="It is red.")
+    try:
+        template.render(text, prompting.variables(sample))
+    except UsageError as error:
+        yield key, str(error)
+    except Exception as error:
+        yield key, f"does not render on a made-up sample: {type(error).__name__}: {error}"
+
+
+def _names_in(text: str) -> set[str]:
+    from jinja2 import meta
+
+    return meta.find_undeclared_variables(_PARSER.parse(text))
+
+
+def _roots(value: str | list[str] | None) -> frozenset[str]:
+    """Columns that are a target by themselves (`{{answer}}`), not those that merely choose one."""
+    texts = value if isinstance(value, list) else [value] if value else []
+    single = [re.fullmatch(r"\s*\{\{\s*(\w+)\s*\}\}\s*", text) for text in texts]
+    return frozenset(match[1] for match in single if match)
+
+
+def _columns_of_doc(text: str) -> set[str]:
+    """Columns that a prompt takes from `doc` or `row`."""
+    found = set()
+    for node in _PARSER.parse(text).find_all((nodes.Getattr, nodes.Getitem)):
+        name = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)
+        if isinstance(node.node, nodes.Name) and node.node.name in ("doc", "row") and isinstance(name, str):
+            found.add(name)
+    return found
+
+
+def _dataset(task: TaskSpec, path: Path) -> Iterator[Finding]:
+    where = task.dataset_path
+    if where.startswith("builtin:"):
+        if where.removeprefix("builtin:") not in BUILTIN:
+            yield ("dataset_path",), _unknown("built-in data set", where.removeprefix("builtin:"), BUILTIN)
+    elif where.endswith(_LOCAL) or where.startswith((".", "/", "~")):
+        if not (path.parent / Path(where).expanduser()).exists():
+            yield ("dataset_path",), f"{where}: no such file or folder beside {path.name}"
+    elif not re.fullmatch(r"[\w.\-]+/[\w.\-]+", where) and not (path.parent / where).exists():
+        yield ("dataset_path",), f"{where!r} is no Hub repository (owner/name), builtin:NAME, or local file"
+    revision = task.dataset_revision
+    if revision is not None and not _COMMIT.fullmatch(revision):
+        yield (
+            ("dataset_revision",),
+            f"{revision!r} is no commit (40 hex digits); a name can move: leave the key out to have main resolved "
+            "and recorded",
+        )
+    for key in ("data_files", "audio_files"):
+        for index, name in enumerate(getattr(task, key)):
+            if name.startswith("/") or ".." in PurePosixPath(name).parts:
+                yield (key, index), f"{name!r} leaves the data set"
+    if task.expected_rows is not None and task.expected_rows < 1:
+        yield ("expected_rows",), f"{task.expected_rows} rows"
+
+
+def _scores(task: TaskSpec) -> Iterator[Finding]:
+    metrics = [metric.metric for metric in task.metric_list]
+    if not metrics:
+        yield ("metric_list",), "at least one metric is needed"
+    for index, score in enumerate(task.reference_scores):
+        if score.metric not in metrics:
+            yield (
+                ("reference_scores", index, "metric"),
+                f"{score.metric!r} is not among the task's metrics ({', '.join(metrics)})",
+            )
+
+
+def _submission(task: TaskSpec) -> Iterator[Finding]:
+    if task.submission and not task.answers_withheld:
+        yield ("submission",), "only for answers_withheld: true"
+    if task.answers_withheld and "file" not in task.submission:
+        yield ("submission", "file"), "name the file to submit"
+    for name, text in task.submission.items():
+        if name == "file":
+            if "/" in text or "\\" in text or text in (".", ".."):
+                yield ("submission", "file"), f"{text!r}: a file name, not a path"
+        else:
+            yield from _template(("submission", name), text, SUBMISSION_NAMES)
