@@ -95,6 +95,8 @@ def compare(
         p, method = sign_flip([s for s, _ in groups], alternative, seed=seed)
         method += "-clustered" if clustered else ""
         smallest = inf if len(groups) < 2 else mde(sums_se(groups), 1 - level, power)
+        if all(0 <= v <= 1 for v in first) and all(0 <= v <= 1 for v in second):
+            smallest = min(1.0, smallest) if len(groups) > 1 else smallest
         if binary or smallest == 0:
             smallest = max(smallest, mde_paired(gained, lost, n, 1 - level, power))
     interval = _difference_interval(first, second, keys, level, "auto", seed)

@@ -113,7 +113,7 @@ def scaling(
     method = "t" if keys is None else "t-clustered"
     gain_interval = Interval(trend.low * reach, trend.high * reach, method)
     verdict = _verdict(trend.p, slope, curvature_p, gain_interval, alpha, margin)
-    mde_gain = mde(trend.se * reach, alpha)
+    mde_gain = min(1.0, mde(trend.se * reach, alpha))
     gain, p = slope * reach, trend.p
     return Scaling(
         budgets=tuple(budgets),
@@ -131,7 +131,7 @@ def scaling(
         best=budgets[best],
         area=_area(x, accuracy),
         verdict=verdict,
-        reason=_reason(verdict, gain, gain_interval, p, curvature_p, margin, mde_gain, budgets, len(rows)),
+        reason=_reason(verdict, gain, gain_interval, p, curvature_p, margin, mde_gain, budgets, len(rows), level),
     )
 
 
@@ -248,15 +248,16 @@ def _reason(
     mde_gain: float,
     budgets: Sequence[int],
     n: int,
+    level: float,
 ) -> str:
     span = f"from {budgets[0]} to {budgets[-1]} tokens"
-    figures = f"{100 * gain:+.1f} pp {span} (95 % interval {100 * interval.low:+.1f} to {100 * interval.high:+.1f}"
+    figures = f"{100 * gain:+.1f} pp {span}, {100 * level:g} % interval {100 * interval.low:+.1f} to {100 * interval.high:+.1f}"
     match verdict:
         case "scales" | "inverted":
-            return f"{figures}, p={p:.2g}, n={n})"
+            return f"{figures}, p={p:.2g}, n={n}"
         case "non-monotone":
-            return f"no slope ({figures}), but the curve bends (p={curvature_p:.2g}, n={n})"
+            return f"no slope ({figures}) but a bend (p={curvature_p:.2g}), n={n}"
         case "flat":
-            return f"{figures}, n={n}): within ±{100 * margin:g} pp"
+            return f"{figures}, n={n}: within ±{100 * margin:g} pp"
         case _:
-            return f"{figures}, p={p:.2g}): n={n} shows gains of {100 * mde_gain:.1f} pp or more"
+            return f"{figures}, p={p:.2g}: n={n} shows gains of {100 * mde_gain:.1f} pp or more"

@@ -1,0 +1,274 @@
+"""Does the model listen? Measures that compare audio conditions, option orders and repeated answers.
+
+`full` is the clip as published; `control` any condition that takes information away (none, silence, noise, swap, ...).
+"No audio" and "silence" are different conditions: a table must name which. Values are 0/1 or in [0, 1], paired by
+sample. Sources: "All That Glitters" (arXiv 2604.24401) for retention; "Hearing the Order" (arXiv 2510.00628) for
+option orders; CircularEval (MMBench, arXiv 2307.06281).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from math import log2, sqrt
+
+from audiobench.statistics.distributions import t_quantile
+from audiobench.statistics.intervals import Interval, as_floats, cluster_sums, degrees_of_freedom, proportion
+from audiobench.statistics.paired import PairedComparison, compare
+from audiobench.statistics.passk import majority
+
+
+@dataclass(frozen=True, slots=True)
+class AudioGain:
+    """What the sound adds, from the same samples with and without it."""
+
+    full: float
+    """Accuracy with the audio."""
+    control: float
+    """Accuracy under the control condition."""
+    chance: float
+    gain: float
+    """full - control."""
+    comparison: PairedComparison
+    """Paired test and interval of the gain (a = control, b = full)."""
+    retention: float | None
+    """control / full: the share of the score that survives without the sound; None when full is 0."""
+    corrected_retention: float | None
+    """(control - chance) / (full - chance); None when full does not exceed chance."""
+    corrected_gain: float | None
+    """(full - control) / (1 - chance): the gain on a scale where chance is 0 and perfect is 1."""
+    corrected_gain_interval: Interval
+    deaf: bool
+    """The data do not show that the sound helps: the lower bound of the gain is not above 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subset:
+    """Accuracy on the samples that a control condition did not answer."""
+
+    n: int
+    of: int
+    accuracy: float | None
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class OptionOrder:
+    """How answers move with the order of the options."""
+
+    n: int
+    orders: int
+    accuracy: tuple[float, ...]
+    """At each order."""
+    mean: float
+    sd: float
+    """Of the accuracy over orders (n - 1 in the denominator); 0.0 for one order."""
+    spread: float
+    """Largest minus smallest accuracy."""
+    circular: float
+    """Share of samples that are right at every order."""
+    circular_interval: Interval
+    consistency: float | None
+    """Share of samples with the same option text at every order; None without answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class PositionBias:
+    """How often each option slot was chosen, against an even choice."""
+
+    counts: tuple[int, ...]
+    expected: tuple[float, ...]
+    chi2: float
+    p: float
+    """Pearson's chi-square test; 1.0 where nothing can be tested."""
+    reliable: bool
+    """Every expected count is at least 5, as the test wants."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelfConsistency:
+    """Agreement of several answers to the same question."""
+
+    agreement: float
+    """Chance that two answers to one question are the same (unparsed answers agree with none)."""
+    unanimous: float
+    """Share of questions with the same parsed answer every time."""
+    entropy: float
+    """Mean entropy of the answers to one question, in bits."""
+    majority_accuracy: float | None
+    """maj@k over all answers (earliest answer on ties); None without targets."""
+
+
+def audio_gain(
+    full: Iterable[float],
+    control: Iterable[float],
+    clusters: Iterable[Hashable] | None = None,
+    *,
+    chance: float = 0.0,
+    level: float = 0.95,
+) -> AudioGain:
+    """Compare accuracy with the audio to accuracy under a control condition, paired by sample.
+
+    `chance` is the accuracy of guessing (mean of 1/number of options), below 1. Raises ValueError otherwise.
+    """
+    if not 0 <= chance < 1:
+        raise ValueError(f"chance={chance} must lie in [0, 1)")
+    result = compare(control, full, clusters, level=level)
+    high, low = result.acc_b, result.acc_a
+    scale = 1 - chance
+    interval = result.interval
+    return AudioGain(
+        full=high,
+        control=low,
+        chance=chance,
+        gain=result.difference,
+        comparison=result,
+        retention=low / high if high > 0 else None,
+        corrected_retention=(low - chance) / (high - chance) if high > chance else None,
+        corrected_gain=result.difference / scale if result.n else None,
+        corrected_gain_interval=Interval(interval.low / scale, interval.high / scale, interval.method),
+        deaf=not interval.low > 0,
+    )
+
+
+def retention_interval(
+    full: Iterable[float],
+    control: Iterable[float],
+    clusters: Iterable[Hashable] | None = None,
+    *,
+    chance: float = 0.0,
+    level: float = 0.95,
+) -> Interval:
+    """Fieller's interval of (control - chance) / (full - chance), paired, clustered where clips are shared.
+
+    "none" with (0, 1) where the accuracy with audio is not clearly above `chance`: a ratio to nothing has no interval.
+    """
+    a, b = as_floats(control), as_floats(full)
+    n = len(a)
+    if n != len(b):
+        raise ValueError(f"paired values: {n} of control but {len(b)} of full; pair by sample id first")
+    keys: list[Hashable] = list(clusters) if clusters is not None else list(range(n))
+    top, bottom = cluster_sums([v - chance for v in a], keys), cluster_sums([v - chance for v in b], keys)
+    df = degrees_of_freedom([m for _, m in top])
+    if len(top) < 2 or df <= 0:
+        return Interval(0.0, 1.0, "none")
+    x, y = sum(s for s, _ in top) / n, sum(s for s, _ in bottom) / n
+    factor = len(top) / (len(top) - 1) / n**2
+    pairs = [(s - m * x, t - m * y) for (s, m), (t, _) in zip(top, bottom, strict=True)]
+    vx, vy = (factor * sum(p[i] ** 2 for p in pairs) for i in (0, 1))
+    vxy = factor * sum(p * q for p, q in pairs)
+    t = t_quantile((1 + level) / 2, df)
+    lead = y * y - t * t * vy
+    if y <= 0 or lead <= 0:
+        return Interval(0.0, 1.0, "none")
+    middle = x * y - t * t * vxy
+    root = sqrt(max(0.0, middle**2 - lead * (x * x - t * t * vx)))
+    return Interval((middle - root) / lead, (middle + root) / lead, "fieller" if len(top) == n else "fieller-clustered")
+
+
+def audio_dependent(
+    full: Sequence[float],
+    controls: Sequence[Sequence[float]],
+    clusters: Sequence[Hashable] | None = None,
+    *,
+    level: float = 0.95,
+) -> Subset:
+    """Accuracy with the audio on the samples answered wrongly (value < 0.5) under every given control condition.
+
+    With one control and guessing, some of the subset was merely unlucky there; several controls, or epochs, sharpen it.
+    """
+    if any(len(c) != len(full) for c in controls):
+        raise ValueError("audio-dependent subset: every condition needs one value per sample, in the same order")
+    chosen = [i for i in range(len(full)) if all(c[i] < 0.5 for c in controls)]
+    values = [float(full[i]) for i in chosen]
+    keys = [clusters[i] for i in chosen] if clusters is not None else None
+    accuracy = sum(values) / len(values) if values else None
+    return Subset(len(chosen), len(full), accuracy, proportion(values, keys, level))
+
+
+def option_order(
+    values: Sequence[Sequence[float]],
+    answers: Sequence[Sequence[str | None]] | None = None,
+    clusters: Iterable[Hashable] | None = None,
+    *,
+    level: float = 0.95,
+) -> OptionOrder:
+    """Stability over option orders. `values[i][j]` is sample i at order j; `answers[i][j]` the chosen option's text.
+
+    Right at an order means value >= 0.5. An unparsed answer (None) is consistent with nothing. Raises ValueError for
+    rows of different lengths or no sample.
+    """
+    rows = [as_floats(row) for row in values]
+    if not rows or not rows[0] or any(len(row) != len(rows[0]) for row in rows):
+        raise ValueError("option order: need at least one sample, and as many values for each as there are orders")
+    n, orders = len(rows), len(rows[0])
+    accuracy = [sum(column) / n for column in zip(*rows, strict=True)]
+    mean = sum(accuracy) / orders
+    sd = sqrt(sum((a - mean) ** 2 for a in accuracy) / (orders - 1)) if orders > 1 else 0.0
+    right = [float(all(v >= 0.5 for v in row)) for row in rows]
+    consistency = None
+    if answers is not None:
+        same = [len(set(row)) == 1 and row[0] is not None for row in answers]
+        consistency = sum(same) / len(same) if same else None
+    return OptionOrder(
+        n=n,
+        orders=orders,
+        accuracy=tuple(accuracy),
+        mean=mean,
+        sd=sd,
+        spread=max(accuracy) - min(accuracy),
+        circular=sum(right) / n,
+        circular_interval=proportion(right, clusters, level),
+        consistency=consistency,
+    )
+
+
+def position_bias(chosen: Iterable[int | None], offered: Iterable[int], slots: int | None = None) -> PositionBias:
+    """Histogram of chosen option slots against an even choice among the options offered, with a chi-square test.
+
+    `chosen[i]` is the slot that sample i's answer named (None: unparsed, left out), `offered[i]` how many options the
+    sample had. The even choice is right where gold positions are balanced, or over all cyclic rotations. Raises
+    ValueError when a chosen slot was not offered.
+    """
+    pairs = [(c, k) for c, k in zip(chosen, offered, strict=True) if c is not None]
+    for c, k in pairs:
+        if not 0 <= c < k:
+            raise ValueError(f"position bias: slot {c} was chosen but only {k} options were offered")
+    width = max([k for _, k in pairs], default=0) if slots is None else slots
+    counts = Counter(c for c, _ in pairs)
+    expected = [sum(1 / k for _, k in pairs if slot < k) for slot in range(width)]
+    observed = [counts[slot] for slot in range(width)]
+    tested = [(o, e) for o, e in zip(observed, expected, strict=True) if e > 0]
+    chi2 = sum((o - e) ** 2 / e for o, e in tested)
+    p = 1.0
+    if len(tested) > 1:
+        from scipy.special import chdtrc
+
+        p = float(chdtrc(len(tested) - 1, chi2))
+    reliable = len(tested) > 1 and all(e >= 5 for _, e in tested)
+    return PositionBias(tuple(observed), tuple(expected), chi2, p, reliable)
+
+
+def self_consistency(answers: Sequence[Sequence[str | None]], targets: Sequence[str] | None = None) -> SelfConsistency:
+    """Agreement over repeated answers; `answers[i]` are the k >= 2 answers to question i (None: unparsed).
+
+    Raises ValueError for no question or a question with fewer than two answers.
+    """
+    if not answers or any(len(row) < 2 for row in answers):
+        raise ValueError("self-consistency: need at least one question, and two or more answers to each")
+    if targets is not None and len(targets) != len(answers):
+        raise ValueError(f"self-consistency: {len(targets)} targets for {len(answers)} questions")
+    agreement, unanimous, entropy = 0.0, 0, 0.0
+    for row in answers:
+        counts = Counter(a for a in row if a is not None)
+        k = len(row)
+        agreement += sum(c * (c - 1) for c in counts.values()) / (k * (k - 1))
+        unanimous += len(counts) == 1 and sum(counts.values()) == k
+        shares = [c / k for c in counts.values()] + [1 / k] * (k - sum(counts.values()))
+        entropy -= sum(s * log2(s) for s in shares if s < 1)
+    n = len(answers)
+    right = None
+    if targets is not None:
+        right = sum(majority(row) == target for row, target in zip(answers, targets, strict=True)) / n
+    return SelfConsistency(agreement / n, unanimous / n, entropy / n, right)
