@@ -1,0 +1,127 @@
+"""Load a task's samples from wherever its data is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import orjson
+
+from audiobench.dataset.local import local_data, read_local
+from audiobench.dataset.rows import Rows
+from audiobench.dataset.samples import SampleBuilder
+from audiobench.dataset.selection import select
+from audiobench.errors import UsageError
+from audiobench.task.spec import TaskSpec
+from audiobench.types import Sample
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, done, total); total 0 = unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """The samples of one task that a run uses."""
+
+    samples: list[Sample]
+    total: int
+    """Rows of the whole data set, before ids, limit and shard."""
+    source: str
+    """Path, Hub repository or `builtin:NAME`."""
+    revision: str | None
+    """Resolved commit on the Hub; for a builtin set the hash of its generator and arguments."""
+    form: str
+    """Which published form the rows have: `main` or a form's name."""
+    content_sha256: str
+    """Hex digest of (id, targets, question, choices) of the samples, in the order of their ids."""
+    notes: list[str] = field(default_factory=list)
+    """What a reader should know: file taken, tokens neutralised, revision resolved, clips missing."""
+
+
+def load(
+    task: TaskSpec,
+    task_file: Path,
+    *,
+    data: Path | None = None,
+    limit: int | None = None,
+    ids: Sequence[str] | None = None,
+    shard: tuple[int, int] | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Dataset:
+    """The samples of `task`, in the data set's order.
+
+    Looks at `data`, AUDIOBENCH_DATA, a local `dataset_path`, `builtin:NAME`, the Hub, in this order. `ids` picks exact
+    ids, `limit` a seeded and nested random subset, `shard` (i, n; from 1) one of n disjoint parts of what is left.
+
+    Raises:
+        UsageError: no such data, a row that does not fit the task's columns, an unknown id.
+        IncompleteError: the Hub cannot be reached, or its files are not what the task expects.
+    """
+    rows = read_rows(task, task_file, data, progress)
+    builder = SampleBuilder(task, rows)
+    all_ids = builder.ids()
+    notes = list(rows.notes)
+    if task.expected_rows is not None and len(all_ids) != task.expected_rows:
+        problem = f"{rows.source}: {len(all_ids)} rows, the task expects {task.expected_rows}"
+        if rows.from_hub:
+            raise UsageError(f"{problem}; pin dataset_revision, or correct expected_rows in {task_file}")
+        notes.append(problem)
+    chosen = select(all_ids, ids=ids, limit=limit, shard=shard, seed=seed)
+    samples = [builder.build(number, all_ids[number]) for number in chosen]
+    _check_missing(builder, samples, rows, notes)
+    if builder.neutralised:
+        notes.append(f"special tokens in the text of {builder.neutralised} samples were made harmless (`< |x| >`)")
+    if builder.unmatched:
+        notes.append(f"{len(builder.unmatched)} targets are none of the choices: {', '.join(builder.unmatched)}")
+    samples = with_clusters(samples)
+    return Dataset(samples, len(all_ids), rows.source, rows.revision, builder.form, content_sha256(samples), notes)
+
+
+def read_rows(task: TaskSpec, task_file: Path, data: Path | None, progress: Progress | None) -> Rows:
+    """All rows of the task's data, wherever it is."""
+    local = local_data(task, task_file, data)
+    if local is not None:
+        return read_local(local, task)
+    from audiobench.dataset.materialise import builtin_rows, hub_rows
+
+    if task.dataset_path.startswith("builtin:"):
+        return builtin_rows(task, task_file, progress)
+    return hub_rows(task, task_file, progress)
+
+
+def _check_missing(builder: SampleBuilder, samples: list[Sample], rows: Rows, notes: list[str]) -> None:
+    missing = builder.finder.missing
+    if not missing:
+        return
+    first = f"{missing[0]} ({rows.file}: looked for in {rows.base})"
+    if len(missing) == sum(len(sample.clips) for sample in samples):
+        raise UsageError(f"no audio: none of the {len(missing)} clips is there, first {first}")
+    notes.append(f"{len(missing)} clips are missing, first {first}")
+
+
+def with_clusters(samples: list[Sample]) -> list[Sample]:
+    """The samples, where several share a clip and the data set says no cluster, with the clip's path as cluster."""
+    keys = [
+        "\n".join(str(clip.path) for clip in sample.clips) if sample.clips and sample.cluster is None else None
+        for sample in samples
+    ]
+    uses = Counter(key for key in keys if key is not None)
+    if not uses or max(uses.values()) < 2:
+        return samples
+    return [
+        replace(sample, cluster=sample.clips[0].sha256 or key) if key is not None and uses[key] > 1 else sample
+        for sample, key in zip(samples, keys, strict=True)
+    ]
+
+
+def content_sha256(samples: Sequence[Sample]) -> str:
+    """Hex digest of (id, target, question, choices) of the samples; their order does not matter."""
+    digest = hashlib.sha256()
+    for sample in sorted(samples, key=lambda sample: sample.id):
+        digest.update(orjson.dumps([sample.id, sample.target, sample.question, sample.choices]))
+        digest.update(b"\n")
+    return digest.hexdigest()
