@@ -36,8 +36,7 @@ def thinking_is_open(prompt_tail: str) -> bool:
 def split_reasoning(text: str, *, open_at_start: bool = True) -> Split:
     """Take generated text apart at the first `</think>`.
 
-    `open_at_start` says whether the prompt ended inside the reasoning (`<think>\\n` was its last line); if it did
-    not, the text is the answer unless it opens with `<think>` itself.
+    `open_at_start` says whether the prompt ended inside the reasoning (`<think>` was its last line); if it did not, the text is the answer unless it opens with `<think>` itself.
     """
     body = text
     stripped = text.lstrip()

