@@ -14,6 +14,10 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
+WITHOUT_TARGET = frozenset(("wildspeech_judge", "mmaupro_aif"))
+"""Scorers that go by other columns than a right answer."""
+
+
 class Declared(BaseModel):
     """Base of everything people declare in YAML: unknown keys are errors."""
 
@@ -65,8 +69,6 @@ class Columns(Declared):
     doc_to_target: str | list[str] | None = None
     doc_to_transcript: str | None = None
     doc_to_cluster: str | None = None
-    doc_to_metadata: list[str] | dict[str, str] = []
-    """Columns, or name: template, that the scorer or its judge needs of a sample (checklist, rubric, ...)."""
     choice_prefix: str | None = None
     """Regular expression of a published prefix such as `\\([A-Z]\\)\\s*`; removed once the right option is known."""
 
@@ -155,7 +157,8 @@ class TaskSpec(Columns):
         for form in forms:
             if form.doc_to_audio is None and not self.forms:
                 raise ValueError("doc_to_audio is required: which column holds the clip?")
-            if form.doc_to_target is None and not self.answers_withheld and not self.forms:
+            targets = self.answers_withheld or self.scorer in WITHOUT_TARGET or self.forms
+            if form.doc_to_target is None and not targets:
                 raise ValueError("doc_to_target is required (or set answers_withheld: true)")
         return self
 
