@@ -1,0 +1,116 @@
+"""What a scorer is: our verdict from an extracted answer, the official verdict from the raw text, and their summary."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from audiobench.types import Answer, Sample
+
+ScoreResult = tuple[float, dict[str, Any]]
+"""(value, detail). Accuracy: 1.0 right, 0.0 wrong; error rates and BLEU: the sample's own figure, with the counts that
+`aggregate` pools in `detail`."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeSpec:
+    """How a judge model is asked about one response, and how its replies become one value. Nothing here calls it."""
+
+    template_name: str
+    source: str
+    """Where the template was published (paper, repository @ commit)."""
+    model_default: str
+    """The judge the benchmark's own numbers were made with."""
+    generation: Mapping[str, Any]
+    """Generation parameters under the names of a task's `generation_kwargs`."""
+    runs: int
+    """How many ratings one response gets."""
+    render: Callable[[Sample, str, str], list[tuple[str, str]]]
+    """(sample, response text, its reasoning) -> [(role, text), ...]; texts go in as data, never as a template."""
+    parse: Callable[[str, Sample], float | None]
+    """(judge reply, sample) -> rating, or None when the reply holds none."""
+    combine: Callable[[Sequence[float | None]], float | None]
+    """Ratings of one response -> its value on `scale`; None when no rating could be read."""
+    scale: tuple[float, float]
+    """Lowest and highest value."""
+    gated: bool = False
+    """True: where our own verdict is 0 the value is 0 and the judge is not asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """One way of scoring, chosen by name in a task's YAML."""
+
+    name: str
+    version: str
+    """Raised when a verdict changes; part of a task's fingerprint."""
+    metric: str
+    """Name of the headline metric (acc, wer, cer, bleu, rating)."""
+    score: Callable[[Answer, Sample, str], ScoreResult]
+    """(answer, sample, final text) -> our verdict. An unparsed answer is worth 0."""
+    doc: str
+    """One line: what is compared with what, and whose rule it is."""
+    source: str = ""
+    """Repository @ commit of the official rule, where there is one."""
+    official: Callable[[str | None, Sample], Any] | None = None
+    """(raw final text, sample) -> the official verdict in its own vocabulary; a documented crash is the string
+    `error:<ExceptionName>`."""
+    official_extracted: Callable[[Answer, Sample], Any] | None = None
+    """The official verdict when it is handed our extracted answer in its own form (the option's text, the letter)."""
+    official_sequence: Callable[[Sequence[str | None], Sequence[Sample]], list[Any]] | None = None
+    """Verdicts of a whole file in order, where the official script carries state from one record to the next."""
+    official_summary: Callable[[Sequence[Any], Sequence[Sample]], dict[str, Any]] | None = None
+    """(verdicts, samples) -> {"name", "value", "n"} with the official denominator; value is a fraction or None."""
+    aggregate: Callable[[Sequence[float], Sequence[Mapping[str, Any]]], float | None] | None = None
+    """(values, details) -> the headline value; None means the plain mean."""
+    judge: JudgeSpec | None = None
+    extraction: tuple[str, ...] = ("full_text",)
+    """Rules used when a task names none."""
+    higher_is_better: bool = True
+
+
+def references(sample: Sample) -> tuple[str, ...]:
+    """The target(s) of a sample as a tuple; empty where answers are withheld."""
+    if sample.target is None:
+        return ()
+    return (sample.target,) if isinstance(sample.target, str) else tuple(sample.target)
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """A template with each `{name}` replaced, in one pass: braces inside the values are only text."""
+    pattern = re.compile("|".join(re.escape("{" + name + "}") for name in values))
+    return pattern.sub(lambda m: values[m.group()[1:-1]], template)
+
+
+def mean(values: Sequence[float | None]) -> float | None:
+    """Mean of what is there, or None."""
+    present = [v for v in values if v is not None]
+    return sum(present) / len(present) if present else None
+
+
+def share_true(name: str) -> Callable[[Sequence[Any], Sequence[Sample]], dict[str, Any]]:
+    """Summary of boolean verdicts: the share of True among the rows that the official code survives."""
+
+    def summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> dict[str, Any]:
+        del samples
+        counted = [v for v in verdicts if isinstance(v, bool)]
+        value = sum(counted) / len(counted) if counted else None
+        return {"name": name, "value": value, "n": len(counted)}
+
+    return summary
+
+
+def choice_text(answer: Answer, sample: Sample) -> str | None:
+    """The text of the extracted option, or None when unparsed."""
+    if answer.index is None or answer.index >= len(sample.choices):
+        return None
+    return sample.choices[answer.index]
+
+
+def option_match(answer: Answer, sample: Sample, text: str) -> ScoreResult:
+    """1 when the extracted option is the target (its text, so that either of two twin options counts)."""
+    del text
+    chosen = choice_text(answer, sample)
+    return (1.0 if chosen is not None and chosen == sample.target else 0.0), {}

@@ -1,0 +1,182 @@
+"""WildSpeech-Bench: a judge rates each response from 1 to 10 against a checklist.
+
+Official code: Tencent/WildSpeech-Bench @d9d6b82 (`tools/api_judge.py`, `transcribe_multi.py`, `retrieve_results.py`;
+prompts CC BY 4.0). The official pipeline speaks, transcribes with whisper-large-v3 and averages three transcripts; a
+text model's response is judged as it is.
+
+One deviation: the official aggregate sets an item to 1 when langdetect (unseeded, so it can vary) does not call the
+first response English. `is_english` is deterministic: most letters are Latin. Another detector can be passed in.
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from audiobench.scorers.base import JudgeSpec, Scorer, ScoreResult, fill, mean
+from audiobench.types import Answer, Sample
+
+GENERAL_CHECKLIST = """\
+
+- Instruction adherence is a core evaluation metric. If the AI's response does not fully follow the user's instructions, it constitutes a serious error.\x20
+- Correctness is a core evaluation metric. If the AI's response contains factual inaccuracies, it would be a serious flaw.
+- If the AI's response contain a large amount of repetitive content, it would be a serious flaw.
+"""
+META_PROMPT = """\
+
+# Instructions
+
+You are an evaluation expert. Your task is to assess the quality of AI model responses. We will provide you with user queries and AI responses. Please note that both the user queries and AI responses are in audio format. For your convenience, we have converted them into text, but you should evaluate from the perspective of voice communication and analyze the characteristics of voice communication when assessing the quality of the AI response.
+You should first carefully read the user query to analyze the task, then evaluate the quality of the response based on the rules provided below.
+
+# Conversation between User and AI
+
+### User Query
+<|begin_of_query|>
+
+{query}
+
+<|end_of_query|>
+
+### AI Response
+<|begin_of_response|>
+
+{response}
+
+<|end_of_response|>
+
+# Evaluation
+
+## Checklist
+<|begin_of_checklist|>
+
+{checklist}
+
+<|end_of_checklist|>
+
+The checklist serves as a guiding framework for your evaluation. However, feel free to consider aspects beyond its contents to ensure a well - rounded assessment.
+
+## Rules
+
+You should evaluate based on the analysis of user questions and AI responses, referring to the contents in the checklist during the evaluation. However, remember that the checklist is meant to provide comprehensive reference information, but it is not the standard answer. Sometimes, the AI response does not need to cover all the contents involved in the checklist to meet user needs, and you need to make this judgment on your own. The scoring scale ranges from 1 to 10:
+- 1~2 points: No value/meaningless. The AI response contains many factual errors or serious flaws, or is irrelevant to the user query, providing little to no value to the user.
+- 3~4 points: Partially valuable/meaningful. The AI response contains several factual errors or serious flaws, or poorly meets the user's requirements, but has some redeeming qualities and offers partial value to the user.
+- 5~6 points: Flawed. The AI response has some issues, such as minor factual errors/flaws, or does not fully meet the user's requirements. However, these are relatively minor, and the response generally satisfies the user's needs.
+- 7~8 points: Meets requirements. The AI response satisfies the user's needs well, with no major flaws or errors, or only very minor issues that do not affect overall quality.
+- 9~10 points: High quality. The AI response perfectly meets the user's requirements, with virtually no room for improvement.
+
+## Output Format
+First, analyze the query itself and understand the user's intent. Then provide your analysis of the model's response. Summarize your evaluation in two aspects: "Strengths" and "Weaknesses". Finally, write your score. The score should appear on the last line in the following format:
+Score: [your score]
+"""
+
+_RATING = re.compile(r"Score: (?:\[)?(\d+)(?:\])?")
+_SENTENCE = re.compile(r"[^.!?。！？]+[.!?。！？]")
+
+
+def render(sample: Sample, text: str, reasoning: str) -> list[tuple[str, str]]:
+    """The judge's single user message; the item's checklist is appended to the general one."""
+    del reasoning
+    query = str(sample.metadata.get("user_query") or sample.transcript or sample.question)
+    checklist = GENERAL_CHECKLIST + str(sample.metadata.get("checklist") or "")
+    return [("user", fill(META_PROMPT, {"query": query, "response": text, "checklist": checklist}))]
+
+
+def parse_rating(reply: str, sample: Sample | None = None) -> int | None:
+    """The first "Score: n" of a reply, as the official code reads it (no clamp), or None."""
+    del sample
+    match = _RATING.search(reply)
+    return int(match.group(1)) if match else None
+
+
+def has_repeated_sentence(transcript: str, *, times: int = 3, min_length: int = 4) -> bool:
+    """True when one sentence (of at least `min_length` characters) stands `times` or more times in a row."""
+    run, before = 0, ""
+    for sentence in (m.group().strip() for m in _SENTENCE.finditer(transcript)):
+        run = run + 1 if sentence == before else 1
+        before = sentence
+        if run >= times and len(sentence) >= min_length:
+            return True
+    return False
+
+
+def is_english(text: str) -> bool:
+    """True when most letters are Latin, or there are none."""
+    letters = [c for c in text if c.isalpha()]
+    return not letters or sum(c < "\u0250" for c in letters) * 2 > len(letters)
+
+
+def item_rating(
+    ratings: Sequence[float | None], responses: Sequence[str], english: Callable[[str], bool] = is_english
+) -> float | None:
+    """Mean rating of one item; 1 when its first response is not English; None when a rating is missing."""
+    if responses and not english(responses[0]):
+        return 1.0
+    if not ratings or any(r is None for r in ratings):
+        return None
+    return mean(list(ratings))
+
+
+def describe(values: Sequence[float]) -> dict[str, float]:
+    """n, mean, sample standard deviation and the 95 % t interval of a group of ratings."""
+    from scipy.stats import t
+
+    centre = statistics.fmean(values)
+    if len(values) < 2:
+        return {"n": len(values), "mean": centre, "std": float("nan"), "low": float("nan"), "high": float("nan")}
+    std = statistics.stdev(values)
+    margin = float(t.ppf(0.975, len(values) - 1)) * std / len(values) ** 0.5
+    return {"n": len(values), "mean": centre, "std": std, "low": centre - margin, "high": centre + margin}
+
+
+def official_report(
+    items: Sequence[Mapping[str, Any]], english: Callable[[str], bool] = is_english
+) -> dict[str, dict[str, float]]:
+    """The official aggregate of `retrieve_results.py`.
+
+    Each item has taskType, modification_type, response (texts), score (ratings) and mos. Keys of the result: "gpt",
+    "mos", "noise:<group>", "task:<type>", "mos:<type>"; values as in `describe`.
+    """
+    groups: dict[str, list[float]] = {}
+    for item in items:
+        rating = item_rating(item["score"], item["response"], english)
+        if rating is None:
+            continue
+        noise = item["modification_type"]
+        group = noise if noise in ("natural_noise", "human_noise") else "clean"
+        for key in ("gpt", f"noise:{group}", f"task:{item['taskType']}"):
+            groups.setdefault(key, []).append(rating)
+        if item.get("mos") is not None:
+            groups.setdefault("mos", []).append(item["mos"])
+            groups.setdefault(f"mos:{item['taskType']}", []).append(item["mos"])
+    return {key: describe(values) for key, values in groups.items()}
+
+
+def _score(answer: Answer, sample: Sample, text: str) -> ScoreResult:
+    """Nothing without a judge: 0, and the repeat filter's finding."""
+    del answer, sample
+    return 0.0, {"repeated": has_repeated_sentence(text), "english": is_english(text)}
+
+
+JUDGE = JudgeSpec(
+    template_name="wildspeech_meta_prompt",
+    source="Tencent/WildSpeech-Bench tools/api_judge.py @d9d6b82",
+    model_default="gpt-4o-mini",
+    generation={"max_gen_toks": 1024, "temperature": 0.5, "top_p": 0.95},
+    runs=3,
+    render=render,
+    parse=parse_rating,
+    combine=mean,
+    scale=(1.0, 10.0),
+)
+SCORER = Scorer(
+    name="wildspeech_judge",
+    version="1",
+    metric="rating",
+    score=_score,
+    doc="mean of three judge ratings from 1 to 10 against the item's checklist (WildSpeech-Bench)",
+    source=JUDGE.source,
+    judge=JUDGE,
+)
