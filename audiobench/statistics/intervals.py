@@ -17,12 +17,12 @@ from math import isfinite, sqrt
 
 from audiobench.statistics.distributions import beta_quantile, normal_quantile, t_quantile
 
-EXACT_BELOW = 12
+EXACT_BELOW = 16
 """With at most this many right (or wrong) answers the outer bound is never tighter than the exact one."""
-EXACT_N = 40
+EXACT_N = 50
 """Up to this many values neither bound is ever tighter than the exact one."""
 
-BOOTSTRAP_VALUES = 20
+BOOTSTRAP_VALUES = 30
 """Fewest values for an interval of a mean or ratio: of fewer, skewed data allow no interval that keeps its level."""
 BOOTSTRAP_CLUSTERS = 10
 """The same for clusters."""

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from math import log2, sqrt
+from typing import Literal
 
 from audiobench.statistics.distributions import t_quantile
 from audiobench.statistics.intervals import Interval, as_floats, cluster_sums, degrees_of_freedom, proportion
@@ -39,8 +40,8 @@ class AudioGain:
     corrected_gain: float | None
     """(full - control) / (1 - chance): the gain on a scale where chance is 0 and perfect is 1."""
     corrected_gain_interval: Interval
-    deaf: bool
-    """The data do not show that the sound helps: the lower bound of the gain is not above 0."""
+    verdict: Literal["listens", "deaf", "inconclusive-at-this-n"]
+    """`listens`: the interval of the gain lies above 0; `deaf`: it does not, and lies below the margin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +108,12 @@ def audio_gain(
     *,
     chance: float = 0.0,
     level: float = 0.95,
+    margin: float = 0.05,
 ) -> AudioGain:
     """Compare accuracy with the audio to accuracy under a control condition, paired by sample.
 
-    `chance` is the accuracy of guessing (mean of 1/number of options), below 1. Raises ValueError otherwise.
+    `chance` is the accuracy of guessing (mean of 1/number of options), below 1; `margin` the gain (a fraction) that
+    would still be called none. Raises ValueError otherwise.
     """
     if not 0 <= chance < 1:
         raise ValueError(f"chance={chance} must lie in [0, 1)")
@@ -128,7 +131,7 @@ def audio_gain(
         corrected_retention=(low - chance) / (high - chance) if high > chance else None,
         corrected_gain=result.difference / scale if result.n else None,
         corrected_gain_interval=Interval(interval.low / scale, interval.high / scale, interval.method),
-        deaf=not interval.low > 0,
+        verdict="listens" if interval.low > 0 else "deaf" if interval.high < margin else "inconclusive-at-this-n",
     )
 
 

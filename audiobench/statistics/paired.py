@@ -129,7 +129,7 @@ def paired_difference(
 
     `auto`: Bonett-Price for values in [0, 1] (one imaginary gain and one imaginary loss are added, so that it is
     never of zero width; with clusters at the effective sample size and with t), else the bootstrap of
-    `resampling.ratio_interval`, which needs 20 samples or 10 clusters. `t`: plain t interval, clustered with C/(C-1)
+    `resampling.ratio_interval`, which needs 30 samples or 10 clusters. `t`: plain t interval, clustered with C/(C-1)
     where clusters are given; equal to scipy's `ttest_rel` and to statsmodels' clustered OLS. `bca`: BCa bootstrap
     over samples or clusters alone.
     Fewer than two independent samples allow no statement: (-1, 1, "none").
