@@ -201,13 +201,13 @@ def unsupported(generation: Mapping[str, Any], names: Mapping[str, str]) -> list
 
 
 def merge(base: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with `extra` put in; where both hold a mapping, their fields are merged."""
+    """`base` with `extra` put in; where both hold a mapping, their fields are merged. `extra` stays as it is."""
     for key, value in extra.items():
         old = base.get(key)
-        if isinstance(old, dict) and isinstance(value, Mapping):
-            merge(old, value)
+        if isinstance(value, Mapping):
+            base[key] = merge(dict(old) if isinstance(old, dict) else {}, value)
         else:
-            base[key] = dict(value) if isinstance(value, Mapping) else value
+            base[key] = value
     return base
 
 

@@ -1,0 +1,122 @@
+"""Speech recognition, then a text model: two adapters in a row, as one model.
+
+What such a cascade scores is what the words of a clip are worth; what an audio model scores above it is what it hears.
+The transcript of each clip is kept in `Response.raw["transcripts"]`. A clip is transcribed once for all its
+conditions and epochs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections import OrderedDict
+from dataclasses import replace
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from audiobench.errors import UsageError
+from audiobench.types import AudioPart, Message, Part, Request, Response, TextPart
+from model_adapters.base import Adapter
+from model_adapters.spec import ModelSpec
+
+REMEMBERED = 4096
+
+
+class Options(BaseModel):
+    """What `options:` of a model file may say for `cascade`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    asr: str
+    """Name (or path) of the model that transcribes."""
+    llm: str
+    """Name (or path) of the model that answers."""
+    asr_base_url: str | None = None
+    llm_base_url: str | None = None
+    asr_prompt: str = "Transcribe the speech in this audio word for word. Write the transcript only."
+    asr_generation: dict[str, Any] = {"temperature": 0.0, "max_gen_toks": 4096}
+    transcript: str = 'Transcript of the audio: "{transcript}"'
+    """What stands in the prompt in the place of the audio."""
+
+
+class Cascade:
+    """The adapter. A base URL given on the command line is the answering model's.
+
+    Raises:
+        UsageError: an option is missing or unknown, or a stage cannot be built.
+    """
+
+    def __init__(self, spec: ModelSpec, *, base_url: str | None, timeout: float) -> None:
+        from model_adapters.registry import build_adapter, find_model
+
+        self.spec = spec
+        try:
+            self.options = Options.model_validate(spec.options)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise UsageError(f"model {spec.name}: options.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        asr, llm = find_model(self.options.asr), find_model(self.options.llm)
+        if "cascade" in (asr.adapter, llm.adapter):
+            raise UsageError(f"model {spec.name}: options.asr and options.llm: a stage cannot be a cascade itself")
+        self._asr_generation = {**asr.sampling, **self.options.asr_generation}
+        self._llm_generation = llm.sampling
+        self.asr: Adapter = build_adapter(asr, base_url=self.options.asr_base_url, timeout=timeout)
+        self.llm: Adapter = build_adapter(llm, base_url=base_url or self.options.llm_base_url, timeout=timeout)
+        self._heard: OrderedDict[str, asyncio.Task[Response]] = OrderedDict()
+
+    async def generate(self, request: Request) -> Response:
+        """Transcribe each clip, then ask about the words; raises what either stage raises."""
+        began = time.perf_counter()
+        heard: list[Response] = []
+        messages: list[Message] = []
+        for message in request.messages:
+            parts: list[Part] = []
+            for part in message.parts:
+                if isinstance(part, AudioPart):
+                    said = await self._transcript(part, request)
+                    heard.append(said)
+                    part = TextPart(self.options.transcript.replace("{transcript}", said.text.strip()))
+                parts.append(part)
+            messages.append(replace(message, parts=tuple(parts)))
+        asr_seconds = time.perf_counter() - began
+        generation = {**self._llm_generation, **request.generation}
+        response = await self.llm.generate(replace(request, messages=tuple(messages), generation=generation))
+        response.latency = {**response.latency, "asr": asr_seconds, "total": time.perf_counter() - began}
+        if "first_token" in response.latency:
+            response.latency["first_token"] += asr_seconds
+        response.raw = {
+            **response.raw,
+            "transcripts": [said.text for said in heard],
+            "asr": [
+                {"served_model": said.served_model, "finish_reason": said.finish_reason, "usage": said.usage}
+                for said in heard
+            ],
+        }
+        return response
+
+    async def _transcript(self, part: AudioPart, request: Request) -> Response:
+        key = hashlib.sha256(part.data).hexdigest() if part.data else f"{part.clip.path} {part.transform}"
+        task = self._heard.get(key)
+        if task is None or (task.done() and (task.cancelled() or task.exception())):
+            ask = Request(
+                messages=(Message("user", (TextPart(self.options.asr_prompt), part)),),
+                generation=self._asr_generation,
+                sample_id=request.sample_id,
+                sample=request.sample,
+            )
+            task = self._heard[key] = asyncio.create_task(_ask(self.asr, ask))
+            if len(self._heard) > REMEMBERED:
+                self._heard.popitem(last=False)
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Close both stages."""
+        for task in self._heard.values():
+            task.cancel()
+        await asyncio.gather(self.asr.close(), self.llm.close())
+
+
+async def _ask(adapter: Adapter, request: Request) -> Response:
+    return await adapter.generate(request)

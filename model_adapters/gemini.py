@@ -1,0 +1,393 @@
+"""Google Gemini by `generateContent` over REST: Developer API (key) or Vertex AI (bearer token).
+
+The body equals the official SDK's field by field (google-genai 3.4.0). Clips go inline; when together they pass
+`options.inline_bytes` they are uploaded once through the Files API and referred to.
+
+- Thought parts are summaries, never the raw thought: `reasoning_is_summary` is True.
+- `usage.completion` includes thoughts, as with other servers (Google counts them apart).
+- Models are silently rerouted when they are retired: `served_model` is Google's `modelVersion`; where it is not what
+  was asked, `raw["model_differs"]` is True, and the caller decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import pybase64
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+
+from audiobench.errors import UsageError
+from audiobench.types import AudioPart, Message, Request, Response, TextPart
+from model_adapters.base import RetryableError, SampleError
+from model_adapters.dialects import merge, same_model, sampling_fields
+from model_adapters.http import HttpClient, Reply, find_key
+from model_adapters.spec import ModelSpec
+
+MIME = {
+    "wav": "audio/wav", "mp3": "audio/mp3", "aiff": "audio/aiff", "aac": "audio/aac", "ogg": "audio/ogg",
+    "flac": "audio/flac", "m4a": "audio/m4a", "webm": "audio/webm",
+}  # fmt: skip
+PARAMETERS = {
+    "max_gen_toks": "maxOutputTokens", "temperature": "temperature", "top_p": "topP", "top_k": "topK", "seed": "seed",
+    "until": "stopSequences", "presence_penalty": "presencePenalty", "frequency_penalty": "frequencyPenalty",
+}  # fmt: skip
+SAFETY = (
+    "HARM_CATEGORY_HARASSMENT",
+    "HARM_CATEGORY_HATE_SPEECH",
+    "HARM_CATEGORY_SEXUALLY_EXPLICIT",
+    "HARM_CATEGORY_DANGEROUS_CONTENT",
+)
+FINISH = {"STOP": "stop", "MAX_TOKENS": "length", "CONTINUATION": "length"}
+BLOCKED = frozenset(
+    {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY", "JAILBREAK", "MODEL_ARMOR"}
+)
+DEVELOPER_API = "https://generativelanguage.googleapis.com"
+FILE_STATE_SECONDS = 1.0
+FILE_HOURS = 40.0
+"""An uploaded clip is used again for this long; Google keeps it for 48 h."""
+
+
+class Vertex(BaseModel):
+    """Where a model is served on Vertex AI; unset fields come from GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_LOCATION."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    project: str | None = None
+    location: str | None = None
+
+
+class Options(BaseModel):
+    """What `options:` of a model file may say for `gemini`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    api_version: str | None = None
+    """None = v1 (Developer API), v1beta1 (Vertex)."""
+    safety: str | None = "BLOCK_NONE"
+    """Threshold for the four harm categories; null = the server's own."""
+    stream: bool = False
+    extra_body: dict[str, Any] = {}
+    inline_bytes: int = 15_000_000
+    """Clips of a request that are together larger are uploaded through the Files API."""
+    vertex: Vertex | None = None
+
+
+class Gemini:
+    """`POST {base}/v1/models/{model}:generateContent`.
+
+    Raises:
+        UsageError: no key, no project, an unknown option.
+    """
+
+    def __init__(self, spec: ModelSpec, *, base_url: str | None, timeout: float) -> None:
+        self.spec = spec
+        try:
+            self.options = Options.model_validate(spec.options)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise UsageError(f"model {spec.name}: options.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        self._google: _GoogleToken | None = None
+        if self.options.vertex is None:
+            variables = spec.api_key_env or ["GOOGLE_API_KEY", "GEMINI_API_KEY"]
+            self._key = find_key(variables, required=True, model=spec.name)
+            base = base_url or os.environ.get("GOOGLE_GEMINI_BASE_URL") or DEVELOPER_API
+            self._base, version = _version(base.rstrip("/"), self.options.api_version or "v1")
+            self._api = f"{self._base}/{version}"
+            self._model_url = f"{self._api}/models/{spec.served_model}"
+        else:
+            self._key = find_key(spec.api_key_env, required=bool(spec.api_key_env), model=spec.name)
+            if self._key is None:
+                self._google = _GoogleToken(spec.name)
+            project = self.options.vertex.project or os.environ.get("GOOGLE_CLOUD_PROJECT")
+            place = self.options.vertex.location or os.environ.get("GOOGLE_CLOUD_LOCATION") or "global"
+            if not project:
+                raise UsageError(f"model {spec.name}: set options.vertex.project or GOOGLE_CLOUD_PROJECT")
+            host = "" if place == "global" else f"{place}-"
+            base = base_url or os.environ.get("GOOGLE_VERTEX_BASE_URL") or f"https://{host}aiplatform.googleapis.com"
+            self._base, version = _version(base.rstrip("/"), self.options.api_version or "v1beta1")
+            self._api = f"{self._base}/{version}"
+            self._model_url = (
+                f"{self._api}/projects/{project}/locations/{place}/publishers/google/models/{spec.served_model}"
+            )
+        self._http = HttpClient(timeout=timeout, secrets=[self._key])
+        self._mark = f"@@audio {secrets.token_hex(16)}@@"
+        self._files: dict[str, asyncio.Task[tuple[str, float]]] = {}
+
+    def __repr__(self) -> str:
+        return f"Gemini({self.spec.name}{', vertex' if self.options.vertex else ''})"
+
+    async def _headers(self) -> dict[str, str]:
+        headers = {"Content-Type": "application/json", "X-Server-Timeout": str(math.ceil(self._http.timeout))}
+        if self.options.vertex is None:
+            assert self._key is not None
+            headers["x-goog-api-key"] = self._key.get_secret_value()
+            return headers
+        token = self._key
+        if self._google is not None:
+            token = await self._google.token()
+            self._http.hide(token)
+        headers["Authorization"] = f"Bearer {token.get_secret_value() if token else ''}"
+        return headers
+
+    # -- the request
+
+    def body(self, request: Request, files: Mapping[int, str] | None = None) -> bytes:
+        """The JSON body; `files` gives the address of each clip (by its place) that was uploaded instead.
+
+        Raises:
+            SampleError: the API has no way to say something that the request holds.
+        """
+        if request.prefill is not None:
+            raise SampleError("gemini cannot continue an assistant's turn (prefill)")
+        clips: list[AudioPart] = []
+        contents: list[dict[str, Any]] = []
+        frame: dict[str, Any] = {"contents": contents}
+        for message in request.messages:
+            parts = self._parts(message, clips, files or {})
+            if message.role == "system":
+                frame["systemInstruction"] = {"role": "user", "parts": parts}
+            else:
+                contents.append({"role": "model" if message.role == "assistant" else "user", "parts": parts})
+        if self.options.safety:
+            frame["safetySettings"] = [{"category": c, "threshold": self.options.safety} for c in SAFETY]
+        if generation := sampling_fields(request.generation, PARAMETERS, "gemini"):
+            frame["generationConfig"] = generation
+        merge(frame, self.options.extra_body)
+        merge(frame, request.extra_body)
+        inline = [clip for place, clip in enumerate(clips) if place not in (files or {})]
+        pieces = orjson.dumps(frame).split(self._mark.encode())
+        if len(pieces) != len(inline) + 1:
+            raise SampleError(
+                f"{len(inline)} clips and {len(pieces) - 1} places for them: extra_body replaced contents"
+            )
+        joined = [pieces[0]]
+        for clip, piece in zip(inline, pieces[1:], strict=True):
+            joined += (pybase64.b64encode(clip.data), piece)
+        return b"".join(joined)
+
+    def _parts(self, message: Message, clips: list[AudioPart], files: Mapping[int, str]) -> list[dict[str, Any]]:
+        parts: list[dict[str, Any]] = []
+        for part in message.parts:
+            if isinstance(part, TextPart):
+                parts.append({"text": part.text})
+                continue
+            if not part.data or part.format not in MIME:
+                what = "no bytes to send" if not part.data else f"gemini takes {', '.join(MIME)}, not {part.format!r}"
+                raise SampleError(f"audio {part.clip.path.name}: {what}")
+            mime = MIME[part.format]
+            if len(clips) in files:
+                parts.append({"fileData": {"fileUri": files[len(clips)], "mimeType": mime}})
+            else:
+                parts.append({"inlineData": {"mimeType": mime, "data": self._mark}})
+            clips.append(part)
+        return parts
+
+    # -- the answer
+
+    async def generate(self, request: Request) -> Response:
+        """Ask once; see `model_adapters.base.Adapter.generate`."""
+        headers = await self._headers()
+        body = self.body(request, await self._uploaded(request, headers))
+        chunks: list[tuple[float, bytes]] = []
+        method = "streamGenerateContent?alt=sse" if self.options.stream else "generateContent"
+        reply = await self._http.post(
+            f"{self._model_url}:{method}",
+            body,
+            headers,
+            on_event=lambda data: chunks.append((time.perf_counter(), data)),
+        )
+        self._http.check(reply)
+        data = _joined([_object(chunk, reply) for _, chunk in chunks]) if reply.streamed else _object(reply.body, reply)
+        if isinstance(data.get("error"), dict) and not data.get("candidates"):
+            code = data["error"].get("code")
+            self._http.fail(code if isinstance(code, int) else 500, data, where=reply.where, headers=reply.headers)
+        response = self._response(data, reply)
+        response.latency = {"total": time.perf_counter() - reply.sent}
+        if chunks:
+            response.latency["first_token"] = chunks[0][0] - reply.sent
+        return response
+
+    def _response(self, data: dict[str, Any], reply: Reply) -> Response:
+        raw: dict[str, Any] = {"requested_model": self.spec.served_model}
+        if data.get("responseId"):
+            raw["id"] = data["responseId"]
+        served = data.get("modelVersion") or None
+        if served and not same_model(self.spec.served_model, served):
+            raw["model_differs"] = True
+        usage = _usage(data.get("usageMetadata") or {})
+        feedback = data.get("promptFeedback") or {}
+        candidates = data.get("candidates")
+        if not candidates:
+            if feedback.get("blockReason"):
+                raw["block_reason"] = feedback["blockReason"]
+                return Response("", finish_reason="content_filter", usage=usage, served_model=served, raw=raw)
+            raise RetryableError(f"{reply.where}: the answer holds no candidates")
+        candidate = candidates[0]
+        reason = str(candidate.get("finishReason") or "unknown").upper()
+        finish = "content_filter" if reason in BLOCKED else FINISH.get(reason, reason.lower())
+        if finish not in ("stop", "length"):
+            raw["finish_reason"] = reason
+            if candidate.get("safetyRatings"):
+                raw["safety_ratings"] = [r for r in candidate["safetyRatings"] if r.get("blocked")]
+        if reason == "CONTINUATION":
+            raw["finish_reason"] = reason
+        parts = (candidate.get("content") or {}).get("parts") or []
+        texts = [p["text"] for p in parts if isinstance(p.get("text"), str) and not p.get("thought")]
+        thoughts = [p["text"] for p in parts if isinstance(p.get("text"), str) and p.get("thought")]
+        return Response(
+            text="".join(texts),
+            reasoning="".join(thoughts) or None,
+            reasoning_is_summary=bool(thoughts),
+            finish_reason=finish,
+            usage=usage,
+            served_model=served,
+            raw=raw,
+        )
+
+    # -- clips too large to go inline
+
+    async def _uploaded(self, request: Request, headers: Mapping[str, str]) -> dict[int, str]:
+        if sum(len(part.data) for part in request.audio) <= self.options.inline_bytes:
+            return {}
+        if self.options.vertex is not None:
+            limit = self.options.inline_bytes
+            raise SampleError(f"the clips are larger than {limit} bytes, and Vertex AI has no Files API")
+        return {place: await self._file(part, headers) for place, part in enumerate(request.audio)}
+
+    async def _file(self, part: AudioPart, headers: Mapping[str, str]) -> str:
+        digest = hashlib.sha256(part.data).hexdigest()
+        task = self._files.get(digest)
+        if task is None or _spent(task):
+            task = self._files[digest] = asyncio.create_task(self._upload(part, headers))
+        uri, _ = await asyncio.shield(task)
+        return uri
+
+    async def _upload(self, part: AudioPart, headers: Mapping[str, str]) -> tuple[str, float]:
+        start = {
+            **headers,
+            "X-Goog-Upload-Protocol": "resumable",
+            "X-Goog-Upload-Command": "start",
+            "X-Goog-Upload-Header-Content-Length": str(len(part.data)),
+            "X-Goog-Upload-Header-Content-Type": MIME[part.format],
+        }
+        about = orjson.dumps({"file": {"mimeType": MIME[part.format], "sizeBytes": str(len(part.data))}})
+        api = self._api.removeprefix(self._base)
+        reply = await self._http.post(f"{self._base}/upload{api}/files", about, start)
+        self._http.check(reply)
+        target = reply.headers.get("x-goog-upload-url")
+        if not target:
+            raise RetryableError(f"{reply.where}: the answer names no upload address")
+        send = {"X-Goog-Upload-Command": "upload, finalize", "X-Goog-Upload-Offset": "0"}
+        reply = await self._http.post(target, part.data, send)
+        self._http.check(reply)
+        file = _object(reply.body, reply).get("file") or {}
+        until = time.monotonic() + self._http.timeout
+        while file.get("state") == "PROCESSING" and time.monotonic() < until:
+            await asyncio.sleep(FILE_STATE_SECONDS)
+            reply = await self._http.get(f"{self._api}/{file.get('name')}", headers)
+            self._http.check(reply)
+            file = _object(reply.body, reply)
+        if file.get("state") == "FAILED":
+            raise SampleError(f"audio {part.clip.path.name}: the Files API could not process it")
+        if file.get("state", "ACTIVE") != "ACTIVE" or not file.get("uri"):
+            raise RetryableError(f"{reply.where}: the uploaded clip is not ready")
+        return file["uri"], time.monotonic()
+
+    async def close(self) -> None:
+        """Let go of the shared connections."""
+        await self._http.close()
+
+
+class _GoogleToken:
+    """Application default credentials, refreshed when they run out (needs `google-auth`)."""
+
+    def __init__(self, model: str) -> None:
+        try:
+            import google.auth
+            import google.auth.transport.requests
+        except ImportError:
+            raise UsageError(
+                f"model {model}: Vertex AI needs a token in a variable named by api_key_env, or google-auth: "
+                "pip install 'audiobench-harness[vertex]' requests"
+            ) from None
+        try:
+            self._credentials, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+        except Exception as error:
+            raise UsageError(f"model {model}: no Google credentials: {type(error).__name__}") from None
+        self._request = google.auth.transport.requests.Request()
+        self._lock = asyncio.Lock()
+
+    async def token(self) -> SecretStr:
+        """A token that is valid now."""
+        async with self._lock:
+            if not self._credentials.valid:
+                try:
+                    await asyncio.to_thread(self._credentials.refresh, self._request)
+                except Exception as error:
+                    raise RetryableError(f"Google credentials could not be refreshed: {type(error).__name__}") from None
+            return SecretStr(self._credentials.token)
+
+
+def _version(base: str, wanted: str) -> tuple[str, str]:
+    """(base without API version, version); a version at the end of a base URL wins."""
+    head, _, last = base.rpartition("/")
+    return (head, last) if last in ("v1", "v1beta", "v1alpha", "v1beta1") else (base, wanted)
+
+
+def _spent(task: asyncio.Task[tuple[str, float]]) -> bool:
+    if not task.done():
+        return False
+    return task.cancelled() or bool(task.exception()) or time.monotonic() - task.result()[1] > FILE_HOURS * 3600
+
+
+def _object(body: bytes, reply: Reply) -> dict[str, Any]:
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise RetryableError(f"{reply.where}: the answer is not valid JSON ({len(body)} bytes)") from None
+    if not isinstance(data, dict):
+        raise RetryableError(f"{reply.where}: the answer is not a JSON object")
+    return data
+
+
+def _joined(chunks: list[dict[str, Any]]) -> dict[str, Any]:
+    """A streamed answer in the shape of one in one piece; without an end it has no candidates."""
+    data: dict[str, Any] = {}
+    parts: list[Any] = []
+    last: dict[str, Any] = {}
+    for chunk in chunks:
+        data.update({k: v for k, v in chunk.items() if k != "candidates"})
+        for candidate in (chunk.get("candidates") or [])[:1]:
+            parts += (candidate.get("content") or {}).get("parts") or []
+            last.update(candidate)
+    if last.get("finishReason"):
+        data["candidates"] = [{**last, "content": {"parts": parts}}]
+    return data
+
+
+def _usage(usage: Mapping[str, Any]) -> dict[str, Any]:
+    """Token counts under our names: `completion` = answer + thoughts."""
+
+    def of_audio(details: Any) -> int | None:
+        counts = [d.get("tokenCount", 0) for d in details or [] if d.get("modality") == "AUDIO"]
+        return sum(counts) if counts else None
+
+    said, thought = usage.get("candidatesTokenCount"), usage.get("thoughtsTokenCount")
+    found = {
+        "prompt": usage.get("promptTokenCount"),
+        "audio": of_audio(usage.get("promptTokensDetails")),
+        "cached": usage.get("cachedContentTokenCount"),
+        "completion": None if said is None and thought is None else (said or 0) + (thought or 0),
+        "reasoning": thought,
+        "audio_output": of_audio(usage.get("candidatesTokensDetails")),
+        "total": usage.get("totalTokenCount"),
+    }
+    return {name: count for name, count in found.items() if isinstance(count, int | float)}
