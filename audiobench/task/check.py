@@ -92,6 +92,8 @@ def _names(task: TaskSpec) -> Iterator[Finding]:
 
 
 def _columns(task: TaskSpec) -> Iterator[Finding]:
+    if task.doc_filter is not None:
+        yield from _template(("doc_filter",), task.doc_filter)
     forms: list[tuple[Key, Columns, Any]] = [((), task, task.breakdown)]
     forms += [(("forms", i), form, form.breakdown) for i, form in enumerate(task.forms)]
     for where, columns, breakdown in forms:
@@ -241,9 +243,17 @@ def _dataset(task: TaskSpec, path: Path) -> Iterator[Finding]:
 
 
 def _scores(task: TaskSpec) -> Iterator[Finding]:
+    from audiobench.scorers import SCORERS
+
     metrics = [metric.metric for metric in task.metric_list]
     if not metrics:
         yield ("metric_list",), "at least one metric is needed"
+    scorer = SCORERS.get(task.scorer)
+    if scorer and metrics and metrics[0] != scorer.metric:
+        yield ("metric_list", 0, "metric"), f"scorer {scorer.name} gives {scorer.metric}, not {metrics[0]}"
+    if scorer and metrics and task.metric_list[0].higher_is_better != scorer.higher_is_better:
+        direction = "higher" if scorer.higher_is_better else "lower"
+        yield ("metric_list", 0, "higher_is_better"), f"of {scorer.metric}, {direction} is better"
     for index, score in enumerate(task.reference_scores):
         if score.metric not in metrics:
             yield (

@@ -13,7 +13,6 @@ from typing import Any, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-
 WITHOUT_TARGET = frozenset(("wildspeech_judge", "mmaupro_aif"))
 """Scorers that go by other columns than a right answer."""
 
