@@ -1,5 +1,5 @@
 """Data sets: rows from a local copy, a builtin generator or the Hub, as samples."""
 
-from audiobench.dataset.loading import Dataset, load
+from audiobench.dataset.loading import Dataset, fetch, load, manifest
 
-__all__ = ["Dataset", "load"]
+__all__ = ["Dataset", "fetch", "load", "manifest"]

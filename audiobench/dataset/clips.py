@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,18 @@ class ClipError(Exception):
 
 
 class ClipFinder:
-    """Resolves paths relative to `base`; after symlinks they must lie inside `root`.
+    """Resolves paths relative to `base`; after symlinks they must lie inside one of `roots`.
 
     A file that is not there is a clip without a size, counted in `missing` (it becomes `invalid_audio` when read).
     """
 
-    def __init__(self, base: Path, root: Path) -> None:
+    def __init__(self, base: Path, roots: Sequence[Path]) -> None:
         self._base = os.path.realpath(base)
-        self._roots = [os.path.realpath(root)]
-        above = Path(self._roots[0]).parent
-        if above.name == "snapshots":  # a folder of the Hub's own cache: its files are links to ../../blobs
-            self._roots.append(os.path.realpath(above.parent / "blobs"))
+        self._roots = [os.path.realpath(root) for root in roots]
+        for root in list(self._roots):
+            above = Path(root).parent
+            if above.name == "snapshots":  # a folder of the Hub's own cache: its files are links to ../../blobs
+                self._roots.append(os.path.realpath(above.parent / "blobs"))
         self._folders: dict[str, str] = {}
         self.missing: list[str] = []
 
@@ -54,7 +56,9 @@ class ClipFinder:
     def _find(self, text: str) -> tuple[str, int | None]:
         if "://" in text or "\0" in text or not text:
             raise ClipError(f"audio {text!r}: must be a path of a file, URLs are not fetched")
-        folder, name = os.path.split(text)
+        folder, _, name = text.rpartition("/")
+        if text.startswith("/") and not folder:
+            folder = "/"
         if name in ("", ".", ".."):
             raise ClipError(f"audio {text!r}: not a file name")
         real = self._folders.get(folder)

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from audiobench.dataset.local import local_data, read_local
-from audiobench.dataset.rows import Rows
-from audiobench.dataset.samples import SampleBuilder
+from audiobench.dataset.rows import Progress, Rows
+from audiobench.dataset.samples import RowError, SampleBuilder, getter
 from audiobench.dataset.selection import select
 from audiobench.errors import UsageError
 from audiobench.task.spec import TaskSpec
 from audiobench.types import Sample
-
-Progress = Callable[[str, int, int], None]
-"""Called with (what is being done, done, total); total 0 = unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ def load(
         UsageError: no such data, a row that does not fit the task's columns, an unknown id.
         IncompleteError: the Hub cannot be reached, or its files are not what the task expects.
     """
-    rows = read_rows(task, task_file, data, progress)
+    rows = only(task, read_rows(task, task_file, data, progress))
     builder = SampleBuilder(task, rows)
     all_ids = builder.ids()
     notes = list(rows.notes)
@@ -91,6 +89,17 @@ def read_rows(task: TaskSpec, task_file: Path, data: Path | None, progress: Prog
     if task.dataset_path.startswith("builtin:"):
         return builtin_rows(task, task_file, progress)
     return hub_rows(task, task_file, progress)
+
+
+def only(task: TaskSpec, rows: Rows) -> Rows:
+    """The rows that the task's `doc_filter` keeps."""
+    if task.doc_filter is None:
+        return rows
+    keeps = getter(task.doc_filter)
+    try:
+        return replace(rows, rows=[row for row in rows.rows if keeps(row)])
+    except RowError as error:
+        raise UsageError(f"{rows.file}: doc_filter: {error}") from None
 
 
 def _check_missing(builder: SampleBuilder, samples: list[Sample], rows: Rows, notes: list[str]) -> None:
@@ -125,3 +134,31 @@ def content_sha256(samples: Sequence[Sample]) -> str:
         digest.update(orjson.dumps([sample.id, sample.target, sample.question, sample.choices]))
         digest.update(b"\n")
     return digest.hexdigest()
+
+
+def fetch(
+    task: TaskSpec,
+    task_file: Path,
+    *,
+    data: Path | None = None,
+    progress: Progress | None = None,
+    refresh: bool = False,
+) -> Rows:
+    """Brings the task's data into the cache (`refresh`: asks the Hub again what an unpinned revision is).
+
+    Raises:
+        UsageError, IncompleteError: as `load`.
+    """
+    if refresh and local_data(task, task_file, data) is None and not task.dataset_path.startswith("builtin:"):
+        from audiobench.dataset.materialise import hub_rows
+
+        return hub_rows(task, task_file, progress, refresh=True)
+    return read_rows(task, task_file, data, progress)
+
+
+def manifest(task: TaskSpec) -> dict[str, Any] | None:
+    """The cache manifest of a Hub data set (repo, revision, files, rows, columns, created); None before its fetch."""
+    from audiobench.dataset.materialise import hub_folder
+
+    folder = hub_folder(task)[2]
+    return folder.manifest() if folder else None

@@ -132,4 +132,4 @@ def read_local(path: Path, task: TaskSpec) -> Rows:
         bases.add(file.parent)
     if not rows:
         raise UsageError(f"{files[0]}: no rows in it")
-    return Rows(rows, files[0], files[0].parent if len(bases) == 1 else root, root, str(path), notes=notes)
+    return Rows(rows, files[0], files[0].parent if len(bases) == 1 else root, (root,), str(path), notes=notes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ import orjson
 from audiobench.errors import UsageError
 
 Row = dict[str, Any]
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, done, total); total 0 = unknown."""
 CLIPS = "__audio__"
 """Column of a materialised row that holds its clips when they are not in a column of the data set itself."""
 
@@ -25,8 +27,8 @@ class Rows:
     """Named in errors about a row."""
     base: Path
     """Folder that audio paths are relative to."""
-    root: Path
-    """Folder that audio paths must stay inside of."""
+    roots: tuple[Path, ...]
+    """Folders that audio paths must stay inside of."""
     source: str
     """Path, Hub repository or `builtin:NAME`."""
     revision: str | None = None

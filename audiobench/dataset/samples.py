@@ -10,7 +10,7 @@ import orjson
 
 from audiobench.dataset.clips import ClipError, ClipFinder
 from audiobench.dataset.rows import CLIPS, Row, Rows
-from audiobench.dataset.special_tokens import neutralise
+from audiobench.dataset.special_tokens import neutralise_row
 from audiobench.errors import UsageError
 from audiobench.task.spec import Columns, TaskSpec
 from audiobench.template import Row as TemplateRow
@@ -125,11 +125,11 @@ class SampleBuilder:
         self._prefix = _pattern(columns.choice_prefix)
         self._breakdown = {label: getter(template) for label, template in breakdown.items()}
         self._audio_column = column_of(columns.doc_to_audio)
-        used = [columns.doc_to_id, columns.doc_to_audio, columns.doc_to_question, columns.doc_to_transcript]
+        used = [columns.doc_to_id or "id", columns.doc_to_audio, columns.doc_to_question, columns.doc_to_transcript]
         for many in (columns.doc_to_choice, columns.doc_to_target):
             used.extend(many if isinstance(many, list) else [many])
         self._consumed = {column_of(template) for template in used} | {CLIPS}
-        self.finder = ClipFinder(rows.base, rows.root)
+        self.finder = ClipFinder(rows.base, rows.roots)
         self.neutralised = 0
         self.unmatched: list[str] = []
 
@@ -183,7 +183,7 @@ class SampleBuilder:
         dropped = [c for c in (CLIPS, self._audio_column) if c in raw and (c == CLIPS or not isinstance(raw[c], str))]
         if dropped:
             row = {key: value for key, value in raw.items() if key not in dropped}
-        clean = neutralise(row)
+        clean = neutralise_row(row)
         self.neutralised += clean is not row
         choices = tuple(None if c is None else c if isinstance(c, str) else str(c) for c in self._choices(clean))
         choices, target, slot = self._answer(choices, clean, name)

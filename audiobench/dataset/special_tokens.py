@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import orjson
+
 BARE = (
     "think", "/think", "thinking", "/thinking", "answer", "/answer", "tool_call", "/tool_call", "tool_response",
     "/tool_response", "audio", "/audio", "audio_start", "audio_end", "audio_patch", "audio_patch_pad", "tts_start",
@@ -18,6 +20,12 @@ BARE = (
 _TOKEN = re.compile(
     r"<(\|[^<>|\s][^<>|]{0,62}\|)>|<(" + "|".join(map(re.escape, BARE)) + r")>|\[(/?(?:INST|SYS|AUDIO|BEGIN_AUDIO))\]",
 )
+_HINT = re.compile(rb"<[|/a-z]|\[/?[A-Z_]+\]")
+
+
+def neutralise_row(row: dict[str, Any]) -> dict[str, Any]:
+    """`row` with special-token strings made harmless; the same object when there are none (found out cheaply)."""
+    return neutralise(row) if _HINT.search(orjson.dumps(row, default=str)) else row
 
 
 def _spaced(match: re.Match[str]) -> str:
