@@ -25,6 +25,10 @@ from audiobench.task.spec import TaskSpec
 from audiobench.types import STATUSES, Condition, Outcome, Sample
 
 SCHEMA_VERSION = 1
+SHARES = ("acc", "rubric")
+"""Metrics whose sample values lie in [0, 1] and whose mean is the score."""
+ERROR_RATES = ("wer", "cer")
+"""Metrics that are a ratio of pooled counts: a mean of per-sample rates would be another number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,20 +210,22 @@ def metric(task: TaskSpec, responded: Sequence[Scored], epochs: int) -> dict[str
     if not by_sample:
         return {"value": None, "ci": [None, None], "interval": "none", "n": 0}
     clusters = _clusters(by_sample)
-    if scorer.corpus is not None:
-        pairs = [scorer.corpus(s.outcome.detail) for group in by_sample.values() for s in group]
+    everything = [s.outcome for group in by_sample.values() for s in group]
+    if scorer.metric in ERROR_RATES:
         keys = [(clusters or {}).get(s.id, s.id) for group in by_sample.values() for s in group]
-        bottom = sum(d for _, d in pairs)
-        value = sum(n for n, _ in pairs) / bottom if bottom else None
-        interval = intervals.ratio([n for n, _ in pairs], [d for _, d in pairs], clusters=keys)
+        errors = [o.detail["sub"] + o.detail["del"] + o.detail["ins"] for o in everything]
+        lengths = [o.detail["ref"] for o in everything]
+        value = sum(errors) / sum(lengths) if sum(lengths) else None
+        interval = intervals.ratio(errors, lengths, clusters=keys)
+    elif scorer.aggregate is not None:
+        value = scorer.aggregate([_number(o.value) for o in everything], [o.detail for o in everything])
+        interval = intervals.UNKNOWN
     else:
         values = [sum(_number(s.outcome.value) for s in group) / len(group) for group in by_sample.values()]
         value = sum(values) / len(values)
         keys = [clusters[sample] for sample in by_sample] if clusters else None
-        if scorer.bounded:
-            interval = intervals.proportion(values, keys, epochs=epochs)
-        else:
-            interval = intervals.mean(values, keys)
+        bounded = scorer.metric in SHARES
+        interval = intervals.proportion(values, keys, epochs=epochs) if bounded else intervals.mean(values, keys)
     return {
         "value": value,
         "ci": [interval.low, interval.high],
@@ -240,7 +246,7 @@ def _clusters(by_sample: Mapping[str, Sequence[Scored]]) -> dict[str, str] | Non
 
 def bounds(task: TaskSpec, group: Sequence[Scored], expected: int, value: float | None) -> dict[str, Any]:
     """The score if every request without a response were wrong, and without them."""
-    if value is None or scorer_of(task.scorer).corpus is not None:
+    if value is None or scorer_of(task.scorer).metric not in SHARES:
         return {"errors_wrong": None, "errors_excluded": value}
     total = sum(_number(s.outcome.value) for s in group)
     return {"errors_wrong": total / expected if expected else None, "errors_excluded": value}

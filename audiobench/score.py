@@ -11,6 +11,12 @@ from audiobench.scorers import SCORERS, Scorer
 from audiobench.task.spec import TaskSpec
 from audiobench.types import Answer, Outcome, Sample
 
+@lru_cache(maxsize=32768)
+def _extracted(text: str, rules: tuple[str, ...], options: tuple[tuple[str, str], ...]) -> Answer:
+    """`extract`, remembered: the closing summary asks for what the progress line has asked for already."""
+    return extract(text, rules, options)
+
+
 Judgements = Mapping[str, Mapping[str, Any]]
 """Journal key -> what the judge said: {"ratings": [...], "value": ...}."""
 
@@ -48,14 +54,14 @@ def outcome(record: Mapping[str, Any], task: TaskSpec, judgements: Judgements | 
     scorer = scorer_of(task.scorer)
     text: str = response["text"]
     if task.answers_withheld:
-        answer = extract(text, task.extraction, sample.options, slots=sample.choices)
+        answer = _extracted(text, tuple(task.extraction), tuple(sample.options))
         return Outcome("unparsed" if answer.value is None else "scored", None, _shown(answer, sample), answer.rule)
     official = scorer.official(text, sample) if scorer.official else None
     if response["finish_reason"] == "content_filter":
         return _failed("refused", scorer, sample, official)
     if response["finish_reason"] == "length" or response.get("reasoning_closed") is False:
         return _failed("truncated", scorer, sample, official)
-    answer = extract(text, task.extraction, sample.options, slots=sample.choices)
+    answer = _extracted(text, tuple(task.extraction), tuple(sample.options))
     if answer.value is None:
         return _failed("unparsed", scorer, sample, official)
     if scorer.judge is not None:
@@ -66,7 +72,7 @@ def outcome(record: Mapping[str, Any], task: TaskSpec, judgements: Judgements | 
 
 def _failed(status: Any, scorer: Scorer, sample: Sample, official: Any) -> Outcome:
     """A response without a usable answer counts as the worst one: wrong, or every word missed."""
-    if scorer.judge is not None or scorer.corpus is None:
+    if scorer.judge is not None or scorer.higher_is_better:
         return Outcome(status, 0.0, None, None, official)
     value, detail = scorer.score(Answer(""), sample, "")
     return Outcome(status, value, None, None, official, detail)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from audiobench import journal
 from audiobench.errors import ExitCode, UsageError
@@ -77,7 +77,7 @@ async def _judge_one(
 ) -> None:
     sample = sample_of(record)
     turns = template.render(sample, record["response"]["text"], record["response"].get("reasoning") or "")
-    messages = tuple(Message(role, (TextPart(text),)) for role, text in turns)
+    messages = tuple(Message(cast(Any, role), (TextPart(text),)) for role, text in turns)
     replies: list[str] = []
     for number in range(template.runs):
         generation = {**template.generation, "seed": template.generation.get("seed", 0) + number}
@@ -97,10 +97,10 @@ async def _judge_one(
             "key": record["key"],
             "id": sample.id,
             "judge": judge,
-            "template": template.name,
+            "template": template.template_name,
             "prompt_sha256": hashlib.sha256(str(turns).encode()).hexdigest(),
             "replies": replies,
             "ratings": ratings,
-            "value": template.combine([rating for rating in ratings if rating is not None]),
+            "value": template.combine(ratings),
         }
     )

@@ -174,11 +174,10 @@ def conditions(task: TaskSpec, prompt_name: str, options: RunOptions, samples: S
 
 
 def _swap(samples: Sequence[Sample], seed: int) -> dict[str, Sample]:
-    from audiobench.audio.conditions import derangement
+    from audiobench.audio.conditions import swaps
 
     by_id = {sample.id: sample for sample in samples}
-    clips = {s.id: s.cluster or "|".join(str(clip.path) for clip in s.clips) for s in samples}
-    return {sample: by_id[other] for sample, other in derangement(list(by_id), seed, clips).items()}
+    return {sample: by_id[other] for sample, other in swaps(samples, seed).items()}
 
 
 def run_name(model: ModelSpec, options: RunOptions) -> str:
@@ -311,7 +310,7 @@ def write_plans(prepared: Prepared) -> None:
     )
 
 
-def fingerprint_extra(task: TaskSpec, data: dataset.Dataset) -> Mapping[str, str]:
+def fingerprint_extra(task: TaskSpec, data: dataset.Dataset) -> dict[str, str]:
     """Fingerprint parts that the task file alone does not know."""
     return {
         "scorer_version": f"{task.scorer}@{scorer_of(task.scorer).version}",

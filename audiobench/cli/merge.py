@@ -1,0 +1,26 @@
+"""`audiobench merge`: join the shards of a run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directories of the shards")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="run directory to write")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Merge and show."""
+    from audiobench.merge import merge
+    from audiobench.report.terminal import print_run
+    from audiobench.results import Run
+    from audiobench.runner.run import completeness
+
+    runs = [Run.open(folder) for folder in args.runs]
+    summaries = merge(runs, args.out)
+    tasks = {name: task_run.task for found in runs for name, task_run in found.tasks.items()}
+    print_run(summaries, tasks, args.out, breakdowns=False)
+    return int(completeness(summaries))

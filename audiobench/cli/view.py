@@ -1,0 +1,82 @@
+"""`audiobench view`: a page for looking at samples and listening to them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("runs", nargs="*", type=Path, default=[Path("results")], metavar="RUN", help="run directories")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write the page there instead of serving it")
+    parser.add_argument("--port", type=int, default=0, help="where to serve on 127.0.0.1 (default: a free port)")
+    parser.add_argument(
+        "--embed", metavar="IDS", help="with --out: only these samples (ID,TASK/ID,...), with their audio in the page"
+    )
+    parser.add_argument(
+        "--pictures",
+        type=int,
+        metavar="N",
+        help="with --out: draw waveform and spectrogram of at most N clips ahead (default 1000; flipped and failed "
+        "samples first)",
+    )
+    parser.add_argument("--open", action="store_true", help="open it in the browser")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the page, or serve it until interrupted."""
+    from audiobench.errors import UsageError
+    from audiobench.results import find_runs
+    from audiobench.view.collect import collect
+    from audiobench.view.site import DEFAULT_PICTURES, write_site
+
+    if args.out is None and (args.embed or args.pictures is not None):
+        raise UsageError("--embed and --pictures need --out DIR")
+    if args.pictures is not None and args.pictures < 0:
+        raise UsageError(f"--pictures {args.pictures}: must be 0 or more")
+    if not 0 <= args.port <= 65535:
+        raise UsageError(f"--port {args.port}: must be between 0 and 65535")
+    runs = find_runs(args.runs)
+    pages = collect(runs)
+    if args.out is None:
+        return _serve(args, runs, pages)
+    only = [name.strip() for name in args.embed.split(",") if name.strip()] if args.embed else None
+    written = write_site(
+        runs,
+        pages,
+        args.out,
+        audio="embedded" if only else "path",
+        only=only,
+        pictures=DEFAULT_PICTURES if args.pictures is None else args.pictures,
+    )
+    print(f"{args.out / 'index.html'}: {written.samples} samples, {written.files} files, {written.bytes / 1e6:.1f} MB")
+    if written.missing_clips:
+        print(f"note: {written.missing_clips} clips are not (or no longer) where the journal says; they cannot play")
+    if args.open:
+        _open((args.out / "index.html").resolve().as_uri())
+    return 0
+
+
+def _serve(args: argparse.Namespace, runs: list, pages: list) -> int:
+    import tempfile
+
+    from audiobench.view.server import serve
+    from audiobench.view.site import write_site
+
+    def ready(address: str) -> None:
+        print(f"audiobench view: {address}  (Ctrl-C stops it)", flush=True)
+        if args.open:
+            _open(address)
+
+    with tempfile.TemporaryDirectory(prefix="audiobench-view-") as folder:
+        written = write_site(runs, pages, Path(folder), audio="served")
+        pages.clear()
+        serve(Path(folder), written.clips.by_sha, args.port, ready)
+    return 0
+
+
+def _open(address: str) -> None:
+    import webbrowser
+
+    webbrowser.open(address)

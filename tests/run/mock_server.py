@@ -1,0 +1,141 @@
+"""A small OpenAI-compatible server with scripted faults, as a process of its own.
+
+    python mock_server.py --port-file FILE [--faults 429:0.1,500:0.05,reset:0.02,...] [--latency 0.02] [--log FILE]
+
+It answers `item N` with the option that a hash of N picks, checks that the audio parses as WAV, and logs each request
+(`{"item": N, "status": ...}`) so that a test can say what was asked when. Faults are drawn by hash of item and
+attempt, at most two in a row for one item.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import collections
+import hashlib
+import json
+import re
+import signal
+from pathlib import Path
+
+from aiohttp import web
+
+FAULTS = ("429", "500", "503", "400", "reset", "hang", "truncated", "badjson", "no_choices")
+
+
+def share(*parts: object) -> float:
+    """A number in [0, 1) from the parts, the same in every process."""
+    return int.from_bytes(hashlib.sha256("|".join(map(str, parts)).encode()).digest()[:6], "big") / 2**48
+
+
+class Server:
+    """State of one mock server."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.faults = [(kind, float(rate)) for kind, _, rate in (f.partition(":") for f in options.faults.split(",") if f)]
+        self.latency: float = options.latency
+        self.key: str | None = options.key
+        self.log = open(options.log, "a", buffering=1, encoding="utf-8") if options.log else None  # noqa: SIM115
+        self.attempts: collections.Counter[str] = collections.Counter()
+
+    def note(self, item: str, status: str) -> None:
+        """One line of the log."""
+        if self.log:
+            self.log.write(json.dumps({"item": item, "status": status}) + "\n")
+
+    def fault(self, item: str) -> str | None:
+        """The fault this attempt is given, if any."""
+        attempt = self.attempts[item]
+        self.attempts[item] += 1
+        if attempt >= 2:
+            return None
+        draw = share("fault", item, attempt)
+        for kind, rate in self.faults:
+            if draw < rate:
+                return kind
+            draw -= rate
+        return None
+
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        """POST /v1/chat/completions."""
+        if self.key and request.headers.get("authorization") != f"Bearer {self.key}":
+            return web.json_response({"error": {"message": "Incorrect API key provided"}}, status=401)
+        body = await request.json()
+        parts = [part for message in body["messages"] for part in message["content"] if isinstance(part, dict)]
+        text = " ".join(part["text"] for part in parts if part["type"] == "text")
+        found = re.search(r"item (\d+)", text)
+        item = found[1] if found else "0"
+        for part in parts:
+            if part["type"] == "input_audio" and base64.b64decode(part["input_audio"]["data"])[:4] != b"RIFF":
+                return web.json_response({"error": {"message": "not audio"}}, status=400)
+        kind = self.fault(item)
+        await asyncio.sleep(self.latency)
+        if kind is not None:
+            self.note(item, kind)
+            return await self.failure(kind, request)
+        letters = re.findall(r"^([A-H])\. ", text, re.MULTILINE)
+        letter = letters[int(share("answer", item) * len(letters))] if letters else "?"
+        self.note(item, "ok")
+        reply = {
+            "id": f"r{item}",
+            "model": body["model"],
+            "choices": [{"message": {"role": "assistant", "content": f"The answer is {letter}."}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 100, "completion_tokens": 5},
+        }
+        return web.json_response(reply)
+
+    async def failure(self, kind: str, request: web.Request) -> web.StreamResponse:
+        """Give this fault."""
+        if kind == "429":
+            return web.json_response({"error": {"message": "slow down"}}, status=429, headers={"Retry-After": "0.1"})
+        if kind in ("500", "503", "400"):
+            return web.json_response({"error": {"message": "fault"}}, status=int(kind))
+        if kind == "no_choices":
+            return web.json_response({"choices": [], "usage": {}})
+        if kind == "badjson":
+            return web.Response(body=b'{"choices": [{"mess', content_type="application/json")
+        if kind == "hang":
+            await asyncio.sleep(3600)
+        response = web.StreamResponse(headers={"Content-Length": "400", "Content-Type": "application/json"})
+        if kind == "truncated":
+            await response.prepare(request)
+            await response.write(b'{"choices": [{"message"')
+        if request.transport is not None:
+            request.transport.abort() if kind == "reset" else request.transport.close()
+        return response
+
+
+async def serve(options: argparse.Namespace) -> None:
+    """Listen on a free loopback port and write it to the port file."""
+    server = Server(options)
+    app = web.Application(client_max_size=64 * 2**20)
+    app.router.add_post("/v1/chat/completions", server.chat)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", options.port)
+    await site.start()
+    port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+    target = Path(options.port_file)
+    target.with_suffix(".tmp").write_text(str(port))
+    target.with_suffix(".tmp").replace(target)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await stop.wait()
+    await runner.cleanup()
+
+
+def main() -> None:
+    """Parse and serve."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--port-file", required=True)
+    parser.add_argument("--faults", default="")
+    parser.add_argument("--latency", type=float, default=0.0)
+    parser.add_argument("--log")
+    parser.add_argument("--key")
+    asyncio.run(serve(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""Nothing is lost and nothing is asked twice, whatever kills the process; the result is the uninterrupted run's."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.run.conftest import clean_environment, command
+
+FAULTS = "429:0.06,500:0.05,reset:0.04,hang:0.02,truncated:0.03,badjson:0.03,no_choices:0.03"
+COUNT = 200
+
+
+def finished(journal: Path) -> list[str]:
+    """Ids with a response, in the journal's order (a torn last line is not one)."""
+    if not journal.exists():
+        return []
+    lines = journal.read_bytes().split(b"\n")[:-1]
+    return [record["id"] for record in map(json.loads, lines) if "response" in record]
+
+
+def arguments(task: Path, url: str, out: Path) -> list[str | Path]:
+    return [
+        "run", "--model", "openai_chat:mock", "--tasks", task, "--base-url", url, "--out", out,
+        "--max-concurrency", "4", "--timeout", "1.5", "--quiet",
+    ]  # fmt: skip
+
+
+def comparable(out: Path) -> Any:
+    """The summary without what measures time."""
+    (entry,) = json.loads((out / "toy" / "summary.json").read_text())
+    return {key: value for key, value in entry.items() if key != "latency"}
+
+
+@pytest.mark.slow
+def test_twenty_kills_lose_nothing_and_ask_nothing_twice(
+    toy: Callable[[int], Path], server: Callable[..., str], cli: Any, tmp_path: Path
+) -> None:
+    task, log, out = toy(COUNT), tmp_path / "log.jsonl", tmp_path / "killed"
+    journal = out / "toy" / "samples.jsonl"
+    url = server(faults=FAULTS, latency=0.04, log=log)
+    draw = random.Random(20261123)
+    kills = 0
+    while kills < 20:
+        before = finished(journal)
+        asked_before = len(log.read_text().splitlines()) if log.exists() else 0
+        process = subprocess.Popen(command(*arguments(task, url, out)), env=clean_environment(), cwd=tmp_path)
+        target = len(before) + draw.randint(1, 9)
+        while process.poll() is None and len(finished(journal)) < target:
+            time.sleep(0.005)
+        assert process.poll() is None, "the run ended before it could be killed: make it slower"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kills += 1
+        asked = [json.loads(line)["item"] for line in log.read_text().splitlines()[asked_before:]]
+        again = {f"s{item}" for item in asked} & set(before)
+        assert not again, f"asked again although the journal held an answer: {again}"
+    last = cli(*arguments(task, url, out))
+    assert last.returncode == 0, last.stderr
+    ids = finished(journal)
+    assert sorted(ids) == sorted(f"s{i}" for i in range(COUNT))
+
+    whole = tmp_path / "whole"
+    assert cli(*arguments(task, server(latency=0.0), whole)).returncode == 0
+    assert comparable(out) == comparable(whole)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_the_run_with_its_code_and_the_command_that_goes_on(
+    number: signal.Signals, code: int, toy: Callable[[int], Path], server: Callable[..., str], cli: Any, tmp_path: Path
+) -> None:
+    task, out = toy(60), tmp_path / "out"
+    url = server(latency=0.1)
+    process = subprocess.Popen(
+        command(*arguments(task, url, out)), env=clean_environment(), cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    while not finished(out / "toy" / "samples.jsonl"):
+        time.sleep(0.01)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == code
+    assert "interrupted by SIG" in errors and "audiobench run --model openai_chat:mock" in errors
+    done = len(finished(out / "toy" / "samples.jsonl"))
+    assert 0 < done < 60
+    assert cli(*arguments(task, url, out)).returncode == 0
+    assert len(finished(out / "toy" / "samples.jsonl")) == 60
+
+
+def test_a_finished_run_repeats_without_a_request(
+    toy: Callable[[int], Path], server: Callable[..., str], cli: Any, tmp_path: Path
+) -> None:
+    task, log, out = toy(20), tmp_path / "log.jsonl", tmp_path / "out"
+    url = server(log=log)
+    assert cli(*arguments(task, url, out)).returncode == 0
+    first, asked = comparable(out), len(log.read_text().splitlines())
+    assert cli(*arguments(task, url, out)).returncode == 0
+    assert (comparable(out), len(log.read_text().splitlines())) == (first, asked)
+
+
+def test_a_changed_clip_is_asked_again(
+    toy: Callable[[int], Path], server: Callable[..., str], cli: Any, tmp_path: Path
+) -> None:
+    task, log, out = toy(5), tmp_path / "log.jsonl", tmp_path / "out"
+    url = server(log=log)
+    assert cli(*arguments(task, url, out)).returncode == 0
+    clip = task.parent / "audio" / "3.wav"
+    clip.write_bytes(clip.read_bytes()[:-2] + b"\x01\x02")
+    assert cli(*arguments(task, url, out)).returncode == 0
+    assert [json.loads(line)["item"] for line in log.read_text().splitlines()[5:]] == ["3"]
+
+
+def test_a_second_writer_is_refused(
+    toy: Callable[[int], Path], server: Callable[..., str], cli: Any, tmp_path: Path
+) -> None:
+    task, out = toy(40), tmp_path / "out"
+    url = server(latency=0.2)
+    process = subprocess.Popen(command(*arguments(task, url, out)), env=clean_environment(), cwd=tmp_path)
+    while not finished(out / "toy" / "samples.jsonl"):
+        time.sleep(0.01)
+    second = cli(*arguments(task, url, out))
+    process.wait(30)
+    assert second.returncode == 2
+    assert f"process {process.pid}" in second.stderr
+    assert len(finished(out / "toy" / "samples.jsonl")) == 40
+
+
+def test_a_torn_last_line_is_repaired(
+    toy: Callable[[int], Path], server: Callable[..., str], cli: Any, tmp_path: Path
+) -> None:
+    task, out = toy(6), tmp_path / "out"
+    url = server()
+    assert cli(*arguments(task, url, out)).returncode == 0
+    journal = out / "toy" / "samples.jsonl"
+    journal.write_bytes(journal.read_bytes()[:-40])
+    assert len(finished(journal)) == 5
+    assert cli(*arguments(task, url, out)).returncode == 0
+    assert sorted(finished(journal)) == [f"s{i}" for i in range(6)]
