@@ -96,7 +96,9 @@ class Maker:
     def __init__(self, seed: int, tokenizer: Any, text_share: float = 0.15) -> None:
         from model_adapters.step_audio.tokenizer import SpecialTokens
 
-        self.seed = max(seed, TRAIN_SEEDS)
+        if seed < TRAIN_SEEDS:
+            raise ValueError(f"seed {seed}: training seeds start at {TRAIN_SEEDS}")
+        self.seed = seed
         self.tokenizer = tokenizer
         self.special = SpecialTokens.of(tokenizer)
         self.text_share = text_share

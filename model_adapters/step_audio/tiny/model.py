@@ -15,7 +15,7 @@ from model_adapters.step_audio.tiny.batches import CLASSES, GLIDES, Batch, ances
 from model_adapters.step_audio.tiny.tokenizer import SPECIALS, VOCAB_SIZE
 from model_adapters.step_audio.tokenizer import AUDIO_PATCH, EOT
 
-ROW_PAD = 512
+ROW_PAD = 2560
 """Rows of logits are padded to a multiple of this: every new bf16 shape costs a compilation on CPU."""
 
 
