@@ -30,6 +30,7 @@ from typing import Literal
 
 from audiobench.statistics.distributions import t_quantile, t_two_sided
 from audiobench.statistics.intervals import Interval, as_floats, proportion
+from audiobench.statistics.multiplicity import holm
 from audiobench.statistics.paired import compare, shrunk_mean
 from audiobench.statistics.power import mde
 
@@ -58,7 +59,7 @@ class Scaling:
     curvature_p: float
     """Of no bend (quadratic contrast); 1.0 with two budgets."""
     sweet_spot: int
-    """Smallest budget whose paired difference to the best budget is not significant."""
+    """Smallest budget whose paired difference to the best budget is not significant (Holm over the smaller ones)."""
     best: int
     """Budget with the highest accuracy (the smallest of equals)."""
     area: float
@@ -216,8 +217,9 @@ def _contrast(
 
 
 def _sweet_spot(columns: list[list[float]], best: int, keys: list[Hashable] | None, level: float) -> int:
-    for j in range(best):
-        if not compare(columns[j], columns[best], keys, level=level).significant(level):
+    cheaper = [compare(columns[j], columns[best], keys, level=level).p for j in range(best)]
+    for j, p in enumerate(holm(cheaper)):
+        if p >= 1 - level:
             return j
     return best
 

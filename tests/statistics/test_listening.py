@@ -1,0 +1,101 @@
+"""Does the model listen? Models whose ears are known must get the verdict that they deserve."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from audiobench.statistics.listening import (
+    audio_dependent,
+    audio_gain,
+    option_order,
+    position_bias,
+    retention_interval,
+    self_consistency,
+)
+
+
+def test_a_deaf_model_is_flagged():
+    rng = np.random.default_rng(0)
+    skill = rng.random(1000) < 0.4
+    same = audio_gain(skill, skill, chance=0.25)
+    assert (same.gain, same.retention, same.corrected_gain, same.verdict) == (0.0, 1.0, 0.0, "deaf")
+    guessing = [audio_gain(*(rng.random((2, 1000)) < 0.25).astype(float), chance=0.25).verdict for _ in range(40)]
+    assert guessing.count("listens") <= 4
+
+
+def test_an_oracle_gains_everything():
+    rng = np.random.default_rng(0)
+    control = (rng.random(400) < 0.25).astype(float)
+    result = audio_gain([1.0] * 400, control, chance=0.25)
+    assert result.verdict == "listens"
+    assert result.corrected_gain == pytest.approx(1.0, abs=0.1)
+    assert result.corrected_retention == pytest.approx(0.0, abs=0.1)
+    assert result.comparison.gained == 400 - control.sum() and result.comparison.lost == 0
+
+
+def test_definitions():
+    result = audio_gain([1] * 8 + [0] * 2, [1] * 5 + [0] * 5, chance=0.25)
+    assert result.retention == pytest.approx(0.5 / 0.8)
+    assert result.corrected_retention == pytest.approx(0.25 / 0.55)
+    assert result.corrected_gain == pytest.approx(0.3 / 0.75)
+    assert result.verdict == "inconclusive-at-this-n"
+    nothing = audio_gain([0, 0], [0, 0], chance=0.25)
+    assert nothing.retention is None and nothing.corrected_retention is None
+    assert audio_gain([], []).corrected_gain is None
+    with pytest.raises(ValueError, match="chance"):
+        audio_gain([1], [1], chance=1.0)
+
+
+def test_retention_interval():
+    rng = np.random.default_rng(1)
+    full, control = (rng.random(2000) < 0.8).astype(float), (rng.random(2000) < 0.4).astype(float)
+    interval = retention_interval(full, control)
+    assert 0.5 in interval and interval.half_width < 0.05
+    assert retention_interval(full[:10] * 0, control[:10]).method == "none"
+    clustered = retention_interval(np.repeat(full[:500], 4), np.repeat(control[:500], 4), np.repeat(np.arange(500), 4))
+    assert clustered.half_width == pytest.approx(retention_interval(full[:500], control[:500]).half_width, rel=0.02)
+
+
+def test_audio_dependent_subset():
+    subset = audio_dependent([1, 1, 0, 1], [[1, 0, 0, 0], [0, 0, 0, 1]])
+    assert (subset.n, subset.of, subset.accuracy) == (2, 4, 0.5)
+    assert audio_dependent([1, 1], [[1, 1]]).accuracy is None
+    with pytest.raises(ValueError, match="one value per sample"):
+        audio_dependent([1, 1], [[1]])
+
+
+def test_option_order():
+    values = [[1, 1, 1, 1], [1, 0, 1, 1], [0, 0, 0, 0], [1, 1, 1, 1]]
+    answers = [["dog"] * 4, ["cat", "dog", "cat", "cat"], ["cow"] * 4, [None] * 4]
+    result = option_order(values, answers)
+    assert result.accuracy == (0.75, 0.5, 0.75, 0.75)
+    assert (result.circular, result.consistency, result.spread) == (0.5, 0.5, 0.25)
+    assert result.sd == pytest.approx(0.125)
+    with pytest.raises(ValueError, match="orders"):
+        option_order([[1, 0], [1]])
+
+
+def test_position_bias():
+    stats = pytest.importorskip("scipy.stats")
+    always_first = position_bias([0] * 100, [4] * 100)
+    assert always_first.counts == (100, 0, 0, 0) and always_first.p < 1e-10 and always_first.reliable
+    chosen = [0] * 30 + [1] * 22 + [2] * 25 + [3] * 23
+    result = position_bias([*chosen, None], [4] * 101)  # unparsed is no choice
+    expected = stats.chisquare([30, 22, 25, 23])
+    assert (result.chi2, result.p) == pytest.approx((expected.statistic, expected.pvalue))
+    mixed = position_bias([0, 1, 2, 0], [2, 2, 4, 4])
+    assert mixed.expected == (1.5, 1.5, 0.5, 0.5) and not mixed.reliable
+    assert position_bias([], []).p == 1.0
+    with pytest.raises(ValueError, match="only 2 options"):
+        position_bias([2], [2])
+
+
+def test_self_consistency():
+    result = self_consistency([["A", "A", "B"], ["C", "C", "C"], [None, None, "D"]], ["A", "B", "D"])
+    assert result.agreement == pytest.approx((1 / 3 + 1 + 0) / 3)
+    assert result.unanimous == pytest.approx(1 / 3)
+    assert result.majority_accuracy == pytest.approx(2 / 3)
+    assert self_consistency([["A", "B"]]).entropy == pytest.approx(1.0)
+    with pytest.raises(ValueError, match="two or more"):
+        self_consistency([["A"]])
