@@ -32,7 +32,7 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """`x` (batch, frames, width); `mask` (frames,) True where a key may be attended to, or None."""
+        """`x` (batch, frames, width); `mask` (1, frames) True where a key may be attended to, or None."""
         batch, frames, width = x.shape
         shape = (batch, frames, self.heads, width // self.heads)
         q, k, v = (layer(x).view(shape).transpose(1, 2) for layer in (self.query, self.key, self.value))
@@ -85,7 +85,7 @@ class AudioEncoder(nn.Module):
         x = x + self.positional_embedding.weight[: x.shape[1]]
         mask = None
         if mel_trim_frames:
-            mask = torch.arange(x.shape[1], device=x.device) < (frames - mel_trim_frames + 1) // 2
+            mask = torch.arange(x.shape[1], device=x.device)[None] < (frames - mel_trim_frames + 1) // 2
         for block in self.blocks:
             x = block(x, mask)
         x = F.avg_pool1d(x.transpose(1, 2), kernel_size=2, stride=2).transpose(1, 2)
