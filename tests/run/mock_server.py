@@ -33,7 +33,9 @@ class Server:
     """State of one mock server."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        self.faults = [(kind, float(rate)) for kind, _, rate in (f.partition(":") for f in options.faults.split(",") if f)]
+        self.faults = [
+            (kind, float(rate)) for kind, _, rate in (f.partition(":") for f in options.faults.split(",") if f)
+        ]
         self.latency: float = options.latency
         self.key: str | None = options.key
         self.log = open(options.log, "a", buffering=1, encoding="utf-8") if options.log else None  # noqa: SIM115
@@ -80,7 +82,9 @@ class Server:
         reply = {
             "id": f"r{item}",
             "model": body["model"],
-            "choices": [{"message": {"role": "assistant", "content": f"The answer is {letter}."}, "finish_reason": "stop"}],
+            "choices": [
+                {"message": {"role": "assistant", "content": f"The answer is {letter}."}, "finish_reason": "stop"}
+            ],
             "usage": {"prompt_tokens": 100, "completion_tokens": 5},
         }
         return web.json_response(reply)
