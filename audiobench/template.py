@@ -75,6 +75,8 @@ def evaluate(template: str, row: Mapping[str, Any]) -> Any:
         value = ready(names) if callable(ready) else ready.render(names)
     except TemplateError as error:
         raise UsageError(f"template {template!r}: {error}; columns: {', '.join(map(str, row))}") from error
+    except Exception as error:
+        raise UsageError(f"template {template!r}: {type(error).__name__}: {error}") from error
     if isinstance(value, StrictUndefined):
         raise UsageError(f"template {template!r}: no such column; columns: {', '.join(map(str, row))}")
     return value
