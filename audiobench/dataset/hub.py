@@ -69,8 +69,14 @@ class HubRepository:
         with self._explained(commit, path):
             from huggingface_hub import hf_hub_download
 
-            endpoint = os.environ.get("HF_ENDPOINT")
-            found = hf_hub_download(self.name, path, repo_type="dataset", revision=commit, endpoint=endpoint)
+            found = hf_hub_download(
+                self.name,
+                path,
+                repo_type="dataset",
+                revision=commit,
+                endpoint=os.environ.get("HF_ENDPOINT"),
+                cache_dir=os.environ.get("HF_HUB_CACHE"),
+            )
         return Path(found)
 
     @contextmanager
@@ -106,7 +112,7 @@ class HubRepository:
                 raise  # a full disk or a cache folder that cannot be written: the caller knows what to say
             raise self._unreachable(what, error, own) from None
         except Exception as error:
-            if type(error).__module__.split(".")[0] in ("httpx", "httpcore", "requests", "urllib3"):
+            if type(error).__module__.startswith(("httpx", "httpcore", "requests", "urllib3")):
                 raise self._unreachable(what, error, own) from None
             raise
 

@@ -107,9 +107,10 @@ def _check_missing(builder: SampleBuilder, samples: list[Sample], rows: Rows, no
     if not missing:
         return
     first = f"{missing[0]} ({rows.file}: looked for in {rows.base})"
-    if len(missing) == sum(len(sample.clips) for sample in samples):
+    count = sum(len(sample.clips) for sample in samples)
+    if len(missing) == count:
         raise UsageError(f"no audio: none of the {len(missing)} clips is there, first {first}")
-    notes.append(f"{len(missing)} clips are missing, first {first}")
+    notes.append(f"{len(missing)} of {count} clips are missing, first {first}")
 
 
 def with_clusters(samples: list[Sample]) -> list[Sample]:
