@@ -65,7 +65,12 @@ def load(path: Path) -> tuple[Any, dict[KeyPath, int]]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f":{mark.line + 1}" if mark else ""
-        raise UsageError(f"{path}{where}: {error.problem or error.context}") from error
+        keys = [key for key, line in lines.items() if key and mark and line == mark.line + 1]
+        named = f" {'.'.join(map(str, keys[0]))}:" if keys else ""
+        if isinstance(error, yaml.constructor.ConstructorError) and "constructor for the tag" in str(error.problem):
+            tag = str(error.problem).split("'")[1].replace("tag:yaml.org,2002:", "!!")
+            raise UsageError(f"{path}{where}:{named} the tag {tag} is not allowed; only plain values are") from error
+        raise UsageError(f"{path}{where}:{named} {error.problem or error.context}") from error
     except (yaml.YAMLError, RecursionError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not YAML: {error}") from error
     return data, lines

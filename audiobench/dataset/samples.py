@@ -53,7 +53,7 @@ def getter(template: str) -> Getter:
     name such as `sub-category`, which jinja would read as a subtraction, works too).
     """
     match = _PATH.match(template)
-    if match:
+    if match and match[1] != "row":
         name, keys = match[1], tuple(a or b for a, b in _STEP.findall(match[2]))
 
         def look_up(row: Row) -> Any:

@@ -113,9 +113,9 @@ def test_all_findings_come_at_once_and_in_order_of_lines(findings):
 
 
 HOSTILE = {
-    "python object": (GOOD + "metadata: !!python/object/apply:os.system ['touch pwned']\n", ":9"),
-    "python name": (GOOD + "metadata: !!python/name:os.system ''\n", ":9"),
-    "any other tag": (GOOD + "metadata: !secret x\n", ":9"),
+    "python object": (GOOD + "metadata: !!python/object/apply:os.system ['touch pwned']\n", ":9: metadata: the tag !!python/object/apply:os.system is"),
+    "python name": (GOOD + "metadata: !!python/name:os.system ''\n", ":9: metadata: the tag !!python/name:os.system is not allowed"),
+    "any other tag": (GOOD + "metadata: !secret x\n", ":9: metadata: the tag !secret is not allowed; only plain values are"),
     "key given twice": (GOOD + "task: other\n", ":9: task: key given twice"),
     "nested key given twice": (GOOD + "source:\n  paper: a\n  paper: b\n", ":11: paper: key given twice"),
     "unknown key": (GOOD + "scorrer: wer\n", ":9: scorrer: unknown key; did you mean `scorer`?"),
