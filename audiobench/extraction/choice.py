@@ -131,27 +131,30 @@ class _Reader:
 
     def declarations(self, text: str) -> list[tuple[int, Found]]:
         """Every declaration of an answer: (offset, what it declares), in order."""
-        denied = negation.denied_spans(text)
+        denied = negation.Spans(negation.denied(text))
+        hedged = negation.Spans(negation.hedged(text))
         found: list[tuple[int, Found]] = []
         for cue in cues.DECLARED.finditer(text):
-            if negation.inside(cue.start(), denied):
+            if cue.start() in denied:
                 continue
-            head = self.head(text[cue.end() :], "answer_is")
+            head = self.head(text[cue.end() : cue.end() + self.offered.reach], "answer_is")
             if head is not None:
                 found.append((cue.start(), head))
         for cue in cues.NAMED_LETTER.finditer(text):
             letter = (cue.group(1) or cue.group(2)).upper()
             article = (
-                letter == "A" and re.match(r"\s+[a-z]", text[cue.end() :]) and not cues.BECAUSE.match(text, cue.end())
+                letter == "A"
+                and re.match(r"\s+[a-z]", text[cue.end() : cue.end() + 8])
+                and not cues.BECAUSE.match(text, cue.end())
             )
-            if article or letter not in self.offered.letters or negation.inside(cue.start(), denied):
+            if article or letter not in self.offered.letters or cue.start() in denied:
                 continue
-            if negation.rejected_at(text, cue.end()) or negation.inside(cue.start(), negation.hedged_spans(text)):
+            if negation.rejected_at(text, cue.end()) or cue.start() in hedged:
                 continue
-            self.check_after_label(letter, text[cue.end() :])
+            self.check_after_label(letter, text[cue.end() : cue.end() + self.offered.reach])
             found.append((cue.start(), Found(letter, "option_letter")))
         cue = cues.CONCLUDED.search(text)
-        if cue and not negation.inside(cue.start(1), denied) and not cues.OTHER_NAMING.search(text[: cue.start(1)]):
+        if cue and cue.start(1) not in denied and not cues.OTHER_NAMING.search(text[: cue.start(1)]):
             letter = cue.group(1)
             if letter in self.offered.letters:
                 others = self.plain_letters(text[: cue.start(1)]) - {letter}
@@ -218,6 +221,7 @@ class _Reader:
     def starts_with_option(self, text: str) -> Mention | None:
         """The option's text that a text starts with (articles and quotes aside)."""
         best: Mention | None = None
+        text = text[: self.offered.reach]
         for mention in self.offered.mentions(text):
             lead = text[: mention.start]
             if re.fullmatch(r"[\s\"'(\[:*_-]*(?:(?:an?|the)\s+)?[\"'(\[]*", lead, re.IGNORECASE) and (
@@ -290,8 +294,8 @@ class _Reader:
             explained = cues.EXPLANATION.match(rest)
             if explained and not self.declarations(rest):
                 return Found(own, "option_text")
-            if (self.plain_mentions(rest) | self.plain_letters(rest)) - {own} or negation.inside(
-                mention.start, negation.hedged_spans(text)
+            if (self.plain_mentions(rest) | self.plain_letters(rest)) - {own} or mention.start in negation.Spans(
+                negation.hedged(text)
             ):
                 return None
             if negation.REFUSAL.search(text):
@@ -359,16 +363,17 @@ class _Reader:
                 return self.one(final, "conclusion")
         return None
 
+    def struck(self, text: str, hedged: bool) -> negation.Spans:
+        """Where a named option does not count: denied, rejected and (unless `hedged`) only considered."""
+        considered = [] if hedged else negation.hedged(text)
+        return negation.Spans(negation.denied(text) + negation.rejected(text) + considered)
+
     def plain_mentions(self, text: str, *, hedged: bool = True) -> set[str]:
         """Letters of the options that a piece of prose names by text and does not deny."""
-        spans = (
-            negation.denied_spans(text)
-            + negation.rejected_spans(text)
-            + ([] if hedged else negation.hedged_spans(text))
-        )
+        spans = self.struck(text, hedged)
         named: set[str] = set()
         for mention in self.offered.mentions(text):
-            if negation.inside(mention.start, spans):
+            if mention.start in spans:
                 continue
             if all(self.offered.by_letter[letter].silent for letter in mention.letters):
                 continue
@@ -388,20 +393,16 @@ class _Reader:
 
     def plain_letters(self, text: str, *, hedged: bool = True) -> set[str]:
         """Letters of offered options that stand on their own in a piece of prose and are not denied."""
-        spans = (
-            negation.denied_spans(text)
-            + negation.rejected_spans(text)
-            + ([] if hedged else negation.hedged_spans(text))
-        )
+        spans = self.struck(text, hedged)
         named: set[str] = set()
         for match in cues.ANY_LETTER.finditer(text):
             letter = (match.group(1) or match.group(2)).upper()
-            if letter not in self.offered.letters or negation.inside(match.start(), spans):
+            if letter not in self.offered.letters or match.start() in spans:
                 continue
             if match.group(2) and (
-                cues.OTHER_NAMING.search(text[: match.start()])
+                cues.OTHER_NAMING.search(text[max(0, match.start() - 24) : match.start()])
                 or cues.MUSICAL_AFTER.match(text, match.end())
-                or (letter in "AI" and re.match(r"\s+(?!(?:or|and|nor|vs)\b)\w", text[match.end() :]))
+                or (letter in "AI" and re.match(r"\s+(?!(?:or|and|nor|vs)\b)\w", text[match.end() : match.end() + 8]))
                 or any(
                     o.pattern[:1] == (letter.casefold(),) or o.strict.startswith(letter.casefold() + ".")
                     for o in self.offered.all

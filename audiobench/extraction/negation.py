@@ -8,6 +8,8 @@ to the start of its clause. When in doubt a scope is too wide: the price is an u
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 
 _NOT_A_DENIAL = re.compile(
     r"\b(?:not (?:only|just|merely|simply)|no (?:doubt|question|surprise)|without (?:a |any )?(?:doubt|question))\b",
@@ -65,46 +67,58 @@ REFUSAL = re.compile(
 )
 
 
-def denied_spans(text: str) -> list[tuple[int, int]]:
-    """Spans behind a denial, a supposition or within a question (character offsets)."""
+class Spans:
+    """Merged spans of a text, for a fast "is this offset inside?"."""
+
+    def __init__(self, spans: Iterable[tuple[int, int]]) -> None:
+        self.starts: list[int] = []
+        self.ends: list[int] = []
+        for start, end in sorted(s for s in spans if s[0] < s[1]):
+            if self.ends and start <= self.ends[-1]:
+                self.ends[-1] = max(self.ends[-1], end)
+            else:
+                self.starts.append(start)
+                self.ends.append(end)
+
+    def __contains__(self, offset: int) -> bool:
+        i = bisect_right(self.starts, offset) - 1
+        return i >= 0 and offset < self.ends[i]
+
+
+def denied(text: str) -> list[tuple[int, int]]:
+    """Spans behind a denial, behind a supposition or within a question (character offsets)."""
     spans: list[tuple[int, int]] = []
-    innocent = [m.span() for m in _NOT_A_DENIAL.finditer(text)]
+    innocent = Spans(m.span() for m in _NOT_A_DENIAL.finditer(text))
+    clause_ends = [m.start() for m in _CLAUSE_END.finditer(text)]
     for cue in _DENIAL.finditer(text):
-        if any(a <= cue.start() < b for a, b in innocent):
-            continue
-        end = _CLAUSE_END.search(text, cue.end())
-        spans.append((cue.end(), end.start() if end else len(text)))
+        if cue.start() not in innocent:
+            spans.append((cue.end(), _next(clause_ends, cue.end(), len(text))))
+    sentence_ends = [m.start() for m in _SENTENCE_END.finditer(text)]
     for cue in _SUPPOSITION.finditer(text):
-        end = _SENTENCE_END.search(text, cue.end())
-        spans.append((cue.end(), end.start() if end else len(text)))
+        spans.append((cue.end(), _next(sentence_ends, cue.end(), len(text))))
+    end_of_text = len(text.rstrip())
     for sentence in _SENTENCE.finditer(text):
-        body = sentence.group().strip()
-        if body.endswith("?") and sentence.end() < len(text.rstrip()):
+        if sentence.group().rstrip().endswith("?") and sentence.end() < end_of_text:
             spans.append(sentence.span())
     return spans
 
 
-def rejected_spans(text: str) -> list[tuple[int, int]]:
+def rejected(text: str) -> list[tuple[int, int]]:
     """Spans in front of "... is wrong", back to the start of the clause."""
-    spans: list[tuple[int, int]] = []
-    for cue in _REJECTED_AFTER.finditer(text):
-        start = 0
-        for boundary in _CLAUSE_START.finditer(text, 0, cue.start()):
-            start = boundary.end()
-        spans.append((start, cue.start()))
-    return spans
+    starts = [0, *(m.end() for m in _CLAUSE_START.finditer(text))]
+    return [(starts[bisect_right(starts, cue.start()) - 1], cue.start()) for cue in _REJECTED_AFTER.finditer(text)]
 
 
-def rejected_at(text: str, end: int) -> bool:
-    """True when what ends at `end` is at once called wrong ("B is incorrect")."""
-    return bool(_REJECTED_AFTER.match(text[end:].lstrip(")] \"'")))
-
-
-def hedged_spans(text: str) -> list[tuple[int, int]]:
+def hedged(text: str) -> list[tuple[int, int]]:
     """Sentences that only consider something ("at first I considered X")."""
     return [s.span() for s in _SENTENCE.finditer(text) if _HEDGE.search(s.group())]
 
 
-def inside(start: int, spans: list[tuple[int, int]]) -> bool:
-    """True when the offset lies in one of the spans."""
-    return any(a <= start < b for a, b in spans)
+def rejected_at(text: str, end: int) -> bool:
+    """True when what ends at `end` is at once called wrong ("B is incorrect")."""
+    return bool(_REJECTED_AFTER.match(text[end : end + 80].lstrip(")] \"'")))
+
+
+def _next(offsets: list[int], at: int, otherwise: int) -> int:
+    i = bisect_left(offsets, at)
+    return offsets[i] if i < len(offsets) else otherwise

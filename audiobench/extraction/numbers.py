@@ -39,7 +39,7 @@ _TENS = {
         ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2
     )
 }
-_SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
+_SCALES = {"thousand": 1000, "million": 10**6, "billion": 10**9}
 _ZH_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "兩": 2}
 _ZH_SCALES = {"十": 10, "百": 100, "千": 1000}
 _ZH_NUMBER = "零〇一二两兩三四五六七八九十百千万亿点"
@@ -68,6 +68,7 @@ def _read_number(words: Sequence[str], start: int) -> tuple[int, int]:
     """The number that begins at `start` and how many words it takes (0: none)."""
     total = current = 0
     used = 0
+    smallest = 10**12
     last = ""
     i = start
     while i < len(words):
@@ -80,11 +81,12 @@ def _read_number(words: Sequence[str], start: int) -> tuple[int, int]:
         elif word in _TENS and last in ("", "hundred", "scale"):
             current += _TENS[word]
             last = "ten"
-        elif word == "hundred" and last in ("unit", "ten"):
+        elif word == "hundred" and last in ("unit", "ten") and current < 100:
             current *= 100
             last = "hundred"
-        elif word in _SCALES and word != "hundred" and last in ("unit", "ten", "hundred"):
-            total += current * _SCALES[word]
+        elif word in _SCALES and last in ("unit", "ten", "hundred") and _SCALES[word] < smallest:
+            smallest = _SCALES[word]
+            total += current * smallest
             current = 0
             last = "scale"
         elif word == "and" and last in ("hundred", "scale") and _continues(words, i + 1):

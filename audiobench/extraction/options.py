@@ -163,6 +163,8 @@ class Options:
             Option(letter.upper(), text, strict_form(text), _without_articles(pattern, musical))
             for (letter, text), pattern in zip(options, raw, strict=True)
         )
+        self.reach = 200 + 2 * max((len(text) for _, text in options), default=0)
+        """Characters behind a cue within which an option's text must stand."""
         self.by_letter = {option.letter: option for option in self.all}
         self._symbols = frozenset(t for r in raw for t in r if not t[0].isalnum())
         self._by_first: dict[str, list[Option]] = {}
@@ -172,6 +174,8 @@ class Options:
 
     def exact(self, text: str) -> frozenset[str]:
         """Letters of the options whose text this is: letter for letter first, else token by token."""
+        if len(text) > self.reach:
+            return frozenset()
         form = strict_form(text)
         found = frozenset(o.letter for o in self.all if o.strict and o.strict == form)
         if found:
@@ -201,15 +205,13 @@ class Options:
                 ):
                     ends.setdefault(last, set()).add(option.letter)
             found += [Mention(word.start, words[j].end, frozenset(who), i, j) for j, who in ends.items()]
-        return [
-            m
-            for m in found
-            if not any(
-                (o.first_token <= m.first_token and m.last_token <= o.last_token)
-                and o.last_token - o.first_token > m.last_token - m.first_token
-                for o in found
-            )
-        ]
+        kept: list[Mention] = []
+        reach = -1
+        for mention in sorted(found, key=lambda m: (m.first_token, -m.last_token)):
+            if mention.last_token > reach:
+                kept.append(mention)
+                reach = mention.last_token
+        return kept
 
     def is_letter_text(self, letter: str) -> frozenset[str]:
         """Letters of the options whose text is this very letter ("A", "B", ... or a key such as "C")."""
