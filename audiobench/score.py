@@ -11,6 +11,7 @@ from audiobench.scorers import SCORERS, Scorer
 from audiobench.task.spec import TaskSpec
 from audiobench.types import Answer, Outcome, Sample
 
+
 @lru_cache(maxsize=32768)
 def _extracted(text: str, rules: tuple[str, ...], options: tuple[tuple[str, str], ...]) -> Answer:
     """`extract`, remembered: the closing summary asks for what the progress line has asked for already."""

@@ -70,6 +70,8 @@ class AudioSupport(Declared):
     """Longer clips are refused (`invalid_audio`), never cut."""
     max_bytes: int | None = None
     max_clips: int | None = None
+    tokens_per_second: float | None = None
+    """Prompt tokens that a second of audio costs, for estimates before a run; a bill rests on stored usage."""
     source: str | None = None
 
 
@@ -130,6 +132,8 @@ class ModelSpec(Declared):
     serve: Serve | None = None
     system: str | None = None
     """System turn that the model's publisher prescribes (a task prompt's own system turn wins)."""
+    prompt: str | None = None
+    """Name of the task prompt that the publisher used; taken where a task has it and no --prompt is given."""
     sampling: dict[str, Any] = {}
     """Generation parameters that the publisher prescribes: temperature, top_p, repetition_penalty, max_gen_toks, ..."""
     sampling_ignored: list[str] = []

@@ -38,5 +38,5 @@ def run(args: argparse.Namespace) -> int:
                     out.print(f"{entry['task']}, {condition_label(entry)}", markup=False)
                     out.print(breakdown_table(entry, args.breakdown))
             continue
-        print_run(summaries, tasks, found.folder)
+        print_run(summaries, tasks, found.folder, model=found.model)
     return 0

@@ -89,7 +89,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         from audiobench.report.terminal import print_run
 
-        print_run(result.summaries, {work.task.task: work.task for work in prepared.works}, result.folder)
+        tasks = {work.task.task: work.task for work in prepared.works}
+        print_run(result.summaries, tasks, result.folder, model=prepared.model.name)
     if result.reason:
         print(f"audiobench: {result.reason}", file=sys.stderr)
     if result.exit_code:

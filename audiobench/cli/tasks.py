@@ -37,7 +37,9 @@ def _list(args: argparse.Namespace) -> int:
     for name, path in sorted(task_files().items()):
         lines = path.read_text(encoding="utf-8").splitlines()
         alias = next((line.split(":", 1)[1] for line in lines if line.startswith("task_alias:")), name)
-        rows.append({"task": name, "title": str(yaml.load(alias, loader)), "group": path.parent.name, "file": str(path)})
+        rows.append(
+            {"task": name, "title": str(yaml.load(alias, loader)), "group": path.parent.name, "file": str(path)}
+        )
     if args.json:
         import json
 
@@ -98,7 +100,7 @@ def _fetch(args: argparse.Namespace) -> int:
     for name in expand(args.task):
         task, path = find_task(name)
         data = dataset.fetch(task, path)
-        print(f"{task.task}: {data.total} rows from {data.source} @ {data.revision or 'local'}")
+        print(f"{task.task}: {len(data.rows)} rows from {data.source} @ {data.revision or 'local'}")
         for note in data.notes:
             print(f"  note: {note}")
     return 0

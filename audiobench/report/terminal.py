@@ -17,6 +17,9 @@ from audiobench.types import Condition
 LONGEST_BREAKDOWN = 12
 """Breakdowns with more labels than this are left to `audiobench report --breakdown` and the viewer."""
 
+MOST_REFERENCES = 6
+"""Published scores shown under a table; `audiobench tasks show` has them all."""
+
 
 def console(width: int | None = None) -> Console:
     """A console on standard output that does not wrap numbers when piped."""
@@ -103,29 +106,41 @@ def breakdown_table(entry: Mapping[str, Any], column: str) -> Table:
     return table
 
 
-def reference_lines(task: TaskSpec) -> list[str]:
-    """Published scores, each with its source."""
-    return [
+def reference_lines(task: TaskSpec, model: str) -> list[str]:
+    """Published scores with their sources: the model's own, then the highest others."""
+    best_first = sorted(task.reference_scores, key=lambda score: (score.model != model, -score.value))
+    lines = [
         f"  {score.model} {score.value:g} ({score.metric}{', think=' + score.think if score.think else ''};"
         f" {score.source})"
-        for score in task.reference_scores
+        for score in best_first[:MOST_REFERENCES]
     ]
+    if len(best_first) > MOST_REFERENCES:
+        lines.append(f"  and {len(best_first) - MOST_REFERENCES} more: audiobench tasks show {task.task}")
+    return lines
 
 
 def print_run(
-    summaries: Sequence[Mapping[str, Any]], tasks: Mapping[str, TaskSpec], folder: Path, *, breakdowns: bool = True
+    summaries: Sequence[Mapping[str, Any]],
+    tasks: Mapping[str, TaskSpec],
+    folder: Path,
+    *,
+    model: str = "",
+    breakdowns: bool = True,
 ) -> None:
     """The closing table of a run."""
     out = console()
     out.print(score_table(summaries, tasks))
-    for entry in summaries if breakdowns else ():
+    single = [entry for entry in summaries if sum(e["task"] == entry["task"] for e in summaries) == 1]
+    for entry in single if breakdowns else ():
         for column, labels in entry.get("breakdown", {}).items():
             if 1 < len(labels) <= LONGEST_BREAKDOWN:
                 out.print(f"\n{entry['task']}, {condition_label(entry)}, by {column}", markup=False)
                 out.print(breakdown_table(entry, column))
     for name in dict.fromkeys(entry["task"] for entry in summaries):
-        lines = reference_lines(tasks[name])
+        lines = reference_lines(tasks[name], model)
         if lines:
             out.print(f"\npublished scores for {name} (their prompts and scorers, not ours):", markup=False)
             out.print("\n".join(lines), markup=False)
+    if len(single) < len(summaries):
+        out.print(f"\nconditions side by side, paired: audiobench ablate {folder}", markup=False)
     out.print(f"\nstored in {folder}", markup=False)

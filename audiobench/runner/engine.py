@@ -209,7 +209,9 @@ class Engine:
         parts = request.audio
         support = work.model.audio
         if support.max_clips is not None and len(parts) > support.max_clips:
-            raise InvalidAudioError(parts[0].clip.path, f"{len(parts)} clips; model {work.model.name} takes {support.max_clips}")
+            raise InvalidAudioError(
+                parts[0].clip.path, f"{len(parts)} clips; model {work.model.name} takes {support.max_clips}"
+            )
         loaded: dict[int, list[AudioPart]] = {}
         facts: list[dict[str, Any]] = []
         for index, part in enumerate(parts):

@@ -47,7 +47,9 @@ async def _judge_all(adapter: Adapter, judge: str, tasks: Sequence[TaskRun], opt
             template = scorer_of(task_run.task.scorer).judge
             assert template is not None
             done = {
-                key for key, line in task_run.judgements().items() if line["judge"] == judge and line["value"] is not None
+                key
+                for key, line in task_run.judgements().items()
+                if line["judge"] == judge and line["value"] is not None
             }
             writer = journal.Journal(task_run.folder / "judgements.jsonl")
             try:

@@ -27,7 +27,7 @@ from audiobench.runner.work import TaskWork
 from audiobench.score import outcome, scorer_of
 from audiobench.scorers import SCORERS
 from audiobench.task.find import expand, find_task
-from audiobench.task.spec import TaskSpec
+from audiobench.task.spec import Prompt, TaskSpec
 from audiobench.types import Condition, Sample
 from model_adapters.base import Adapter
 from model_adapters.registry import build_adapter, find_model
@@ -113,11 +113,7 @@ def prepare(options: RunOptions) -> Prepared:
     works, datasets = [], {}
     for task, file in loaded:
         check_task(task, file)
-        try:
-            chosen = task.find_prompt(options.prompt)
-        except KeyError:
-            names = ", ".join(p.name for p in task.prompt)
-            raise UsageError(f"--prompt {options.prompt}: task {task.task} has: {names}") from None
+        chosen = choose_prompt(task, model, options.prompt)
         data = dataset.load(
             task, file, data=options.data.get(task.task), limit=options.limit, ids=options.ids, shard=options.shard
         )
@@ -143,6 +139,20 @@ def prepare(options: RunOptions) -> Prepared:
     for work in works:
         work.mark_finished()
     return Prepared(options, model, works, datasets, folder)
+
+
+def choose_prompt(task: TaskSpec, model: ModelSpec, asked: str | None) -> Prompt:
+    """The prompt that was asked for; else the model publisher's own where the task has it; else the task's first.
+
+    Raises:
+        UsageError: the task has no prompt of the asked name.
+    """
+    names = [prompt.name for prompt in task.prompt]
+    if asked is not None and asked not in names:
+        raise UsageError(f"--prompt {asked}: task {task.task} has: {', '.join(names)}")
+    if asked is None and model.prompt in names:
+        asked = model.prompt
+    return task.find_prompt(asked)
 
 
 def _check_audio(model: ModelSpec, options: RunOptions) -> None:

@@ -1,0 +1,114 @@
+"""What a run will take, before it is started: requests, audio, tokens, money."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from audiobench import cost, journal
+from audiobench.types import TextPart
+
+if TYPE_CHECKING:
+    from audiobench.runner.run import Prepared
+    from audiobench.runner.work import TaskWork
+
+CHARACTERS_PER_TOKEN = 4.0
+ASSUMED_ANSWER_TOKENS = 30
+ASSUMED_THINKING_TOKENS = 1500
+"""Used only where this run's journal holds no response to measure; said so in the estimate."""
+
+
+def estimate(prepared: Prepared) -> list[dict[str, Any]]:
+    """One entry per task: open requests, audio hours, prompt and completion tokens, US dollars (None without a price).
+
+    Completion tokens are the mean of this run's finished responses where there are any, else an assumption.
+    """
+    return [_estimate_task(prepared, work) for work in prepared.works]
+
+
+def _estimate_task(prepared: Prepared, work: TaskWork) -> dict[str, Any]:
+    model = prepared.model
+    open_requests = work.total - len(work.finished)
+    share = open_requests / work.total if work.total else 0.0
+    heard = [c for c in work.conditions if c.audio not in ("none", "transcript")]
+    seconds = _audio_seconds(work) * len(heard) * work.epochs * share
+    text_tokens = _text_tokens(work) * share
+    rate = model.audio.tokens_per_second
+    audio_tokens = seconds * rate if rate is not None else None
+    measured = _measured_completion(work)
+    completion = measured if measured is not None else _assumed_completion(work)
+    price = model.price_on(date.today())
+    dollars = None
+    if price is not None and (audio_tokens is not None or not seconds):
+        usage = {
+            "prompt": text_tokens + (audio_tokens or 0),
+            "audio": audio_tokens or 0,
+            "completion": completion * open_requests,
+        }
+        dollars = cost.of_usage(usage, price)
+    return {
+        "task": work.task.task,
+        "requests": open_requests,
+        "audio_hours": seconds / 3600,
+        "text_tokens": round(text_tokens),
+        "audio_tokens": None if audio_tokens is None else round(audio_tokens),
+        "completion_tokens": round(completion * open_requests),
+        "completion_from": "this run's responses" if measured is not None else "assumption",
+        "dollars": dollars,
+    }
+
+
+def _audio_seconds(work: TaskWork) -> float:
+    """Seconds of audio of the samples, durations read from headers where the cache does not know them."""
+    from audiobench import audio
+
+    total = 0.0
+    for sample in work.samples:
+        for clip in sample.clips:
+            total += clip.seconds if clip.seconds is not None else audio.read(clip).seconds
+    return total
+
+
+def _text_tokens(work: TaskWork) -> float:
+    characters = 0
+    for sample in work.samples:
+        for condition in work.conditions:
+            request = work.request(sample, condition, 0)
+            characters += sum(len(p.text) for m in request.messages for p in m.parts if isinstance(p, TextPart))
+    return characters * work.epochs / CHARACTERS_PER_TOKEN
+
+
+def _measured_completion(work: TaskWork) -> float | None:
+    counts = [
+        record["response"]["usage"]["completion"]
+        for record in journal.read(work.journal_path)
+        if record.get("response") and record["response"]["usage"].get("completion") is not None
+    ]
+    return sum(counts) / len(counts) if counts else None
+
+
+def _assumed_completion(work: TaskWork) -> float:
+    """Mean over the conditions: an answer, and a thought where the model thinks."""
+    tokens = 0.0
+    for condition in work.conditions:
+        plan = work.thinks[condition.think]
+        thinks = condition.think == "on" or (condition.think == "default" and plan.thinking.default == "on")
+        tokens += ASSUMED_ANSWER_TOKENS + (plan.budget or (ASSUMED_THINKING_TOKENS if thinks else 0))
+    return tokens / len(work.conditions)
+
+
+def estimate_lines(entries: list[dict[str, Any]]) -> list[str]:
+    """The estimate as text."""
+    lines = []
+    for entry in entries:
+        audio = "unknown" if entry["audio_tokens"] is None else f"{entry['audio_tokens']:,}"
+        money = "no price known" if entry["dollars"] is None else f"about ${entry['dollars']:.2f}"
+        lines.append(
+            f"{entry['task']}: {entry['requests']:,} requests, {entry['audio_hours']:.2f} h of audio; tokens: "
+            f"{entry['text_tokens']:,} text in, {audio} audio in, {entry['completion_tokens']:,} out "
+            f"({entry['completion_from']}); {money}"
+        )
+    known = [entry["dollars"] for entry in entries if entry["dollars"] is not None]
+    if len(entries) > 1 and known:
+        lines.append(f"in all: about ${sum(known):.2f}")
+    return lines
