@@ -27,6 +27,8 @@ from model_adapters.base import RetryableError, RunError, SampleError
 MESSAGE_CHARS = 300
 """Longest server message in an error."""
 CONNECT_SECONDS = 30.0
+SECRET_CHARS = 12
+"""Shorter "keys" are placeholders for servers without keys (`EMPTY`); hiding them would alter answers."""
 RETRY_STATUS = frozenset({408, 409, 425, 429})
 RUN_STATUS = frozenset({401, 402, 403, 404, 405, 410})
 FATAL_CODES = frozenset(
@@ -113,8 +115,8 @@ class HttpClient:
     def hide(self, secret: SecretStr | str | None) -> None:
         """Add a secret that turned up later (a fresh token)."""
         plain = secret.get_secret_value() if isinstance(secret, SecretStr) else secret
-        if plain:
-            for form in {plain, quote(plain, safe="")}:
+        if plain and len(plain) >= SECRET_CHARS:
+            for form in {plain, quote(plain, safe=""), plain.replace("/", "\\/")}:
                 if form.encode() not in self._secrets:
                     self._secrets.append(form.encode())
 
