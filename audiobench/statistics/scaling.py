@@ -82,7 +82,7 @@ class Stratum:
 
 
 def scaling(
-    values: Sequence[Sequence[float]],
+    values: Iterable[Iterable[float]],
     budgets: Sequence[int],
     clusters: Iterable[Hashable] | None = None,
     *,

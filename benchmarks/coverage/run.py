@@ -3,8 +3,9 @@
     python benchmarks/coverage/run.py [--replicates 4000] [--jobs 2] [--out coverage.md]
 
 Unclustered proportions are computed exactly (no simulation) at the worst true accuracy. Everything else is simulated:
-every line is a family of truths (the grid that it names), `worst` the lowest coverage of any cell of that grid. Exits
-with 1 when a cell lies below 93 %.
+every line is a family of truths (a grid), `worst` the lowest coverage of any cell of that grid. Every cell is screened
+with an eighth of the replicates; those below 95.5 % there are measured afresh with all of them, so that the table
+shows neither luck nor the bad luck of the lowest of many. Exits with 1 when a cell lies below 93 %.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from audiobench.statistics.paired import paired_difference
 from audiobench.statistics.scaling import scaling
 
 FLOOR = 0.93
+DOUBTFUL = 0.955
 
 
 @dataclass(frozen=True)
@@ -242,10 +244,16 @@ FAMILIES: dict[str, Callable[[], Iterator[Cell]]] = {
 }
 
 
-def measure(family: str, index: int, replicates: int) -> Measured:
-    """Coverage of one cell; its seed depends on its place only."""
+def screened(family: str, index: int, replicates: int) -> Measured:
+    """Coverage of one cell: a quick look, and a fresh full measurement where that is not clearly enough."""
+    quick = measure(family, index, replicates // 8)
+    return measure(family, index, replicates, stage=1) if quick.coverage < DOUBTFUL else quick
+
+
+def measure(family: str, index: int, replicates: int, stage: int = 0) -> Measured:
+    """Coverage of one cell; its seed depends on its place and stage only."""
     cell = next(itertools.islice(FAMILIES[family](), index, None))
-    rng = np.random.default_rng([list(FAMILIES).index(family), index])
+    rng = np.random.default_rng([list(FAMILIES).index(family), index, stage])
     hits, widths, made = 0, 0.0, 0
     for _ in range(int(replicates * cell.replicates)):
         interval = cell.draw(rng)
@@ -300,18 +308,17 @@ def main() -> int:
             low.append(f"proportion n={n}: {ours[0]:.3f}")
     lines += [
         "",
-        "| interval | cells | replicates a cell | worst | its standard error | where | mean over cells |",
+        "| interval | cells | replicates of the worst | worst | its standard error | where | mean over cells |",
         "|---|---|---|---|---|---|---|",
     ]
     with ProcessPoolExecutor(arguments.jobs) as pool:
         for family, cells in FAMILIES.items():
             count = sum(1 for _ in cells())
-            done = list(pool.map(measure, [family] * count, range(count), [arguments.replicates] * count))
+            done = list(pool.map(screened, [family] * count, range(count), [arguments.replicates] * count))
             worst = min(done, key=lambda m: m.coverage)
             error = np.sqrt(worst.coverage * (1 - worst.coverage) / worst.replicates)
-            fewest, most = min(m.replicates for m in done), max(m.replicates for m in done)
             lines.append(
-                f"| {family} | {count} | {fewest}{f' to {most}' if most > fewest else ''} | {worst.coverage:.3f} "
+                f"| {family} | {count} | {worst.replicates} | {worst.coverage:.3f} "
                 f"| {error:.3f} | {worst.name} | {np.mean([m.coverage for m in done]):.3f} |"
             )
             print(f"{time.perf_counter() - started:6.0f} s  {lines[-1]}", file=sys.stderr, flush=True)

@@ -115,6 +115,12 @@ def test_sign_flip_of_single_answers_is_mcnemar():
     assert sign_flip([1.0] * 3 + [-1.0] * 10, "less")[0] == pytest.approx(mcnemar(3, 10, "less"))
 
 
+def test_sign_flip_of_many_units_is_still_exact():
+    assert sign_flip([1.0] * 1050 + [-1.0] * 950)[0] == pytest.approx(mcnemar(1050, 950), rel=1e-9)
+    assert sign_flip([1.0] * 950 + [-1.0] * 1050, "less")[0] == pytest.approx(mcnemar(950, 1050, "less"), rel=1e-9)
+    assert sign_flip([1.0] * 2000)[0] == 1e-12
+
+
 def test_sampled_sign_flip_is_seeded_and_close_to_t():
     rng = np.random.default_rng(0)
     differences = rng.normal(0.15, 1, 200)
