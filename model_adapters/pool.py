@@ -23,6 +23,7 @@ REMEMBERED = 4096
 class _Endpoint:
     adapter: Adapter
     in_flight: int = 0
+    asked: int = 0
     failures: int = 0
     rests_until: float = 0.0
 
@@ -50,7 +51,7 @@ class EndpointPool:
         well = [e for e in self._endpoints if e.rests_until <= now]
         if not well:
             return min(self._endpoints, key=lambda e: e.rests_until)
-        best = min(well, key=lambda e: e.in_flight)
+        best = min(well, key=lambda e: (e.in_flight, e.asked))
         last = self._last.get(sample_id) if sample_id else None
         return last if last in well and last.in_flight - best.in_flight <= CLINGS else best
 
@@ -63,6 +64,7 @@ class EndpointPool:
             if len(self._last) > REMEMBERED:
                 self._last.popitem(last=False)
         chosen.in_flight += 1
+        chosen.asked += 1
         try:
             response = await chosen.adapter.generate(request)
         except RetryableError as error:

@@ -1,0 +1,145 @@
+"""Every declared model and every adapter name."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import importlib.util
+from datetime import date
+from itertools import pairwise
+
+import pytest
+
+from model_adapters.base import Adapter
+from model_adapters.dialects import DIALECTS, unsupported
+from model_adapters.gemini import PARAMETERS
+from model_adapters.registry import ADAPTERS, build_adapter, find_model, model_files
+
+API = sorted(
+    name for name in model_files() if find_model(name).adapter in ("openai_chat", "gemini", "cascade", "scripted")
+)
+CHECKED = date(2026, 11, 23)
+
+
+@pytest.mark.parametrize("name", sorted(model_files()))
+def test_every_model_file_is_valid_and_named_as_its_file(name):
+    spec = find_model(name)
+    assert spec.name == name
+    assert spec.adapter in ADAPTERS
+    assert len(spec.sha256()) == 64
+
+
+@pytest.mark.parametrize("name", API)
+def test_every_api_model_can_be_built_with_a_key_alone(name, monkeypatch):
+    monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://example.openai.azure.com")
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
+    spec = find_model(name)
+    for variable in spec.api_key_env:
+        monkeypatch.setenv(variable, "FAKE")
+    if spec.base_url is None and spec.weights is not None:
+        pytest.skip("weights of one's own: the address is given at run time")
+    assert isinstance(build_adapter(spec), Adapter)
+
+
+@pytest.mark.parametrize("name", API)
+def test_what_a_model_file_prescribes_can_be_sent(name):
+    spec = find_model(name)
+    names = PARAMETERS if spec.adapter == "gemini" else DIALECTS[spec.dialect].parameters
+    if spec.adapter in ("gemini", "openai_chat"):
+        modes = (spec.thinking.on, spec.thinking.off, spec.thinking.budget)
+        for generation in (spec.sampling, *(mode.generation for mode in modes)):
+            assert unsupported(generation, names) == []
+        if spec.adapter == "gemini" or DIALECTS[spec.dialect].prefill is None:
+            assert not any(mode.prefill for mode in modes)
+        if spec.adapter == "openai_chat" and DIALECTS[spec.dialect].formats and not spec.text_only:
+            assert set(spec.audio.formats) <= set(DIALECTS[spec.dialect].formats or ())
+
+
+@pytest.mark.parametrize("name", sorted(ADAPTERS))
+def test_every_adapter_that_exists_can_be_imported(name):
+    module, _, cls = ADAPTERS[name].partition(":")
+    if importlib.util.find_spec(module) is None:
+        pytest.skip(f"{module} is not written yet")
+    assert callable(getattr(importlib.import_module(module), cls))
+
+
+def test_think_modes_are_labelled_by_what_is_really_done():
+    kinds = {name: find_model(name).thinking for name in model_files()}
+    assert kinds["gemini-2.5-flash-lite"].off.how == "exact"
+    assert kinds["gemini-2.5-flash-lite"].budget.range == (512, 24576)
+    for name in (
+        "gemini-2.5-pro",
+        "gemini-3.1-pro-preview",
+        "gemini-3.5-flash-lite",
+        "gemini-3.8-flash",
+        "gemini-4-argon",
+    ):
+        assert kinds[name].off.how == "approx", name
+        assert kinds[name].off.label
+    for name in ("gpt-audio-1.5", "gpt-audio", "gpt-audio-mini", "voxtral-small"):
+        assert (kinds[name].on.how, kinds[name].on.label, kinds[name].off.how) == ("approx", "cot_prompt", "exact")
+        assert kinds[name].on.prompt_suffix
+    assert kinds["step-audio-r1.1-api"].off.how == "unsupported"
+
+
+def test_every_approximation_has_a_label():
+    for name in model_files():
+        thinking = find_model(name).thinking
+        for mode in (thinking.on, thinking.off, thinking.budget):
+            assert mode.how != "approx" or mode.label, name
+
+
+def test_prices_have_sources_and_do_not_overlap():
+    for name in model_files():
+        prices = sorted(find_model(name).prices, key=lambda p: p.valid_from or date.min)
+        for price in prices:
+            assert price.source, name
+        for earlier, later in pairwise(prices):
+            assert earlier.valid_to is not None
+            assert later.valid_from is not None
+            assert (later.valid_from - earlier.valid_to).days == 1, name
+
+
+def test_a_price_that_changes_by_date():
+    spec = find_model("gemini-4-argon")
+    before, after = spec.price_on(date(2026, 11, 30)), spec.price_on(date(2026, 12, 1))
+    assert before is not None
+    assert after is not None
+    assert (before.input, before.output, after.input, after.output) == (2, 10, 4, 20)
+    retired = find_model("gemini-2.5-pro")
+    assert retired.retires_on == date(2026, 12, 1)
+
+
+def test_prices_are_those_of_the_price_list(shared):
+    path = shared / "facts" / "prices.csv"
+    if not path.is_file():
+        pytest.skip("no price list")
+    with path.open(encoding="utf-8") as file:
+        rows = {
+            row["model"].rsplit("/", 1)[-1]: row
+            for row in csv.DictReader(file)
+            if not row["model"].startswith("vertex")
+        }
+    rows["voxtral-small"] = rows["voxtral-small-latest"]
+    rows["gpt-audio-mini"] = rows["gpt-audio-mini-2025-12-15"]
+    rows["gpt-audio-1.5-azure"] = rows["gpt-audio-1.5-2026-02-23"]
+    compared = 0
+    for name in API:
+        row, price = rows.get(name), find_model(name).price_on(CHECKED)
+        if row is None or price is None:
+            continue
+        compared += 1
+        for column, value in (
+            ("usd_per_1M_text_in", price.input),
+            ("usd_per_1M_audio_in", price.audio_input),
+            ("usd_per_1M_text_out", price.output),
+            ("usd_per_1M_audio_out", price.audio_output),
+            ("usd_per_1M_cached_in", price.cached_input),
+        ):
+            assert value == (float(row[column]) if row[column] else None), (name, column)
+        if row["batch_in"]:
+            assert price.batch_factor == pytest.approx(float(row["batch_in"]) / price.input), name
+            assert price.batch_factor == pytest.approx(float(row["batch_out"]) / price.output), name
+        elif name.startswith("gpt-audio"):
+            assert price.batch_factor is None
+    assert compared >= 17
