@@ -139,7 +139,7 @@ def split(response: Response, prefill: str | None, thinking: Thinking) -> Respon
     if closing in text:
         parts = text.split(closing)
         answer = next((i for i in range(len(parts) - 1, 0, -1) if parts[i].strip()), None)
-        cut = answer if answer is not None else len(parts)
+        cut = answer if answer is not None else 1
         inside = closing.join(parts[:cut]).strip()
         response.reasoning = _join(response.reasoning, inside.removeprefix(opening).strip())
         response.text = parts[answer].strip() if answer is not None else ""
