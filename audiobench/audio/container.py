@@ -16,7 +16,7 @@ _UNKNOWN_SIZE = (0, 0xFFFFFFFF)
 def sniff(head: bytes) -> str | None:
     """Container by magic bytes, never by file name: wav, flac, ogg, mp3, aac, m4a, aiff, webm; None if unknown.
 
-    `head` is the start of the file (a leading ID3 tag is skipped when it lies within `head`).
+    `head` is the file, or its start (a leading ID3 tag is skipped when it lies within `head`).
     """
     if head[:3] == b"ID3" and len(head) >= 10:
         a, b, c, d = head[6:10]

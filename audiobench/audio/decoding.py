@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from audiobench.audio.container import pcm_wav
 from audiobench.audio.errors import InvalidAudioError
 
 if TYPE_CHECKING:
@@ -49,13 +50,17 @@ def decode(raw: RawAudio, path: Path) -> np.ndarray:
     needed = raw.frames * raw.channels * 4
     if needed > MAX_DECODED:
         raise InvalidAudioError(path, f"would take {needed} bytes decoded, over the cap of {MAX_DECODED}")
+    data = raw.data
+    if raw.encoding == "pcm" and raw.bits in (8, 16, 24, 32):  # a header that does not fit its data is put right first
+        body = memoryview(data)[raw.start : raw.start + raw.frames * raw.channels * raw.bits // 8]
+        data = pcm_wav(body, raw.sample_rate, raw.channels, raw.bits)
     try:
-        with soundfile.SoundFile(io.BytesIO(raw.data)) as file:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
             samples = file.read(raw.frames + 1, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
         raise InvalidAudioError(path, f"corrupt: {_words(error)}") from None
     got = len(samples)
-    if got > raw.frames:
+    if got > raw.frames or _flac_goes_on(raw):
         raise InvalidAudioError(path, f"longer than its header says ({raw.frames} frames)")
     slack = max(2 * _MP3_FRAME, raw.frames // 100) if raw.format == "mp3" else 0
     if got == 0 or got < raw.frames - slack:
@@ -63,6 +68,24 @@ def decode(raw: RawAudio, path: Path) -> np.ndarray:
     if not numpy.isfinite(samples).all():
         raise InvalidAudioError(path, "holds samples that are NaN or infinite")
     return samples
+
+
+def _flac_goes_on(raw: RawAudio) -> bool:
+    """True when a FLAC holds more than its header says. libsndfile stops at the header's number, so it is shown a header
+    that promises one frame more (RFC 9639, 8.2) and asked for that frame.
+    """
+    import soundfile
+
+    if raw.data[:4] != b"fLaC":
+        return False
+    total = int.from_bytes(raw.data[21:26], "big") & ~(2**36 - 1) | raw.frames + 1
+    data = b"".join((raw.data[:21], total.to_bytes(5, "big"), raw.data[26:]))
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            file.seek(raw.frames)
+            return len(file.read(1)) > 0
+    except (soundfile.LibsndfileError, RuntimeError, TypeError):
+        return False
 
 
 def _words(error: BaseException) -> str:

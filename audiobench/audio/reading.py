@@ -16,7 +16,6 @@ from audiobench.types import Clip
 Encoding = Literal["pcm", "float", "compressed"]
 MAX_BYTES = 512 * 2**20
 MAX_SECONDS = 3600.0
-_SNIFFED = 1 << 20
 UNREADABLE = {"m4a": "MPEG-4 audio", "aac": "AAC", "webm": "WebM"}
 
 
@@ -80,7 +79,7 @@ class RawAudio:
     start: int = 0
     """Offset of the first sample byte (PCM WAV only)."""
     bits: int = 0
-    """Bits a sample (PCM WAV only)."""
+    """Bits a sample (PCM WAV only; 0 where frames are padded)."""
 
 
 def read(clip: Clip, limits: Limits | None = None) -> RawAudio:
@@ -96,7 +95,7 @@ def read(clip: Clip, limits: Limits | None = None) -> RawAudio:
     digest = hashlib.sha256(data).hexdigest()
     if clip.sha256 is not None and clip.sha256 != digest:
         raise InvalidAudioError(path, f"sha256 is {digest[:12]}…, {clip.sha256[:12]}… was recorded; the file changed")
-    container = sniff(data[:_SNIFFED])
+    container = sniff(data)
     if container is None:
         raise InvalidAudioError(path, describe_unknown(data[:64]))
     if container in UNREADABLE:
@@ -120,7 +119,8 @@ def read(clip: Clip, limits: Limits | None = None) -> RawAudio:
             )
         rate, channels, frames = header.sample_rate, header.channels, header.frames
         encoding = "pcm" if header.code == PCM else "float" if header.code == FLOAT else "compressed"
-        exact, start, bits = header.consistent, header.start, header.bits
+        exact, start = header.consistent, header.start
+        bits = header.bits if header.block_align * 8 == header.channels * header.bits else 0
     _check_caps(clip, limits, rate, channels, frames)
     return RawAudio(
         data,

@@ -71,7 +71,7 @@ class CacheFolder:
     def store(self, data: bytes) -> dict[str, Any]:
         """Writes a clip (once) and returns its record: path relative to the folder, sha256, bytes, seconds."""
         digest = hashlib.sha256(data).hexdigest()
-        name = f"audio/{digest}.{sniff(data[: 1 << 20]) or 'bin'}"
+        name = f"audio/{digest}.{sniff(data) or 'bin'}"
         path = self.path / name
         if not path.exists() or path.stat().st_size != len(data):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -125,7 +125,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 def seconds_of(data: bytes, path: Path) -> float | None:
     """Duration by the header; None where it cannot be told (the clip is judged when it is read)."""
-    container = sniff(data[: 1 << 20])
+    container = sniff(data)
     if container == "wav":
         header = wav_header(data)
         if not isinstance(header, str):
