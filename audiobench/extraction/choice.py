@@ -56,9 +56,12 @@ class _Reader:
         self.offered = offered
         self.raw = text
         self.text = cues.MARKUP.sub(" " if "\n" not in text else "", text).strip() if text else ""
-        self.text = cues.LATEX.sub(lambda m: m.group(1) or "", self.text).strip()
+        self.text = cues.LATEX.sub(lambda m: m.group(1) or m.group(2) or "", self.text).strip()
 
     def read(self) -> Found | None:
+        for numbered in cues.NUMBERED.finditer(self.text):
+            if any(o.strict == numbered.group(1) for o in self.offered.all):
+                raise Ambiguous
         for step in (self.wrapped, self.whole, self.declared, self.leading, self.bold, self.in_prose):
             found = step()
             if found is not None:

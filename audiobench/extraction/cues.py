@@ -10,7 +10,7 @@ WRAPPERS = (
     ("response_tag", re.compile(r"<response>(.*?)</response>", re.IGNORECASE | re.DOTALL)),
     ("json", re.compile(r'"(?:final_?answer|answer|choice|option|prediction)"\s*:\s*"([^"]*)"', re.IGNORECASE)),
 )
-LATEX = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mathsf|textit)\s*\{([^{}]*)\}|\\[()\[\]]|\$")
+LATEX = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mathsf|textit)\s*\{([^{}]*)\}|\\[()\[\]]|\$([^$\n]+)\$")
 MARKUP = re.compile(r"[*`]+|(?m:^\s{0,3}#{1,6}\s+)|(?m:^\s*>\s+)")
 BOLD = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1")
 WRAPPING = " \t\n\"'.,;:!?。、…"
@@ -60,3 +60,6 @@ EXPLANATION = re.compile(
     r"[.!]?\s*\n\s*(?:explanation|reason(?:ing)?|rationale|justification|because|解释|理由)\b", re.IGNORECASE
 )
 SENTENCES = re.compile(r"[^.!?\n。;]*(?:\.(?=\d)[^.!?\n。;]*)*[.!?\n。;]?")
+
+# "Option 2" where an option's text is "2": the second option, or the one that says 2?
+NUMBERED = re.compile(r"\b(?:option|choice)\s*#?(\d{1,2})\b", re.IGNORECASE)

@@ -96,9 +96,8 @@ def denied(text: str) -> list[tuple[int, int]]:
     sentence_ends = [m.start() for m in _SENTENCE_END.finditer(text)]
     for cue in _SUPPOSITION.finditer(text):
         spans.append((cue.end(), _next(sentence_ends, cue.end(), len(text))))
-    end_of_text = len(text.rstrip())
     for sentence in _SENTENCE.finditer(text):
-        if sentence.group().rstrip().endswith("?") and sentence.end() < end_of_text:
+        if sentence.group().rstrip().endswith("?"):
             spans.append(sentence.span())
     return spans
 

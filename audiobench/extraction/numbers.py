@@ -155,11 +155,12 @@ def find_numbers(text: str) -> list[Decimal]:
         value = _decimal(match.group())
         if value is not None:
             spans.append((match.start(), match.end(), value))
+    taken = {i for start, end, _ in spans for i in range(start, end)}
     words = list(_WORD.finditer(text.casefold()))
     for value, first, last in fold_number_words([w.group() for w in words]):
         if value.isdigit():
             start = words[first].start()
-            sign = -1 if re.search(r"\b(?:minus|negative)\s+$", text[:start], re.IGNORECASE) else 1
+            sign = -1 if re.search(r"\b(?:minus|negative)\s+$", text[max(0, start - 12) : start], re.IGNORECASE) else 1
             number, end = Decimal(value) * sign, words[last].end()
             point = last + 1
             if point < len(words) and words[point].group() == "point":
@@ -174,8 +175,9 @@ def find_numbers(text: str) -> list[Decimal]:
                     end = words[point].end()
                 if digits:
                     number = Decimal(f"{value}.{digits}") * sign
-            if not any(s <= start < e for s, e, _ in spans):
+            if start not in taken:
                 spans.append((start, end, number))
+                taken.update(range(start, end))
     for match in _CHINESE.finditer(text):
         value = parse_chinese(match.group().lstrip("负"))
         if value is not None:
@@ -211,8 +213,8 @@ def final_number(text: str) -> tuple[str, str] | None:
         if len(numbers) == 1:
             return plain(numbers[0]), "boxed"
         return None
-    for marker in reversed(list(_MARKER.finditer(text))):
-        line = text[marker.end() :].split("\n", 1)[0]
+    for marker in list(_MARKER.finditer(text))[:-51:-1]:
+        line = text[marker.end() : marker.end() + 200].split("\n", 1)[0]
         numbers = find_numbers(line)
         if numbers:
             return plain(numbers[0]), "answer_is"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 
 from audiobench.extraction.negation import REFUSAL
 from audiobench.extraction.numbers import find_numbers, plain
@@ -16,10 +16,6 @@ _MARKER = re.compile(
 _WRAPPER = re.compile(
     r"\\boxed\s*\{([^{}]*)\}|<answer>(.*?)</answer>|<response>(.*?)</response>", re.IGNORECASE | re.DOTALL
 )
-_YES_NO: Mapping[str, re.Pattern[str]] = {
-    "yes": re.compile(r"\b(?:yes|yeah|yep|correct|indeed|true)\b|^\s*(?:是的?|对)[\s。,.!]*$", re.IGNORECASE),
-    "no": re.compile(r"\b(?:no|nope|false)\b|^\s*(?:否|不|不是|不对)[\s。,.!]*$", re.IGNORECASE),
-}
 _YES = re.compile(r"\byes\b|^\s*(?:是|是的|对|对的)\s*[。,.!]*\s*$", re.IGNORECASE)
 _NO = re.compile(
     r"\bno\b(?!\s+(?:doubt|one|matter|longer|longer|way|problem|information|audio|question|idea)\b)|^\s*(?:否|不|不是|不对)\s*[。,.!]*\s*$",
@@ -75,7 +71,7 @@ def short_answer(text: str) -> tuple[str, str] | None:
     return _scan(text, read)
 
 
-def _scan(text: str, read) -> tuple[str, str] | None:
+def _scan(text: str, read: Callable[[str], str | None]) -> tuple[str, str] | None:
     """Try what is wrapped, what follows the last answer marker, then the whole answer."""
     answer = final_answer(text)
     if not answer:
@@ -85,7 +81,7 @@ def _scan(text: str, read) -> tuple[str, str] | None:
     if wrapped:
         value = wrapped.pop()
         return (value, "wrapped") if value and not wrapped else None
-    marked = [answer[m.end() :].split("\n\n", 1)[0] for m in _MARKER.finditer(answer)]
+    marked = [answer[m.end() : m.end() + 200].split("\n\n", 1)[0] for m in list(_MARKER.finditer(answer))[-50:]]
     for piece in reversed(marked):
         first = re.split(r"[.;\n。](?!\d)", piece.strip(), maxsplit=1)[0]
         value = read(first)
