@@ -1,6 +1,6 @@
 """How often do the 95 % intervals that audiobench prints contain the truth? Writes a Markdown table.
 
-    python benchmarks/coverage/run.py [--replicates 4000] [--jobs 2] [--out coverage.md]
+    python benchmarks/coverage/run.py [--replicates 2400] [--jobs 2] [--out coverage.md]
 
 Unclustered proportions are computed exactly (no simulation) at the worst true accuracy. Everything else is simulated:
 every line is a family of truths (a grid), `worst` the lowest coverage of any cell of that grid. Every cell is screened
@@ -291,7 +291,7 @@ def exact_proportion(n: int, interval: Callable[[int, int], Interval]) -> tuple[
 def main() -> int:
     """Measure, print and write the tables; 1 when any cell lies below the floor."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--replicates", type=int, default=4000)
+    parser.add_argument("--replicates", type=int, default=2400)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
