@@ -1,0 +1,76 @@
+"""The clips that journals name: where they are now, and whether they are still what the model heard."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from audiobench.audio.container import sniff
+
+TYPES = {
+    "wav": "audio/wav", "flac": "audio/flac", "ogg": "audio/ogg", "mp3": "audio/mpeg", "aac": "audio/aac",
+    "m4a": "audio/mp4", "aiff": "audio/aiff", "webm": "audio/webm",
+}  # fmt: skip
+"""Container -> what a browser is told."""
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class FoundClip:
+    """One clip by its sha256."""
+
+    sha256: str
+    path: Path
+    state: Literal["ok", "missing", "changed"]
+    """missing: no audio file there; changed: not the size in bytes that the journal recorded."""
+    seconds: float | None
+    format: str | None
+    """Container by its magic bytes; None unless `state` is ok."""
+
+
+def clip_of(fact: Mapping[str, Any], run: Path) -> FoundClip | None:
+    """What a journal's audio entry points at; None when the entry has no usable sha256.
+
+    A relative path is looked up from the working directory, then from the run directory. Only files that begin like
+    audio are ever found, whatever a journal names.
+    """
+    sha256 = fact.get("sha256")
+    if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+        return None
+    path, seconds = Path(str(fact.get("path", ""))), fact.get("seconds")
+    places = [path] if path.is_absolute() else [path, run / path]
+    for place in places:
+        try:
+            with place.open("rb") as file:
+                kind, size = sniff(file.read(4096)), os.fstat(file.fileno()).st_size
+        except (OSError, ValueError):
+            continue
+        if kind is None:
+            continue
+        recorded = fact.get("bytes")
+        state = "changed" if isinstance(recorded, int) and recorded != size else "ok"
+        return FoundClip(sha256, place.resolve(), state, seconds, kind if state == "ok" else None)
+    return FoundClip(sha256, path, "missing", seconds, None)
+
+
+class ClipIndex:
+    """Every clip of the pages, each looked up once."""
+
+    def __init__(self) -> None:
+        self.by_sha: dict[str, FoundClip] = {}
+
+    def find(self, facts: Iterable[Mapping[str, Any]], run: Path) -> list[FoundClip | None]:
+        """The clips of one record, in order."""
+        found = []
+        for fact in facts:
+            known = self.by_sha.get(str(fact.get("sha256")))
+            if known is None or known.state != "ok":
+                known = clip_of(fact, run) or known
+                if known is not None:
+                    self.by_sha[known.sha256] = known
+            found.append(known)
+        return found

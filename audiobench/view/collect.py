@@ -1,0 +1,139 @@
+"""Run directories side by side: for each task its arms (run x condition) and every sample's outcome under each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from audiobench.results import Run, Scored, TaskRun, summarise_condition
+from audiobench.types import Condition
+
+VARYING = ("model", "run", "think", "audio", "order", "prompt", "protocol")
+"""What an arm's label may name, in this order; only what differs within the task is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One condition of one run."""
+
+    run: int
+    """Index into the list of runs."""
+    condition: Condition
+    label: str
+    summary: dict[str, Any]
+    """The entry of summary.json (docs/design.md)."""
+
+
+@dataclass(slots=True)
+class TaskPage:
+    """One task over all runs."""
+
+    name: str
+    task_run: TaskRun
+    """The first run's; titles, breakdown columns and reference scores come from it."""
+    arms: list[Arm]
+    samples: dict[str, list[list[Scored]]]
+    """Sample id -> one list for each arm, of its epochs in order; ids in the order of the first run's plan."""
+    notes: list[str] = field(default_factory=list)
+    """What a reader must know before comparing."""
+
+
+def collect(runs: Sequence[Run]) -> list[TaskPage]:
+    """Every task of `runs`, tasks in order of first appearance; nothing is asked of any model."""
+    grouped: dict[str, list[tuple[int, TaskRun]]] = {}
+    for number, run in enumerate(runs):
+        for task_run in run.tasks.values():
+            grouped.setdefault(task_run.task.task, []).append((number, task_run))
+    return [_page(name, members, runs) for name, members in grouped.items()]
+
+
+def _page(name: str, members: Sequence[tuple[int, TaskRun]], runs: Sequence[Run]) -> TaskPage:
+    found = [(number, task_run, condition) for number, task_run in members for condition in task_run.conditions]
+    labels = arm_labels([(runs[number], condition) for number, _, condition in found])
+    ids = dict.fromkeys(sample for _, task_run in members for sample in task_run.plan["ids"])
+    samples: dict[str, list[list[Scored]]] = {sample: [[] for _ in found] for sample in ids}
+    groups: list[list[Scored]] = [[] for _ in found]
+    place = {(number, condition): at for at, (number, _, condition) in enumerate(found)}
+    for number, task_run in members:
+        for scored in task_run.scored():
+            at = place[number, scored.condition]
+            groups[at].append(scored)
+            samples[scored.id][at].append(scored)
+    for cells in samples.values():
+        for epochs in cells:
+            epochs.sort(key=lambda scored: scored.epoch)
+    arms = [
+        Arm(number, condition, label, summarise_condition(task_run, condition, group))
+        for (number, task_run, condition), label, group in zip(found, labels, groups, strict=True)
+    ]
+    return TaskPage(name, members[0][1], arms, samples, _notes(arms, members))
+
+
+def arm_labels(arms: Sequence[tuple[Run, Condition]]) -> list[str]:
+    """A short text for each arm, made of what tells it from the others, such as `step-audio-r1 · think=on`."""
+    facts = []
+    for run, condition in arms:
+        how = condition.as_dict()
+        how["order"] = how.pop("option_order")
+        facts.append({"model": run.model, "run": run.folder.name, **how})
+    differing = [key for key in VARYING if len({str(fact[key]) for fact in facts}) > 1]
+    if "run" in differing and len({tuple(str(f[k]) for k in differing if k != "run") for f in facts}) == len(facts):
+        differing.remove("run")
+    shown = differing or ["think", "audio"]
+    return [
+        " · ".join(str(fact[key]) if key in ("model", "run") else f"{key}={fact[key]}" for key in shown)
+        for fact in facts
+    ]
+
+
+def _notes(arms: Sequence[Arm], members: Sequence[tuple[int, TaskRun]]) -> list[str]:
+    """Warnings about arms that do not rest on the same things."""
+    notes = []
+    first = arms[0].summary["fingerprint"] if arms else {}
+    parts = sorted(
+        {
+            part
+            for arm in arms
+            for part in {*first, *arm.summary["fingerprint"]}
+            if part != "audio" and arm.summary["fingerprint"].get(part) != first.get(part)
+        }
+    )
+    if parts and len(members) > 1:
+        notes.append(f"The runs differ in: {', '.join(parts)}. Their scores are not comparable as they stand.")
+    return notes
+
+
+def mean_value(epochs: Sequence[Scored]) -> float | None:
+    """A sample's value under an arm: the mean of its epochs that got a response, None where none did."""
+    values = [float(scored.outcome.value) for scored in epochs if scored.outcome.value is not None]
+    return sum(values) / len(values) if values else None
+
+
+def difference(page: TaskPage, a: int, b: int) -> dict[str, Any] | None:
+    """Arm `b` minus arm `a` over the samples that both answered, or None where there are none.
+
+    Keys: n, value, ci, p, gained, lost, mde (fractions, see `audiobench.statistics.paired`).
+    """
+    from audiobench.statistics.paired import compare
+
+    rows = [(mean_value(cells[a]), mean_value(cells[b]), cells) for cells in page.samples.values()]
+    paired = [(x, y, _cluster(cells[a] or cells[b])) for x, y, cells in rows if x is not None and y is not None]
+    if not paired:
+        return None
+    keys = [key for _, _, key in paired]
+    found = compare([x for x, _, _ in paired], [y for _, y, _ in paired], keys if len(set(keys)) < len(keys) else None)
+    return {
+        "n": found.n,
+        "value": found.difference,
+        "ci": [found.interval.low, found.interval.high],
+        "p": found.p,
+        "gained": found.gained,
+        "lost": found.lost,
+        "mde": None if found.mde == float("inf") else found.mde,
+    }
+
+
+def _cluster(epochs: Iterable[Scored]) -> str:
+    record = next(iter(epochs)).record
+    return record.get("sample", {}).get("cluster") or f"id:{record['id']}"

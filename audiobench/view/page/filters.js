@@ -1,0 +1,95 @@
+// Which samples of a task are shown: outcome, categories, text. Works on the columns of the task's index alone.
+"use strict";
+
+AB.filters = (function () {
+  const BIT = { scored: 1, unparsed: 2, truncated: 4, refused: 8, error: 16 | 32 };
+
+  /** Outcome filters, in order: key -> [label, what it means]. */
+  const SHOWS = new Map([
+    ["all", ["All", "every sample"]],
+    ["flipped", ["Flipped", "A and B have different scores"]],
+    ["gained", ["Gained", "B scores better than A"]],
+    ["lost", ["Lost", "B scores worse than A"]],
+    ["right", ["Right", "right in every arm shown"]],
+    ["wrong", ["Wrong", "wrong in an arm shown"]],
+    ["unparsed", ["Unparsed", "no answer found in an arm shown"]],
+    ["truncated", ["Truncated", "cut off in an arm shown"]],
+    ["refused", ["Refused", "refused in an arm shown"]],
+    ["error", ["Errors", "no response, or audio that could not be used, in an arm shown"]],
+  ]);
+
+  /** The outcome filters that make sense for this task and these arms. */
+  function available(index, b) {
+    return [...SHOWS.keys()].filter((show) =>
+      (b !== null || !["flipped", "gained", "lost"].includes(show)) && (!index.graded || !["right", "wrong"].includes(show)));
+  }
+
+  function predicates(task, index, a, b) {
+    const A = index.arms[a], B = b === null ? null : index.arms[b];
+    const better = task.higher_is_better ? 1 : -1;
+    const best = task.higher_is_better ? 1 : 0;
+    const change = (i) => (!B || A.value[i] === null || B.value[i] === null ? 0 : better * (B.value[i] - A.value[i]));
+    const mask = B ? (i) => A.mask[i] | B.mask[i] : (i) => A.mask[i];
+    const right = (arm, i) => arm.value[i] !== null && arm.value[i] === best;
+    const wrong = (arm, i) => arm.value[i] !== null && arm.value[i] !== best;
+    return {
+      all: () => true,
+      flipped: (i) => change(i) !== 0,
+      gained: (i) => change(i) > 0,
+      lost: (i) => change(i) < 0,
+      right: (i) => right(A, i) && (!B || right(B, i)),
+      wrong: (i) => wrong(A, i) || (B !== null && wrong(B, i)),
+      unparsed: (i) => (mask(i) & BIT.unparsed) !== 0,
+      truncated: (i) => (mask(i) & BIT.truncated) !== 0,
+      refused: (i) => (mask(i) & BIT.refused) !== 0,
+      error: (i) => (mask(i) & BIT.error) !== 0,
+    };
+  }
+
+  function haystack(index) {
+    if (!index.hay) {
+      index.hay = index.ids.map((id, i) =>
+        [id, index.questions[i], ...index.arms.map((arm) => arm.answer[i])].join("\n").toLowerCase());
+    }
+    return index.hay;
+  }
+
+  /** {places, counts}: the samples that pass everything, and for each outcome filter how many pass the rest. */
+  function apply(task, index, state) {
+    const words = state.q.toLowerCase().split(/\s+/).filter(Boolean);
+    const hay = words.length ? haystack(index) : null;
+    const wanted = [];
+    for (const [name, column] of index.columns) {
+      if (state.categories.has(name)) wanted.push([column.of, column.labels.indexOf(state.categories.get(name))]);
+    }
+    const tests = predicates(task, index, state.a, state.b);
+    const names = available(index, state.b);
+    const counts = new Map(names.map((name) => [name, 0]));
+    const chosen = tests[state.show];
+    const places = [];
+    for (let i = 0; i < index.ids.length; i++) {
+      if (hay && !words.every((word) => hay[i].includes(word))) continue;
+      if (!wanted.every(([of, label]) => of[i] === label)) continue;
+      for (const name of names) if (tests[name](i)) counts.set(name, counts.get(name) + 1);
+      if (chosen(i)) places.push(i);
+    }
+    return { places, counts };
+  }
+
+  /** How a sample did under an arm, for a badge: {kind, sign, words}. */
+  function verdict(task, index, arm, i) {
+    const { mask, value } = index.arms[arm];
+    if (mask[i] === 0) return { kind: "none", sign: "–", words: "not asked or not answered yet" };
+    for (const [status, sign] of [["error", "!"], ["refused", "⊘"], ["truncated", "…"], ["unparsed", "?"]]) {
+      if (mask[i] & BIT[status]) return { kind: status, sign, words: status };
+    }
+    if (value[i] === null) return { kind: "none", sign: "·", words: "answered; not scored here" };
+    if (index.graded) return { kind: "graded", sign: AB.score(value[i], task), words: "score " + AB.score(value[i], task) };
+    const best = task.higher_is_better ? 1 : 0;
+    if (value[i] === best) return { kind: "right", sign: "✓", words: "right" };
+    if (value[i] === 1 - best) return { kind: "wrong", sign: "✗", words: "wrong" };
+    return { kind: "mixed", sign: (100 * value[i]).toFixed(0), words: `${(100 * value[i]).toFixed(0)} % over the epochs` };
+  }
+
+  return { SHOWS, available, apply, verdict };
+})();

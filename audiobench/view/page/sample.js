@@ -1,0 +1,175 @@
+// One sample: the clip, the question, what each arm answered and why it counts as it does, and the exact prompt.
+"use strict";
+
+AB.sample = (function () {
+  const { h } = AB;
+  const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+  const text = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+
+  function judgement(task, epoch) {
+    const { status, value } = epoch;
+    if (status !== "scored") return { kind: status === "invalid_audio" ? "error" : status, words: { unparsed: "Unparsed", truncated: "Truncated", refused: "Refused", error: "Error", invalid_audio: "Invalid audio" }[status] };
+    if (value === null) return { kind: "none", words: "Answered" };
+    if (value === 0 || value === 1) return (value === 1) === task.higher_is_better ? { kind: "right", words: "Right" } : { kind: "wrong", words: "Wrong" };
+    return { kind: "graded", words: AB.score(value, task) + AB.unit(task) };
+  }
+
+  function fact(name, value) {
+    return value === null || value === undefined || value === "" ? null : h("div", null, h("dt", null, name), h("dd", null, value));
+  }
+
+  function usage(counts) {
+    const names = { prompt: "prompt", audio: "of it audio", cached: "cached", reasoning: "reasoning", completion: "completion" };
+    const known = Object.entries(counts || {}).filter(([, n]) => typeof n === "number");
+    return known.length ? known.map(([key, n]) => `${AB.count(n)} ${names[key] || key.replaceAll("_", " ")}`).join(" · ") : null;
+  }
+
+  function latency(times) {
+    const known = Object.entries(times || {}).filter(([, s]) => typeof s === "number");
+    return known.length ? known.map(([key, s]) => `${AB.seconds(s)} ${key.replaceAll("_", " ")}`).join(" · ") : null;
+  }
+
+  /** A block that opens to its full height on demand. */
+  function long(label, content, name) {
+    const body = AB.prose(content, name, "tall");
+    const grow = h("button", { type: "button", class: "button quiet", "aria-expanded": "false", click: () => {
+      const open = body.classList.toggle("open");
+      grow.textContent = open ? "Fold" : "Unfold";
+      grow.setAttribute("aria-expanded", String(open));
+    } }, "Unfold");
+    requestAnimationFrame(() => { if (body.isConnected && body.scrollHeight <= body.clientHeight + 2) grow.remove(); });
+    return h("div", { class: "part" }, h("div", { class: "part-head" }, h("h4", null, label), grow), body);
+  }
+
+  function answered(task, epoch, name) {
+    const { response } = epoch;
+    const parts = [];
+    if (epoch.error) parts.push(h("div", { class: "part" }, h("h4", null, "Error"), AB.prose(epoch.error.message || "", `Error of ${name}`, "error-text")));
+    else if (epoch.detail && typeof epoch.detail.message === "string") parts.push(h("div", { class: "part" }, h("h4", null, "Not scored"), AB.prose(epoch.detail.message, `Reason for ${name}`, "error-text")));
+    if (!response) return parts;
+    parts.push(h("div", { class: "part" }, h("h4", null, "Response"), response.text ? AB.prose(response.text, `Response of ${name}`, "tall") : h("p", { class: "muted" }, "empty")));
+    if (response.reasoning) {
+      const what = response.reasoning_is_summary ? "Reasoning (the provider's summary)" : "Reasoning";
+      const open = response.reasoning_closed === false ? ", never closed" : "";
+      parts.push(long(`${what}${open} · ${AB.count(response.reasoning.length)} characters`, response.reasoning, `Reasoning of ${name}`));
+    }
+    return parts;
+  }
+
+  function details(epoch) {
+    const response = epoch.response || {};
+    const rest = Object.entries(epoch.detail || {}).filter(([key]) => key !== "message");
+    return h("dl", { class: "facts-grid" },
+      fact("finish reason", response.finish_reason && AB.visible(String(response.finish_reason))),
+      fact("tokens", usage(response.usage)),
+      fact("latency", latency(response.latency)),
+      fact("served model", response.served_model && AB.visible(response.served_model)),
+      fact("thinking", response.think_effective && AB.visible(response.think_effective)),
+      fact("official verdict", epoch.official === null || epoch.official === undefined ? null : AB.visible(text(epoch.official))),
+      rest.map(([key, value]) => fact(key, AB.visible(text(value)))),
+      fact("attempts", epoch.attempts > 1 ? String(epoch.attempts) : null),
+      fact("time", AB.date(epoch.time)));
+  }
+
+  function column(task, sample, number, letter, epochs, state, change) {
+    const arm = task.arms[number];
+    const name = `arm ${letter}`;
+    const head = (badge) => h("header", null, h("span", { class: "letter " + AB.hue(number) }, letter), h("h3", null, AB.visible(arm.label)), badge);
+    if (!epochs.length) return h("section", { class: "arm", "aria-label": name }, head(h("span", { class: "badge none" }, "–")), h("p", { class: "muted" }, "No record: this arm was not asked, or not yet."));
+    const shown = Math.min(state.epoch, epochs.length - 1), epoch = epochs[shown];
+    const { kind, words } = judgement(task, epoch);
+    const tabs = epochs.length > 1 ? h("div", { class: "chips epochs", role: "group", "aria-label": `Epoch of ${name}` }, epochs.map((e, i) =>
+      h("button", { type: "button", class: "chip", "aria-pressed": String(i === shown), click: () => change({ epoch: i }) }, `${e.epoch + 1} `, h("span", { class: `dot-badge ${judgement(task, e).kind}` }, judgement(task, e).words)))) : null;
+    return h("section", { class: "arm", "aria-label": `${name}: ${arm.label}` },
+      head(h("span", { class: `verdict ${kind}` }, words)), tabs,
+      h("p", { class: "answer" }, epoch.answer === null ? h("span", { class: "muted" }, "no answer") : h("span", { dir: "auto" }, AB.visible(epoch.answer)),
+        epoch.rule ? h("span", { class: "rule", title: "the rule that found the answer" }, "rule ", h("span", { class: "mono" }, AB.visible(epoch.rule))) : null),
+      answered(task, epoch, name), details(epoch));
+  }
+
+  function choices(sample, shown) {
+    if (!sample.choices.length) {
+      return sample.target === null ? null : h("div", { class: "target-line" }, h("span", { class: "tag target" }, "target"), h("span", { dir: "auto" }, AB.visible(Array.isArray(sample.target) ? sample.target.join(" | ") : text(sample.target))));
+    }
+    const targets = Array.isArray(sample.target) ? sample.target : [sample.target];
+    return h("ol", { class: "choices" }, sample.choices.map((choice, i) => choice === null ? null : h("li", { class: targets.includes(choice) ? "is-target" : null },
+      h("span", { class: "option-letter" }, LETTERS[i]), h("span", { class: "option-text", dir: "auto" }, AB.visible(choice)),
+      h("span", { class: "marks" }, targets.includes(choice) ? h("span", { class: "tag target" }, "target") : null,
+        shown.filter(({ epoch }) => epoch && epoch.pick === choice).map(({ letter, number }) => h("span", { class: "letter " + AB.hue(number), title: `answer of arm ${letter}` }, letter))))));
+  }
+
+  function turns(prompt) {
+    return h("ol", { class: "turns" }, (prompt || []).map((turn, i) => h("li", null, h("span", { class: "role" }, i === prompt.length - 1 && turn.role === "assistant" ? "assistant (prefill)" : AB.visible(String(turn.role))),
+      turn.parts.map((part) => typeof part === "string" ? h("div", { class: "prose bare", dir: "auto" }, AB.visible(part.slice(0, 4 * AB.PIECE)), part.length > 4 * AB.PIECE ? h("span", { class: "muted" }, ` (${AB.count(part.length)} characters)`) : null)
+        : h("span", { class: "tag" }, `audio ${part.audio + 1}`)))));
+  }
+
+  function prompts(shown) {
+    const known = shown.filter(({ epoch }) => epoch && epoch.prompt);
+    if (!known.length) return null;
+    const same = known.length > 1 && known.every(({ epoch }) => JSON.stringify(epoch.prompt) === JSON.stringify(known[0].epoch.prompt));
+    const groups = same ? [known[0]] : known;
+    return h("details", { class: "fold" }, h("summary", null, "Exact prompt", same ? h("span", { class: "muted" }, " (the same in both arms)") : null),
+      h("div", { class: "columns" }, groups.map(({ letter, number, epoch }) => h("div", null, same ? null : h("span", { class: "letter " + AB.hue(number) }, letter),
+        epoch.choices ? h("p", { class: "muted" }, "Options stood in another order than above.") : null, turns(epoch.prompt)))));
+  }
+
+  /** What an arm heard of a clip, when that is not the file as it is. */
+  function heard(sample, clip, shown) {
+    return shown.flatMap(({ letter, number, epoch }) => ((epoch && epoch.audio) || []).filter((audio) => audio.clip === clip.sha256).map((audio) => {
+      const what = [];
+      if (audio.transform && audio.transform !== "full") what.push(audio.transform.startsWith("noise") ? "replaced by noise of the same level" : audio.transform === "silence" ? "replaced by silence" : audio.transform === "reverse" ? "reversed" : audio.transform);
+      const changes = Array.isArray(audio.changed) ? audio.changed.map(text) : Object.entries(audio.changed || {}).map(([key, value]) => `${key.replaceAll("_", " ")}: ${text(value)}`);
+      return what.concat(changes).length ? h("li", null, h("span", { class: "letter " + AB.hue(number) }, letter), " heard it ", AB.visible(what.concat(changes).join(", "))) : null;
+    })).filter(Boolean);
+  }
+
+  function audio(sample, shown, mode, players) {
+    const used = sample.clips.filter((clip) => shown.some(({ epoch }) => epoch && epoch.audio.some((part) => part.clip === clip.sha256)));
+    if (!used.length) return h("p", { class: "muted no-audio" }, "No audio was sent in the arms shown.");
+    return used.map((clip, i) => {
+      const name = used.length > 1 ? `clip ${i + 1}` : "the clip";
+      const player = AB.sound.player(clip, mode, name);
+      players.push(player);
+      const owners = shown.filter(({ epoch }) => epoch && epoch.audio.some((part) => part.clip === clip.sha256));
+      const notes = heard(sample, clip, shown);
+      return h("figure", { class: "clip" }, player.element, h("figcaption", null,
+        owners.length < shown.length ? h("span", null, "only in ", owners.map(({ letter, number }) => h("span", { class: "letter " + AB.hue(number) }, letter)), " ") : null,
+        h("span", { class: "mono path", title: `sha256 ${clip.sha256}` }, AB.visible(clip.path.split(/[\\/]/).pop())), clip.seconds === null || clip.seconds === undefined ? null : ` · ${AB.seconds(clip.seconds)}`,
+        clip.state === "changed" ? h("span", { class: "warning-inline" }, " · the file has changed since the run") : null,
+        notes.length ? h("ul", { class: "heard" }, notes) : null));
+    });
+  }
+
+  /** The detail view of a sample. */
+  function view(task, sample, state, mode, position, change) {
+    const players = [];
+    const shown = [["A", state.a], ["B", state.b]].filter(([, number]) => number !== null && number !== undefined).map(([letter, number]) => {
+      const epochs = sample.arms[number];
+      return { letter, number, epochs, epoch: epochs[Math.min(state.epoch, epochs.length - 1)] };
+    });
+    const tags = Object.entries(sample.metadata).filter(([, value]) => value !== null && typeof value !== "object" && String(value).length <= 80);
+    const copy = h("button", { type: "button", class: "button quiet", click: async () => {
+      try { await navigator.clipboard.writeText(location.href); copy.textContent = "Copied"; } catch { copy.textContent = "Copy it from the address bar"; }
+      setTimeout(() => { copy.textContent = "Copy link"; }, 1800);
+    } }, "Copy link");
+    const element = h("article", { class: "sample", "aria-label": `Sample ${sample.id}` },
+      h("header", { class: "sample-head" },
+        h("button", { type: "button", class: "button quiet back", click: () => change({ back: true }) }, "← List"),
+        h("h1", { class: "mono" }, AB.visible(sample.id)),
+        h("div", { class: "sample-tools" }, copy,
+          h("span", { class: "muted position" }, position.at >= 0 ? `${AB.count(position.at + 1)} / ${AB.count(position.of)}` : "outside the filter"),
+          h("button", { type: "button", class: "icon", "aria-label": "Previous sample", click: () => change({ step: -1 }) }, "↑"),
+          h("button", { type: "button", class: "icon", "aria-label": "Next sample", click: () => change({ step: 1 }) }, "↓"))),
+      audio(sample, shown, mode, players),
+      h("section", { class: "question", "aria-label": "Question" }, AB.prose(sample.question || "(no question text)", "Question", "question-text"), choices(sample, shown),
+        tags.length ? h("ul", { class: "tags" }, tags.map(([key, value]) => h("li", null, h("span", { class: "muted" }, AB.visible(key)), " ", AB.visible(String(value))))) : null),
+      h("div", { class: "columns arms-side" }, shown.map(({ letter, number, epochs }) => column(task, sample, number, letter, epochs, state, change))),
+      prompts(shown),
+      h("details", { class: "fold", toggle: (event) => { const box = event.target; if (box.open && box.childElementCount === 1) box.append(AB.prose(JSON.stringify(sample, null, 1), "Record", "record")); } }, h("summary", null, "Everything as JSON")));
+    return { element, players };
+  }
+
+  return { view };
+})();

@@ -1,0 +1,125 @@
+"""From scored records to what the page shows of them: plain dictionaries, nothing formatted, nothing escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from audiobench.results import Scored
+from audiobench.types import LETTERS, STATUSES
+from audiobench.view.clips import ClipIndex
+from audiobench.view.collect import Arm, TaskPage, mean_value
+
+STATUS_BIT = {status: 1 << place for place, status in enumerate(STATUSES)}
+SNIPPET = 160
+"""Characters of a question in the search index."""
+SNIPPET_ANSWER = 60
+
+
+def index(page: TaskPage, ids: Sequence[str]) -> dict[str, Any]:
+    """What the sample list needs of every sample: column by column, so that 10,000 samples stay small."""
+    columns: dict[str, dict[str, Any]] = {}
+    for name in page.task_run.task.breakdown:
+        labels: dict[str, int] = {}
+        places = []
+        for sample in ids:
+            value = sample_facts(page.samples[sample]).get("metadata", {}).get(name)
+            places.append(labels.setdefault("(none)" if value is None else str(value), len(labels)))
+        columns[name] = {"labels": list(labels), "of": places}
+    return {
+        "ids": list(ids),
+        "questions": [_cut(sample_facts(page.samples[sample]).get("question", ""), SNIPPET) for sample in ids],
+        "columns": list(columns.items()),
+        "arms": [_column(page, ids, at) for at in range(len(page.arms))],
+        "graded": any(
+            scored.outcome.value not in (None, 0.0, 1.0)
+            for cells in page.samples.values()
+            for epochs in cells
+            for scored in epochs
+        ),
+    }
+
+
+def _column(page: TaskPage, ids: Sequence[str], at: int) -> dict[str, Any]:
+    cells = [page.samples[sample][at] for sample in ids]
+    masks = [0] * len(cells)
+    for place, epochs in enumerate(cells):
+        for scored in epochs:
+            masks[place] |= STATUS_BIT[scored.outcome.status]
+    values = [mean_value(epochs) for epochs in cells]
+    return {
+        "mask": masks,
+        "value": [None if v is None else round(v, 4) for v in values],
+        "answer": [_cut(epochs[0].outcome.answer or "", SNIPPET_ANSWER) if epochs else "" for epochs in cells],
+    }
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[:length] + "…"
+
+
+def sample_facts(cells: Sequence[Sequence[Scored]]) -> Mapping[str, Any]:
+    """The item as the arm with the published option order saw it; empty where every request failed early."""
+    known = [s.record for epochs in cells for s in epochs if "sample" in s.record]
+    best = min(known, key=lambda record: record["condition"]["option_order"], default=None)
+    return best["sample"] if best is not None else {}
+
+
+def sample(page: TaskPage, id: str, clips: ClipIndex, folders: Sequence[Any]) -> dict[str, Any]:
+    """Everything the page shows of one sample; `folders` are the run directories by run index."""
+    cells = page.samples[id]
+    facts = sample_facts(cells)
+    heard: dict[str, dict[str, Any]] = {}
+    arms = []
+    for arm, epochs in zip(page.arms, cells, strict=True):
+        arms.append([_epoch(scored, arm, facts, clips, folders[arm.run], heard) for scored in epochs])
+    return {
+        "id": id,
+        "question": facts.get("question", ""),
+        "choices": facts.get("choices", []),
+        "target": facts.get("target"),
+        "metadata": facts.get("metadata", {}),
+        "cluster": facts.get("cluster"),
+        "clips": list(heard.values()),
+        "arms": arms,
+    }
+
+
+def _epoch(
+    scored: Scored, arm: Arm, facts: Mapping[str, Any], clips: ClipIndex, run: Any, heard: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    record, outcome = scored.record, scored.outcome
+    audio = []
+    for fact, clip in zip(record["audio"], clips.find(record["audio"], run), strict=True):
+        if clip is not None:
+            heard.setdefault(
+                clip.sha256,
+                {"sha256": clip.sha256, "path": str(clip.path), "state": clip.state, "seconds": clip.seconds},
+            )
+        audio.append({"clip": clip.sha256 if clip else None, **_without(fact, ("sha256", "mtime_ns"))})
+    shown = record.get("sample", facts)
+    return {
+        "epoch": scored.epoch,
+        "status": outcome.status,
+        "value": outcome.value,
+        "answer": outcome.answer,
+        "pick": _pick(outcome.answer, shown.get("choices", [])),
+        "rule": outcome.rule,
+        "official": outcome.official,
+        "detail": dict(outcome.detail),
+        "choices": shown.get("choices") if shown.get("choices") != facts.get("choices") else None,
+        "audio": audio,
+        **{key: record.get(key) for key in ("prompt", "response", "error", "attempts", "time", "key")},
+    }
+
+
+def _pick(answer: str | None, choices: Sequence[str | None]) -> str | None:
+    """The option text that an answer such as `B. a dog` stands for."""
+    for letter, choice in zip(LETTERS, choices, strict=False):
+        if choice is not None and answer in (f"{letter}. {choice}", letter, choice):
+            return choice
+    return None
+
+
+def _without(fact: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    return {key: value for key, value in fact.items() if key not in keys}
