@@ -37,6 +37,10 @@ class Found:
     rule: str
 
 
+_MANY = 60
+"""Declarations read at most, from the end: a response that makes more of them has run away."""
+
+
 def choose(text: str, options: Sequence[tuple[str, str]]) -> Found | None:
     """The option a response chose, or None when it chose none, several, or cannot be read."""
     offered = Options(options)
@@ -137,13 +141,13 @@ class _Reader:
         denied = negation.Spans(negation.denied(text))
         hedged = negation.Spans(negation.hedged(text))
         found: list[tuple[int, Found]] = []
-        for cue in cues.DECLARED.finditer(text):
+        for cue in list(cues.DECLARED.finditer(text))[-_MANY:]:
             if cue.start() in denied:
                 continue
             head = self.head(text[cue.end() : cue.end() + self.offered.reach], "answer_is")
             if head is not None:
                 found.append((cue.start(), head))
-        for cue in cues.NAMED_LETTER.finditer(text):
+        for cue in list(cues.NAMED_LETTER.finditer(text))[-_MANY:]:
             letter = (cue.group(1) or cue.group(2)).upper()
             article = (
                 letter == "A"
