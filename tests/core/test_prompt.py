@@ -67,7 +67,7 @@ def test_audio_conditions(audio: str, expected: list[tuple[str, str]]) -> None:
 
 def test_transcript_stands_in_the_audios_place() -> None:
     parts = build(task(), Condition(audio="transcript")).messages[-1].parts
-    assert [part.text for part in parts][0] == "Transcript of the audio:\nwoof\n"
+    assert next(part.text for part in parts) == "Transcript of the audio:\nwoof\n"
     with pytest.raises(UsageError, match="s1 has no transcript"):
         build(task(), Condition(audio="transcript"), replace(SAMPLE, transcript=None))
 
