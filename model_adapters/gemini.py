@@ -28,7 +28,7 @@ from audiobench.errors import UsageError
 from audiobench.types import AudioPart, Message, Request, Response, TextPart
 from model_adapters.base import RetryableError, SampleError
 from model_adapters.dialects import merge, same_model, sampling_fields
-from model_adapters.http import HttpClient, Reply, find_key
+from model_adapters.http import HttpClient, Reply, address, find_key
 from model_adapters.spec import ModelSpec
 
 MIME = {
@@ -99,7 +99,7 @@ class Gemini:
             variables = spec.api_key_env or ["GOOGLE_API_KEY", "GEMINI_API_KEY"]
             self._key = find_key(variables, required=True, model=spec.name)
             base = base_url or os.environ.get("GOOGLE_GEMINI_BASE_URL") or DEVELOPER_API
-            self._base, version = _version(base.rstrip("/"), self.options.api_version or "v1")
+            self._base, version = _version(address(base, spec.name), self.options.api_version or "v1")
             self._api = f"{self._base}/{version}"
             self._model_url = f"{self._api}/models/{spec.served_model}"
         else:
@@ -112,7 +112,7 @@ class Gemini:
                 raise UsageError(f"model {spec.name}: set options.vertex.project or GOOGLE_CLOUD_PROJECT")
             host = "" if place == "global" else f"{place}-"
             base = base_url or os.environ.get("GOOGLE_VERTEX_BASE_URL") or f"https://{host}aiplatform.googleapis.com"
-            self._base, version = _version(base.rstrip("/"), self.options.api_version or "v1beta1")
+            self._base, version = _version(address(base, spec.name), self.options.api_version or "v1beta1")
             self._api = f"{self._base}/{version}"
             self._model_url = (
                 f"{self._api}/projects/{project}/locations/{place}/publishers/google/models/{spec.served_model}"

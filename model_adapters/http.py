@@ -27,6 +27,8 @@ from model_adapters.base import RetryableError, RunError, SampleError
 MESSAGE_CHARS = 300
 """Longest server message in an error."""
 CONNECT_SECONDS = 30.0
+KEEP_ALIVE_SECONDS = 4.0
+"""Idle connections are dropped before servers drop them (uvicorn: 5 s), which would look like a reset."""
 SECRET_CHARS = 12
 """Shorter "keys" are placeholders for servers without keys (`EMPTY`); hiding them would alter answers."""
 RETRY_STATUS = frozenset({408, 409, 425, 429})
@@ -86,6 +88,24 @@ def find_key(variables: Iterable[str], *, required: bool, model: str) -> SecretS
     if required:
         raise UsageError(f"model {model}: no API key: set {' or '.join(names)} in the environment")
     return None
+
+
+def address(url: str, model: str) -> str:
+    """A base URL as written by a user, without its last slash.
+
+    Raises:
+        UsageError: it is not one, or it holds a query (a key does not belong there).
+    """
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) > 0
+    except ValueError:
+        usable, parts = False, urlsplit("")
+    if not usable:
+        raise UsageError(f"model {model}: base URL: it must look like http://host:port/v1 or https://host/v1")
+    if parts.query or parts.fragment:
+        raise UsageError(f"model {model}: base URL: it must have no query; keys come from the environment")
+    return url.rstrip("/")
 
 
 def where(url: str) -> str:
@@ -185,7 +205,9 @@ class HttpClient:
                 return reply
         except TimeoutError:
             raise RetryableError(f"{shown}: no complete answer within {self.timeout:g} s") from None
-        except (aiohttp.InvalidURL, aiohttp.ClientConnectorCertificateError) as error:
+        except aiohttp.InvalidURL:
+            raise RunError(f"{shown}: not a usable URL") from None
+        except aiohttp.ClientConnectorCertificateError as error:
             raise RunError(f"{shown}: {self._short(error)}") from None
         except (aiohttp.ClientError, OSError) as error:
             raise RetryableError(f"{shown}: {self._short(error)}") from None
@@ -226,7 +248,7 @@ class HttpClient:
 
             pool = _pools[loop] = _Pool(
                 aiohttp.ClientSession(
-                    connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
+                    connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=KEEP_ALIVE_SECONDS),
                     cookie_jar=aiohttp.DummyCookieJar(),
                     headers={"User-Agent": "audiobench"},
                 )

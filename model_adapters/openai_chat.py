@@ -20,7 +20,7 @@ from audiobench.errors import UsageError
 from audiobench.types import AudioPart, Message, Request, Response, TextPart
 from model_adapters.base import RetryableError, SampleError
 from model_adapters.dialects import MIME, Dialect, find_dialect, merge, same_model, sampling_fields
-from model_adapters.http import HttpClient, Reply, error_fields, find_key
+from model_adapters.http import HttpClient, Reply, address, error_fields, find_key
 from model_adapters.spec import ModelSpec
 
 FILTER_CODES = frozenset(
@@ -65,7 +65,7 @@ class OpenAIChat:
         except ValidationError as error:
             first = error.errors()[0]
             raise UsageError(f"model {spec.name}: options.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-        self.base_url = self._address(base_url).rstrip("/")
+        self.base_url = self._address(base_url)
         variables = spec.api_key_env or list(self.dialect.key_env)
         required = self.dialect.key_required or bool(spec.api_key_env)
         self._key = find_key(variables, required=required, model=spec.name)
@@ -79,13 +79,11 @@ class OpenAIChat:
 
     def _address(self, base_url: str | None) -> str:
         variable = self.dialect.base_url_env
-        address = base_url or (os.environ.get(variable) if variable else None) or self.dialect.base_url
-        if not address:
+        given = base_url or (os.environ.get(variable) if variable else None) or self.dialect.base_url
+        if not given:
             also = f", or set {variable}" if variable else ""
             raise UsageError(f"model {self.spec.name}: no address of the server: give --base-url{also}")
-        if not address.startswith(("http://", "https://")):
-            raise UsageError(f"model {self.spec.name}: base URL: it must begin with http:// or https://")
-        return address
+        return address(given, self.spec.name)
 
     def _path(self) -> str:
         if "{" not in self.dialect.path:

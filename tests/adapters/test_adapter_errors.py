@@ -269,7 +269,7 @@ def test_the_key_is_in_no_error_no_repr_no_log_and_no_answer(adapter, status, se
 
     async def main():
         async with serve(echo) as server:
-            model = build_adapter(spec(adapter=adapter, dialect="openai"), base_url=f"{server.url}/v1?key={KEY}")
+            model = build_adapter(spec(adapter=adapter, dialect="openai"), base_url=f"{server.url}/v1")
             seen = [repr(model), str(model)]
             try:
                 seen.append(repr(await model.generate(ask())))
@@ -306,6 +306,16 @@ def test_a_key_echoed_in_a_stream_is_hidden(spec, ask, serve, stream_with, monke
             return response
 
     assert asyncio.run(main()).text == "your key is ***"
+
+
+@pytest.mark.parametrize("adapter", ["openai_chat", "gemini"])
+@pytest.mark.parametrize(
+    "url", ["localhost:8000/v1", "http://", "http://[bad", "http://h:99999/v1", "ftp://h", f"http://h/v1?key={KEY}"]
+)
+def test_a_wrong_address_is_said_without_being_repeated(adapter, url, spec):
+    with pytest.raises(UsageError, match="model m: base URL: it must") as raised:
+        build_adapter(spec(adapter=adapter), base_url=url)
+    assert "sentinel" not in str(raised.value)
 
 
 def test_a_placeholder_key_does_not_alter_answers(spec, ask, serve, reply_with, monkeypatch):
