@@ -190,9 +190,9 @@ class _Reader:
                 if self.offered.is_letter_text(letter):
                     return self.lone_letter(letter, rule)
                 raise Ambiguous
-            if negation.rejected_at(text, end):
-                return None
             rest = text[end:]
+            if negation.rejected_at(text, end) and not self.starts_with_option(rest):
+                return None
             if self.offered.is_letter_text(letter) - {letter} and not self.starts_with_option(rest):
                 raise Ambiguous
             self.check_after_label(letter, rest)
@@ -288,7 +288,7 @@ class _Reader:
                 raise Ambiguous
             if own is None and (self.part_of_an_option(text) or self.offered.is_letter_text(letter) - {letter}):
                 raise Ambiguous
-            if negation.rejected_at(text, end) or re.match(r"\s*(?:or|and|/|&|vs)\b", rest):
+            if (own is None and negation.rejected_at(text, end)) or re.match(r"\s*(?:or|and|/|&|vs)\b", rest):
                 return None
             self.check_after_label(letter, rest)
             others = self.plain_letters(rest[own.end :] if own else rest) - {letter}

@@ -250,7 +250,7 @@ def _determiner_no(words: Sequence[Token], i: int, pattern: tuple[str, ...], tex
     if pattern != ("no",) or i + 1 >= len(words):
         return False
     between = text[words[i].end : words[i + 1].start]
-    return between.isspace() and words[i + 1].text not in _AFTER_ANSWER_NO
+    return between.isspace() and "\n" not in between and words[i + 1].text not in _AFTER_ANSWER_NO
 
 
 def _pronoun_one(words: Sequence[Token], i: int, pattern: tuple[str, ...]) -> bool:

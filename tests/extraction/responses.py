@@ -82,6 +82,13 @@ CHOSEN = (
     (VOICES, "I think it is most likely **Woman**.", "B"),
     (YES_NO, "Yes, there is no doubt.", "A"),
     (YES_NO, "No, it does not.", "B"),
+    (YES_NO, "No\n\nExplanation: the second voice is softer.", "B"),
+    (("Yes, they are", "No", "Cannot answer because there are three"), "C. Cannot answer because there are three", "C"),
+    (
+        ("A stranger", "Don't know, but definitely not Diego"),
+        "The answer is B. Don't know, but definitely not Diego",
+        "B",
+    ),
     (YES_NO, "Based on the audio, No.", "B"),
     (NESTED, "It is an electric guitar.", "B"),
     (NESTED, "guitar", "A"),
