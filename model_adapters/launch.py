@@ -273,7 +273,7 @@ STAGES = (
     ),
     (re.compile(r"(?:Fetching|Downloading)[^:]*:\s+(\d+)%"), "downloading weights {0} %"),
     (re.compile(r"Capturing CUDA graphs[^:]*:\s+(\d+)%"), "capturing CUDA graphs {0} %"),
-    (re.compile(r"torch\.compile|Compiling a graph|Dynamo bytecode"), "compiling"),
+    (re.compile(r"Compiling a graph|Dynamo bytecode transform"), "compiling"),
     (re.compile(r"Starting to load model|Loading model from"), "loading weights"),
     (re.compile(r"GPU KV cache size|CPU KV cache size|# (?:GPU|CPU) blocks"), "setting up the KV cache"),
     (re.compile(r"Starting vLLM (?:API )?server|Application startup"), "starting the server"),
