@@ -38,6 +38,7 @@ def sample_of(record: Mapping[str, Any]) -> Sample:
         choices=tuple(kept["choices"]),
         target=tuple(target) if isinstance(target, list) else target,
         metadata=kept["metadata"],
+        transcript=kept.get("transcript"),
         cluster=kept["cluster"],
     )
 

@@ -21,6 +21,8 @@ from audiobench.journal import Journal
 from audiobench.runner.concurrency import Concurrency
 from audiobench.runner.retry import ExhaustedError, RetryPolicy, call
 from audiobench.runner.work import TaskWork, schedule
+from audiobench.score import scorer_of
+from audiobench.task.spec import TaskSpec
 from audiobench.types import AudioPart, Condition, Request, Response, Sample
 from model_adapters.base import Adapter, RetryableError, RunError, SampleError
 
@@ -144,7 +146,7 @@ class Engine:
         record = _record(sample, condition, epoch)
         try:
             request = work.request(sample, condition, epoch)
-            record["sample"] = _shown_sample(request.sample or sample)
+            record["sample"] = _shown_sample(request.sample or sample, work.task)
             record["prompt"] = prompt.shown(request)
             record["prompt_sha256"] = hashlib.sha256(orjson.dumps(record["prompt"])).hexdigest()
             await self._ask(work, request, condition, record)
@@ -252,15 +254,20 @@ def _record(sample: Sample, condition: Condition, epoch: int) -> dict[str, Any]:
     return {"key": "", "id": sample.id, "epoch": epoch, "condition": condition.as_dict(), "audio": [], "attempts": 0}
 
 
-def _shown_sample(sample: Sample) -> dict[str, Any]:
+def _shown_sample(sample: Sample, task: TaskSpec) -> dict[str, Any]:
     """What scoring and viewing need of a sample, so that a journal stands for itself."""
-    return {
+    columns = scorer_of(task.scorer).columns
+    kept = {*task.breakdown, *columns, "target_index"}
+    shown: dict[str, Any] = {
         "question": sample.question,
         "choices": list(sample.choices),
         "target": list(sample.target) if isinstance(sample.target, tuple) else sample.target,
-        "metadata": dict(sample.metadata),
+        "metadata": {name: value for name, value in sample.metadata.items() if name in kept},
         "cluster": sample.cluster,
     }
+    if "transcript" in columns:
+        shown["transcript"] = sample.transcript
+    return shown
 
 
 def _shown_response(response: Response) -> dict[str, Any]:

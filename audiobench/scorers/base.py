@@ -68,6 +68,8 @@ class Scorer:
     judge: JudgeSpec | None = None
     extraction: tuple[str, ...] = ("full_text",)
     """Rules used when a task names none."""
+    columns: tuple[str, ...] = ()
+    """Sample metadata (and `transcript`) that the scorer reads; a journal keeps these beside the breakdown columns."""
     higher_is_better: bool = True
 
 

@@ -94,4 +94,5 @@ JUDGED = Scorer(
     source=_JUDGE.source,
     judge=_JUDGE,
     extraction=("short_answer",),
+    columns=("question_text", "transcript"),
 )

@@ -139,4 +139,5 @@ SCORER = Scorer(
         gated=True,
     ),
     extraction=("multiple_choice",),
+    columns=("rubric", "thinking"),
 )

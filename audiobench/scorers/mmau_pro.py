@@ -179,6 +179,7 @@ AIF = Scorer(
     official=_official_aif,
     official_extracted=lambda answer, sample: _official_aif(answer.value, sample),
     official_summary=_aif_summary,
+    columns=("task_identifier", "kwargs"),
 )
 OPEN = Scorer(
     name="mmaupro_open_judge",

@@ -84,4 +84,5 @@ SCORER = Scorer(
     official_extracted=lambda answer, sample: official(answer.value or "", sample),
     official_summary=share_true("gsm8k_number"),
     extraction=("number",),
+    columns=("split",),
 )

@@ -179,4 +179,5 @@ SCORER = Scorer(
     doc="mean of three judge ratings from 1 to 10 against the item's checklist (WildSpeech-Bench)",
     source=JUDGE.source,
     judge=JUDGE,
+    columns=("user_query", "checklist", "transcript"),
 )

@@ -1,6 +1,6 @@
 """The floor: what a careful aiohttp loop pays for the same work, with no checks, no journal format, no scoring.
 
-    python bare_loop.py DATA BASE_URL OUT
+python bare_loop.py DATA BASE_URL OUT
 """
 
 from __future__ import annotations

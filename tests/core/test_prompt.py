@@ -20,6 +20,7 @@ MODEL = ModelSpec(name="m", adapter="scripted", served_model="m", sampling={"tem
 SAMPLE = Sample(
     "s1", "Which sound?", (Clip(Path("a.wav"), "a" * 64),), ("dog", "cat", "bird"), "cat", transcript="woof"
 )
+FULL = Condition()
 OTHER = replace(SAMPLE, id="s2", clips=(Clip(Path("b.wav"), "b" * 64),))
 TEXT = "{{question}}{% for o in options %}\n{{o.letter}}. {{o.text}}{% endfor %}"
 
@@ -32,7 +33,7 @@ def task(**prompt_fields: Any) -> TaskSpec:
     )  # fmt: skip
 
 
-def build(spec: TaskSpec, condition: Condition = Condition(), sample: Sample = SAMPLE, **more: Any) -> Any:
+def build(spec: TaskSpec, condition: Condition = FULL, sample: Sample = SAMPLE, **more: Any) -> Any:
     plan = think.resolve(MODEL, condition.think)
     arranged = prompt.arrange(sample, condition.option_order)
     return prompt.build(arranged, spec, spec.prompt[0], condition, MODEL, plan, **more)
