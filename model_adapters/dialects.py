@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from audiobench.errors import UsageError
 from model_adapters.base import SampleError
+from model_adapters.spec import ModelSpec
 
 MIME = {
     "wav": "audio/wav", "mp3": "audio/mpeg", "flac": "audio/flac", "ogg": "audio/ogg", "m4a": "audio/mp4",
@@ -28,6 +29,10 @@ STANDARD = {
     "until": "stop",
 }
 """Our name -> the body's name, for what every server takes."""
+GEMINI_PARAMETERS = {
+    "max_gen_toks": "maxOutputTokens", "temperature": "temperature", "top_p": "topP", "top_k": "topK", "seed": "seed",
+    "until": "stopSequences", "presence_penalty": "presencePenalty", "frequency_penalty": "frequencyPenalty",
+}  # fmt: skip
 OPEN_WEIGHTS = STANDARD | {
     "max_gen_toks": "max_tokens",
     "top_k": "top_k",
@@ -196,8 +201,25 @@ def sampling_fields(generation: Mapping[str, Any], names: Mapping[str, str], ser
 
 
 def unsupported(generation: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
-    """The parameters of `generation` that `sampling_fields` would refuse: what a plan can say before it starts."""
+    """The parameters of `generation` that `sampling_fields` would refuse."""
     return [k for k, v in generation.items() if v is not None and k not in names and v not in NEUTRAL.get(k, ())]
+
+
+def cannot(spec: ModelSpec, generation: Mapping[str, Any], *, prefill: bool = False) -> str | None:
+    """Why every such request would be refused by the model's adapter, or None: for a plan, before anything is sent."""
+    if spec.adapter == "gemini":
+        names, continues, server = GEMINI_PARAMETERS, False, "gemini"
+    elif spec.adapter == "openai_chat":
+        dialect = find_dialect(spec.dialect, spec.name)
+        names, continues, server = dialect.parameters, dialect.prefill is not None, dialect.name
+    else:
+        return None
+    if prefill and not continues:
+        return f"model {spec.name}: {server} cannot continue an assistant's turn (prefill)"
+    if refused := unsupported(generation, names):
+        asked = ", ".join(f"{name}={generation[name]}" for name in refused)
+        return f"model {spec.name}: {server} has no parameter for {asked}; --gen {refused[0]}=null leaves it out"
+    return None
 
 
 def merge(base: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,17 +27,13 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from audiobench.errors import UsageError
 from audiobench.types import AudioPart, Message, Request, Response, TextPart
 from model_adapters.base import RetryableError, SampleError
-from model_adapters.dialects import merge, same_model, sampling_fields
+from model_adapters.dialects import GEMINI_PARAMETERS, merge, same_model, sampling_fields
 from model_adapters.http import HttpClient, Reply, address, find_key
 from model_adapters.spec import ModelSpec
 
 MIME = {
     "wav": "audio/wav", "mp3": "audio/mp3", "aiff": "audio/aiff", "aac": "audio/aac", "ogg": "audio/ogg",
     "flac": "audio/flac", "m4a": "audio/m4a", "webm": "audio/webm",
-}  # fmt: skip
-PARAMETERS = {
-    "max_gen_toks": "maxOutputTokens", "temperature": "temperature", "top_p": "topP", "top_k": "topK", "seed": "seed",
-    "until": "stopSequences", "presence_penalty": "presencePenalty", "frequency_penalty": "frequencyPenalty",
 }  # fmt: skip
 SAFETY = (
     "HARM_CATEGORY_HARASSMENT",
@@ -158,7 +154,7 @@ class Gemini:
                 contents.append({"role": "model" if message.role == "assistant" else "user", "parts": parts})
         if self.options.safety:
             frame["safetySettings"] = [{"category": c, "threshold": self.options.safety} for c in SAFETY]
-        if generation := sampling_fields(request.generation, PARAMETERS, "gemini"):
+        if generation := sampling_fields(request.generation, GEMINI_PARAMETERS, "gemini"):
             frame["generationConfig"] = generation
         merge(frame, self.options.extra_body)
         merge(frame, request.extra_body)

@@ -11,8 +11,7 @@ from itertools import pairwise
 import pytest
 
 from model_adapters.base import Adapter
-from model_adapters.dialects import DIALECTS, unsupported
-from model_adapters.gemini import PARAMETERS
+from model_adapters.dialects import DIALECTS, cannot
 from model_adapters.registry import ADAPTERS, build_adapter, find_model, model_files
 
 API = sorted(
@@ -44,15 +43,26 @@ def test_every_api_model_can_be_built_with_a_key_alone(name, monkeypatch):
 @pytest.mark.parametrize("name", API)
 def test_what_a_model_file_prescribes_can_be_sent(name):
     spec = find_model(name)
-    names = PARAMETERS if spec.adapter == "gemini" else DIALECTS[spec.dialect].parameters
-    if spec.adapter in ("gemini", "openai_chat"):
-        modes = (spec.thinking.on, spec.thinking.off, spec.thinking.budget)
-        for generation in (spec.sampling, *(mode.generation for mode in modes)):
-            assert unsupported(generation, names) == []
-        if spec.adapter == "gemini" or DIALECTS[spec.dialect].prefill is None:
-            assert not any(mode.prefill for mode in modes)
-        if spec.adapter == "openai_chat" and DIALECTS[spec.dialect].formats and not spec.text_only:
-            assert set(spec.audio.formats) <= set(DIALECTS[spec.dialect].formats or ())
+    for mode in (spec.thinking.on, spec.thinking.off, spec.thinking.budget):
+        prefill = mode.prefill is not None or (mode is spec.thinking.budget and _two_passes(spec))
+        assert cannot(spec, {**spec.sampling, **mode.generation}, prefill=prefill) is None
+    if spec.adapter == "openai_chat" and DIALECTS[spec.dialect].formats and not spec.text_only:
+        assert set(spec.audio.formats) <= set(DIALECTS[spec.dialect].formats or ())
+
+
+def _two_passes(spec) -> bool:
+    return spec.thinking.budget.how != "unsupported" and spec.thinking.budget.method == "two_pass"
+
+
+def test_a_plan_can_say_what_a_server_cannot():
+    model = find_model("gpt-audio-1.5")
+    assert cannot(model, {"temperature": 0.7, "repetition_penalty": 1.0, "seed": 3}) is None
+    assert cannot(model, {"repetition_penalty": 1.07}) == (
+        "model gpt-audio-1.5: openai has no parameter for repetition_penalty=1.07; "
+        "--gen repetition_penalty=null leaves it out"
+    )
+    assert "cannot continue" in str(cannot(find_model("gemini-3.8-flash"), {}, prefill=True))
+    assert cannot(find_model("oracle"), {"anything": 1}, prefill=True) is None
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
