@@ -13,6 +13,17 @@ from audiobench.audio.conditions import derangement, swaps
 from audiobench.audio.container import sniff
 from audiobench.audio.converting import parts, passes
 from audiobench.audio.errors import InvalidAudioError
-from audiobench.audio.reading import Limits, RawAudio, read
+from audiobench.audio.reading import Limits, RawAudio, duration, read
 
-__all__ = ["InvalidAudioError", "Limits", "RawAudio", "derangement", "parts", "passes", "read", "sniff", "swaps"]
+__all__ = [
+    "InvalidAudioError",
+    "Limits",
+    "RawAudio",
+    "derangement",
+    "duration",
+    "parts",
+    "passes",
+    "read",
+    "sniff",
+    "swaps",
+]

@@ -96,10 +96,11 @@ class WavHeader:
         )
 
 
-def wav_header(data: bytes) -> WavHeader | str:
+def wav_header(data: bytes, size_of_file: int | None = None) -> WavHeader | str:
     """Header of a little-endian RIFF WAV file, or what is wrong with it.
 
-    Walks the chunks up to `data`; later chunks are not looked at.
+    Walks the chunks up to `data`; later chunks are not looked at. Where `data` is only the start of the file,
+    `size_of_file` (bytes) says how long it is.
     """
     if data[:4] != b"RIFF":
         return f"{data[:4].decode('latin-1')} variant of WAV"
@@ -113,7 +114,11 @@ def wav_header(data: bytes) -> WavHeader | str:
             if len(fmt) < 16:
                 return "its fmt chunk is cut off"
         elif name == b"data":
-            return _with_data(fmt, position, size, total) if fmt else "its data chunk comes before its fmt chunk"
+            return (
+                _with_data(fmt, position, size, size_of_file or total)
+                if fmt
+                else "its data chunk comes before its fmt chunk"
+            )
         position += size + (size & 1)
     return "it has no data chunk" if fmt else "it has no fmt chunk"
 

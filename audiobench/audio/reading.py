@@ -139,6 +139,21 @@ def read(clip: Clip, limits: Limits | None = None) -> RawAudio:
     )
 
 
+def duration(clip: Clip) -> float | None:
+    """Seconds, as recorded or (WAV only) as the start of the file says; None where that does not tell. Never raises."""
+    if clip.seconds is not None:
+        return clip.seconds
+    try:
+        with open(clip.path, "rb", buffering=0) as file:
+            head, size = file.read(4096), os.fstat(file.fileno()).st_size
+    except OSError:
+        return None
+    header = wav_header(head, size) if sniff(head) == "wav" else None
+    if header is None or isinstance(header, str) or not header.sample_rate:
+        return None
+    return header.frames / header.sample_rate
+
+
 def _bytes_of(clip: Clip, limits: Limits) -> tuple[bytes, int]:
     path = clip.path
     try:

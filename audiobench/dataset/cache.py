@@ -31,6 +31,22 @@ def cache_root() -> Path:
     return Path(os.environ.get("AUDIOBENCH_CACHE") or Path.home() / ".cache" / "audiobench").expanduser()
 
 
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turns what a file system refuses (no room, no right) into one line about the data cache.
+
+    Raises:
+        IncompleteError: in place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        place = error.filename or path
+        raise IncompleteError(
+            f"data cache {place}: {error.strerror or error}; set AUDIOBENCH_CACHE to a folder with room"
+        ) from None
+
+
 class CacheFolder:
     """One materialised data set."""
 
@@ -57,16 +73,11 @@ class CacheFolder:
         Raises:
             IncompleteError: the folder cannot be written, or the disk is full.
         """
-        try:
+        with explained(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             with (self.path / ".lock").open("ab") as lock:
                 _lock(lock.fileno())
                 yield
-        except OSError as error:
-            place = error.filename or self.path
-            raise IncompleteError(
-                f"data cache {place}: {error.strerror or error}; set AUDIOBENCH_CACHE to a folder with room"
-            ) from None
 
     def store(self, data: bytes) -> dict[str, Any]:
         """Writes a clip (once) and returns its record: path relative to the folder, sha256, bytes, seconds."""

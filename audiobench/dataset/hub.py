@@ -6,6 +6,7 @@ downloads and keeps its own cache. The token is never stored or shown here.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from audiobench.errors import IncompleteError, UsageError
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +43,23 @@ class HubRepository:
         self._task = task
 
     def resolve(self, revision: str) -> tuple[str, list[HubFile]]:
-        """(full commit, files) of a branch, tag or commit.
+        """(full commit, files) of a branch, tag or commit; from the Hub library's own cache where the Hub is out of reach.
 
         Raises:
             UsageError: no such repository or revision, or access is refused.
             IncompleteError: the Hub cannot be reached.
         """
-        with self._explained(revision):
-            from huggingface_hub import HfApi
+        try:
+            with self._explained(revision):
+                from huggingface_hub import HfApi
 
-            api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
-            info = api.dataset_info(self.name, revision=revision, files_metadata=True, timeout=30)
+                api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
+                info = api.dataset_info(self.name, revision=revision, files_metadata=True, timeout=30)
+        except IncompleteError:
+            cached = self._cached(revision)
+            if cached is None:
+                raise
+            return cached
         files = [
             HubFile(file.rfilename, file.size, file.lfs.sha256 if file.lfs else None, file.blob_id)
             for file in info.siblings or []
@@ -58,6 +67,19 @@ class HubRepository:
         if not info.sha:
             raise IncompleteError(f"Hub data set {self.name}: the Hub did not say which commit {revision} is")
         return info.sha, files
+
+    def _cached(self, revision: str) -> tuple[str, list[HubFile]] | None:
+        from huggingface_hub import constants
+
+        cache = Path(os.environ.get("HF_HUB_CACHE") or constants.HF_HUB_CACHE)
+        place = cache / f"datasets--{self.name.replace('/', '--')}"
+        reference = place / "refs" / revision
+        commit = reference.read_text("utf-8").strip() if reference.is_file() else revision
+        snapshot = place / "snapshots" / commit
+        if not snapshot.is_dir():
+            return None
+        files = [p for p in sorted(snapshot.rglob("*")) if p.is_file()]
+        return commit, [HubFile(p.relative_to(snapshot).as_posix(), p.stat().st_size, None, None) for p in files]
 
     def download(self, path: str, commit: str) -> Path:
         """A file of the repository at `commit`, in the Hub library's own cache.
@@ -108,7 +130,7 @@ class HubRepository:
                 raise UsageError(f"{what}: access refused (HTTP {status}); set a valid HF_TOKEN, or {own}") from None
             raise IncompleteError(f"{what}: the Hub answered HTTP {status}; try again, or {own}") from None
         except (OSError, errors.OfflineModeIsEnabled) as error:
-            if isinstance(error, OSError) and error.errno is not None and error.filename is not None:
+            if isinstance(error, OSError) and (error.filename is not None or error.errno in _DISK):
                 raise  # a full disk or a cache folder that cannot be written: the caller knows what to say
             raise self._unreachable(what, error, own) from None
         except Exception as error:

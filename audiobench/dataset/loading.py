@@ -97,9 +97,12 @@ def only(task: TaskSpec, rows: Rows) -> Rows:
         return rows
     keeps = getter(task.doc_filter)
     try:
-        return replace(rows, rows=[row for row in rows.rows if keeps(row)])
+        numbers = [number for number, row in enumerate(rows.rows) if keeps(row)]
     except RowError as error:
         raise UsageError(f"{rows.file}: doc_filter: {error}") from None
+    if not numbers:
+        raise UsageError(f"{rows.file}: doc_filter {task.doc_filter!r} keeps none of the {len(rows.rows)} rows")
+    return replace(rows, rows=[rows.rows[number] for number in numbers], numbers=numbers)
 
 
 def _check_missing(builder: SampleBuilder, samples: list[Sample], rows: Rows, notes: list[str]) -> None:

@@ -7,13 +7,13 @@ import hashlib
 import os
 import posixpath
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
-from audiobench.dataset.cache import CacheFolder, cache_root, write_whole
+from audiobench.dataset.cache import CacheFolder, cache_root, explained, write_whole
 from audiobench.dataset.hub import HubFile, HubRepository, record_commit, recorded_commit
 from audiobench.dataset.layout import ROWS, files_of_split, is_archive
 from audiobench.dataset.parquet import parquet_rows, without_audio
@@ -23,7 +23,9 @@ from audiobench.errors import UsageError
 from audiobench.task.spec import TaskSpec
 
 DOWNLOADS = 8
-"""Loose audio files fetched at a time."""
+"""Files fetched at a time."""
+
+Result = TypeVar("Result")
 
 
 def splits_of(task: TaskSpec) -> list[str]:
@@ -164,7 +166,8 @@ def hub_rows(task: TaskSpec, task_file: Path, progress: Progress | None = None, 
         commit = None if refresh else recorded_commit(place, revision)
         commit, files = repository.resolve(commit or revision)
         if commit != revision:
-            record_commit(place, revision, commit, write_whole)
+            with explained(place):
+                record_commit(place, revision, commit, write_whole)
         folder = _folder_at(task, place, commit)
         with folder.building():
             manifest = folder.manifest() or _fetch(task, repository, revision, commit, files, folder, progress)
@@ -190,11 +193,7 @@ def _fetch(
     listing = {file.path: file for file in files}
     chosen = _row_files(task, list(listing))
     used = list(dict.fromkeys(chosen))
-    local = []
-    for number, name in enumerate(used):
-        if progress:
-            progress(f"downloading {name}", number, len(used))
-        local.append((name, repository.download(name, commit)))
+    local = _in_parallel(lambda name: (name, repository.download(name, commit)), used, "downloading", progress)
     rows, bases = [], []
     for name, row in _rows_of_files(local, folder, task):
         rows.append(row)
@@ -216,6 +215,20 @@ def _fetch(
             "files": [listing[name].as_dict() for name in used],
         },
     )
+
+
+def _in_parallel(
+    work: Callable[[str], Result], names: Sequence[str], what: str, progress: Progress | None
+) -> list[Result]:
+    from concurrent.futures import ThreadPoolExecutor
+
+    results = []
+    with ThreadPoolExecutor(DOWNLOADS) as pool:
+        for result in pool.map(work, names):
+            results.append(result)
+            if progress:
+                progress(what, len(results), len(names))
+    return results
 
 
 def _row_files(task: TaskSpec, names: list[str]) -> list[str]:
@@ -311,8 +324,6 @@ class _AudioFiles:
         return archives
 
     def _download(self, names: list[str]) -> None:
-        done = 0
-
         def fetch(name: str) -> None:
             target = self._folder.path / "files" / name
             size = self._listing[name].size
@@ -327,13 +338,7 @@ class _AudioFiles:
                 shutil.copyfile(source, partial)
             os.replace(partial, target)
 
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(DOWNLOADS) as pool:
-            for _ in pool.map(fetch, names):
-                done += 1
-                if self._progress:
-                    self._progress("downloading audio", done, len(names))
+        _in_parallel(fetch, names, "downloading audio", self._progress)
 
     def _unpack(self, name: str, number: int, count: int) -> None:
         from audiobench.dataset.archives import unpack

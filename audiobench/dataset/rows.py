@@ -34,6 +34,12 @@ class Rows:
     revision: str | None = None
     from_hub: bool = False
     notes: list[str] = field(default_factory=list)
+    numbers: list[int] | None = None
+    """Places (from 0) of the rows in their file(s), where some were left out."""
+
+    def number(self, place: int) -> int:
+        """Number (from 0) of the row at `place` in the data set as published."""
+        return place if self.numbers is None else self.numbers[place]
 
 
 def read_jsonl(path: Path) -> list[Row]:

@@ -146,7 +146,7 @@ class SampleBuilder:
         found: dict[str, int] = {}
         ids = []
         for number, row in enumerate(self._rows.rows):
-            value: Any = number
+            value: Any = self._rows.number(number)
             if self._id:
                 try:
                     value = self._id(row)
@@ -156,13 +156,13 @@ class SampleBuilder:
             if value is None or not name:
                 raise self._error(number, None, "its id is empty")
             if name in found:
-                raise self._error(number, name, f"row {found[name] + 1} has the same id")
+                raise self._error(number, name, f"row {self._rows.number(found[name]) + 1} has the same id")
             found[name] = number
             ids.append(name)
         return ids
 
     def build(self, number: int, name: str) -> Sample:
-        """The sample of row `number` (from 0).
+        """The sample of the row at place `number` (from 0).
 
         Raises:
             UsageError: a column is missing, audio outside of the data root, a target that is none of the choices.
@@ -174,7 +174,7 @@ class SampleBuilder:
 
     def _error(self, number: int, name: str | None, problem: str) -> UsageError:
         who = f" (id {name})" if name is not None else ""
-        return UsageError(f"{self._rows.file}: row {number + 1}{who}: {problem}")
+        return UsageError(f"{self._rows.file}: row {self._rows.number(number) + 1}{who}: {problem}")
 
     def _build(self, raw: Row, name: str) -> Sample:
         clips = self.finder.clips(raw[CLIPS] if CLIPS in raw else self._audio(raw) if self._audio else None)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiobench.audio import InvalidAudioError, Limits, parts, passes, read, sniff
+from audiobench.audio import InvalidAudioError, Limits, duration, parts, passes, read, sniff
 from audiobench.audio.container import pcm_wav
 from audiobench.errors import ExitCode, UsageError
 from audiobench.types import Clip
@@ -210,3 +210,12 @@ def test_the_published_sample_clips(shared: Path):
     assert found["big_bench_audio_test.wav"].sample_rate == 24000
     assert found["mmau_test.wav"].exact_header and found["mmau_test.wav"].seconds == 10.0
     assert len(found) == 6
+
+
+def test_duration_looks_at_the_start_only(tmp_path: Path):
+    assert duration(clip(tmp_path, good())) == 0.2
+    assert duration(clip(tmp_path, good()[:-3200])) == 0.1
+    assert duration(Clip(tmp_path / "gone.wav", seconds=7.5)) == 7.5
+    for data in (b"", b"RIFF\0\0\0\0WAVE", encode(sine(), "FLAC")):
+        assert duration(clip(tmp_path, data)) is None
+    assert duration(Clip(tmp_path / "gone.wav")) is None

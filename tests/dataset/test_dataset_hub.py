@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -238,3 +240,78 @@ def test_a_broken_off_fetch_goes_on(hub: LoopbackHub, cache: Path):
     before = len([path for path in hub.paths("GET") if path.endswith("0.wav")])
     assert [read(s.clips[0]).data for s in load(task, YAML).samples] == [tone(i) for i in range(3)]
     assert len([path for path in hub.paths("GET") if path.endswith("0.wav")]) == before
+
+
+def test_the_hub_librarys_own_cache_serves_where_there_is_no_network(hub: LoopbackHub, cache: Path, monkeypatch):
+    hub.repositories[REPO] = {"test.parquet": parquet(make_rows(3))}
+    pinned = make_task(dataset_path=REPO, dataset_revision=COMMIT)
+    online = load(pinned, YAML)
+    shutil.rmtree(cache)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    assert load(pinned, YAML).content_sha256 == online.content_sha256
+    with pytest.raises(IncompleteError, match="cannot be reached"):
+        load(make_task(dataset_path=REPO, dataset_revision="e" * 40), YAML)
+
+
+def test_many_small_row_files_make_one_data_set(hub: LoopbackHub, cache: Path):
+    rows = make_rows(12, "audio/{i}.wav")
+    hub.repositories[REPO] = {f"questions/dev/{i:03}.json": json.dumps(row).encode() for i, row in enumerate(rows)}
+    hub.repositories[REPO] |= {f"questions/dev/audio/{i}.wav": tone(i) for i in range(12)}
+    loaded = load(make_task(dataset_path=REPO, data_files=["questions/dev/*.json"]), YAML)
+    assert [sample.id for sample in loaded.samples] == [row["id"] for row in rows]
+    assert read(loaded.samples[11].clips[0]).data == tone(11), "paths are tried from the row's own folder first"
+
+
+def test_two_processes_at_once_build_one_cache(hub: LoopbackHub, cache: Path, tmp_path: Path):
+    hub.repositories[REPO] = {"test.parquet": parquet(make_rows(40))}
+    (tmp_path / "task.json").write_text(make_task(dataset_path=REPO).model_dump_json(), encoding="utf-8")
+    code = (
+        "from pathlib import Path; from audiobench.task import TaskSpec; from audiobench.dataset import load\n"
+        f"task = TaskSpec.model_validate_json(Path({str(tmp_path / 'task.json')!r}).read_text())\n"
+        "print(load(task, Path('/nowhere/probe.yaml')).content_sha256)"
+    )
+    both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    outputs = {process.communicate(timeout=60)[0] for process in both}
+    assert [process.returncode for process in both] == [0, 0]
+    assert len(outputs) == 1 and outputs.pop().strip()
+    assert len(list(cache.rglob("manifest.json"))) == 1
+    assert not list(cache.rglob("*.tmp"))
+
+
+def test_a_full_disk_is_incomplete_and_leaves_no_half_data_set(hub: LoopbackHub, cache: Path, monkeypatch):
+    hub.repositories[REPO] = {"test.parquet": parquet(make_rows(3))}
+    task = make_task(dataset_path=REPO)
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(IncompleteError, match=r"data cache .*: No space left on device; set AUDIOBENCH_CACHE"):
+        load(task, YAML)
+    monkeypatch.undo()
+    assert manifest(task) is None
+
+
+def test_only_part_of_a_data_set(hub: LoopbackHub, cache: Path):
+    hub.repositories[REPO] = {"test.parquet": parquet([*make_rows(5), {**make_rows(6)[5], "answer": "bird"}])}
+    loaded = load(make_task(dataset_path=REPO, doc_filter="{{kind == 'a'}}", expected_rows=3, doc_to_id=None), YAML)
+    assert [sample.id for sample in loaded.samples] == ["item-0", "item-2", "item-4"]
+    with pytest.raises(UsageError, match=r"row 6 \(id item-5\)"):
+        load(make_task(dataset_path=REPO, doc_filter="{{kind == 'b'}}"), YAML)
+    with pytest.raises(UsageError, match="keeps none of the 6 rows"):
+        load(make_task(dataset_path=REPO, doc_filter="{{kind == 'c'}}"), YAML)
+
+
+def test_a_disk_that_fills_while_downloading_is_not_taken_for_a_lost_network(
+    hub: LoopbackHub, cache: Path, monkeypatch
+):
+    import huggingface_hub
+
+    hub.repositories[REPO] = {"test.parquet": parquet(make_rows(3))}
+
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", full)
+    with pytest.raises(IncompleteError, match="No space left on device"):
+        load(make_task(dataset_path=REPO), YAML)
