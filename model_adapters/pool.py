@@ -12,7 +12,9 @@ from audiobench.types import Request, Response
 from model_adapters.base import Adapter, RetryableError
 
 REST_SECONDS = (1.0, 30.0)
-"""A server that failed gets nothing for this long (doubling up to the second), while another one is well."""
+"""A server that keeps failing gets nothing for this long (doubling up to the second), while another one is well."""
+TOLERATED = 3
+"""Failures in a row that are taken as bad luck, not as a dead server."""
 CLINGS = 2
 """A sample goes back to the server that had it last (its audio is cached there) unless that one has this many more
 requests in flight than the least busy."""
@@ -25,13 +27,24 @@ class _Endpoint:
     in_flight: int = 0
     asked: int = 0
     failures: int = 0
+    """Since the last answer."""
+    rests: int = 0
     rests_until: float = 0.0
+
+    def failed(self, error: RetryableError) -> None:
+        now = time.monotonic()
+        self.failures += 1
+        if error.rate_limited:
+            self.rests_until = max(self.rests_until, now + (error.retry_after or REST_SECONDS[0]))
+        elif self.failures >= TOLERATED and now >= self.rests_until:
+            self.rests_until = now + min(REST_SECONDS[0] * 2**self.rests, REST_SECONDS[1])
+            self.rests += 1
 
 
 class EndpointPool:
     """An adapter that spreads requests over `adapters`, which reach the same model at different addresses.
 
-    A server that fails fast would look the least busy and draw all requests; so one that failed rests for a while.
+    A server that fails fast would look the least busy and draw all requests; so one that keeps failing rests for a while.
     Errors are raised as they come; the caller's next attempt goes to a server that is well.
     """
 
@@ -68,13 +81,11 @@ class EndpointPool:
         try:
             response = await chosen.adapter.generate(request)
         except RetryableError as error:
-            chosen.failures += 1
-            rest = min(REST_SECONDS[0] * 2 ** (chosen.failures - 1), REST_SECONDS[1])
-            chosen.rests_until = time.monotonic() + max(rest, error.retry_after or 0.0)
+            chosen.failed(error)
             raise
         finally:
             chosen.in_flight -= 1
-        chosen.failures = 0
+        chosen.failures = chosen.rests = 0
         return response
 
     async def close(self) -> None:
