@@ -18,6 +18,7 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -28,7 +29,7 @@ from audiobench.errors import UsageError
 from audiobench.types import AudioPart, Message, Request, Response, TextPart
 from model_adapters.base import RetryableError, SampleError
 from model_adapters.dialects import GEMINI_PARAMETERS, merge, same_model, sampling_fields
-from model_adapters.http import HttpClient, Reply, address, find_key
+from model_adapters.http import HttpClient, Reply, address, find_key, json_object
 from model_adapters.spec import ModelSpec
 
 MIME = {
@@ -201,7 +202,11 @@ class Gemini:
             on_event=lambda data: chunks.append((time.perf_counter(), data)),
         )
         self._http.check(reply)
-        data = _joined([_object(chunk, reply) for _, chunk in chunks]) if reply.streamed else _object(reply.body, reply)
+        data = (
+            _joined([json_object(replace(reply, body=chunk)) for _, chunk in chunks])
+            if reply.streamed
+            else json_object(reply)
+        )
         if isinstance(data.get("error"), dict) and not data.get("candidates"):
             code = data["error"].get("code")
             self._http.fail(code if isinstance(code, int) else 500, data, where=reply.where, headers=reply.headers)
@@ -284,13 +289,13 @@ class Gemini:
         send = {"X-Goog-Upload-Command": "upload, finalize", "X-Goog-Upload-Offset": "0"}
         reply = await self._http.post(target, part.data, send)
         self._http.check(reply)
-        file = _object(reply.body, reply).get("file") or {}
+        file = json_object(reply).get("file") or {}
         until = time.monotonic() + self._http.timeout
         while file.get("state") == "PROCESSING" and time.monotonic() < until:
             await asyncio.sleep(FILE_STATE_SECONDS)
             reply = await self._http.get(f"{self._api}/{file.get('name')}", headers)
             self._http.check(reply)
-            file = _object(reply.body, reply)
+            file = json_object(reply)
         if file.get("state") == "FAILED":
             raise SampleError(f"audio {part.clip.path.name}: the Files API could not process it")
         if file.get("state", "ACTIVE") != "ACTIVE" or not file.get("uri"):
@@ -342,16 +347,6 @@ def _spent(task: asyncio.Task[tuple[str, float]]) -> bool:
     if not task.done():
         return False
     return task.cancelled() or bool(task.exception()) or time.monotonic() - task.result()[1] > FILE_HOURS * 3600
-
-
-def _object(body: bytes, reply: Reply) -> dict[str, Any]:
-    try:
-        data = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise RetryableError(f"{reply.where}: the answer is not valid JSON ({len(body)} bytes)") from None
-    if not isinstance(data, dict):
-        raise RetryableError(f"{reply.where}: the answer is not a JSON object")
-    return data
 
 
 def _joined(chunks: list[dict[str, Any]]) -> dict[str, Any]:

@@ -300,6 +300,21 @@ class HttpClient:
         raise SampleError(message)
 
 
+def json_object(reply: Reply) -> dict[str, Any]:
+    """The body of a successful `reply`.
+
+    Raises:
+        RetryableError: it is not a JSON object (cut off, a proxy's page).
+    """
+    try:
+        data = orjson.loads(reply.body)
+    except orjson.JSONDecodeError:
+        raise RetryableError(f"{reply.where}: the answer is not valid JSON ({len(reply.body)} bytes)") from None
+    if not isinstance(data, dict):
+        raise RetryableError(f"{reply.where}: the answer is not a JSON object")
+    return data
+
+
 def error_fields(data: Any) -> tuple[str, str, list[dict[str, Any]]]:
     """(code, message, Google's details) of an error body, in any of the shapes that servers use."""
     if isinstance(data, list) and data:

@@ -20,7 +20,7 @@ from audiobench.errors import UsageError
 from audiobench.types import AudioPart, Message, Request, Response, TextPart
 from model_adapters.base import RetryableError, SampleError
 from model_adapters.dialects import MIME, Dialect, find_dialect, merge, same_model, sampling_fields
-from model_adapters.http import HttpClient, Reply, address, error_fields, find_key
+from model_adapters.http import HttpClient, Reply, address, error_fields, find_key, json_object
 from model_adapters.spec import ModelSpec
 
 FILTER_CODES = frozenset(
@@ -186,7 +186,7 @@ class OpenAIChat:
         if reply.status == 400 and (blocked := self._blocked(reply)) is not None:
             return blocked
         self._http.check(reply)
-        data = parts.assembled(reply.where) if reply.streamed else _json(reply)
+        data = parts.assembled(reply.where) if reply.streamed else json_object(reply)
         response = self._response(data, reply)
         response.latency = {"total": time.perf_counter() - reply.sent}
         if parts.first is not None:
@@ -245,22 +245,12 @@ class OpenAIChat:
             return []
         reply = await self._http.get(self.base_url + self.dialect.models_path, self._headers())
         self._http.check(reply)
-        listed = _json(reply).get("data")
+        listed = json_object(reply).get("data")
         return [str(m["id"]) for m in listed or [] if isinstance(m, dict) and "id" in m]
 
     async def close(self) -> None:
         """Let go of the shared connections."""
         await self._http.close()
-
-
-def _json(reply: Reply) -> dict[str, Any]:
-    try:
-        data = orjson.loads(reply.body)
-    except orjson.JSONDecodeError:
-        raise RetryableError(f"{reply.where}: the answer is not valid JSON ({len(reply.body)} bytes)") from None
-    if not isinstance(data, dict):
-        raise RetryableError(f"{reply.where}: the answer is not a JSON object")
-    return data
 
 
 def _content(message: Mapping[str, Any]) -> tuple[str, str | None]:

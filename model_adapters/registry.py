@@ -16,6 +16,7 @@ from model_adapters.spec import ModelSpec
 
 ADAPTERS: dict[str, str] = {
     "openai_chat": "model_adapters.openai_chat:OpenAIChat",
+    "transcriptions": "model_adapters.transcriptions:Transcriptions",
     "gemini": "model_adapters.gemini:Gemini",
     "local": "model_adapters.local:Local",
     "vllm_engine": "model_adapters.vllm_engine:VLLMEngine",
