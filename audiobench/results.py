@@ -20,9 +20,10 @@ import orjson
 from audiobench import journal
 from audiobench.errors import UsageError
 from audiobench.score import outcome, sample_of, scorer_of
+from audiobench.scorers import official_verdicts
 from audiobench.statistics import intervals
 from audiobench.task.spec import TaskSpec
-from audiobench.types import STATUSES, Condition, Outcome, Sample
+from audiobench.types import LETTERS, STATUSES, Answer, Condition, Outcome, Sample
 
 SCHEMA_VERSION = 1
 SHARES = ("acc", "rubric")
@@ -77,9 +78,9 @@ class TaskRun:
         """Repetitions a condition."""
         return self.plan["epochs"]
 
-    def judgements(self) -> dict[str, Mapping[str, Any]]:
-        """Judge verdicts by journal key; a later line wins."""
-        return {line["key"]: line for line in journal.read(self.folder / "judgements.jsonl")}
+    def judgements(self) -> dict[tuple[str, str], Mapping[str, Any]]:
+        """Judge verdicts by sample id and journal key; a later line wins."""
+        return {(line["id"], line["key"]): line for line in journal.read(self.folder / "judgements.jsonl")}
 
     def scored(self, condition: Condition | None = None) -> Iterator[Scored]:
         """Every record that the plan asks for, with its outcome; a later line of the same slot wins."""
@@ -258,8 +259,23 @@ def official(task: TaskSpec, group: Sequence[Scored]) -> dict[str, Any] | None:
     if scorer.official is None or scorer.official_summary is None:
         return None
     answered = [s for s in group if s.record.get("response")]
-    summary = scorer.official_summary([s.outcome.official for s in answered], [s.sample for s in answered])
-    return {"scorer": f"{scorer.name}@{scorer.version}", **summary}
+    samples = [s.sample for s in answered]
+    verdicts = official_verdicts(scorer, [s.record["response"]["text"] for s in answered], samples)
+    summary = {"scorer": f"{scorer.name}@{scorer.version}", **scorer.official_summary(verdicts, samples)}
+    if scorer.official_extracted is not None:
+        mapped = [scorer.official_extracted(_extracted(s), s.sample) for s in answered]
+        summary["on_extracted"] = scorer.official_summary(mapped, samples)["value"]
+    return summary
+
+
+def _extracted(scored: Scored) -> Answer:
+    """The extracted answer again, from what the outcome shows of it."""
+    shown, sample = scored.outcome.answer, scored.sample
+    if shown is None:
+        return Answer(None)
+    letter = shown.split(". ", 1)[0]
+    index = LETTERS.find(letter) if sample.choices and len(letter) == 1 else None
+    return Answer(letter if index is not None else shown, scored.outcome.rule, index)
 
 
 def breakdown(task: TaskSpec, responded: Sequence[Scored], epochs: int) -> dict[str, Any]:

@@ -18,8 +18,10 @@ def _extracted(text: str, rules: tuple[str, ...], options: tuple[tuple[str, str]
     return extract(text, rules, options)
 
 
-Judgements = Mapping[str, Mapping[str, Any]]
-"""Journal key -> what the judge said: {"ratings": [...], "value": ...}."""
+NOT_JUDGED = "not judged yet (--judge MODEL)"
+
+Judgements = Mapping[tuple[str, str], Mapping[str, Any]]
+"""(sample id, journal key) -> what the judge said: {"ratings": [...], "value": ...}."""
 
 
 @lru_cache(maxsize=64)
@@ -66,8 +68,8 @@ def outcome(record: Mapping[str, Any], task: TaskSpec, judgements: Judgements | 
     answer = _extracted(text, tuple(task.extraction), tuple(sample.options))
     if answer.value is None:
         return _failed("unparsed", scorer, sample, official)
-    if scorer.judge is not None:
-        return _judged(record, answer, judgements or {}, scorer, sample)
+    if scorer.judge is not None and not (scorer.judge.gated and not scorer.score(answer, sample, text)[0]):
+        return _judged(record, answer, judgements or {}, official)
     value, detail = scorer.score(answer, sample, text)
     return Outcome("scored", value, _shown(answer, sample), answer.rule, official, detail)
 
@@ -80,15 +82,13 @@ def _failed(status: Any, scorer: Scorer, sample: Sample, official: Any) -> Outco
     return Outcome(status, value, None, None, official, detail)
 
 
-def _judged(
-    record: Mapping[str, Any], answer: Answer, judgements: Judgements, scorer: Scorer, sample: Sample
-) -> Outcome:
-    verdict = judgements.get(record["key"])
+def _judged(record: Mapping[str, Any], answer: Answer, judgements: Judgements, official: Any) -> Outcome:
+    verdict = judgements.get((record["id"], record["key"]))
     if verdict is None:
-        return Outcome("error", None, answer.value, answer.rule, detail={"message": "not judged yet (--judge MODEL)"})
+        return Outcome("error", None, answer.value, answer.rule, official, {"message": NOT_JUDGED})
     if verdict["value"] is None:
-        return Outcome("error", None, answer.value, answer.rule, detail={"message": "no judge reply could be read"})
-    return Outcome("scored", verdict["value"], answer.value, answer.rule, detail={"ratings": verdict["ratings"]})
+        return Outcome("error", None, answer.value, answer.rule, official, {"message": "no judge reply could be read"})
+    return Outcome("scored", verdict["value"], answer.value, answer.rule, official, {"ratings": verdict["ratings"]})
 
 
 def _shown(answer: Answer, sample: Sample) -> str | None:

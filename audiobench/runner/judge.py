@@ -18,7 +18,7 @@ from audiobench.results import Run, TaskRun
 from audiobench.runner.concurrency import Concurrency
 from audiobench.runner.engine import Ending
 from audiobench.runner.retry import ExhaustedError, RetryPolicy, call
-from audiobench.score import sample_of, scorer_of
+from audiobench.score import NOT_JUDGED, sample_of, scorer_of
 from audiobench.scorers import JudgeSpec
 from audiobench.types import Message, Request, Response, TextPart
 from model_adapters.base import Adapter, RunError, SampleError
@@ -46,15 +46,14 @@ async def _judge_all(adapter: Adapter, judge: str, tasks: Sequence[TaskRun], opt
         for task_run in tasks:
             template = scorer_of(task_run.task.scorer).judge
             assert template is not None
-            done = {
-                key
-                for key, line in task_run.judgements().items()
-                if line["judge"] == judge and line["value"] is not None
-            }
+            verdicts = task_run.judgements()
+            unread = {key for key, line in verdicts.items() if line["value"] is None or line["judge"] != judge}
             writer = journal.Journal(task_run.folder / "judgements.jsonl")
             try:
                 open_records = [
-                    s.record for s in task_run.scored() if s.record.get("response") and s.record["key"] not in done
+                    s.record
+                    for s in task_run.scored()
+                    if s.outcome.detail.get("message") == NOT_JUDGED or (s.id, s.record["key"]) in unread
                 ]
                 await asyncio.gather(
                     *(_judge_one(adapter, judge, template, record, gate, policy, writer) for record in open_records)

@@ -24,11 +24,11 @@ from audiobench.runner.engine import Ending, Engine
 from audiobench.runner.progress import Progress, Tally
 from audiobench.runner.retry import RetryPolicy
 from audiobench.runner.work import TaskWork
-from audiobench.score import outcome, scorer_of
+from audiobench.score import NOT_JUDGED, outcome, scorer_of
 from audiobench.scorers import SCORERS
 from audiobench.task.find import expand, find_task
 from audiobench.task.spec import Prompt, TaskSpec
-from audiobench.types import Condition, Sample
+from audiobench.types import Condition, Outcome, Sample
 from model_adapters.base import Adapter
 from model_adapters.registry import build_adapter, find_model
 from model_adapters.spec import ModelSpec
@@ -267,7 +267,10 @@ async def _drive(prepared: Prepared, adapter: Adapter, tally: Tally, progress: P
     policy = RetryPolicy(attempts=options.attempts, attempt_seconds=options.timeout)
 
     def observe(work: TaskWork, record: dict[str, Any]) -> None:
-        tally.add(outcome(record, work.task), record["attempts"], cost.of_record(record, model))
+        result = outcome(record, work.task)
+        if result.detail.get("message") == NOT_JUDGED:
+            result = Outcome("scored")
+        tally.add(result, record["attempts"], cost.of_record(record, model))
         progress.update()
 
     def over_budget() -> str | None:
