@@ -30,8 +30,10 @@ from audiobench.errors import IncompleteError, UsageError
 from model_adapters.gpus import GIB, Gpu, describe, visible_gpus
 from model_adapters.spec import ModelSpec
 
-HEADROOM = 6 * GIB
-"""Bytes each GPU must have left beside its share of the weights: activations and a useful KV cache."""
+KV_SHARE = 0.25
+"""Of the weights' size, kept for the KV cache (for Step-Audio-R1: one context of 65,536 tokens, 16 GiB)."""
+WORKSPACE = 4 * GIB
+"""Bytes that each GPU needs for activations and CUDA graphs."""
 MEMORY_SHARE = 0.9
 """Of a GPU's memory that vLLM may take."""
 START_TIMEOUT = 3600.0
@@ -135,8 +137,11 @@ def plan_server(
     Raises:
         UsageError: as `serve`.
     """
-    if spec.weights is None:
-        raise UsageError(f"model {spec.name}: weights: not given, so it cannot be served here; use --base-url")
+    if spec.weights is None or spec.serve is None:
+        raise UsageError(
+            f"model {spec.name}: {'weights' if spec.weights is None else 'serve'}: not given in its model file, so it "
+            "is not served from here; use --base-url"
+        )
     if importlib.util.find_spec("vllm") is None:
         raise UsageError(
             f"model {spec.name}: vLLM is not installed here: pip install 'audiobench-harness[vllm]', "
@@ -173,7 +178,7 @@ def plan_server(
 
 
 def choose_tensor_parallel(spec: ModelSpec, gpus: Sequence[Gpu]) -> int | None:
-    """The largest allowed number of the visible GPUs on which the weights and `HEADROOM` fit; None if none does."""
+    """The largest allowed number of the visible GPUs on which `bytes_per_gpu` fits; None if none does."""
     allowed = sorted(spec.serve.tensor_parallel if spec.serve else [1], reverse=True)
     for number in allowed:
         least = spec.serve.min_gpus if spec.serve else 1
@@ -190,7 +195,7 @@ def choose_tensor_parallel(spec: ModelSpec, gpus: Sequence[Gpu]) -> int | None:
 def bytes_per_gpu(spec: ModelSpec, tensor_parallel: int) -> float:
     """Bytes that each of so many GPUs must offer."""
     gigabytes = (spec.weights.gigabytes if spec.weights else None) or 0.0
-    return gigabytes * 1e9 / tensor_parallel + HEADROOM
+    return gigabytes * 1e9 * (1 + KV_SHARE) / tensor_parallel + WORKSPACE
 
 
 def free_port(host: str = "127.0.0.1") -> int:

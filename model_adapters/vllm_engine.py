@@ -158,8 +158,9 @@ class VLLMEngine:
             return ""
         from model_adapters.step_audio.tokenizer import THINK_ON
 
-        switched_off = request.extra_body.get("chat_template_kwargs", {}).get("enable_thinking") is False
-        return "" if switched_off else THINK_ON
+        settings = request.extra_body.get("chat_template_kwargs", {})
+        other = "assistant_prefix" in settings or settings.get("enable_thinking") is False
+        return "" if other else THINK_ON
 
     async def _started(self) -> Any:
         async with self._starting:

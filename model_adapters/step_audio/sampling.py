@@ -61,8 +61,8 @@ class Sampler:
         return token
 
     def text(self) -> str:
-        """The answer so far: special tokens removed, cut before the first stop string."""
-        text = self._decoded()
+        """The answer so far: special tokens and a last unfinished character removed, cut before a stop string."""
+        text = self._decoded().rstrip("\ufffd")
         at = self._stopped_at(text)
         return text if at is None else text[:at]
 

