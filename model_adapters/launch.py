@@ -13,6 +13,7 @@ import contextlib
 import importlib.metadata
 import importlib.util
 import json
+import math
 import os
 import re
 import socket
@@ -238,7 +239,7 @@ def _does_not_fit(spec: ModelSpec, gpus: Sequence[Gpu]) -> str:
     gigabytes = (spec.weights.gigabytes if spec.weights else None) or 0.0
     allowed = spec.serve.tensor_parallel if spec.serve else [1]
     ways = ", or ".join(
-        f"{n} GPU{'s' if n > 1 else ''} with {bytes_per_gpu(spec, n) / GIB:.0f} GiB free{' each' if n > 1 else ''}"
+        f"{n} GPU{'s' if n > 1 else ''} with {math.ceil(bytes_per_gpu(spec, n) / GIB)} GiB free{' each' if n > 1 else ''}"
         for n in sorted(allowed)
     )
     return (
