@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from audiobench.dataset.layout import is_archive
 from audiobench.dataset.local import local_data, read_local
 from audiobench.dataset.rows import Progress, Rows
 from audiobench.dataset.samples import RowError, SampleBuilder, getter
@@ -49,11 +50,13 @@ def load(
     shard: tuple[int, int] | None = None,
     seed: int = 0,
     progress: Progress | None = None,
+    audio_required: bool = True,
 ) -> Dataset:
     """The samples of `task`, in the data set's order.
 
     Looks at `data`, AUDIOBENCH_DATA, a local `dataset_path`, `builtin:NAME`, the Hub, in this order. `ids` picks exact
     ids, `limit` a seeded and nested random subset, `shard` (i, n; from 1) one of n disjoint parts of what is left.
+    Clips that are not there are a note, and an error when all are missing, unless `audio_required` is False (scoring).
 
     Raises:
         UsageError: no such data, a row that does not fit the task's columns, an unknown id.
@@ -70,7 +73,7 @@ def load(
         notes.append(problem)
     chosen = select(all_ids, ids=ids, limit=limit, shard=shard, seed=seed)
     samples = [builder.build(number, all_ids[number]) for number in chosen]
-    _check_missing(builder, samples, rows, notes)
+    _check_missing(builder, samples, rows, notes, audio_required)
     if builder.neutralised:
         notes.append(f"special tokens in the text of {builder.neutralised} samples were made harmless (`< |x| >`)")
     if builder.unmatched:
@@ -105,14 +108,18 @@ def only(task: TaskSpec, rows: Rows) -> Rows:
     return replace(rows, rows=[rows.rows[number] for number in numbers], numbers=numbers)
 
 
-def _check_missing(builder: SampleBuilder, samples: list[Sample], rows: Rows, notes: list[str]) -> None:
+def _check_missing(
+    builder: SampleBuilder, samples: list[Sample], rows: Rows, notes: list[str], audio_required: bool
+) -> None:
     missing = builder.finder.missing
     if not missing:
         return
     first = f"{missing[0]} ({rows.file}: looked for in {rows.base})"
     count = sum(len(sample.clips) for sample in samples)
-    if len(missing) == count:
-        raise UsageError(f"no audio: none of the {len(missing)} clips is there, first {first}")
+    if len(missing) == count and audio_required:
+        packed = sorted(path.name for path in rows.base.iterdir() if is_archive(path.name))
+        hint = f"; unpack {', '.join(packed)} there" if packed else ""
+        raise UsageError(f"no audio: none of the {len(missing)} clips is there, first {first}{hint}")
     notes.append(f"{len(missing)} of {count} clips are missing, first {first}")
 
 

@@ -45,6 +45,9 @@ def convert(clip: Clip, transform: str = "full", **support) -> tuple[list[AudioP
      ({"channels": 1}, ["mixed 2->1 channels", "re-encoded wav->wav (16 bits)"]),
      ({"sample_rate": 16000}, ["resampled 44100->16000", "re-encoded wav->wav (16 bits)"]),
      ({"chunk_seconds": 0.4}, ["cut into 3 chunks of 0.4 s"]),
+     ({"chunk_seconds": 0.25}, ["cut into 4 chunks of 0.25 s"]),
+     ({"chunk_seconds": 0.25, "channels": 1},
+      ["mixed 2->1 channels", "re-encoded wav->wav (16 bits)", "cut into 4 chunks of 0.25 s"]),
      ({"sample_rate": 16000, "channels": 1, "chunk_seconds": 0.4},
       ["mixed 2->1 channels", "resampled 44100->16000", "re-encoded wav->wav (16 bits)", "cut into 3 chunks of 0.4 s"])],
 )  # fmt: skip

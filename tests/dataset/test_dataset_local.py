@@ -121,6 +121,16 @@ def test_missing_clips_are_noted_and_a_wrong_folder_is_an_error(folder: Path):
         load(task, folder / "task.yaml")
 
 
+def test_scoring_needs_no_audio_and_a_packed_archive_is_pointed_at(folder: Path):
+    task = make_task(dataset_path="items.jsonl")
+    (folder / "audio").rename(folder.parent / "elsewhere")
+    (folder / "audio.tar.gz").write_bytes(b"")
+    loaded = load(task, folder / "task.yaml", audio_required=False)
+    assert len(loaded.samples) == 6 and "6 of 6 clips are missing" in loaded.notes[0]
+    with pytest.raises(UsageError, match=r"; unpack audio\.tar\.gz there"):
+        load(task, folder / "task.yaml")
+
+
 def test_a_file_of_the_same_name_elsewhere_is_not_taken(folder: Path):
     (folder / "audio").rename(folder / "test-mini-audios")
     with pytest.raises(UsageError, match="no audio"):
