@@ -3,7 +3,7 @@
 data/index.js               runs, tasks, summaries
 data/<task>/index.js        the sample list, column by column
 data/<task>/<k>.js          samples in full, in blocks of about BLOCK_BYTES, loaded when one is looked at
-data/pictures/<sha256>.js   waveform and spectrogram of a clip (only for pages opened from disk)
+data/pictures/<sha256>.js   waveform and spectrogram of a clip (only for pages opened from disk); index.js says whose
 data/clips/<sha256>.js      the clip itself (only with `embed`)
 
 Each holds one call `AB.put(name, "<JSON>")`: the JSON stands in a string, so nothing in it is ever code.
@@ -225,6 +225,7 @@ def _write_pictures(
     wanted = [clip for clip in {**first, **rest}.values() if clip.state == "ok"][:limit]
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as threads:
         list(threads.map(draw, wanted))
+    _put(written, "pictures/index", orjson.dumps([clip.sha256[:16] for clip in wanted]))
 
 
 def _write_clips(written: Written) -> None:

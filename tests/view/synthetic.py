@@ -185,3 +185,48 @@ def _spoil(line: dict[str, Any], chance: float) -> dict[str, Any]:
         del line["response"]
         line.update(error={"kind": "error", "message": "HTTP 503 from 127.0.0.1:8000: overloaded"}, attempts=8)
     return line
+
+
+HOSTILE_TEXT = (
+    "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'><svg onload=hacked=3>"
+    "<style>*{display:none}</style>\u202eDELIAF\u202c\x00\x1b[31m [click](javascript:window.hacked=4) "
+    "{{constructor.constructor('window.hacked=5')()}} \u2028 \ufeff end-of-attack"
+)
+HOSTILE_IDS = (
+    "__proto__",
+    "constructor",
+    "<script>window.hacked=6</script>",
+    "a/b?c#d%2e%2e/../x",
+    "\u202etxt.exe",
+    "plain",
+)
+
+
+def hostile(folder: Path) -> Path:
+    """A run in which everything that a model or a data set can say is an attack; no clip is real."""
+    attack = HOSTILE_TEXT
+    lines = []
+    for place, id in enumerate(HOSTILE_IDS):
+        sample = {
+            "question": attack,
+            "choices": [attack, "<b>bold</b>", "plain", None],
+            "target": attack,
+            "metadata": {"domain": attack, "__proto__": "<i>x</i>", "difficulty": "toString"},
+            "cluster": None,
+        }
+        audio = [
+            {
+                "path": ("javascript:window.hacked=7", "../../../../etc/passwd", "/etc/passwd")[place % 3],
+                "sha256": ("../../etc/passwd", "0" * 64, "f" * 64)[place % 3],
+                "bytes": 10, "mtime_ns": 0, "seconds": 1.0, "transform": attack, "changed": {attack: attack},
+            }
+        ]  # fmt: skip
+        long = attack * (2**20 // len(attack) + 1)
+        line = record(id, "off", f"A. {attack}", audio, sample=sample, reasoning=long if id == "plain" else attack)
+        line["response"]["served_model"] = attack
+        line["prompt"] = [{"role": attack, "parts": [attack, {"audio": 0}]}]
+        other = record(id, "on", "", audio, sample=sample)
+        del other["response"]
+        lines += [line, {**other, "error": {"kind": "error", "message": attack}}]
+    task = task_json("hostile", task_alias=attack, description=attack)
+    return write_run(folder, lines, task=task, model=attack)

@@ -13,10 +13,10 @@ AB.overview = (function () {
   function heading(site) {
     const models = [...new Set(site.runs.map((run) => run.model))];
     const facts = (run) => h("li", null,
-      h("span", { class: "run-model" }, AB.visible(run.model)), " ",
+      models.length > 1 ? [h("span", { class: "run-model" }, AB.visible(run.model)), " "] : null,
       h("span", { class: "mono muted" }, AB.visible(run.name)), " ",
-      h("span", { class: "muted" }, AB.date(run.created)),
-      run.command && run.command.length ? h("code", { class: "command", tabindex: "0" }, AB.visible(run.command.join(" "))) : null);
+      h("span", { class: "muted" }, "· ", AB.date(run.created)),
+      run.command && run.command.length ? h("code", { class: "command" }, AB.visible(run.command.join(" "))) : null);
     return h("section", { class: "intro" },
       h("h1", null, AB.visible(models.join(", "))),
       h("ul", { class: "runs" }, site.runs.map(facts)));

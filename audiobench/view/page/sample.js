@@ -5,6 +5,9 @@ AB.sample = (function () {
   const { h } = AB;
   const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
+  /** Which arm: its colour and its label. */
+  const who = ({ number, label }) => h("span", { class: "who" }, h("span", { class: "key " + AB.hue(number), "aria-hidden": "true" }), AB.visible(label));
+
   const text = (value) => (typeof value === "string" ? value : JSON.stringify(value));
 
   function judgement(task, epoch) {
@@ -20,9 +23,15 @@ AB.sample = (function () {
   }
 
   function usage(counts) {
-    const names = { prompt: "prompt", audio: "of it audio", cached: "cached", reasoning: "reasoning", completion: "completion" };
-    const known = Object.entries(counts || {}).filter(([, n]) => typeof n === "number");
-    return known.length ? known.map(([key, n]) => `${AB.count(n)} ${names[key] || key.replaceAll("_", " ")}`).join(" · ") : null;
+    const known = new Map(Object.entries(counts || {}).filter(([, n]) => typeof n === "number"));
+    const parts = { prompt: ["audio", "cached"], completion: ["reasoning"] };
+    const words = [];
+    for (const [whole, inner] of Object.entries(parts)) {
+      const within = inner.filter((key) => known.has(key)).map((key) => `${AB.count(known.get(key))} ${key}`);
+      if (known.has(whole)) { words.push(`${AB.count(known.get(whole))} ${whole}${within.length ? ` (${within.join(", ")})` : ""}`); inner.forEach((key) => known.delete(key)); known.delete(whole); }
+    }
+    for (const [key, n] of known) words.push(`${AB.count(n)} ${key.replaceAll("_", " ")}`);
+    return words.length ? words.join(" · ") : null;
   }
 
   function latency(times) {
@@ -96,7 +105,7 @@ AB.sample = (function () {
     return h("ol", { class: "choices" }, sample.choices.map((choice, i) => choice === null ? null : h("li", { class: targets.includes(choice) ? "is-target" : null },
       h("span", { class: "option-letter" }, LETTERS[i]), h("span", { class: "option-text", dir: "auto" }, AB.visible(choice)),
       h("span", { class: "marks" }, targets.includes(choice) ? h("span", { class: "tag target" }, "target") : null,
-        shown.filter(({ epoch }) => epoch && epoch.pick === choice).map(({ letter, number }) => h("span", { class: "letter " + AB.hue(number), title: `answer of arm ${letter}` }, letter))))));
+        shown.filter(({ epoch }) => epoch && epoch.pick === choice).map(who)))));
   }
 
   function turns(prompt) {
@@ -111,17 +120,17 @@ AB.sample = (function () {
     const same = known.length > 1 && known.every(({ epoch }) => JSON.stringify(epoch.prompt) === JSON.stringify(known[0].epoch.prompt));
     const groups = same ? [known[0]] : known;
     return h("details", { class: "fold" }, h("summary", null, "Exact prompt", same ? h("span", { class: "muted" }, " (the same in both arms)") : null),
-      h("div", { class: "columns" }, groups.map(({ letter, number, epoch }) => h("div", null, same ? null : h("span", { class: "letter " + AB.hue(number) }, letter),
-        epoch.choices ? h("p", { class: "muted" }, "Options stood in another order than above.") : null, turns(epoch.prompt)))));
+      h("div", { class: "columns" }, groups.map((arm) => h("div", null, same ? null : who(arm),
+        arm.epoch.choices ? h("p", { class: "muted" }, "Options stood in another order than above.") : null, turns(arm.epoch.prompt)))));
   }
 
   /** What an arm heard of a clip, when that is not the file as it is. */
   function heard(sample, clip, shown) {
-    return shown.flatMap(({ letter, number, epoch }) => ((epoch && epoch.audio) || []).filter((audio) => audio.clip === clip.sha256).map((audio) => {
+    return shown.flatMap((arm) => ((arm.epoch && arm.epoch.audio) || []).filter((audio) => audio.clip === clip.sha256).map((audio) => {
       const what = [];
       if (audio.transform && audio.transform !== "full") what.push(audio.transform.startsWith("noise") ? "replaced by noise of the same level" : audio.transform === "silence" ? "replaced by silence" : audio.transform === "reverse" ? "reversed" : audio.transform);
       const changes = Array.isArray(audio.changed) ? audio.changed.map(text) : Object.entries(audio.changed || {}).map(([key, value]) => `${key.replaceAll("_", " ")}: ${text(value)}`);
-      return what.concat(changes).length ? h("li", null, h("span", { class: "letter " + AB.hue(number) }, letter), " heard it ", AB.visible(what.concat(changes).join(", "))) : null;
+      return what.concat(changes).length ? h("li", null, who(arm), " heard it ", AB.visible(what.concat(changes).join(", "))) : null;
     })).filter(Boolean);
   }
 
@@ -135,7 +144,7 @@ AB.sample = (function () {
       const owners = shown.filter(({ epoch }) => epoch && epoch.audio.some((part) => part.clip === clip.sha256));
       const notes = heard(sample, clip, shown);
       return h("figure", { class: "clip" }, player.element, h("figcaption", null,
-        owners.length < shown.length ? h("span", null, "only in ", owners.map(({ letter, number }) => h("span", { class: "letter " + AB.hue(number) }, letter)), " ") : null,
+        owners.length < shown.length ? h("span", null, "only for ", owners.map(who), " ") : null,
         h("span", { class: "mono path", title: `sha256 ${clip.sha256}` }, AB.visible(clip.path.split(/[\\/]/).pop())), clip.seconds === null || clip.seconds === undefined ? null : ` · ${AB.seconds(clip.seconds)}`,
         clip.state === "changed" ? h("span", { class: "warning-inline" }, " · the file has changed since the run") : null,
         notes.length ? h("ul", { class: "heard" }, notes) : null));
@@ -147,7 +156,7 @@ AB.sample = (function () {
     const players = [];
     const shown = [["A", state.a], ["B", state.b]].filter(([, number]) => number !== null && number !== undefined).map(([letter, number]) => {
       const epochs = sample.arms[number];
-      return { letter, number, epochs, epoch: epochs[Math.min(state.epoch, epochs.length - 1)] };
+      return { letter, number, label: task.arms[number].label, epochs, epoch: epochs[Math.min(state.epoch, epochs.length - 1)] };
     });
     const tags = Object.entries(sample.metadata).filter(([, value]) => value !== null && typeof value !== "object" && String(value).length <= 80);
     const copy = h("button", { type: "button", class: "button quiet", click: async () => {

@@ -7,6 +7,8 @@ AB.sound = (function () {
   const RATE = 16000, WINDOW = 512, COLUMNS = 640, ROWS = 72, TOP_HZ = 8000, FLOOR_DB = 70;
   const WAVE = 56, SPECTRUM = 120;
 
+  let pictures = null;
+
   const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 
   /** The picture that `audiobench/view/pictures.py` drew: one value a byte, 0..255 and 0..15. */
@@ -107,7 +109,11 @@ AB.sound = (function () {
       return answer.arrayBuffer();
     }).then(decode).then(draw);
     if (mode === "served") return { src, picture: read() };
-    const stored = AB.store.load(`pictures/${clip.sha256}`).then((found) => {
+    pictures = pictures || AB.store.load("pictures/index").then((shas) => new Set(shas));
+    const stored = pictures.then((shas) => {
+      if (!shas.has(clip.sha256.slice(0, 16))) throw new Error("none was drawn");
+      return AB.store.load(`pictures/${clip.sha256}`);
+    }).then((found) => {
       if (found.error) throw new Error(found.error);
       return unpack(found);
     });
@@ -129,10 +135,12 @@ AB.sound = (function () {
     const pen = canvas.getContext("2d");
     const wave = WAVE * scale, step = canvas.width / picture.columns;
     pen.fillStyle = `rgb(${rgb("--wave", canvas).join(" ")})`;
-    for (let column = 0; column < picture.columns; column++) {
-      const high = (1 - picture.peaks[2 * column + 1] / 255) * wave, low = (1 - picture.peaks[2 * column] / 255) * wave;
-      pen.fillRect(column * step, high, Math.max(step * 0.8, 0.75), Math.max(low - high, scale));
-    }
+    const loudest = picture.peaks.reduce((most, peak) => Math.max(most, Math.abs(peak - 127.5)), 16);
+    const y = (peak) => wave * (0.5 - (0.44 * (peak - 127.5)) / loudest);
+    pen.beginPath();
+    for (let column = 0; column < picture.columns; column++) pen.lineTo((column + 0.5) * step, y(picture.peaks[2 * column + 1]) - scale / 2);
+    for (let column = picture.columns - 1; column >= 0; column--) pen.lineTo((column + 0.5) * step, y(picture.peaks[2 * column]) + scale / 2);
+    pen.fill();
     const stops = ["--heat-0", "--heat-1", "--heat-2", "--heat-3"].map((name) => rgb(name, canvas));
     const image = new ImageData(picture.columns, picture.rows);
     for (let column = 0; column < picture.columns; column++) {
@@ -220,7 +228,7 @@ AB.sound = (function () {
       const opened = open(clip, mode);
       opened.src.then((src) => { if (!closed) { address = src; audio.src = src; } }, () => fail("The clip is not in this export."));
       opened.picture.then((found) => { if (!closed) { drawn = found; repaint(); } },
-        (error) => { note.textContent = error.message.startsWith("data/") ? "No waveform was drawn for this clip." : `No waveform: ${error.message}`; });
+        (error) => { note.textContent = `No waveform: ${error.message}.`; });
     } else {
       fail(clip.state === "missing" ? `The clip is not at ${clip.path}.` : `The file at ${clip.path} is not what the model heard: it has changed.`);
       note.textContent = "No audio here.";

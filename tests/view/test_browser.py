@@ -1,0 +1,288 @@
+"""The page in a real browser: what people see, hear, type and click."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from audiobench.results import Run
+from audiobench.view.collect import collect
+
+from .chromium import Browser
+from .synthetic import HOSTILE_IDS, HOSTILE_TEXT, many, write_run
+
+pytestmark = pytest.mark.browser
+
+COUNT = "document.querySelector('.count')?.textContent"
+SHOWN = "document.querySelector('.sample h1')?.textContent"
+AUDIO = "document.querySelector('.sample audio')"
+PIXELS = """(() => { const c = document.querySelector('.sample canvas'); if (!c.width) return 0;
+  const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data, seen = new Set();
+  for (let i = 0; i < d.length; i += 4 * 97) seen.add(d[i] << 16 | d[i + 1] << 8 | d[i + 2]); return seen.size; })()"""
+
+
+@pytest.fixture(autouse=True)
+def desk(browser: Browser):
+    """A desktop window in light colours; nothing may go wrong in the page, whatever a test does."""
+    browser.viewport(1360, 900)
+    browser.scheme("light")
+    yield
+    assert browser.problems() == []
+
+
+def look(browser: Browser, address: str, hash: str) -> None:
+    browser.open(f"{address}#{hash}")
+
+
+@pytest.mark.parametrize("kind", ["disk", "served", "embedded"])
+def test_a_clip_plays_seeks_and_is_drawn(browser, page, served, export, run, kind) -> None:
+    address = {"disk": page, "served": served.address}.get(kind)
+    if address is None:
+        address = (export(run, audio="embedded", only=["house-00001"]).folder / "index.html").as_uri()
+    look(browser, address, "/household/house-00001")
+    browser.until(f"{AUDIO}?.readyState >= 1")
+    browser.until(f"{PIXELS} > 20")
+    browser.click(".play")
+    browser.until(f"{AUDIO}.currentTime > 0.15")
+    browser.click(".play")
+    assert browser.js(f"{AUDIO}.paused")
+    browser.js(f"{AUDIO}.currentTime = 1.5")
+    browser.until(f"!{AUDIO}.seeking && Math.abs({AUDIO}.currentTime - 1.5) < 0.05")
+    assert browser.js("document.querySelector('.clock').textContent") == "1.5 / 2.0 s"
+
+
+def test_a_click_on_the_picture_goes_there(browser, page) -> None:
+    look(browser, page, "/household/house-00001")
+    browser.until(f"{AUDIO}?.readyState >= 1")
+    browser.click(".picture")
+    browser.until(f"Math.abs({AUDIO}.currentTime - 1.0) < 0.05")
+
+
+def test_filters_agree_with_the_outcomes(browser, page, run) -> None:
+    rows = [
+        [epochs[0].outcome for epochs in arms] for arms in collect([Run.open(run)])[0].samples.values()
+    ]  # fmt: skip
+    valued = [(a.value, b.value) for a, b in rows if a.value is not None and b.value is not None]
+    expected = {
+        "all": 300,
+        "flipped": sum(a != b for a, b in valued),
+        "gained": sum(a < b for a, b in valued),
+        "lost": sum(a > b for a, b in valued),
+        "right": sum(a.value == b.value == 1 for a, b in rows),
+        "wrong": sum(0.0 in (a.value, b.value) for a, b in rows),
+        **{kind: sum(kind in (a.status, b.status) for a, b in rows) for kind in ("unparsed", "truncated", "refused", "error")},
+    }  # fmt: skip
+    assert min(expected.values()) > 0
+    look(browser, page, "/household")
+    for show, n in expected.items():
+        chip = f".chip[data-show={show}]"
+        assert browser.js(f"document.querySelector('{chip} .chip-count').textContent") == str(n)
+        browser.click(chip)
+        assert browser.js(COUNT) == f"{n} of 300 samples"
+
+
+def test_category_and_text_narrow_the_list_and_stand_in_the_address(browser, page) -> None:
+    look(browser, page, "/household")
+    browser.js(
+        "(s => { s.value = '1'; s.dispatchEvent(new Event('change')); })(document.querySelector('.selects select'))"
+    )
+    domain = browser.js("document.querySelector('.selects select').selectedOptions[0].textContent")
+    browser.key("/")
+    browser.type("CLIP 1 twice")
+    assert browser.js("document.activeElement.type") == "search"
+    count = browser.js(COUNT)
+    assert 0 < int(count.split()[0]) < 60
+    texts = browser.js("[...document.querySelectorAll('.row-text')].map(e => e.textContent)")
+    assert texts and all("1" in text and "twice" in text for text in texts)
+    browser.until("location.hash.includes('q=CLIP')")
+    assert f"c.domain={domain}" in browser.js("location.hash")
+    address = browser.js("location.href")
+    browser.open(address)
+    assert browser.js(COUNT) == count
+    browser.click(".count-line button")
+    assert browser.js(COUNT) == "300 of 300 samples"
+
+
+def test_the_whole_way_by_keyboard(browser, page) -> None:
+    look(browser, page, "/household")
+    browser.key("j")
+    browser.until(f"{SHOWN} === 'house-00000'")
+    browser.key("ArrowDown")
+    browser.until(f"{SHOWN} === 'house-00001'")
+    browser.key("k")
+    browser.until(f"{SHOWN} === 'house-00000'")
+    browser.until("location.hash === '#/household/house-00000'")
+    browser.until(f"{AUDIO}?.readyState >= 1")
+    browser.key(" ")
+    browser.until(f"!{AUDIO}.paused && {AUDIO}.currentTime > 0")
+    browser.key(" ")
+    browser.until(f"{AUDIO}.paused")
+    browser.js(f"{AUDIO}.currentTime = 0")
+    browser.key("ArrowRight")
+    browser.until(f"{AUDIO}.currentTime >= 0.99")
+    browser.key("f")
+    browser.until("document.querySelector('.chip.flipped').getAttribute('aria-pressed') === 'true'")
+    browser.key("?")
+    browser.until("document.getElementById('keys').open")
+    browser.key("Escape")
+    browser.until("!document.getElementById('keys').open")
+    browser.key("/")
+    browser.type("jjj")
+    browser.until(f"{COUNT} === '0 of 300 samples'")
+    assert browser.js(SHOWN) == "house-00000"
+    browser.key("Escape")
+    before = browser.js("getComputedStyle(document.body).backgroundColor")
+    browser.key("d")
+    browser.until(f"getComputedStyle(document.body).backgroundColor !== '{before}'")
+    browser.key("d")
+    browser.key("o")
+    browser.until("!!document.querySelector('.overview .card')")
+
+
+def test_links_lead_into_the_samples_and_back(browser, page, run) -> None:
+    browser.open(page)
+    gained = browser.js("document.querySelector('.differences a').textContent")
+    browser.click(".differences a")
+    browser.until(f"{COUNT}?.startsWith('{gained.split()[0]} of')")
+    browser.click(".row:nth-child(2)")
+    browser.until(f"!!{SHOWN}")
+    link, shown = browser.js("location.href"), browser.js(SHOWN)
+    assert link.endswith(f"#/household/{shown}?show=gained")
+    browser.open(link)
+    browser.until(f"{SHOWN} === '{shown}'")
+    assert browser.js(COUNT).startswith(gained.split()[0])
+    assert browser.js("document.querySelector('.row[aria-selected=true] .id').textContent") == shown
+    look(browser, page, "/household/no-such-sample")
+    assert "No sample" in browser.js("document.querySelector('.detail').textContent")
+
+
+def test_a_sample_tells_everything(browser, page, run) -> None:
+    look(browser, page, "/household/house-00002")
+    browser.until(f"!!{SHOWN}")
+    scored = collect([Run.open(run)])[0].samples["house-00002"][1][0]
+    arm = browser.js("document.querySelectorAll('.arm')[1].innerText")
+    for text in (scored.record["response"]["reasoning"][:60], scored.record["response"]["text"], "tiny-audio", "412 prompt",
+                 f"rule {scored.outcome.rule}", "finish reason", "first token"):  # fmt: skip
+        assert text in arm
+    target = browser.js("document.querySelector('.choices .is-target .option-text').textContent")
+    assert target == scored.record["sample"]["target"]
+    assert browser.js("document.querySelectorAll('.choices .who').length") == 2
+    browser.click("details.fold summary")
+    prompt = browser.js("document.querySelector('.turns').innerText")
+    assert scored.record["prompt"][0]["parts"][1].splitlines()[-1] in prompt
+    assert "audio 1" in prompt
+    assert browser.js("document.querySelectorAll('.turns')[1].textContent").endswith("assistant (prefill)<think>\n")
+
+
+def test_hostile_output_is_inert_and_visible(browser, export, hostile_run) -> None:
+    address = (export(hostile_run).folder / "index.html").as_uri()
+    browser.open(address)
+    assert HOSTILE_TEXT[:40] in browser.js("document.querySelector('h2').textContent")
+    for id in HOSTILE_IDS:
+        browser.open(address)
+        browser.js(f"location.hash = AB.address('hostile', {json.dumps(id)}, {{}})")
+        browser.until("!!document.querySelector('.sample')")
+        assert browser.js("AB.store.task('hostile').then(i => i.ids.length)") == len(HOSTILE_IDS)
+        browser.js("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+        codes = browser.js(
+            "[...new Set([...document.querySelectorAll('.question .hidden-char')].map(e => e.textContent))]"
+        )
+        assert codes == ["U+202E", "U+202C", "U+0000", "U+001B", "U+2028", "U+FEFF"]
+        assert (
+            browser.js(
+                "document.querySelectorAll('main img, main script, main style, main iframe, main b:not(.arm-pickers b)').length"
+            )
+            == 0
+        )
+        assert "end-of-attack" in browser.js("document.querySelector('.choices').textContent")
+    assert browser.js("window.hacked") is None
+    assert browser.js("({}).x === undefined && Object.prototype.domain === undefined")
+    # the last one, `plain`, thought a megabyte: it comes in pieces
+    assert browser.js("document.querySelector('.arm .tall:has(.more)').textContent.length") < 60_000
+    browser.click(".arm .more")
+    assert browser.js("document.querySelector('.arm .prose .more') !== null")
+
+
+def test_missing_audio_is_said(browser, export, hostile_run) -> None:
+    look(browser, (export(hostile_run).folder / "index.html").as_uri(), "/hostile/constructor")
+    browser.until("!!document.querySelector('.clip-error')")
+    assert "/etc/passwd" in browser.js("document.querySelector('.clip-error').textContent")
+    assert browser.js("document.querySelector('.play').disabled")
+
+
+@pytest.mark.parametrize("hash", ["/", "/household", "/household/house-00002"])
+def test_a_phone_needs_no_sideways_scrolling(browser, page, hash) -> None:
+    browser.viewport(390, 844, phone=True)
+    look(browser, page, hash)
+    browser.until("!!document.querySelector('.card, .row')")
+    assert browser.js("document.documentElement.scrollWidth") == 390
+    if hash.endswith("2"):
+        browser.until("!!document.querySelector('.sample')")
+        assert not browser.js("document.querySelector('.panel').checkVisibility()")
+        browser.click(".back")
+        browser.until("document.querySelector('.panel').checkVisibility()")
+        assert browser.js("document.querySelector('.row[aria-selected=true]')") is None
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_enough_contrast(browser, page, scheme) -> None:
+    browser.scheme(scheme)
+    look(browser, page, "/household/house-00007")
+    browser.until("!!document.querySelector('.sample')")
+    low = browser.js("""(() => {
+      const rgb = (c) => c.match(/[\\d.]+/g).map(Number);
+      const light = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+      const back = (e) => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c.length === 3 || c[3] === 1) return c; } return [255, 255, 255]; };
+      const bad = [];
+      for (const e of document.querySelectorAll('body *')) {
+        if (![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()) || !e.checkVisibility() || e.closest(':disabled')) continue;
+        const a = light(rgb(getComputedStyle(e).color)), b = light(back(e));
+        const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+        if (ratio < 4.5) bad.push(`${e.className || e.tagName}: ${ratio.toFixed(2)}`);
+      }
+      return [...new Set(bad)];
+    })()""")
+    assert low == []
+
+
+def test_every_control_has_a_name(browser, page) -> None:
+    look(browser, page, "/household/house-00002")
+    browser.until("!!document.querySelector('.sample')")
+    unnamed = [
+        node["role"]["value"]
+        for node in browser("Accessibility.getFullAXTree")["nodes"]
+        if node.get("role", {}).get("value")
+        in ("button", "combobox", "searchbox", "slider", "link", "option", "listbox", "img")
+        and not node.get("ignored")
+        and not node.get("name", {}).get("value")
+    ]
+    assert unnamed == []
+
+
+def test_ten_thousand_samples_stay_quick(browser, export, tmp_path: Path, clips) -> None:
+    written = export(write_run(tmp_path / "big", many(10_000, clips)), pictures=0)
+    address = (written.folder / "index.html").as_uri()
+    browser.open(address)
+    opened = browser.js("performance.now()")
+    assert opened < 2000
+    browser.js("location.hash = '#/household'")
+    browser.until(f"{COUNT} === '10,000 of 10,000 samples'", seconds=2)
+    timed = """((act) => { const start = performance.now(); act(); document.body.offsetHeight; return performance.now() - start; })"""
+    times = [
+        browser.js(f"{timed}(() => document.querySelector('.chip.{show}').click())")
+        for show in ("flipped", "wrong", "all")
+    ]
+    search = "(() => { const box = document.querySelector('[type=search]'); box.value = 'clip 99'; box.dispatchEvent(new Event('input')); })"
+    times += [browser.js(f"{timed}({search})") for _ in range(2)]
+    assert max(times) < 200, times
+    assert browser.js(COUNT) == f"{sum('99' in f'{n:05d}' for n in range(10_000))} of 10,000 samples"
+    assert browser.js("document.querySelectorAll('.row').length") < 60
+    browser.click(".count-line button")
+    browser.js("(r => { r.scrollTop = r.scrollHeight; })(document.querySelector('.rows'))")
+    browser.until("[...document.querySelectorAll('.id')].some(e => e.textContent === 'house-09999')")
+    browser.js("location.hash = '#/household/house-07777'")
+    browser.until(f"{SHOWN} === 'house-07777'", seconds=2)
+    print(f"\n10,000 samples: open {opened:.0f} ms, filter {max(times):.0f} ms at most, {written.bytes / 1e6:.1f} MB")
