@@ -279,7 +279,7 @@ class Gemini:
             "X-Goog-Upload-Header-Content-Length": str(len(part.data)),
             "X-Goog-Upload-Header-Content-Type": MIME[part.format],
         }
-        about = orjson.dumps({"file": {"mimeType": MIME[part.format], "sizeBytes": str(len(part.data))}})
+        about = orjson.dumps({"file": {"mimeType": MIME[part.format], "sizeBytes": len(part.data)}})
         api = self._api.removeprefix(self._base)
         reply = await self._http.post(f"{self._base}/upload{api}/files", about, start)
         self._http.check(reply)

@@ -159,6 +159,23 @@ def test_generation_parameters_get_the_servers_names(built, ask):
         assert "until" not in body
 
 
+def test_mistral_as_its_sdk_sends_it(built, ask, clips):
+    """The body that mistralai 3.7.0 sends for the same call, but for its `stream: false`."""
+    asked = {
+        "max_gen_toks": 64, "temperature": 0.7, "top_p": 0.9, "seed": 1, "until": ["###"], "presence_penalty": 0.1,
+        "frequency_penalty": 0.2,
+    }  # fmt: skip
+    audio = base64.b64encode(clips[0].data).decode()
+    assert body_of(built("mistral", served_model="voxtral-small-latest"), ask("Q", 0, generation=asked)) == {
+        "model": "voxtral-small-latest",
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "Q"}, {"type": "input_audio", "input_audio": audio}]}
+        ],
+        "temperature": 0.7, "top_p": 0.9, "max_tokens": 64, "stop": ["###"], "random_seed": 1, "presence_penalty": 0.1,
+        "frequency_penalty": 0.2,
+    }  # fmt: skip
+
+
 def test_open_weight_servers_take_the_rest(built, ask):
     asked = {"top_k": 20, "min_p": 0.05, "repetition_penalty": 1.07, "stop_token_ids": [151665]}
     for dialect in ("vllm", "sglang", "stepfun_vllm"):

@@ -161,10 +161,20 @@ def files_api(states: list[str]):
     async def handle(request: web.Request, body: bytes) -> web.StreamResponse:
         base = f"http://{request.host}"
         if request.path == "/upload/v1/files":
-            assert request.headers["X-Goog-Upload-Command"] == "start"
+            # as google-genai 3.4.0 begins an upload
+            told = {k: v for k, v in request.headers.items() if k.startswith("X-Goog-Upload-")}
+            about = json.loads(body)["file"]
+            assert told == {
+                "X-Goog-Upload-Protocol": "resumable",
+                "X-Goog-Upload-Command": "start",
+                "X-Goog-Upload-Header-Content-Length": str(about["sizeBytes"]),
+                "X-Goog-Upload-Header-Content-Type": "audio/wav",
+            }
+            assert about["mimeType"] == "audio/wav"
             return web.Response(headers={"x-goog-upload-url": f"{base}/put?upload_id=1"})
         if request.path == "/put":
             assert request.headers["X-Goog-Upload-Command"] == "upload, finalize"
+            assert request.headers["X-Goog-Upload-Offset"] == "0"
             stored.append(body)
         if request.path in ("/put", "/v1/files/abc"):
             state = states.pop(0) if len(states) > 1 else states[0]
