@@ -182,7 +182,9 @@ class OpenAIChat:
     async def generate(self, request: Request) -> Response:
         """Ask once; see `model_adapters.base.Adapter.generate`. `text` is the content as the server gave it."""
         parts = _Parts()
-        reply = await self._http.post(self._url, self.body(request), self._headers(), on_event=parts.event)
+        body = self.body(request)
+        del request  # and with it the clip: from here on only its base64 is in memory
+        reply = await self._http.post(self._url, body, self._headers(), on_event=parts.event)
         if reply.status == 400 and (blocked := self._blocked(reply)) is not None:
             return blocked
         self._http.check(reply)

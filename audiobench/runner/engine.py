@@ -69,6 +69,8 @@ class Engine:
         self._journals: dict[str, Journal] = {}
         self._threads = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="audio")
         self._stopping = asyncio.Event()
+        self._freed = asyncio.Event()
+        """Set whenever a slot ends or the run is to stop."""
         self._failures = 0
         self._succeeded = False
 
@@ -87,6 +89,7 @@ class Engine:
                 slot = asyncio.create_task(self._slot(work, sample, condition, epoch))
                 tasks.add(slot)
                 slot.add_done_callback(tasks.discard)
+                slot.add_done_callback(lambda _: self._freed.set())
                 await self._room(tasks)
             await self._drain(tasks)
         except AudiobenchError as error:
@@ -106,17 +109,15 @@ class Engine:
         """Let begun work go first; hold a window of open slots, not the whole data set."""
         await asyncio.sleep(0)
         while len(tasks) >= 2 * self.gate.limit + 8 and not self._stopping.is_set():
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED, timeout=1.0)
+            self._freed.clear()
+            await self._freed.wait()
 
     async def _drain(self, tasks: set[asyncio.Task[None]]) -> None:
-        stopping = asyncio.create_task(self._stopping.wait())
-        try:
-            while tasks and not self._stopping.is_set():
-                await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
-            if tasks:
-                await asyncio.wait(tasks, timeout=GRACE_SECONDS)
-        finally:
-            stopping.cancel()
+        while tasks and not self._stopping.is_set():
+            self._freed.clear()
+            await self._freed.wait()
+        if tasks:
+            await asyncio.wait(tasks, timeout=GRACE_SECONDS)
 
     def _interrupted(self, number: signal.Signals) -> None:
         if self._stopping.is_set():
@@ -131,6 +132,7 @@ class Engine:
             self.ending.exit_code = code
             self.ending.reason = reason
         self._stopping.set()
+        self._freed.set()
 
     def _close_journals(self) -> None:
         for journal in self._journals.values():
@@ -185,9 +187,12 @@ class Engine:
             async def attempt() -> Response:
                 hashed, loaded, facts = await self._load(pending, work)
                 record["audio"] = facts
+                # handed over, not held: an adapter lets go of the clip once its body is built
+                handed = [loaded]
+                del loaded
                 if not keys:
                     keys.append(hashed.key(work.model_sha256))
-                response = await self.adapter.generate(loaded)
+                response = await self.adapter.generate(handed.pop())
                 if not response.text and not response.reasoning and response.finish_reason == "stop":
                     record["empty"] = record.get("empty", 0) + 1
                     if record["empty"] <= EMPTY_RETRIES:
