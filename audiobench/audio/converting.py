@@ -108,6 +108,9 @@ def _converted(raw: RawAudio, clip: Clip, support: AudioSupport, transform: str)
     samples, done = apply(transform, samples, raw.sha256)
     if done:
         changes.append(done)
+    over = int((abs(samples) > 1.0).sum())
+    if over:
+        changes.append(f"clipped {over} samples at full scale")
     step = len(samples)
     if support.chunk_seconds is not None:
         step = max(1, round(support.chunk_seconds * rate))
@@ -132,8 +135,8 @@ def _resample(samples: np.ndarray, rate: int, target: int, path: Path) -> np.nda
 def _pcm16(samples: np.ndarray) -> bytes:
     import numpy
 
-    scaled = numpy.rint(samples * numpy.float32(32768.0))
-    return numpy.clip(scaled, -32768, 32767).astype("<i2").tobytes()
+    scaled = numpy.rint(numpy.clip(samples, -1.0, 1.0) * numpy.float32(32768.0))
+    return numpy.minimum(scaled, 32767.0).astype("<i2").tobytes()
 
 
 def _pack(

@@ -20,6 +20,16 @@ MAX_DECODED = 2 * 2**30
 """Bytes of float32 that one decode may take."""
 
 
+class _Bytes(io.BytesIO):
+    """Bytes in which a broken file may seek anywhere: libsndfile hears that it did not work, and nothing is printed."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        try:
+            return super().seek(offset, whence)
+        except (ValueError, OverflowError):
+            return self.tell()
+
+
 def probe(data: bytes, path: Path) -> tuple[int, int, int]:
     """(sampling rate in Hz, channels, frames) from the header, nothing decoded.
 
@@ -29,7 +39,7 @@ def probe(data: bytes, path: Path) -> tuple[int, int, int]:
     import soundfile
 
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
+        with soundfile.SoundFile(_Bytes(data)) as file:
             rate, channels, frames = file.samplerate, file.channels, file.frames
     except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
         raise InvalidAudioError(path, f"corrupt: {_words(error)}") from None
@@ -55,7 +65,7 @@ def decode(raw: RawAudio, path: Path) -> np.ndarray:
         body = memoryview(data)[raw.start : raw.start + raw.frames * raw.channels * raw.bits // 8]
         data = pcm_wav(body, raw.sample_rate, raw.channels, raw.bits)
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
+        with soundfile.SoundFile(_Bytes(data)) as file:
             samples = file.read(raw.frames + 1, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
         raise InvalidAudioError(path, f"corrupt: {_words(error)}") from None
@@ -81,7 +91,7 @@ def _flac_goes_on(raw: RawAudio) -> bool:
     total = int.from_bytes(raw.data[21:26], "big") & ~(2**36 - 1) | raw.frames + 1
     data = b"".join((raw.data[:21], total.to_bytes(5, "big"), raw.data[26:]))
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
+        with soundfile.SoundFile(_Bytes(data)) as file:
             file.seek(raw.frames)
             return len(file.read(1)) > 0
     except (soundfile.LibsndfileError, RuntimeError, TypeError):

@@ -130,6 +130,16 @@ def test_sixteen_bit_samples_survive_decoding_exactly(tmp_path: Path):
     assert np.array_equal(samples_of(convert(clip)[0]), every)
 
 
+def test_samples_beyond_full_scale_are_clipped_and_said(tmp_path: Path):
+    loud = np.array([[0.5], [1.5], [-1e38], [-1.0]])
+    clip = write(tmp_path / "a.wav", loud, 16000, "WAV", "FLOAT")
+    audio, changes = convert(clip, formats=["wav"], chunk_seconds=1 / 4000)
+    assert changes == [], "four frames are not more than a chunk: untouched"
+    audio, changes = convert(clip, "reverse")
+    assert samples_of(audio)[:, 0].tolist() == [-32768, -32768, 32767, 16384]
+    assert "clipped 2 samples at full scale" in changes
+
+
 # ---- conditions ------------------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import struct
 import subprocess
 import sys
@@ -119,6 +120,32 @@ def test_a_corrupt_body_behind_a_sound_header(tmp_path: Path):
     item = clip(tmp_path, bytes(data))
     with pytest.raises(InvalidAudioError):
         parts(read(item), item, AudioSupport(formats=["flac"]))
+
+
+@pytest.mark.filterwarnings("error")
+def test_damaged_files_are_a_sound_result_or_invalid_audio_and_nothing_else(tmp_path: Path, capfd):
+    chance = random.Random(0)
+    sources = [
+        encode(sine(0.1), *kind)
+        for kind in [("WAV", "PCM_16"), ("WAV", "FLOAT"), ("FLAC",), ("OGG", "OPUS"), ("AIFF",)]
+    ]
+    support = AudioSupport(formats=["wav", "flac", "ogg", "aiff"], sample_rate=8000, chunk_seconds=0.03)
+    counts = {"sound": 0, "invalid": 0}
+    for number in range(300):
+        data = bytearray(chance.choice(sources))
+        if number % 3 == 0:
+            del data[chance.randrange(len(data)) :]
+        for _ in range(chance.randint(1, 8) if number % 3 else 0):
+            data[chance.randrange(min(len(data), 80 if number % 3 == 1 else len(data)))] = chance.randrange(256)
+        item = clip(tmp_path, bytes(data))
+        try:
+            audio, _ = parts(read(item), item, support)
+            assert all(part.data for part in audio)
+            counts["sound"] += 1
+        except InvalidAudioError:
+            counts["invalid"] += 1
+    assert min(counts.values()) > 30
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_three_hour_bomb_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch):
