@@ -99,7 +99,9 @@ def _notes(arms: Sequence[Arm], members: Sequence[tuple[int, TaskRun]]) -> list[
             if part != "audio" and arm.summary["fingerprint"].get(part) != first.get(part)
         }
     )
-    if parts and len(members) > 1:
+    if parts == ["samples"] and len(members) > 1:
+        notes.append("The runs do not rest on the same samples: go by the paired differences, not by the scores.")
+    elif parts and len(members) > 1:
         notes.append(f"The runs differ in: {', '.join(parts)}. Their scores are not comparable as they stand.")
     return notes
 

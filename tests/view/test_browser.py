@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,24 @@ def test_category_and_text_narrow_the_list_and_stand_in_the_address(browser, pag
     assert browser.js(COUNT) == count
     browser.click(".count-line button")
     assert browser.js(COUNT) == "300 of 300 samples"
+
+
+def test_search_reaches_into_reasoning_when_asked(browser, page, run) -> None:
+    word = "harmonics"
+    said = [
+        any(word in (scored.record.get("response") or {}).get("reasoning", "") for epochs in arms for scored in epochs if (scored.record.get("response") or {}).get("reasoning"))
+        for arms in collect([Run.open(run)])[0].samples.values()
+    ]  # fmt: skip
+    look(browser, page, "/household")
+    browser.key("/")
+    browser.type(word)
+    browser.until(f"{COUNT} === '0 of 300 samples'")
+    browser.click(".deep input")
+    browser.until(f"{COUNT} === '{sum(said)} of 300 samples'")
+    browser.until("location.hash.includes('in=all')")
+    browser.open(browser.js("location.href"))
+    browser.until(f"{COUNT} === '{sum(said)} of 300 samples'")
+    assert 0 < sum(said) < 300
 
 
 def test_the_whole_way_by_keyboard(browser, page) -> None:
@@ -280,9 +299,18 @@ def test_ten_thousand_samples_stay_quick(browser, export, tmp_path: Path, clips)
     assert max(times) < 200, times
     assert browser.js(COUNT) == f"{sum('99' in f'{n:05d}' for n in range(10_000))} of 10,000 samples"
     assert browser.js("document.querySelectorAll('.row').length") < 60
+    browser.js(
+        "(() => { const box = document.querySelector('[type=search]'); box.value = 'harmonics'; box.dispatchEvent(new Event('input')); })()"
+    )
+    start = time.perf_counter()
+    browser.click(".deep input")
+    browser.until(f"!{COUNT}.includes('searched') && !{COUNT}.startsWith('0 ')")
+    deep = time.perf_counter() - start
     browser.click(".count-line button")
     browser.js("(r => { r.scrollTop = r.scrollHeight; })(document.querySelector('.rows'))")
     browser.until("[...document.querySelectorAll('.id')].some(e => e.textContent === 'house-09999')")
     browser.js("location.hash = '#/household/house-07777'")
     browser.until(f"{SHOWN} === 'house-07777'", seconds=2)
-    print(f"\n10,000 samples: open {opened:.0f} ms, filter {max(times):.0f} ms at most, {written.bytes / 1e6:.1f} MB")
+    print(
+        f"\n10,000 samples: open {opened:.0f} ms, filter {max(times):.0f} ms at most, search in full {deep:.1f} s, {written.bytes / 1e6:.1f} MB"
+    )

@@ -2,15 +2,16 @@
 "use strict";
 
 /** The state's part of an address. */
-AB.options = ({ a, b, show, q, categories }) => ({ a, b, show, q, categories: [...categories] });
+AB.options = ({ a, b, show, q, deep, categories }) => ({ a, b, show, q, deep, categories: [...categories] });
 
-AB.address = function (task, id, { a, b, show, q, categories }) {
+AB.address = function (task, id, { a, b, show, q, deep, categories }) {
   const query = new URLSearchParams();
   if (a) query.set("a", a);
   if (b === null) query.set("b", "none");
   else if (b !== undefined && b !== 1) query.set("b", b);
   if (show && show !== "all") query.set("show", show);
   if (q) query.set("q", q);
+  if (q && deep) query.set("in", "all");
   for (const [name, label] of categories || []) query.set("c." + name, label);
   const path = "#/" + encodeURIComponent(task) + (id === null ? "" : "/" + encodeURIComponent(id));
   return path + (query.size ? "?" + query : "");
@@ -63,12 +64,12 @@ AB.address = function (task, id, { a, b, show, q, categories }) {
     const places = new Map(index.ids.map((id, i) => [id, i]));
     const list = AB.list.panel(task, index, change);
     const detail = h("div", { class: "detail", "aria-live": "off" });
-    let state = null, found = { places: [], counts: new Map() }, players = [], looked = null, filtered = null;
+    let state = null, found = { places: [], counts: new Map() }, players = [], looked = null, filtered = null, scan = null;
     main.className = "browser";
     main.replaceChildren(list.element, detail);
 
     function defaults() {
-      return { a: 0, b: task.arms.length > 1 ? 1 : null, show: "all", q: "", categories: new Map(), place: null, epoch: 0 };
+      return { a: 0, b: task.arms.length > 1 ? 1 : null, show: "all", q: "", deep: false, categories: new Map(), place: null, epoch: 0 };
     }
 
     function arm(value, otherwise) {
@@ -81,6 +82,7 @@ AB.address = function (task, id, { a, b, show, q, categories }) {
       next.a = arm(query.get("a"), next.a);
       next.b = query.get("b") === "none" ? null : arm(query.get("b"), next.b);
       next.q = query.get("q") || "";
+      next.deep = query.get("in") === "all";
       for (const [name, { labels }] of index.columns) {
         if (labels.includes(query.get("c." + name))) next.categories.set(name, query.get("c." + name));
       }
@@ -99,7 +101,7 @@ AB.address = function (task, id, { a, b, show, q, categories }) {
         if (label === "") next.categories.delete(name);
         else next.categories.set(name, index.columns.find(([column]) => column === name)[1].labels[Number(label)]);
       }
-      for (const key of ["a", "b", "show", "q", "place", "epoch"]) if (key in part) next[key] = part[key];
+      for (const key of ["a", "b", "show", "q", "deep", "place", "epoch"]) if (key in part) next[key] = part[key];
       if (part.step) { step(part.step); return; }
       if (part.back) next.place = null;
       if (part.place !== undefined) next.epoch = 0;
@@ -117,14 +119,35 @@ AB.address = function (task, id, { a, b, show, q, categories }) {
     }
 
     function render(next, push) {
-      const key = JSON.stringify([next.a, next.b, next.show, next.q, [...next.categories]]);
       state = next;
-      if (key !== filtered) { found = AB.filters.apply(task, index, state); filtered = key; }
+      const hits = search();
+      const key = JSON.stringify([next.a, next.b, next.show, next.q, next.deep, [...next.categories], hits && hits.done]);
+      if (key !== filtered) {
+        found = { ...AB.filters.apply(task, index, state, hits && hits.places), searched: hits ? hits.done : 1 };
+        filtered = key;
+      }
       main.classList.toggle("looking", state.place !== null);
       list.update(state, found);
       crumbs(task, state.place === null ? null : index.ids[state.place]);
       address(push);
       look();
+    }
+
+    /** The search in full that the state asks for, begun here if it is a new one: {places, done: 0 to 1}; else null. */
+    function search() {
+      if (!state.q || !state.deep) { scan = null; return null; }
+      if (scan && scan.q === state.q) return scan;
+      const mine = { q: state.q, places: new Set(), done: 0, shown: 0 };
+      scan = mine;
+      setTimeout(() => {
+        if (scan !== mine) return;
+        AB.store.each(task.name, (sample, place) => { if (AB.filters.mentions(sample, mine.q)) mine.places.add(place); }, (done) => {
+          if (scan !== mine) return false;
+          if (done === 1 || performance.now() - mine.shown > 250) { mine.done = done; mine.shown = performance.now(); render(state); }
+          return true;
+        }).catch((error) => { if (scan === mine) empty(`The search failed: ${error.message}.`); });
+      }, 200);
+      return mine;
     }
 
     function address(push) {
@@ -174,7 +197,7 @@ AB.address = function (task, id, { a, b, show, q, categories }) {
       if (state.b !== null) change({ show: state.show === "flipped" ? "all" : "flipped" });
     }
 
-    return { task, go, step, change, flips, close: hush, search: list.focusSearch, state: () => state, player: () => players[0] };
+    return { task, go, step, change, flips, close() { hush(); scan = null; }, search: list.focusSearch, state: () => state, player: () => players[0] };
   }
 
   const narrow = () => matchMedia("(max-width: 899px)").matches;

@@ -54,9 +54,25 @@ AB.filters = (function () {
     return index.hay;
   }
 
-  /** {places, counts}: the samples that pass everything, and for each outcome filter how many pass the rest. */
-  function apply(task, index, state) {
-    const words = state.q.toLowerCase().split(/\s+/).filter(Boolean);
+  const wordsOf = (q) => q.toLowerCase().split(/\s+/).filter(Boolean);
+
+  /** Does all that was asked and said about a sample hold every word? */
+  function mentions(sample, q) {
+    const said = [sample.id, sample.question, JSON.stringify(sample.choices), JSON.stringify(sample.target), JSON.stringify(sample.metadata)];
+    for (const epoch of sample.arms.flat()) {
+      const { text, reasoning } = epoch.response || {};
+      said.push(text || "", reasoning || "", epoch.answer || "", epoch.error ? epoch.error.message : "");
+    }
+    const hay = said.join("\n").toLowerCase();
+    return wordsOf(q).every((word) => hay.includes(word));
+  }
+
+  /**
+   * {places, counts}: the samples that pass everything, and for each outcome filter how many pass the rest.
+   * `hits` are the places that a search in full found; without it the words are looked for in the list's own texts.
+   */
+  function apply(task, index, state, hits) {
+    const words = hits ? [] : wordsOf(state.q);
     const hay = words.length ? haystack(index) : null;
     const wanted = [];
     for (const [name, column] of index.columns) {
@@ -68,6 +84,7 @@ AB.filters = (function () {
     const chosen = tests[state.show];
     const places = [];
     for (let i = 0; i < index.ids.length; i++) {
+      if (hits && !hits.has(i)) continue;
       if (hay && !words.every((word) => hay[i].includes(word))) continue;
       if (!wanted.every(([of, label]) => of[i] === label)) continue;
       for (const name of names) if (tests[name](i)) counts.set(name, counts.get(name) + 1);
@@ -91,5 +108,5 @@ AB.filters = (function () {
     return { kind: "mixed", sign: (100 * value[i]).toFixed(0), words: `${(100 * value[i]).toFixed(0)} % over the epochs` };
   }
 
-  return { SHOWS, available, apply, verdict };
+  return { SHOWS, available, apply, mentions, verdict };
 })();

@@ -14,6 +14,8 @@ AB.list = (function () {
     const keyA = h("span", { class: "key", "aria-hidden": "true" }), keyB = h("span", { class: "key", "aria-hidden": "true" });
     const search = h("input", { type: "search", placeholder: "Search id, question, answer", "aria-label": "Search samples", autocomplete: "off", spellcheck: "false",
       input: () => change({ q: search.value }) });
+    const deep = h("input", { type: "checkbox", change: () => change({ deep: deep.checked }) });
+    const deepLabel = h("label", { class: "deep", hidden: true }, deep, "in responses and reasoning too");
     const chips = h("div", { class: "chips", role: "group", "aria-label": "Outcome" });
     const selects = new Map(index.columns.map(([name, { labels }]) => [name,
       h("select", { "aria-label": name, change: (event) => change({ category: [name, event.target.value] }) },
@@ -25,7 +27,7 @@ AB.list = (function () {
     const element = h("aside", { class: "panel", "aria-label": "Samples" },
       h("div", { class: "controls-box" },
         h("div", { class: "arm-pickers" }, h("label", null, keyA, h("b", null, "A"), chooseA), task.arms.length > 1 ? h("label", null, keyB, h("b", null, "B"), chooseB) : null),
-        search, chips,
+        search, deepLabel, chips,
         selects.size ? h("div", { class: "selects" }, [...selects.values()]) : null,
         h("div", { class: "count-line" }, count, clear)),
       rows);
@@ -90,6 +92,8 @@ AB.list = (function () {
       chooseB.value = state.b === null ? "" : String(state.b);
       keyA.className = "key " + AB.hue(state.a);
       keyB.className = "key " + (state.b === null ? "" : AB.hue(state.b));
+      deep.checked = state.deep;
+      deepLabel.hidden = !state.q;
       if (search.value !== state.q && document.activeElement !== search) search.value = state.q;
       for (const [name, select] of selects) {
         const { labels } = index.columns.find(([column]) => column === name)[1];
@@ -99,7 +103,7 @@ AB.list = (function () {
       if (filtered) {
         redrawChips(found.counts);
         if (focused) { const chip = chips.querySelector(`[data-show="${focused}"]`); if (chip) chip.focus(); }
-        count.textContent = `${AB.count(places.length)} of ${AB.count(index.ids.length)} samples`;
+        count.textContent = `${AB.count(places.length)} of ${AB.count(index.ids.length)} samples${found.searched < 1 ? ` · ${Math.round(100 * found.searched)} % searched` : ""}`;
         clear.hidden = !(state.show !== "all" || state.q || state.categories.size);
         spacer.style.height = `${places.length * ROW}px`;
       }

@@ -107,7 +107,8 @@ AB.overview = (function () {
             h("th", { scope: "row" }, h("a", { href: link(task, { categories: [[column, label]] }) }, AB.visible(label))),
             h("td", { class: "plot-cell" }, AB.plot.row(marks.map((m) => ({ ...m, title: title(m.name, m, task) })), range, null, `${label}: ${words}`)),
             h("td", { class: "num stack" }, marks.map((m) => h("span", { class: "ink " + AB.hue(m.arm) }, AB.score(m.value, task)))),
-            h("td", { class: "num" }, AB.count(Math.max(...marks.map((m) => m.n)))));
+            new Set(marks.map((m) => m.n)).size === 1 ? h("td", { class: "num" }, AB.count(marks[0].n))
+              : h("td", { class: "num stack" }, marks.map((m) => h("span", null, AB.count(m.n)))));
         })))));
   }
 

@@ -145,7 +145,7 @@ AB.sample = (function () {
       const notes = heard(sample, clip, shown);
       return h("figure", { class: "clip" }, player.element, h("figcaption", null,
         owners.length < shown.length ? h("span", null, "only for ", owners.map(who), " ") : null,
-        h("span", { class: "mono path", title: `sha256 ${clip.sha256}` }, AB.visible(clip.path.split(/[\\/]/).pop())), clip.seconds === null || clip.seconds === undefined ? null : ` · ${AB.seconds(clip.seconds)}`,
+        h("span", { class: "mono path", title: `sha256 ${clip.sha256}` }, AB.visible(clip.path.split(/[\\/]/).pop().replace(clip.sha256, clip.sha256.slice(0, 12) + "…"))), clip.seconds === null || clip.seconds === undefined ? null : ` · ${AB.seconds(clip.seconds)}`,
         clip.state === "changed" ? h("span", { class: "warning-inline" }, " · the file has changed since the run") : null,
         notes.length ? h("ul", { class: "heard" }, notes) : null));
     });

@@ -52,5 +52,14 @@ AB.store = (function () {
     return (await block)[place - starts[number]];
   }
 
-  return { load, task, sample };
+  /** Every sample of a task, block by block: `look(sample, place)`, then `after(part done)` for each block; false ends it. */
+  async function each(name, look, after) {
+    const { blocks: starts } = await task(name);
+    for (let number = 0; number < starts.length; number++) {
+      (await load(`${name}/${number}`)).forEach((sample, i) => look(sample, starts[number] + i));
+      if (after((number + 1) / starts.length) === false) return;
+    }
+  }
+
+  return { load, task, sample, each };
 })();
