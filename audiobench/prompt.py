@@ -51,7 +51,8 @@ def build(
 ) -> Request:
     """The request that asks `sample` (already arranged) under `condition`.
 
-    Generation parameters, weakest first: the task's, the model's published ones, the prompt's own, the command line's.
+    Generation parameters, weakest first: the task's, the model's published ones, the prompt's own, the command line's
+    (see `generation_parameters`).
 
     Raises:
         UsageError: the condition leaves nothing to ask, or needs a transcript that the data set does not have.
@@ -69,15 +70,29 @@ def build(
     system = prompt.system if prompt.system is not None else model.system
     messages = [Message("system", (TextPart(system),))] if system else []
     messages.append(Message("user", tuple(parts)))
-    generation = {
-        **task.generation_kwargs,
-        **model.sampling,
-        **prompt.generation_kwargs,
-        "seed": seed + epoch,
-        **(overrides or {}),
-    }
+    generation = generation_parameters(task, prompt, model, seed + epoch, overrides or {})
     request = Request(tuple(messages), generation, sample_id=sample.id, epoch=epoch, sample=sample)
     return apply(request, think)
+
+
+def generation_parameters(
+    task: TaskSpec, prompt: Prompt, model: ModelSpec, seed: int, overrides: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Generation parameters of a request; a null leaves a parameter out.
+
+    `max_gen_toks` is the smaller of the task's and the model's: one is what a benchmark allows, the other what a
+    server takes.
+    """
+    merged = {**task.generation_kwargs, **model.sampling, **prompt.generation_kwargs}
+    limits = [
+        kwargs["max_gen_toks"]
+        for kwargs in (task.generation_kwargs, model.sampling, prompt.generation_kwargs)
+        if kwargs.get("max_gen_toks") is not None
+    ]
+    if limits:
+        merged["max_gen_toks"] = min(limits)
+    merged = {**merged, "seed": seed, **overrides}
+    return {name: value for name, value in merged.items() if value is not None}
 
 
 def variables(sample: Sample) -> dict[str, Any]:

@@ -29,6 +29,15 @@ class _Loader(_Base):
     """Safe loader that knows one inert tag."""
 
 
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool" or first in ("t", "T", "f", "F")
+    ]
+    for first, resolvers in _Base.yaml_implicit_resolvers.items()
+}
+"""As in YAML 1.2, only true and false are booleans: `on`, `off`, `yes` and `no` are words (think modes, answers)."""
+
+
 def _function(loader: Any, node: yaml.Node) -> str:
     return f"!function {loader.construct_scalar(node)}"
 

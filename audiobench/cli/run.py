@@ -34,6 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--allow-approx", action="store_true", help="allow think modes that the model has only approximately")
     add("--dry-run", action="store_true", help="print the plan and the estimated cost; send nothing")
     add("--max-cost", type=float, metavar="USD", help="stop cleanly once this much is spent")
+    add("--allow-other-model", action="store_true", help="go on when another model answers than was asked")
     add("--attempts", type=int, default=8, metavar="N", help="calls a request may take (default 8)")
     add("--timeout", type=float, default=600.0, metavar="S", help="seconds one call may take (default 600)")
     add("--quiet", action="store_true", help="no plan, no progress")
@@ -66,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
         allow_approx=args.allow_approx,
         dry_run=args.dry_run,
         max_cost=args.max_cost,
+        allow_other_model=args.allow_other_model,
         attempts=_positive("--attempts", args.attempts) or 8,
         timeout=args.timeout,
         quiet=args.quiet or args.json,

@@ -66,6 +66,8 @@ class Engine:
         self.observe = observe
         self.stop_when = stop_when
         self.ending = Ending()
+        self.allow_other_model = False
+        """Go on when another model answers than the one that was asked."""
         self._journals: dict[str, Journal] = {}
         self._threads = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="audio")
         self._stopping = asyncio.Event()
@@ -193,6 +195,11 @@ class Engine:
                 if not keys:
                     keys.append(hashed.key(work.model_sha256))
                 response = await self.adapter.generate(handed.pop())
+                if response.raw.get("model_differs") and not self.allow_other_model:
+                    raise RunError(
+                        f"{response.served_model} answered although {work.model.served_model} was asked; nothing of it "
+                        "was kept (--allow-other-model to go on)"
+                    )
                 if not response.text and not response.reasoning and response.finish_reason == "stop":
                     record["empty"] = record.get("empty", 0) + 1
                     if record["empty"] <= EMPTY_RETRIES:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,9 @@ from audiobench.score import NOT_JUDGED, outcome, scorer_of
 from audiobench.scorers import SCORERS
 from audiobench.task.find import expand, find_task
 from audiobench.task.spec import Prompt, TaskSpec
-from audiobench.types import Condition, Outcome, Sample
+from audiobench.types import Condition, Outcome, Request, Sample
 from model_adapters.base import Adapter
+from model_adapters.dialects import cannot
 from model_adapters.registry import build_adapter, find_model
 from model_adapters.spec import ModelSpec
 
@@ -61,6 +63,7 @@ class RunOptions:
     allow_approx: bool = False
     dry_run: bool = False
     max_cost: float | None = None
+    allow_other_model: bool = False
     attempts: int = 8
     timeout: float = 600.0
     quiet: bool = False
@@ -108,6 +111,11 @@ def prepare(options: RunOptions) -> Prepared:
     model = find_model(options.model, base_url=options.base_urls[0] if options.base_urls else None)
     thinks = {asked: think.resolve(model, asked, allow_approx=options.allow_approx) for asked in options.think}
     _check_audio(model, options)
+    if model.retires_on is not None and model.retires_on <= date.today() and not options.allow_other_model:
+        raise UsageError(
+            f"model {model.name} was retired on {model.retires_on}; its provider may answer with another model "
+            "(--allow-other-model to ask anyway)"
+        )
     loaded: list[tuple[TaskSpec, Path]] = [find_task(name) for name in expand(options.tasks)]
     folder = options.out or Path("results") / model.name / run_name(model, options)
     works, datasets = [], {}
@@ -134,7 +142,7 @@ def prepare(options: RunOptions) -> Prepared:
         )
         if data.samples:
             for condition in work.conditions:
-                work.request(data.samples[0], condition, 0)
+                check_request(model, work.request(data.samples[0], condition, 0))
         works.append(work)
     for work in works:
         work.mark_finished()
@@ -153,6 +161,13 @@ def choose_prompt(task: TaskSpec, model: ModelSpec, asked: str | None) -> Prompt
     if asked is None and model.prompt in names:
         asked = model.prompt
     return task.find_prompt(asked)
+
+
+def check_request(model: ModelSpec, request: Request) -> None:
+    """Raise UsageError when the model's server has no way to say what every such request holds."""
+    why = cannot(model, request.generation, prefill=request.prefill is not None)
+    if why:
+        raise UsageError(why)
 
 
 def _check_audio(model: ModelSpec, options: RunOptions) -> None:
@@ -278,7 +293,9 @@ async def _drive(prepared: Prepared, adapter: Adapter, tally: Tally, progress: P
             return f"--max-cost {options.max_cost:g}: ${tally.dollars:.2f} spent"
         return None
 
-    return await Engine(adapter, prepared.works, gate, policy, observe, stop_when=over_budget).run()
+    engine = Engine(adapter, prepared.works, gate, policy, observe, stop_when=over_budget)
+    engine.allow_other_model = options.allow_other_model
+    return await engine.run()
 
 
 def write_plans(prepared: Prepared) -> None:
