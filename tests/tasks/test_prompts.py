@@ -152,6 +152,5 @@ def test_no_shipped_prompt_cuts_thinking(task_paths):
 
     for path in task_paths:
         spec = strict_yaml.validate(TaskSpec, path)
-        least = 256 if path.parent.name == "listening" else 32000
-        assert spec.generation_kwargs["max_gen_toks"] == least, path
+        assert spec.generation_kwargs["max_gen_toks"] == 32000, path
         assert not any("max_gen_toks" in prompt.generation_kwargs for prompt in spec.prompt), path
