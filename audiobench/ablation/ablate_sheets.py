@@ -1,0 +1,259 @@
+"""The tables of `audiobench ablate`, from the dict of `ablate.ablate_task`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from audiobench.ablation.ablate import in_short
+from audiobench.ablation.sheets import Sheet, comparison_sheets, number, p_value, points, span
+
+
+def ablation_sheets(found: dict[str, Any], *, breakdown: str | None = None) -> list[Sheet]:
+    """Everything worth printing; with `breakdown`, only that column, for every comparison."""
+    if breakdown is not None:
+        return _by_column(found, breakdown)
+    chance = f", chance {points(found['chance'], True)} %" if found["chance"] is not None else ""
+    title = (
+        f"{found['task']}: {found['n']} samples, {found['conditions']} conditions x {found['option_orders']} option "
+        f"orders x {found['epochs']} epochs{chance}"
+    )
+    sheets = [Sheet(title, notes=in_short(found))]
+    main = next((e for e in found["thinking"] if e["audio"] == "full"), None) or next(iter(found["thinking"]), None)
+    for entry in found["thinking"]:
+        shown = comparison_sheets(entry, f"does thinking help? audio={entry['audio']}")
+        sheets += shown[:3] if entry is main else shown[:2]
+        if entry is main and len(entry["pairs"]) == 1:
+            sheets += [sheet for sheet in shown[3:] if sheet.rows]
+    sheets += [_curve(curve) for curve in found["scaling"]]
+    sheets += [_strata(entry) for entry in found["natural_length"]]
+    if found["listening"]:
+        sheets.append(_listening(found))
+    sheets += _breakdown_gains(found)
+    sheets += _words(found)
+    if not found["thinking"]:
+        for entry in found["audio"]:
+            sheets += comparison_sheets(entry, f"audio conditions, think={entry['think']}")[:3]
+    sheets += _stability(found)
+    sheets += _agreement(found)
+    sheets += _denials(found)
+    return sheets
+
+
+def _by_column(found: dict[str, Any], column: str) -> list[Sheet]:
+    sheets = []
+    for entry in found["thinking"]:
+        sheets += comparison_sheets(entry, f"{found['task']}, audio={entry['audio']}", breakdown=column)
+    for entry in found["listening"]:
+        for control in entry["controls"].values():
+            if column in control["breakdown"]:
+                sheets.append(_gains_by(entry, control, column))
+    return sheets
+
+
+def _curve(curve: dict[str, Any]) -> Sheet:
+    sheet = Sheet(
+        f"accuracy over thinking budget, audio={curve['audio']}: {curve['verdict']}",
+        ("budget (tokens)", "n", "acc", "95 % interval", "reasoning tokens used"),
+    )
+    rows = zip(curve["budgets"], curve["accuracy"], curve["intervals"], curve["reasoning_tokens"], strict=True)
+    for budget, value, interval, used in rows:
+        name = f"{budget}" + (" (thinking off)" if budget == 0 else "")
+        ci = span((interval["low"], interval["high"]), True, interval["method"])
+        sheet.rows.append((name, str(curve["n"]), points(value, True), ci, number(used)))
+    free = curve["unlimited"]
+    if free:
+        ci = span(free["ci"], True)
+        sheet.rows.append(
+            (
+                "no limit (not in the curve)",
+                str(free["n"]),
+                points(free["value"], True),
+                ci,
+                number(free["reasoning_tokens"]),
+            )
+        )
+    slope, gain = curve["slope_interval"], curve["gain_interval"]
+    sheet.notes += [
+        f"verdict: {curve['verdict']}; {curve['reason']}",
+        f"slope {points(curve['slope'], True, signed=True)} pp for each doubling of (budget + 1), 95 % "
+        f"{span((slope['low'], slope['high']), True, signed=True)}, p={p_value(curve['p'])}; fitted gain "
+        f"{points(curve['gain'], True, signed=True)} pp {span((gain['low'], gain['high']), True, signed=True)}",
+        f"sweet spot: {curve['sweet_spot']} tokens (smallest budget not significantly below the best, {curve['best']}); "
+        f"area under the curve {curve['area']:.3f}; this n shows gains of {points(curve['mde_gain'], True)} pp (80 % power)",
+    ]
+    return sheet
+
+
+def _strata(entry: dict[str, Any]) -> Sheet:
+    sheet = Sheet(
+        f"accuracy by natural reasoning length, {entry['arm']} (observational)",
+        ("reasoning tokens", "n", "acc", "95 % interval"),
+    )
+    for stratum in entry["strata"]:
+        ci = span((stratum["interval"]["low"], stratum["interval"]["high"]), True, stratum["interval"]["method"])
+        sheet.rows.append(
+            (
+                f"{stratum['shortest']:.0f} to {stratum['longest']:.0f}",
+                str(stratum["n"]),
+                points(stratum["accuracy"], True),
+                ci,
+            )
+        )
+    sheet.notes.append("observational: hard questions get long reasoning; only a set budget says what length does")
+    return sheet
+
+
+def _listening(found: dict[str, Any]) -> Sheet:
+    sheet = Sheet(
+        "does it listen? full against each control, paired",
+        ("think", "control", "n", "full", "control acc", "gain (pp)", "95 % interval", "p", "corrected gain", "retention",
+         "answers changed", "verdict"),
+        left=2,
+    )  # fmt: skip
+    for entry in found["listening"]:
+        for control in entry["controls"].values():
+            retention = points(control["retention"], True)
+            if control["retention_ci"]:
+                retention += f" {span(control['retention_ci'], True)}"
+            name = control["audio"] if control["soundless"] else f"({control['audio']})"
+            sheet.rows.append(
+                (entry["think"], name, str(control["n"]), points(control["full"], True),
+                 points(control["control"], True), points(control["gain"], True, signed=True),
+                 span(control["ci"], True, signed=True), p_value(control["p"]),
+                 points(control["corrected_gain"], True, signed=True), retention,
+                 points(control["answers_changed"], True) + " %", control["verdict"])
+            )  # fmt: skip
+        subset = entry["dependent"]
+        if subset:
+            of = points(subset["accuracy"], True)
+            ci = span((subset["interval"]["low"], subset["interval"]["high"]), True, subset["interval"]["method"])
+            sheet.notes.append(
+                f"think={entry['think']}: verdict {entry['verdict']}; audio-dependent subset (wrong under "
+                f"{', '.join(subset['controls'])}): {subset['n']} of {subset['of']} samples, of which full answers {of} % {ci}"
+            )
+        if any(control["hurts"] for control in entry["controls"].values()):
+            sheet.notes.append(f"think={entry['think']}: the sound makes answers worse than a control")
+    sheet.notes += [
+        "corrected gain: (full - control) / (1 - chance), in per cent; retention: control / full, what survives of the score",
+        "(reverse) keeps much of the sound, so it does not decide the verdict",
+    ]
+    return sheet
+
+
+def _breakdown_gains(found: dict[str, Any]) -> list[Sheet]:
+    """The gain over one control by each short breakdown, for the last think mode."""
+    if not found["listening"]:
+        return []
+    entry = found["listening"][-1]
+    control = next((c for c in entry["controls"].values() if c["soundless"]), None)
+    if control is None:
+        return []
+    return [_gains_by(entry, control, c) for c, labels in control["breakdown"].items() if len(labels) <= 12]
+
+
+def _gains_by(entry: dict[str, Any], control: dict[str, Any], column: str) -> Sheet:
+    sheet = Sheet(
+        f"what the sound adds by {column}: full - {control['audio']}, think={entry['think']}",
+        (column, "n", "chance", "full", control["audio"], "gain (pp)", "95 % interval", "p adjusted", "corrected gain",
+         "retention", "verdict"),
+    )  # fmt: skip
+    for name, row in control["breakdown"][column].items():
+        sheet.rows.append(
+            (name, str(row["n"]), points(row["chance"], True), points(row["full"], True), points(row["control"], True),
+             points(row["gain"], True, signed=True), span(row["ci"], True, signed=True), p_value(row["p_adjusted"]),
+             points(row["corrected_gain"], True, signed=True), points(row["retention"], True), row["verdict"])
+        )  # fmt: skip
+    sheet.notes.append(
+        f"p adjusted: Benjamini-Hochberg over all breakdown rows of all controls of think={entry['think']}"
+    )
+    return sheet
+
+
+def _words(found: dict[str, Any]) -> list[Sheet]:
+    sheet = Sheet(
+        "sound against words: full - transcript",
+        ("think", "n", "full", "transcript", "difference (pp)", "95 % interval", "gained", "lost", "p", "test"),
+    )
+    for entry in found["listening"]:
+        row = entry["transcript"]
+        if row:
+            sheet.rows.append(
+                (entry["think"], str(row["n"]), points(row["b"], True), points(row["a"], True),
+                 points(row["difference"], True, signed=True), span(row["ci"], True, row["interval"], signed=True),
+                 str(row["gained"]), str(row["lost"]), p_value(row["p"]), row["test"])
+            )  # fmt: skip
+    sheet.notes.append("transcript: the audio replaced by its words; what it reaches needs no ear")
+    return [sheet] if sheet.rows else []
+
+
+def _stability(found: dict[str, Any]) -> list[Sheet]:
+    if not found["option_order"]:
+        return []
+    sheet = Sheet(
+        "option order",
+        ("arm", "n", "acc by order", "spread (pp)", "sd", "circular acc", "95 % interval", "same answer", "chosen place",
+         "even choice", "p"),
+    )  # fmt: skip
+    for entry in found["option_order"]:
+        place, ci = entry["position"], entry["circular_interval"]
+        sheet.rows.append(
+            (entry["arm"], str(entry["n"]), " ".join(points(a, True) for a in entry["accuracy"]),
+             points(entry["spread"], True), points(entry["sd"], True), points(entry["circular"], True),
+             span((ci["low"], ci["high"]), True, ci["method"]), points(entry["consistency"], True),
+             " ".join(map(str, place["counts"])), " ".join(f"{e:.0f}" for e in place["expected"]),
+             p_value(place["p"]) + ("" if place["reliable"] else "?"))
+        )  # fmt: skip
+    sheet.notes.append("circular: right at every order; same answer: the same option text at every order")
+    sheet.notes.append(
+        "p: chi-square of the chosen places against an even choice (? where a place expects fewer than 5)"
+    )
+    return [sheet]
+
+
+def _agreement(found: dict[str, Any]) -> list[Sheet]:
+    if not found["consistency"]:
+        return []
+    sheet = Sheet(
+        f"asked {found['epochs']} times",
+        ("arm", "n", "agreement", "unanimous", "entropy (bits)", "maj@k", "pass@k", "pass^k"),
+    )
+    for entry in found["consistency"]:
+        top = entry["epochs"]
+        majorities = " ".join(f"{k}:{points(v, True)}" for k, v in entry["maj_at"].items())
+        sheet.rows.append(
+            (entry["arm"], str(entry["n"]), points(entry["agreement"], True), points(entry["unanimous"], True),
+             f"{entry['entropy']:.2f}", majorities, f"1:{points(entry['pass_at'][1], True)} "
+             f"{top}:{points(entry['pass_at'][top], True)}", f"{top}:{points(entry['pass_hat'][top], True)}")
+        )  # fmt: skip
+    return [sheet]
+
+
+def _denials(found: dict[str, Any]) -> list[Sheet]:
+    sheet = Sheet(
+        "does it say that it cannot hear?",
+        (
+            "think",
+            "audio",
+            "means",
+            "responses",
+            "says so",
+            "rate",
+            "95 % interval",
+            "in the answer",
+            "in the reasoning",
+        ),
+        left=3,
+    )
+    for entry in found["self_cognition"]:
+        rates = [(heard, "error", rate) for heard, rate in entry["errors"].items()]
+        rates += [("none", "honest", entry["honesty"])] if entry["honesty"] else []
+        for heard, meaning, rate in rates:
+            if rate["n"]:
+                sheet.rows.append(
+                    (entry["think"], heard, meaning, str(rate["n"]), str(rate["count"]), points(rate["rate"], True),
+                     span(rate["ci"], True), str(rate["where"]["answer"]), str(rate["where"]["reasoning"]))
+                )  # fmt: skip
+    sheet.notes.append(
+        "by lexicon, English and Chinese: with sound in the request such a claim is an error, without any it is honest"
+    )
+    return [sheet] if sheet.rows else []

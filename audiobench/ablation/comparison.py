@@ -1,0 +1,151 @@
+"""Two or more arms of the same samples: accuracy each, differences to the first, what was not scored, what it took."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from audiobench.ablation import comparable
+from audiobench.ablation.arms import Arm
+from audiobench.ablation.measure import difference, is_share, metric_name, score
+from audiobench.ablation.spending import spending
+from audiobench.results import Scored
+from audiobench.score import scorer_of
+from audiobench.statistics.multiplicity import benjamini_hochberg
+
+
+def compare_arms(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> dict[str, Any]:
+    """Compare every arm with the first, over the samples that all of them answered.
+
+    Returns a JSON-ready dict: task, metric, share (whether values are fractions), higher_is_better, n, lost, arms
+    (value, ci, counts, parsed_only, spending), pairs (b - a with its breakdown), notes.
+
+    Raises:
+        NotComparableError: the arms do not rest on the same prompt, samples, audio, extraction, scorer or judge.
+    """
+    task = arms[0].task_run.task
+    answered = [arm.answered for arm in arms]
+    everyone = set().union(*(arm.slots for arm in arms))
+    ids = [sample for sample in arms[0].slots if all(sample in found for found in answered)]
+    excused: list[str] = []
+    notes: list[str] = []
+    for arm in arms[1:]:
+        excused += comparable.check(arms[0], arm, ids, allowed)
+        notes += comparable.notes(arms[0], arm)
+    notes += [f"{part} differs, which was allowed" for part in dict.fromkeys(excused)]
+    lost = {
+        "samples": len(everyone),
+        "common": len(ids),
+        "by_arm": {
+            arm.label: {"not_asked": len(everyone - arm.slots.keys()), "no_response": len(arm.slots.keys() - found)}
+            for arm, found in zip(arms, answered, strict=True)
+        },
+    }
+    pairs = [_pair(arms[0], arm, ids) for arm in arms[1:]]
+    _adjust(pairs)
+    return {
+        "task": task.task,
+        "metric": metric_name(task),
+        "share": is_share(task) or metric_name(task) in ("wer", "cer"),
+        "higher_is_better": scorer_of(task.scorer).higher_is_better,
+        "n": len(ids),
+        "lost": lost,
+        "arms": [_arm(arm, ids) for arm in arms],
+        "pairs": pairs,
+        "notes": notes,
+    }
+
+
+def _arm(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
+    value, interval = score(arm, ids)
+    parsed = arm.only(ids).kept(_is_scored)
+    known = list(parsed.slots)
+    parsed_value, parsed_interval = score(parsed, known)
+    return {
+        "label": arm.label,
+        "model": arm.run.model,
+        "run": str(arm.run.folder),
+        "condition": arm.how._asdict(),
+        "think_effective": sorted(
+            {done for s in arm if (done := (s.record.get("response") or {}).get("think_effective"))}
+        ),
+        "n": len(ids),
+        "value": value,
+        "ci": [interval.low, interval.high],
+        "interval": interval.method,
+        "counts": counts(arm, ids),
+        "parsed_only": {"n": len(known), "value": parsed_value, "ci": [parsed_interval.low, parsed_interval.high]},
+        **spending(arm, ids),
+    }
+
+
+def _is_scored(scored: Scored) -> bool:
+    return scored.outcome.status == "scored"
+
+
+def counts(arm: Arm, ids: Sequence[str]) -> dict[str, int]:
+    """Responses by what became of them; `truncated` is told apart by what the token limit cut.
+
+    truncated_thinking: the thought never ended, so there is no answer; truncated_answer: the answer was cut;
+    budget_reached: a thinking budget closed the thought and the model went on to answer (not a failure).
+    """
+    found = dict.fromkeys(
+        ("responses", "scored", "unparsed", "refused", "truncated_thinking", "truncated_answer", "error",
+         "invalid_audio", "budget_reached"), 0,
+    )  # fmt: skip
+    for sample in ids:
+        for scored in arm.of_sample(sample):
+            response, status = scored.record.get("response"), scored.outcome.status
+            found["responses"] += response is not None
+            if status == "truncated":
+                unfinished = (response or {}).get("reasoning_closed") is False
+                found["truncated_thinking" if unfinished else "truncated_answer"] += 1
+            else:
+                found[status] += 1
+            found["budget_reached"] += bool(((response or {}).get("raw") or {}).get("thinking_cut"))
+    return found
+
+
+def _pair(a: Arm, b: Arm, ids: Sequence[str]) -> dict[str, Any]:
+    first, second = a.only(ids).kept(_is_scored), b.only(ids).kept(_is_scored)
+    both = [sample for sample in ids if sample in first.slots and sample in second.slots]
+    return {
+        "a": a.label,
+        "b": b.label,
+        **{f"value_{k}" if k in "ab" else k: v for k, v in difference(a, b, ids).as_dict().items()},
+        "parsed_only": {k: v for k, v in difference(first, second, both).as_dict().items() if k not in "ab"},
+        "breakdown": breakdown(a, b, ids),
+    }
+
+
+def breakdown(a: Arm, b: Arm, ids: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Column -> label -> difference; `p_adjusted` is Benjamini-Hochberg over every label of every column."""
+    tables: dict[str, dict[str, dict[str, Any]]] = {}
+    for column, labels in groups(a, ids).items():
+        tables[column] = {}
+        for name, members in labels.items():
+            row = difference(a, b, members).as_dict()
+            tables[column][name] = {f"value_{k}" if k in "ab" else k: v for k, v in row.items()}
+    rows = [row for labels in tables.values() for row in labels.values()]
+    for row, adjusted in zip(rows, benjamini_hochberg([row["p"] for row in rows]), strict=True):
+        row["p_adjusted"] = adjusted
+    return tables
+
+
+def groups(arm: Arm, ids: Sequence[str]) -> dict[str, dict[str, list[str]]]:
+    """Breakdown column -> label -> sample ids; columns with a single label are left out."""
+    tables: dict[str, dict[str, list[str]]] = {}
+    for column in arm.task_run.task.breakdown:
+        labels: dict[str, list[str]] = {}
+        for sample in ids:
+            value = next(iter(arm.of_sample(sample))).record["sample"]["metadata"].get(column)
+            labels.setdefault("(none)" if value is None else str(value), []).append(sample)
+        if len(labels) > 1:
+            tables[column] = dict(sorted(labels.items()))
+    return tables
+
+
+def _adjust(pairs: Sequence[dict[str, Any]]) -> None:
+    """Benjamini-Hochberg over the comparisons with the first arm, where there are several."""
+    for pair, adjusted in zip(pairs, benjamini_hochberg([pair["p"] for pair in pairs]), strict=True):
+        pair["p_adjusted"] = adjusted

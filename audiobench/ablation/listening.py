@@ -1,0 +1,155 @@
+"""Does it listen? From the audio conditions of one think mode: what the score owes to the sound.
+
+`none`, `silence`, `noise` and `swap` take the sound of the item away: these controls decide the verdict. `reverse`
+keeps much of it (timbre, loudness, counts) and `transcript` replaces it by its words, so both are only reported.
+
+The model's verdict is `listens` when, for at least one control, the gain's interval at level 1 - 0.05/m lies above 0
+(m controls, Bonferroni: a deaf model is called so in at most 5 % of experiments); `deaf` when for every control the
+interval does not and ends below the margin; else `inconclusive-at-this-n`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from audiobench.ablation import comparable
+from audiobench.ablation.arms import Arm, chance_of, chosen_text, clusters_of
+from audiobench.ablation.comparison import groups
+from audiobench.ablation.measure import difference, is_share, paired_values
+from audiobench.statistics.intervals import Interval
+from audiobench.statistics.listening import AudioGain, audio_dependent, audio_gain, retention_interval
+from audiobench.statistics.multiplicity import benjamini_hochberg
+
+SOUNDLESS = ("none", "silence", "noise", "swap")
+"""Conditions without the item's own sound."""
+MARGIN = 0.05
+"""A gain below this (a fraction) would still be called none."""
+
+
+def does_it_listen(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> dict[str, Any] | None:
+    """Everything about the sound (JSON-ready), or None without `full` and another condition.
+
+    Keys: think, full, chance, controls (by audio condition: gain, retention, verdict, breakdown), transcript,
+    dependent (the audio-dependent subset), verdict, level, notes.
+
+    Raises:
+        NotComparableError: the conditions do not rest on the same samples or clips.
+    """
+    full = next((arm for arm in arms if arm.how.audio == "full"), None)
+    others = [arm for arm in arms if arm.how.audio not in ("full", "transcript")]
+    words = next((arm for arm in arms if arm.how.audio == "transcript"), None)
+    if full is None or not (others or words) or not is_share(full.task_run.task):
+        return None
+    silent = [arm for arm in others if arm.how.audio in SOUNDLESS]
+    level = 1 - 0.05 / max(1, len(silent))
+    controls = {arm.how.audio: _control(full, arm, level, allowed) for arm in others}
+    rows = [row for c in controls.values() for labels in c["breakdown"].values() for row in labels.values()]
+    for row, adjusted in zip(rows, benjamini_hochberg([row["p"] for row in rows]), strict=True):
+        row["p_adjusted"] = adjusted
+    return {
+        "think": full.how.think,
+        "full": full.label,
+        "controls": controls,
+        "transcript": _transcript(full, words, allowed) if words else None,
+        "dependent": _dependent(full, silent) if silent else None,
+        "verdict": verdict([c["verdict"] for c in controls.values() if c["soundless"]],
+                           [c["verdict_adjusted"] for c in controls.values() if c["soundless"]]),
+        "level": level,
+        "margin": MARGIN,
+    }  # fmt: skip
+
+
+def verdict(plain: Sequence[str], adjusted: Sequence[str]) -> str | None:
+    """One verdict from those of the controls, at the nominal level and at the Bonferroni level; None without any."""
+    if not plain:
+        return None
+    if "listens" in adjusted:
+        return "listens"
+    return "deaf" if all(one == "deaf" for one in plain) else "inconclusive-at-this-n"
+
+
+def _control(full: Arm, control: Arm, level: float, allowed: Collection[str]) -> dict[str, Any]:
+    ids = [sample for sample in full.slots if sample in full.answered & control.answered]
+    comparable.check(full, control, ids, allowed)
+    kept, low, high = paired_values(control, full, ids)
+    keys, chance = clusters_of(full, kept), chance_of(full, kept) or 0.0
+    found = audio_gain(high, low, keys, chance=chance, margin=MARGIN)
+    changed, both = _changed(full, control, kept)
+    tables: dict[str, dict[str, Any]] = {}
+    for column, labels in groups(full, kept).items():
+        tables[column] = {name: _row(full, control, members) for name, members in labels.items()}
+    return {
+        **_gain(found, retention_interval(high, low, keys), retention_interval(high, low, keys, chance=chance)),
+        "audio": control.how.audio,
+        "soundless": control.how.audio in SOUNDLESS,
+        "verdict": found.verdict,
+        "verdict_adjusted": audio_gain(high, low, keys, chance=chance, level=level, margin=MARGIN).verdict,
+        "hurts": found.comparison.interval.high < 0,
+        "answers_changed": changed / both if both else None,
+        "lost": len(full.slots.keys() | control.slots.keys()) - len(kept),
+        "breakdown": tables,
+    }
+
+
+def _row(full: Arm, control: Arm, ids: Sequence[str]) -> dict[str, Any]:
+    kept, low, high = paired_values(control, full, ids)
+    keys, chance = clusters_of(full, kept), chance_of(full, kept) or 0.0
+    found = audio_gain(high, low, keys, chance=chance, margin=MARGIN)
+    plain, corrected = retention_interval(high, low, keys), retention_interval(high, low, keys, chance=chance)
+    return {**_gain(found, plain, corrected), "verdict": found.verdict}
+
+
+def _gain(found: AudioGain, retention: Interval, corrected: Interval) -> dict[str, Any]:
+    """The figures of one control; intervals as [low, high], or null where the data allow none."""
+    comparison = found.comparison
+    return {
+        "n": comparison.n, "full": found.full, "control": found.control, "chance": found.chance,
+        "gain": found.gain, "ci": [comparison.interval.low, comparison.interval.high],
+        "gained": comparison.gained, "lost_answers": comparison.lost, "p": comparison.p, "test": comparison.method,
+        "mde": comparison.mde if comparison.n else None,
+        "corrected_gain": found.corrected_gain,
+        "corrected_gain_ci": [found.corrected_gain_interval.low, found.corrected_gain_interval.high],
+        "retention": found.retention, "retention_ci": _bounds(retention),
+        "corrected_retention": found.corrected_retention, "corrected_retention_ci": _bounds(corrected),
+    }  # fmt: skip
+
+
+def _bounds(interval: Interval) -> list[float] | None:
+    return None if interval.method == "none" else [interval.low, interval.high]
+
+
+def _changed(full: Arm, control: Arm, ids: Sequence[str]) -> tuple[int, int]:
+    """(answers that differ, answers that both arms gave) over the same sample, option order and epoch."""
+    changed = both = 0
+    for sample in ids:
+        for order, epochs in full.slots[sample].items():
+            for epoch, scored in epochs.items():
+                other = control.slots[sample].get(order, {}).get(epoch)
+                if other is None or other.outcome.value is None or scored.outcome.value is None:
+                    continue
+                both += 1
+                changed += chosen_text(scored) != chosen_text(other)
+    return changed, both
+
+
+def _transcript(full: Arm, words: Arm, allowed: Collection[str]) -> dict[str, Any]:
+    """What the words alone give, against the sound."""
+    ids = [sample for sample in full.slots if sample in full.answered & words.answered]
+    comparable.check(full, words, ids, allowed)
+    return difference(words, full, ids).as_dict()
+
+
+def _dependent(full: Arm, silent: Sequence[Arm]) -> dict[str, Any]:
+    """Accuracy with the sound on the samples that no soundless control answered right."""
+    ids = [sample for sample in full.slots if all(sample in arm.answered for arm in (full, *silent))]
+    tables: dict[str, dict[str, float]] = {}
+    for arm in silent:
+        shared, _, values = paired_values(full, arm, ids)
+        tables[arm.how.audio] = dict(zip(shared, values, strict=True))
+    kept = [sample for sample in ids if all(sample in table for table in tables.values())]
+    _, values, _ = paired_values(full, full, kept)
+    found = audio_dependent(values, [[table[i] for i in kept] for table in tables.values()], clusters_of(full, kept))
+    members = [sample for sample in kept if all(table[sample] < 0.5 for table in tables.values())]
+    return {**asdict(found), "controls": list(tables), "ids": members}

@@ -1,0 +1,224 @@
+"""Tables that can be shown on a terminal or written as Markdown, from the dicts of `comparison` and `ablate`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+LONGEST_BREAKDOWN = 12
+"""Breakdowns with more labels than this are in --json only, apart from the labels that changed."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass(slots=True)
+class Sheet:
+    """One table with its title and what must be said below it; the first `left` columns are text."""
+
+    title: str
+    header: Sequence[str] = ()
+    rows: list[Sequence[str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    left: int = 1
+
+
+def show(sheets: Sequence[Sheet]) -> None:
+    """Print on the terminal."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from audiobench.report.terminal import console
+
+    out = console()
+    for sheet in sheets:
+        out.print(f"\n[bold]{escape(clean(sheet.title))}[/bold]")
+        if sheet.rows:
+            table = Table(box=None, pad_edge=False, header_style="bold")
+            for place, name in enumerate(sheet.header):
+                table.add_column(name, justify="left" if place < sheet.left else "right")
+            for row in sheet.rows:
+                table.add_row(*(escape(clean(cell)) for cell in row))
+            out.print(table)
+        for note in sheet.notes:
+            out.print("  " + clean(note), markup=False)
+
+
+def markdown(sheets: Sequence[Sheet]) -> str:
+    """The same as Markdown (GitHub's tables)."""
+    lines: list[str] = []
+    for sheet in sheets:
+        lines += [f"### {_safe(sheet.title)}", ""]
+        if sheet.rows:
+            rule = ["---" if place < sheet.left else "---:" for place in range(len(sheet.header))]
+            lines += [_row(sheet.header), _row(rule, safe=False), *map(_row, sheet.rows), ""]
+        lines += [f"- {_safe(note)}" for note in sheet.notes]
+        lines += [""] if sheet.notes else []
+    return "\n".join(lines)
+
+
+def clean(text: str) -> str:
+    """`text` without control and direction characters, on one line."""
+    return _CONTROL.sub("", text.replace("\n", " "))
+
+
+def _safe(text: str) -> str:
+    plain = clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([|`*_\[\]@])", r"\\\1", plain)
+
+
+def _row(cells: Sequence[str], *, safe: bool = True) -> str:
+    return "| " + " | ".join(_safe(cell) if safe else cell for cell in cells) + " |"
+
+
+def points(value: float | None, share: bool, *, signed: bool = False) -> str:
+    """A value in per cent (or a difference in percentage points) for shares, plain otherwise."""
+    if value is None:
+        return "-"
+    scaled = 100 * value if share else value
+    digits = 1 if share else 2
+    return f"{scaled:+.{digits}f}" if signed else f"{scaled:.{digits}f}"
+
+
+def span(ci: Sequence[float], share: bool, method: str = "", *, signed: bool = False) -> str:
+    """An interval; a dash where the data allow none."""
+    if method == "none":
+        return "-"
+    return f"[{points(ci[0], share, signed=signed)}, {points(ci[1], share, signed=signed)}]"
+
+
+def p_value(p: float | None) -> str:
+    """Three digits; very small ones as a bound."""
+    if p is None:
+        return "-"
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    """A plain number, or a dash."""
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def significant(value: float | None, unit: str = "") -> str:
+    """Three significant digits, or a dash."""
+    return "-" if value is None else f"{value:.3g}{unit}"
+
+
+def comparison_sheets(found: dict[str, Any], title: str, *, breakdown: str | None = None) -> list[Sheet]:
+    """A comparison as tables: arms, differences, what was not scored, spending, breakdowns."""
+    if breakdown is not None:
+        return _breakdowns(found, title, only=breakdown)
+    return [_arms(found, title), _differences(found), _spending(found), *_breakdowns(found, title)]
+
+
+def _arms(found: dict[str, Any], title: str) -> Sheet:
+    share, lost = found["share"], found["lost"]
+    sheet = Sheet(
+        title,
+        ("arm", "n", found["metric"], "95 % interval", "unparsed", "refused", "thinking cut", "answer cut",
+         "parsed only"),
+    )  # fmt: skip
+    for arm in found["arms"]:
+        counts, parsed = arm["counts"], arm["parsed_only"]
+        done = f" ({', '.join(arm['think_effective'])})" if arm["think_effective"] else ""
+        only = "-" if parsed["value"] is None else f"{points(parsed['value'], share)} (n={parsed['n']})"
+        sheet.rows.append(
+            (arm["label"] + done, str(arm["n"]), points(arm["value"], share), span(arm["ci"], share, arm["interval"]),
+             *(str(counts[k]) for k in ("unparsed", "refused", "truncated_thinking", "truncated_answer")), only)
+        )  # fmt: skip
+    if lost["common"] < lost["samples"]:
+        reasons = [
+            f"{label}: {gone['not_asked']} not asked, {gone['no_response']} without a response"
+            for label, gone in lost["by_arm"].items()
+            if gone["not_asked"] or gone["no_response"]
+        ]
+        sheet.notes.append(
+            f"compared on the {lost['common']} samples that every arm answered; "
+            f"{lost['samples'] - lost['common']} of {lost['samples']} are lost ({'; '.join(reasons)})"
+        )
+    if any(arm["counts"]["truncated_thinking"] for arm in found["arms"]):
+        sheet.notes.append(
+            "thinking cut: the token limit ended the response before the thought did, so there is no answer; it counts "
+            "as wrong, and says nothing about the reasoning (raise max_gen_toks)"
+        )
+    sheet.notes += found["notes"]
+    return sheet
+
+
+def _differences(found: dict[str, Any]) -> Sheet:
+    share, many = found["share"], len(found["pairs"]) > 1
+    unit = " (pp)" if share else ""
+    header = ["paired difference", f"{found['metric']}{unit}", "95 % interval", "gained", "lost", "p"]
+    header += ["p adjusted"] if many else []
+    sheet = Sheet("", [*header, "test", f"MDE{unit}", "parsed only"])
+    sheet.title = "differences on the same samples"
+    for pair in found["pairs"]:
+        row = [
+            f"{pair['b']} - {pair['a']}", points(pair["difference"], share, signed=True),
+            span(pair["ci"], share, pair["interval"], signed=True), str(pair["gained"]), str(pair["lost"]),
+            p_value(pair["p"]),
+        ]  # fmt: skip
+        row += [p_value(pair["p_adjusted"])] if many else []
+        only = pair["parsed_only"]
+        row += [pair["test"], points(pair["mde"], share), points(only["difference"], share, signed=True)]
+        sheet.rows.append(row)
+    sheet.notes.append(
+        "every response counts (unparsed, refused and truncated are wrong); parsed only leaves them out and is secondary"
+    )
+    sheet.notes.append("MDE: the smallest true difference that this n finds with 80 % power at p < 0.05")
+    if many:
+        sheet.notes.append("p adjusted: Benjamini-Hochberg over the rows")
+    clustered = next((pair["clusters"] for pair in found["pairs"] if pair["clusters"]), None)
+    if clustered:
+        sheet.notes.append(f"samples share clips: {clustered} clips are the units of the tests and intervals")
+    return sheet
+
+
+def _spending(found: dict[str, Any]) -> Sheet:
+    sheet = Sheet(
+        "what it took",
+        ("arm", "reasoning tokens", "median", "tokens a response", "tokens a right answer", "seconds, median", "p95",
+         "$", "$ a right answer"),
+    )  # fmt: skip
+    estimated = False
+    for arm in found["arms"]:
+        thought, total = arm["reasoning_tokens"] or {}, arm["latency"].get("total", {})
+        estimated |= bool(thought.get("estimated"))
+        mark = "~" if thought.get("estimated") else ""
+        sheet.rows.append(
+            (arm["label"], mark + number(thought.get("mean")), mark + number(thought.get("median")),
+             number(arm["completion_tokens"]), number(arm["tokens_per_correct"]), significant(total.get("median")),
+             significant(total.get("p95")), significant(arm["dollars"]), significant(arm["dollars_per_correct"]))
+        )  # fmt: skip
+    if estimated:
+        sheet.notes.append("~ the server gives no count: the completion's tokens, shared out by characters")
+    return sheet
+
+
+def _breakdowns(found: dict[str, Any], title: str, only: str | None = None) -> list[Sheet]:
+    share, sheets = found["share"], []
+    for pair in found["pairs"]:
+        for column, labels in pair["breakdown"].items():
+            if only is not None and column != only:
+                continue
+            long = only is None and len(labels) > LONGEST_BREAKDOWN
+            shown = {k: v for k, v in labels.items() if not long or v["p_adjusted"] < 0.05}
+            sheet = Sheet(
+                f"{pair['b']} - {pair['a']}, by {column}" if only is None else f"{title}: {pair['b']} - {pair['a']}",
+                (column, "n", pair["a"], pair["b"], "difference", "95 % interval", "gained", "lost", "p", "p adjusted",
+                 "MDE"),
+            )  # fmt: skip
+            for name, row in shown.items():
+                sheet.rows.append(
+                    (name, str(row["n"]), points(row["value_a"], share), points(row["value_b"], share),
+                     points(row["difference"], share, signed=True),
+                     span(row["ci"], share, row["interval"], signed=True), str(row["gained"]), str(row["lost"]),
+                     p_value(row["p"]), p_value(row["p_adjusted"]), points(row["mde"], share))
+                )  # fmt: skip
+            cells = sum(len(rows) for rows in pair["breakdown"].values())
+            sheet.notes.append(f"p adjusted: Benjamini-Hochberg over all {cells} breakdown rows of this pair")
+            if long:
+                left = len(labels) - len(shown)
+                sheet.notes.append(f"{left} labels without a significant change: --breakdown {column} shows them all")
+            sheets.append(sheet)
+    return sheets

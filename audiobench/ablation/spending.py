@@ -1,0 +1,74 @@
+"""What an arm's answers took: reasoning tokens, tokens, seconds and dollars, in all and for each right answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from audiobench import cost
+from audiobench.ablation.arms import Arm
+from audiobench.results import Scored, quantile
+from model_adapters.spec import ModelSpec
+
+
+def reasoning_tokens(record: Mapping[str, Any]) -> tuple[float, bool] | None:
+    """(tokens of the reasoning, whether that is an estimate), or None where nothing tells.
+
+    The server's own count where it gives one; else the completion's tokens shared out by characters.
+    """
+    response = record.get("response")
+    if not response:
+        return None
+    usage, thought, text = response.get("usage") or {}, response.get("reasoning") or "", response["text"]
+    if usage.get("reasoning") is not None:
+        return float(usage["reasoning"]), False
+    if not thought:
+        return 0.0, False
+    if usage.get("completion") is None or response.get("reasoning_is_summary"):
+        return None
+    return usage["completion"] * len(thought) / (len(thought) + len(text)), True
+
+
+def spending(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
+    """Tokens, seconds and dollars of the arm's responses to these samples; null where nothing was measured.
+
+    Keys: responses, reasoning_tokens {mean, median, p95, n, estimated}, completion_tokens (mean of a response),
+    tokens_per_correct, latency {total: {n, median, p95}, ...} (seconds), dollars, dollars_per_correct.
+    """
+    spec = ModelSpec.model_validate({k: v for k, v in arm.run.info["model"].items() if k != "sha256"})
+    answered = [s for sample in ids for s in arm.of_sample(sample) if s.record.get("response")]
+    right = sum(s.outcome.value or 0.0 for s in answered)
+    completions = [n for s in answered if (n := _usage(s).get("completion")) is not None]
+    dollars = [d for s in answered if (d := cost.of_record(s.record, spec)) is not None]
+    complete = len(completions) == len(answered)
+    paid = sum(dollars) if dollars and len(dollars) == len(answered) else None
+    return {
+        "responses": len(answered),
+        "reasoning_tokens": _lengths(answered),
+        "completion_tokens": sum(completions) / len(completions) if completions else None,
+        "tokens_per_correct": sum(completions) / right if completions and complete and right else None,
+        "latency": _latency(answered),
+        "dollars": paid,
+        "dollars_per_correct": paid / right if paid is not None and right else None,
+    }
+
+
+def _usage(scored: Scored) -> Mapping[str, Any]:
+    return scored.record["response"].get("usage") or {}
+
+
+def _lengths(answered: Sequence[Scored]) -> dict[str, Any] | None:
+    found = [length for s in answered if (length := reasoning_tokens(s.record)) is not None]
+    if not found:
+        return None
+    values = [tokens for tokens, _ in found]
+    return {
+        "mean": sum(values) / len(values), "median": quantile(values, 0.5), "p95": quantile(values, 0.95),
+        "n": len(values), "estimated": any(estimated for _, estimated in found),
+    }  # fmt: skip
+
+
+def _latency(answered: Sequence[Scored]) -> dict[str, Any]:
+    from audiobench.results import latency
+
+    return latency(answered)

@@ -1,0 +1,87 @@
+"""Accuracy over the thinking budget, from the arms of one audio condition.
+
+The verdict is that of `audiobench.statistics.scaling`, over the samples that every budget has answered: `off` is a
+budget of 0 tokens, `budget:N` of N; `on` has no limit and is shown beside the curve, never in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from audiobench.ablation.arms import Arm, budget_of, by_think, clusters_of
+from audiobench.ablation.measure import is_share, means, sample_values, score
+from audiobench.ablation.spending import reasoning_tokens
+from audiobench.statistics.scaling import length_strata, scaling
+
+
+def budget_curve(arms: Sequence[Arm], *, margin: float = 0.05) -> dict[str, Any] | None:
+    """The curve and its verdict (JSON-ready), or None with fewer than two budgets or a metric that is no share.
+
+    Keys: those of `statistics.scaling.Scaling`, `reasoning_tokens` (mean at each budget), `unlimited` (the `on` arm:
+    value, ci, reasoning_tokens; or null), `audio`, `lost`.
+    """
+    known = [(budget, arm) for arm in arms if (budget := budget_of(arm.how.think)) is not None]
+    limited = sorted(known, key=lambda pair: pair[0])
+    if len(limited) < 2 or not is_share(arms[0].task_run.task):
+        return None
+    tables = [means(arm) for _, arm in limited]
+    orders = {i: set.intersection(*(set(t.get(i, ())) for t in tables)) for i in limited[0][1].slots}
+    ids = [sample for sample, shared in orders.items() if shared]
+    if not ids:
+        return None
+    rows = [[sum(t[i][o] for o in orders[i]) / len(orders[i]) for t in tables] for i in ids]
+    found = scaling(rows, [budget for budget, _ in limited], clusters_of(limited[0][1], ids), margin=margin)
+    unlimited = next((arm for arm in arms if arm.how.think == "on"), None)
+    everyone = {sample for _, arm in limited for sample in arm.slots}
+    return {
+        **asdict(found),
+        "audio": arms[0].how.audio,
+        "labels": [arm.label for _, arm in limited],
+        "reasoning_tokens": [_mean_length(arm, ids) for _, arm in limited],
+        "unlimited": _unlimited(unlimited, ids) if unlimited else None,
+        "lost": len(everyone) - len(ids),
+        "margin": margin,
+    }
+
+
+def natural_lengths(arm: Arm) -> list[dict[str, Any]]:
+    """Accuracy by quantile of the reasoning length that the model chose. Observational: length was not set.
+
+    A sample's length is the mean over its repetitions, in tokens. Empty where lengths are unknown or all equal.
+    """
+    ids = [sample for sample in arm.slots if sample in arm.answered and _lengths(arm, sample)]
+    if len(ids) < 8 or not is_share(arm.task_run.task):
+        return []
+    lengths = [sum(found) / len(found) for found in (_lengths(arm, sample) for sample in ids)]
+    strata = length_strata(lengths, sample_values(arm, ids), clusters_of(arm, ids))
+    return [asdict(stratum) for stratum in strata] if len(strata) > 1 else []
+
+
+def _lengths(arm: Arm, sample: str) -> list[float]:
+    found = [reasoning_tokens(s.record) for s in arm.of_sample(sample) if s.outcome.value is not None]
+    return [length[0] for length in found if length is not None]
+
+
+def _mean_length(arm: Arm, ids: Sequence[str]) -> float | None:
+    found = [length for sample in ids for length in _lengths(arm, sample)]
+    return sum(found) / len(found) if found else None
+
+
+def _unlimited(arm: Arm, ids: Sequence[str]) -> dict[str, Any] | None:
+    kept = [sample for sample in ids if sample in arm.answered]
+    if not kept:
+        return None
+    value, interval = score(arm, kept)
+    return {
+        "label": arm.label, "value": value, "ci": [interval.low, interval.high], "n": len(kept),
+        "reasoning_tokens": _mean_length(arm, kept),
+    }  # fmt: skip
+
+
+def in_order(arms: Sequence[Arm]) -> list[Arm]:
+    """Thinking off (else the default) first, then budgets, then no limit: the first is what the others are held to."""
+    ordered = sorted(arms, key=by_think)
+    off = next((arm for arm in ordered if arm.how.think == "off"), None)
+    return [off, *(arm for arm in ordered if arm is not off)] if off else ordered

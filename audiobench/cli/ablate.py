@@ -1,0 +1,73 @@
+"""`audiobench ablate`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from audiobench.errors import UsageError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add("run_folder", type=Path, metavar="RUN", help="run directory with several conditions")
+    add("--tasks", metavar="A,B", help="only these tasks of the run")
+    add("--breakdown", metavar="COLUMN", help="show this breakdown whole, for every comparison, and only it")
+    add("--plot", type=Path, metavar="FILE", help="draw accuracy over budget: FILE.png and FILE.svg, or one by suffix")
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="everything as JSON")
+    output.add_argument("--markdown", action="store_true", help="the tables as Markdown")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare all conditions of the run and print."""
+    from audiobench.ablation.ablate import ablate_task
+    from audiobench.cli.compare import check_withheld, print_json
+    from audiobench.results import Run
+
+    opened = Run.open(args.run_folder)
+    names = list(opened.tasks)
+    if args.tasks is not None:
+        names = [name.strip() for name in args.tasks.split(",") if name.strip()]
+        missing = [name for name in names if name not in opened.tasks]
+        if missing:
+            raise UsageError(f"--tasks {','.join(missing)}: not in this run; it has: {', '.join(opened.tasks)}")
+    if not names:
+        raise UsageError(f"{args.run_folder}: no task in this run has a plan yet")
+    for name in names:
+        check_withheld(opened.tasks[name].task)
+    if args.plot is not None:
+        from audiobench.ablation.plot import targets
+
+        targets(args.plot)
+    tasks = [ablate_task(opened, opened.tasks[name]) for name in names]
+    files = []
+    if args.plot is not None:
+        from audiobench.ablation.plot import draw
+
+        files = draw(tasks, opened.model, args.plot)
+    if args.json:
+        plots = [str(file) for file in files]
+        print_json({"run": str(opened.folder), "model": opened.model, "tasks": tasks, "plots": plots, "exit_code": 0})
+        return 0
+    from audiobench.ablation.ablate_sheets import ablation_sheets
+    from audiobench.ablation.sheets import markdown, show
+
+    sheets = [sheet for found in tasks for sheet in ablation_sheets(found, breakdown=args.breakdown)]
+    if args.breakdown and not sheets:
+        columns = sorted({column for name in names for column in opened.tasks[name].task.breakdown})
+        raise UsageError(f"--breakdown {args.breakdown}: no such column; they are: {', '.join(columns) or 'none'}")
+    if sheets and not args.breakdown and all(found["conditions"] == 1 for found in tasks):
+        sheets[0].notes.append(
+            "one condition only: run with e.g. --think off,on --audio full,none to have something to compare"
+        )
+    sheets[0].title = f"{opened.model}: {sheets[0].title}"
+    if args.markdown:
+        sys.stdout.write(markdown(sheets))
+    else:
+        show(sheets)
+    for file in files:
+        print(f"drawn: {file}", file=sys.stderr)
+    return 0

@@ -1,0 +1,101 @@
+"""`audiobench compare`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from audiobench.errors import UsageError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add(
+        "runs",
+        nargs="+",
+        metavar="RUN[:CONDITION]",
+        help="run directories; CONDITION is think=on,audio=none or on,none",
+    )
+    add("--tasks", metavar="A,B", help="only these tasks (default: all that the runs share)")
+    add("--breakdown", metavar="COLUMN", help="show this breakdown whole, and only it")
+    add("--allow-different", default="", metavar="PARTS", help="fingerprint parts that may differ (revision, ...)")
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="everything as JSON")
+    output.add_argument("--markdown", action="store_true", help="the tables as Markdown")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare and print."""
+    from audiobench.ablation.arms import Selector, matched
+    from audiobench.ablation.comparison import compare_arms
+
+    if len(args.runs) < 2:
+        raise UsageError(
+            "compare needs two or more runs, or conditions of a run (RUN:off RUN:on); "
+            f"all conditions of one run: audiobench ablate {args.runs[0]}"
+        )
+    selectors = [Selector.parse(text) for text in args.runs]
+    tasks, left_out = shared_tasks(selectors, args.tasks)
+    allowed = [part.strip() for part in args.allow_different.split(",") if part.strip()]
+    found: list[dict[str, Any]] = []
+    for task in tasks:
+        for group in matched(selectors, task):
+            check_withheld(group[0].task_run.task)
+            entry = compare_arms(group, allowed=allowed)
+            conditions = list(dict.fromkeys(arm.how for arm in group))
+            shared = f", think={conditions[0].think} audio={conditions[0].audio}" if len(conditions) == 1 else ""
+            found.append({"title": f"{task}{shared}", **entry})
+    if args.json:
+        print_json({"comparisons": found, "tasks_left_out": left_out, "exit_code": 0})
+        return 0
+    from audiobench.ablation.sheets import comparison_sheets, markdown, show
+
+    sheets = [s for entry in found for s in comparison_sheets(entry, entry["title"], breakdown=args.breakdown)]
+    if args.breakdown and not sheets:
+        raise UsageError(f"--breakdown {args.breakdown}: no such column; they are: {', '.join(columns(found))}")
+    if left_out:
+        sheets[0].notes.append(f"not in every run, left out: {', '.join(left_out)}")
+    if args.markdown:
+        sys.stdout.write(markdown(sheets))
+    else:
+        show(sheets)
+    return 0
+
+
+def shared_tasks(selectors: Any, wanted: str | None) -> tuple[list[str], list[str]]:
+    """Tasks that every run has (and that are asked for), and those that only some have.
+
+    Raises:
+        UsageError: none is shared, or one that is asked for is not.
+    """
+    everything = list(dict.fromkeys(task for selector in selectors for task in selector.run.tasks))
+    shared = [task for task in everything if all(task in selector.run.tasks for selector in selectors)]
+    if wanted is not None:
+        asked = [name.strip() for name in wanted.split(",") if name.strip()]
+        missing = [name for name in asked if name not in shared]
+        if missing:
+            raise UsageError(f"--tasks {','.join(missing)}: not in every run; shared: {', '.join(shared) or 'none'}")
+        return asked, []
+    if not shared:
+        raise UsageError(f"the runs share no task; they have: {', '.join(everything) or 'none'}")
+    return shared, [task for task in everything if task not in shared]
+
+
+def check_withheld(task: Any) -> None:
+    """Raise UsageError for a task without targets: there is nothing to compare."""
+    if task.answers_withheld:
+        raise UsageError(f"task {task.task}: its answers are withheld, so there is no score to compare")
+
+
+def columns(found: list[dict[str, Any]]) -> list[str]:
+    """Breakdown columns that occur."""
+    return sorted({column for entry in found for pair in entry["pairs"] for column in pair["breakdown"]})
+
+
+def print_json(value: Any) -> None:
+    """Write `value` as indented JSON on standard output."""
+    import orjson
+
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode() + "\n")
