@@ -45,7 +45,7 @@ def _mpeg(head: bytes) -> str | None:
     if layer == 0:
         return "aac" if head[1] & 0xF6 == 0xF0 else None
     bitrate, rate = head[2] >> 4, head[2] >> 2 & 3
-    return "mp3" if version != 1 and bitrate != 15 and rate != 3 else None
+    return "mp3" if layer == 1 and version != 1 and 0 < bitrate < 15 and rate != 3 else None
 
 
 def describe_unknown(head: bytes) -> str:

@@ -6,8 +6,9 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audiobench.audio.container import pcm_wav
+from audiobench.audio.container import pcm_wav, sniff
 from audiobench.audio.errors import InvalidAudioError
+from audiobench.audio.mpeg import walk, with_length
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +39,7 @@ def probe(data: bytes, path: Path) -> tuple[int, int, int]:
     """
     import soundfile
 
+    data = _complete(data, path)
     try:
         with soundfile.SoundFile(_Bytes(data)) as file:
             rate, channels, frames = file.samplerate, file.channels, file.frames
@@ -60,7 +62,7 @@ def decode(raw: RawAudio, path: Path) -> np.ndarray:
     needed = raw.frames * raw.channels * 4
     if needed > MAX_DECODED:
         raise InvalidAudioError(path, f"would take {needed} bytes decoded, over the cap of {MAX_DECODED}")
-    data = raw.data
+    data = _complete(raw.data, path)
     if raw.encoding == "pcm" and raw.bits in (8, 16, 24, 32):  # a header that does not fit its data is put right first
         body = memoryview(data)[raw.start : raw.start + raw.frames * raw.channels * raw.bits // 8]
         data = pcm_wav(body, raw.sample_rate, raw.channels, raw.bits)
@@ -78,6 +80,31 @@ def decode(raw: RawAudio, path: Path) -> np.ndarray:
     if not numpy.isfinite(samples).all():
         raise InvalidAudioError(path, "holds samples that are NaN or infinite")
     return samples
+
+
+def _complete(data: bytes, path: Path) -> bytes:
+    """The bytes for libsndfile, which must neither guess the length of an MP3 nor overlook that a file was cut off.
+
+    Raises:
+        InvalidAudioError: cut off, by the container's own account.
+    """
+    container = sniff(data)
+    if container == "aiff" and int.from_bytes(data[4:8], "big") + 8 > len(data) + 1:
+        raise InvalidAudioError(path, f"truncated: the header promises {int.from_bytes(data[4:8], 'big') + 8} bytes")
+    if container == "ogg":
+        last = data.rfind(b"OggS")
+        if not data[last + 5 : last + 6] or not data[last + 5] & 4:
+            raise InvalidAudioError(path, "truncated: its last page does not end the stream")
+    if container == "mp3":
+        found = walk(data)
+        if found is None or found.frames < 1:
+            raise InvalidAudioError(path, "corrupt: no whole MP3 frame in it")
+        if (found.declared or 0) > found.frames + 1:
+            raise InvalidAudioError(
+                path, f"truncated: the header promises {found.declared} MP3 frames, {found.frames} are there"
+            )
+        return with_length(data, found)
+    return data
 
 
 def _flac_goes_on(raw: RawAudio) -> bool:

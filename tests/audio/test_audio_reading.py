@@ -105,13 +105,14 @@ def test_samples_that_are_not_finite(tmp_path: Path, bad: float):
         parts(raw, item, AudioSupport())
 
 
-@pytest.mark.parametrize("format", ["FLAC", "MP3"])
-def test_compressed_files_that_break_off(tmp_path: Path, format: str):
-    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (RATE * 2, 1))
-    data = encode(noise, format)
-    item = clip(tmp_path, data[: len(data) // 2])
+@pytest.mark.parametrize("part", [0.3, 0.5, 0.95])
+@pytest.mark.parametrize("kind", [("FLAC",), ("MP3",), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("AIFF", "PCM_16")])
+def test_files_that_break_off(tmp_path: Path, kind: tuple[str, ...], part: float):
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (RATE * 4, 1))
+    data = encode(noise, *kind)
+    item = clip(tmp_path, data[: int(len(data) * part)])
     with pytest.raises(InvalidAudioError, match=r"truncated|corrupt"):
-        parts(read(item), item, AudioSupport(formats=["flac", "mp3"]))
+        parts(read(item), item, AudioSupport(formats=["flac", "mp3", "ogg", "aiff"]))
 
 
 def test_a_corrupt_body_behind_a_sound_header(tmp_path: Path):
