@@ -224,16 +224,16 @@ def plan_lines(prepared: Prepared) -> list[str]:
     for work in prepared.works:
         seconds = work.seconds
         hours = f", {seconds / 3600:.2f} h of audio" if seconds is not None else ""
-        why = f"{len(work.samples)} samples"
+        total = prepared.datasets[work.task.task].total
+        why = f"{len(work.samples)}{f' of {total}' if total != len(work.samples) else ''} samples"
         if len(work.conditions) > 1:
             why += f" x {len(work.conditions)} conditions"
         if work.epochs > 1:
             why += f" x {work.epochs} epochs"
         data = prepared.datasets[work.task.task]
         done = f", {len(work.finished)} already done" if work.finished else ""
-        subset = f" of {data.total}" if data.total != len(work.samples) else ""
         lines.append(
-            f"{work.task.title}: {why}{subset}{hours} = {work.total} requests{done}; prompt {work.prompt.name}"
+            f"{work.task.title}: {why}{hours} = {work.total} requests{done}; prompt {work.prompt.name}"
         )
         lines.extend(f"  note: {note}" for note in data.notes)
     lines.append(
