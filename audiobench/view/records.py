@@ -28,15 +28,9 @@ def index(page: TaskPage, ids: Sequence[str]) -> dict[str, Any]:
         columns[name] = {"labels": list(labels), "of": places}
     return {
         "ids": list(ids),
-        "questions": [_cut(sample_facts(page.samples[sample]).get("question", ""), SNIPPET) for sample in ids],
+        "questions": [_cut(_gist(sample_facts(page.samples[sample])), SNIPPET) for sample in ids],
         "columns": list(columns.items()),
         "arms": [_column(page, ids, at) for at in range(len(page.arms))],
-        "graded": any(
-            scored.outcome.value not in (None, 0.0, 1.0)
-            for cells in page.samples.values()
-            for epochs in cells
-            for scored in epochs
-        ),
     }
 
 
@@ -52,6 +46,12 @@ def _column(page: TaskPage, ids: Sequence[str], at: int) -> dict[str, Any]:
         "value": [None if v is None else round(v, 4) for v in values],
         "answer": [_cut(epochs[0].outcome.answer or "", SNIPPET_ANSWER) if epochs else "" for epochs in cells],
     }
+
+
+def _gist(facts: Mapping[str, Any]) -> str:
+    """The question; where it is only heard (or there is none, as in transcription) the target."""
+    target = facts.get("target") or ""
+    return facts.get("question") or (target if isinstance(target, str) else " | ".join(target))
 
 
 def _cut(text: str, length: int) -> str:

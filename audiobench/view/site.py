@@ -131,6 +131,7 @@ def _task(page: TaskPage, ids: Sequence[str]) -> dict[str, Any]:
         "description": task.description,
         "metric": metric.metric,
         "higher_is_better": metric.higher_is_better,
+        "graded": any(value not in (None, 0.0, 1.0) for value in values),
         "percent": within or metric.metric in PERCENT_METRICS,
         "samples": len(page.samples),
         "shown": len(ids),

@@ -2,9 +2,9 @@
 "use strict";
 
 /** The state's part of an address. */
-AB.options = ({ a, b, show, q, deep, categories }) => ({ a, b, show, q, deep, categories: [...categories] });
+AB.options = ({ a, b, show, q, deep, sort, categories }) => ({ a, b, show, q, deep, sort, categories: [...categories] });
 
-AB.address = function (task, id, { a, b, show, q, deep, categories }) {
+AB.address = function (task, id, { a, b, show, q, deep, sort, categories }) {
   const query = new URLSearchParams();
   if (a) query.set("a", a);
   if (b === null) query.set("b", "none");
@@ -12,6 +12,7 @@ AB.address = function (task, id, { a, b, show, q, deep, categories }) {
   if (show && show !== "all") query.set("show", show);
   if (q) query.set("q", q);
   if (q && deep) query.set("in", "all");
+  if (sort) query.set("sort", sort);
   for (const [name, label] of categories || []) query.set("c." + name, label);
   const path = "#/" + encodeURIComponent(task) + (id === null ? "" : "/" + encodeURIComponent(id));
   return path + (query.size ? "?" + query : "");
@@ -69,7 +70,7 @@ AB.address = function (task, id, { a, b, show, q, deep, categories }) {
     main.replaceChildren(list.element, detail);
 
     function defaults() {
-      return { a: 0, b: task.arms.length > 1 ? 1 : null, show: "all", q: "", deep: false, categories: new Map(), place: null, epoch: 0 };
+      return { a: 0, b: task.arms.length > 1 ? 1 : null, show: "all", q: "", deep: false, sort: "", categories: new Map(), place: null, epoch: 0 };
     }
 
     function arm(value, otherwise) {
@@ -83,11 +84,12 @@ AB.address = function (task, id, { a, b, show, q, deep, categories }) {
       next.b = query.get("b") === "none" ? null : arm(query.get("b"), next.b);
       next.q = query.get("q") || "";
       next.deep = query.get("in") === "all";
+      if (AB.filters.ORDERS.has(query.get("sort"))) next.sort = query.get("sort");
       for (const [name, { labels }] of index.columns) {
         if (labels.includes(query.get("c." + name))) next.categories.set(name, query.get("c." + name));
       }
       const show = query.get("show");
-      if (AB.filters.available(index, next.b).includes(show)) next.show = show;
+      if (AB.filters.available(task, next.b).includes(show)) next.show = show;
       if (id !== null && !places.has(id)) { render(next); missing(id); return; }
       next.place = id === null ? null : places.get(id);
       render(next);
@@ -101,27 +103,31 @@ AB.address = function (task, id, { a, b, show, q, deep, categories }) {
         if (label === "") next.categories.delete(name);
         else next.categories.set(name, index.columns.find(([column]) => column === name)[1].labels[Number(label)]);
       }
-      for (const key of ["a", "b", "show", "q", "deep", "place", "epoch"]) if (key in part) next[key] = part[key];
+      for (const key of ["a", "b", "show", "q", "deep", "sort", "place", "epoch"]) if (key in part) next[key] = part[key];
       if (part.step) { step(part.step); return; }
       if (part.back) next.place = null;
       if (part.place !== undefined) next.epoch = 0;
-      if (!AB.filters.available(index, next.b).includes(next.show)) next.show = "all";
+      if (!AB.filters.available(task, next.b).includes(next.show)) next.show = "all";
       render(next, Boolean(part.open || part.back));
     }
 
+    /** The sample `by` places further down the list; from one outside the filter, the next one that is inside. */
     function step(by) {
-      if (!found.places.length) return;
-      const at = found.places.indexOf(state.place);
-      const later = found.places.filter((place) => state.place === null || place < state.place).length;
-      const next = at >= 0 ? at + by : by > 0 ? (state.place === null ? 0 : later) : later - 1;
-      const place = found.places[Math.min(found.places.length - 1, Math.max(0, next))];
+      const { places: listed } = found, last = listed.length - 1, at = listed.indexOf(state.place);
+      if (last < 0) return;
+      let next = at + by;
+      if (at < 0 && state.place !== null) {
+        const after = listed.findIndex((place) => place > state.place);
+        next = by > 0 ? (after < 0 ? last : after) : (after < 0 ? last : after - 1);
+      }
+      const place = listed[Math.min(last, Math.max(0, next))];
       if (place !== state.place) render({ ...state, place, epoch: 0 });
     }
 
     function render(next, push) {
       state = next;
       const hits = search();
-      const key = JSON.stringify([next.a, next.b, next.show, next.q, next.deep, [...next.categories], hits && hits.done]);
+      const key = JSON.stringify([next.a, next.b, next.show, next.q, next.deep, next.sort, [...next.categories], hits && hits.done]);
       if (key !== filtered) {
         found = { ...AB.filters.apply(task, index, state, hits && hits.places), searched: hits ? hits.done : 1 };
         filtered = key;

@@ -18,10 +18,31 @@ AB.filters = (function () {
     ["error", ["Errors", "no response, or audio that could not be used, in an arm shown"]],
   ]);
 
+  /** What a filter is called: where samples have more than right and wrong, they differ rather than flip. */
+  function label(task, show) {
+    const graded = { flipped: "Different", gained: "Better", lost: "Worse" };
+    return (task.graded && graded[show]) || SHOWS.get(show)[0];
+  }
+
+  /** Orders of the list -> what they are called. */
+  const ORDERS = new Map([["", "in the order of the run"], ["worst", "worst first"], ["lost", "largest loss first"], ["gained", "largest gain first"]]);
+
+  function sort(task, index, state, places) {
+    const better = task.higher_is_better ? 1 : -1;
+    const A = index.arms[state.a].value, B = state.b === null ? A : index.arms[state.b].value;
+    const keys = {
+      worst: (i) => Math.min(better * A[i], better * B[i]),
+      lost: (i) => better * (B[i] - A[i]),
+      gained: (i) => better * (A[i] - B[i]),
+    };
+    const known = (i) => A[i] !== null && B[i] !== null;
+    places.sort((i, j) => known(j) - known(i) || (known(i) ? keys[state.sort](i) - keys[state.sort](j) : 0) || i - j);
+  }
+
   /** The outcome filters that make sense for this task and these arms. */
-  function available(index, b) {
+  function available(task, b) {
     return [...SHOWS.keys()].filter((show) =>
-      (b !== null || !["flipped", "gained", "lost"].includes(show)) && (!index.graded || !["right", "wrong"].includes(show)));
+      (b !== null || !["flipped", "gained", "lost"].includes(show)) && (!task.graded || !["right", "wrong"].includes(show)));
   }
 
   function predicates(task, index, a, b) {
@@ -79,7 +100,7 @@ AB.filters = (function () {
       if (state.categories.has(name)) wanted.push([column.of, column.labels.indexOf(state.categories.get(name))]);
     }
     const tests = predicates(task, index, state.a, state.b);
-    const names = available(index, state.b);
+    const names = available(task, state.b);
     const counts = new Map(names.map((name) => [name, 0]));
     const chosen = tests[state.show];
     const places = [];
@@ -90,6 +111,7 @@ AB.filters = (function () {
       for (const name of names) if (tests[name](i)) counts.set(name, counts.get(name) + 1);
       if (chosen(i)) places.push(i);
     }
+    if (state.sort) sort(task, index, state, places);
     return { places, counts };
   }
 
@@ -101,12 +123,12 @@ AB.filters = (function () {
       if (mask[i] & BIT[status]) return { kind: status, sign, words: status };
     }
     if (value[i] === null) return { kind: "none", sign: "·", words: "answered; not scored here" };
-    if (index.graded) return { kind: "graded", sign: AB.score(value[i], task), words: "score " + AB.score(value[i], task) };
+    if (task.graded) return { kind: "graded", sign: AB.score(value[i], task), words: "score " + AB.score(value[i], task) };
     const best = task.higher_is_better ? 1 : 0;
     if (value[i] === best) return { kind: "right", sign: "✓", words: "right" };
     if (value[i] === 1 - best) return { kind: "wrong", sign: "✗", words: "wrong" };
     return { kind: "mixed", sign: (100 * value[i]).toFixed(0), words: `${(100 * value[i]).toFixed(0)} % over the epochs` };
   }
 
-  return { SHOWS, available, apply, mentions, verdict };
+  return { SHOWS, ORDERS, label, available, apply, mentions, verdict };
 })();

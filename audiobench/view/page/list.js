@@ -20,6 +20,9 @@ AB.list = (function () {
     const selects = new Map(index.columns.map(([name, { labels }]) => [name,
       h("select", { "aria-label": name, change: (event) => change({ category: [name, event.target.value] }) },
         h("option", { value: "" }, `${name}: all`), labels.map((label, i) => h("option", { value: String(i) }, AB.visible(label).textContent)))]));
+    const fine = index.arms.some((arm) => arm.value.some((value) => value !== null && value !== 0 && value !== 1));
+    const sort = h("select", { "aria-label": "Order of the list", change: () => change({ sort: sort.value }) },
+      [...AB.filters.ORDERS].map(([value, words]) => h("option", { value }, words)));
     const count = h("p", { class: "count", role: "status" });
     const clear = h("button", { type: "button", class: "button quiet", click: () => change({ clear: true }) }, "Clear filters");
     const spacer = h("div", { class: "spacer" });
@@ -28,7 +31,7 @@ AB.list = (function () {
       h("div", { class: "controls-box" },
         h("div", { class: "arm-pickers" }, h("label", null, keyA, h("b", null, "A"), chooseA), task.arms.length > 1 ? h("label", null, keyB, h("b", null, "B"), chooseB) : null),
         search, deepLabel, chips,
-        selects.size ? h("div", { class: "selects" }, [...selects.values()]) : null,
+        selects.size || fine ? h("div", { class: "selects" }, [...selects.values()], fine ? sort : null) : null,
         h("div", { class: "count-line" }, count, clear)),
       rows);
 
@@ -65,8 +68,8 @@ AB.list = (function () {
     new ResizeObserver(draw).observe(rows);
 
     function redrawChips(counts) {
-      chips.replaceChildren(...AB.filters.available(index, state.b).map((show) => {
-        const [label, words] = AB.filters.SHOWS.get(show), n = counts.get(show);
+      chips.replaceChildren(...AB.filters.available(task, state.b).map((show) => {
+        const label = AB.filters.label(task, show), words = AB.filters.SHOWS.get(show)[1], n = counts.get(show);
         return h("button", { type: "button", class: `chip ${show}`, "data-show": show, "aria-pressed": String(state.show === show), title: words, disabled: n === 0 && state.show !== show, click: () => change({ show }) },
           label, " ", h("span", { class: "chip-count" }, AB.count(n)));
       }));
@@ -92,6 +95,8 @@ AB.list = (function () {
       chooseB.value = state.b === null ? "" : String(state.b);
       keyA.className = "key " + AB.hue(state.a);
       keyB.className = "key " + (state.b === null ? "" : AB.hue(state.b));
+      sort.value = state.sort;
+      sort.classList.toggle("on", state.sort !== "");
       deep.checked = state.deep;
       deepLabel.hidden = !state.q;
       if (search.value !== state.q && document.activeElement !== search) search.value = state.q;

@@ -14,7 +14,7 @@ AB.sample = (function () {
     const { status, value } = epoch;
     if (status !== "scored") return { kind: status === "invalid_audio" ? "error" : status, words: { unparsed: "Unparsed", truncated: "Truncated", refused: "Refused", error: "Error", invalid_audio: "Invalid audio" }[status] };
     if (value === null) return { kind: "none", words: "Answered" };
-    if (value === 0 || value === 1) return (value === 1) === task.higher_is_better ? { kind: "right", words: "Right" } : { kind: "wrong", words: "Wrong" };
+    if (!task.graded && (value === 0 || value === 1)) return (value === 1) === task.higher_is_better ? { kind: "right", words: "Right" } : { kind: "wrong", words: "Wrong" };
     return { kind: "graded", words: AB.score(value, task) + AB.unit(task) };
   }
 
@@ -30,6 +30,7 @@ AB.sample = (function () {
       const within = inner.filter((key) => known.has(key)).map((key) => `${AB.count(known.get(key))} ${key}`);
       if (known.has(whole)) { words.push(`${AB.count(known.get(whole))} ${whole}${within.length ? ` (${within.join(", ")})` : ""}`); inner.forEach((key) => known.delete(key)); known.delete(whole); }
     }
+    if (words.length === 2) known.delete("total");
     for (const [key, n] of known) words.push(`${AB.count(n)} ${key.replaceAll("_", " ")}`);
     return words.length ? words.join(" · ") : null;
   }
@@ -51,13 +52,14 @@ AB.sample = (function () {
     return h("div", { class: "part" }, h("div", { class: "part-head" }, h("h4", null, label), grow), body);
   }
 
-  function answered(task, epoch, name) {
+  function answered(sample, epoch, name) {
     const { response } = epoch;
     const parts = [];
     if (epoch.error) parts.push(h("div", { class: "part" }, h("h4", null, "Error"), AB.prose(epoch.error.message || "", `Error of ${name}`, "error-text")));
     else if (epoch.detail && typeof epoch.detail.message === "string") parts.push(h("div", { class: "part" }, h("h4", null, "Not scored"), AB.prose(epoch.detail.message, `Reason for ${name}`, "error-text")));
     if (!response) return parts;
-    parts.push(h("div", { class: "part" }, h("h4", null, "Response"), response.text ? AB.prose(response.text, `Response of ${name}`, "tall") : h("p", { class: "muted" }, "empty")));
+    const whole = !sample.choices.length && epoch.answer !== null && response.text.trim() === epoch.answer.trim();
+    if (!whole) parts.push(h("div", { class: "part" }, h("h4", null, "Response"), response.text ? AB.prose(response.text, `Response of ${name}`, "tall") : h("p", { class: "muted" }, "empty")));
     if (response.reasoning) {
       const what = response.reasoning_is_summary ? "Reasoning (the provider's summary)" : "Reasoning";
       const open = response.reasoning_closed === false ? ", never closed" : "";
@@ -92,9 +94,9 @@ AB.sample = (function () {
       h("button", { type: "button", class: "chip", "aria-pressed": String(i === shown), click: () => change({ epoch: i }) }, `${e.epoch + 1} `, h("span", { class: `dot-badge ${judgement(task, e).kind}` }, judgement(task, e).words)))) : null;
     return h("section", { class: "arm", "aria-label": `${name}: ${arm.label}` },
       head(h("span", { class: `verdict ${kind}` }, words)), tabs,
-      h("p", { class: "answer" }, epoch.answer === null ? h("span", { class: "muted" }, "no answer") : h("span", { dir: "auto" }, AB.visible(epoch.answer)),
+      h("p", { class: sample.choices.length ? "answer" : "answer words" }, epoch.answer === null ? h("span", { class: "muted" }, "no answer") : h("span", { dir: "auto" }, AB.visible(epoch.answer)),
         epoch.rule ? h("span", { class: "rule", title: "the rule that found the answer" }, "rule ", h("span", { class: "mono" }, AB.visible(epoch.rule))) : null),
-      answered(task, epoch, name), details(epoch));
+      answered(sample, epoch, name), details(epoch));
   }
 
   function choices(sample, shown) {
@@ -136,6 +138,8 @@ AB.sample = (function () {
 
   function audio(sample, shown, mode, players) {
     const used = sample.clips.filter((clip) => shown.some(({ epoch }) => epoch && epoch.audio.some((part) => part.clip === clip.sha256)));
+    const nameless = shown.some(({ epoch }) => epoch && epoch.audio.some((part) => part.clip === null));
+    if (nameless) return h("p", { class: "muted no-audio" }, "The journal names a clip without a usable sha256; it cannot be found.");
     if (!used.length) return h("p", { class: "muted no-audio" }, "No audio was sent in the arms shown.");
     return used.map((clip, i) => {
       const name = used.length > 1 ? `clip ${i + 1}` : "the clip";
@@ -172,7 +176,7 @@ AB.sample = (function () {
           h("button", { type: "button", class: "icon", "aria-label": "Previous sample", click: () => change({ step: -1 }) }, "↑"),
           h("button", { type: "button", class: "icon", "aria-label": "Next sample", click: () => change({ step: 1 }) }, "↓"))),
       audio(sample, shown, mode, players),
-      h("section", { class: "question", "aria-label": "Question" }, AB.prose(sample.question || "(no question text)", "Question", "question-text"), choices(sample, shown),
+      h("section", { class: "question", "aria-label": "Question" }, sample.question ? AB.prose(sample.question, "Question", "question-text") : null, choices(sample, shown),
         tags.length ? h("ul", { class: "tags" }, tags.map(([key, value]) => h("li", null, h("span", { class: "muted" }, AB.visible(key)), " ", AB.visible(String(value))))) : null),
       h("div", { class: "columns arms-side" }, shown.map(({ letter, number, epochs }) => column(task, sample, number, letter, epochs, state, change))),
       prompts(shown),
