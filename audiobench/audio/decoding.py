@@ -91,10 +91,8 @@ def _complete(data: bytes, path: Path) -> bytes:
     container = sniff(data)
     if container == "aiff" and int.from_bytes(data[4:8], "big") + 8 > len(data) + 1:
         raise InvalidAudioError(path, f"truncated: the header promises {int.from_bytes(data[4:8], 'big') + 8} bytes")
-    if container == "ogg":
-        last = data.rfind(b"OggS")
-        if not data[last + 5 : last + 6] or not data[last + 5] & 4:
-            raise InvalidAudioError(path, "truncated: its last page does not end the stream")
+    if container == "ogg" and not _ogg_ends(data):
+        raise InvalidAudioError(path, "truncated: its last page is not whole or does not end the stream")
     if container == "mp3":
         found = walk(data)
         if found is None or found.frames < 1:
@@ -105,6 +103,15 @@ def _complete(data: bytes, path: Path) -> bytes:
             )
         return with_length(data, found)
     return data
+
+
+def _ogg_ends(data: bytes) -> bool:
+    """True when the last page is whole and marked as the end (RFC 3533, 6)."""
+    page = data[data.rfind(b"OggS") :]
+    if len(page) < 27 or not page[5] & 4:
+        return False
+    table = page[27 : 27 + page[26]]
+    return len(page) >= 27 + page[26] + sum(table)
 
 
 def _flac_goes_on(raw: RawAudio) -> bool:
