@@ -23,7 +23,7 @@ def ablate_task(run: Run, task_run: TaskRun, *, allowed: Collection[str] = ()) -
     - thinking: audio condition (think modes compared: `comparison.compare_arms`);
     - audio: think mode (audio conditions compared);
     - scaling: audio condition with two or more budgets (`thinking.budget_curve`);
-    - natural_length: arm with reasoning of its own length (observational);
+    - natural_length: arm with the sound and reasoning of its own length (observational);
     - listening: think mode (`listening.does_it_listen`);
     - option_order, consistency, self_cognition: arm or think mode.
 
@@ -75,7 +75,8 @@ def _group(arms: Sequence[Arm], found: dict[str, Any], allowed: Collection[str])
         agreed = consistency(arm)
         if agreed:
             found["consistency"].append({**name, **agreed})
-        strata = natural_lengths(arm) if arm.how.think in ("on", "default") else []
+        free = arm.how.think in ("on", "default") and arm.how.audio == "full"
+        strata = natural_lengths(arm) if free else []
         if strata:
             found["natural_length"].append({**name, "observational": True, "strata": strata})
 
@@ -89,7 +90,10 @@ def in_short(found: dict[str, Any]) -> list[str]:
         unit = " pp" if entry["share"] else ""
         factor = 100 if entry["share"] else 1
         for pair in entry["pairs"]:
-            lines.append(f"{pair['b']} against {pair['a']}: {_effect(pair, entry['higher_is_better'], factor, unit)}")
+            where = f" (audio={entry['audio']})" if len(found["thinking"]) > 1 or entry["audio"] != "full" else ""
+            lines.append(
+                f"{pair['b']} against {pair['a']}{where}: {_effect(pair, entry['higher_is_better'], factor, unit)}"
+            )
     for curve in found["scaling"]:
         if curve["audio"] == "full" or len(found["scaling"]) == 1:
             lines.append(

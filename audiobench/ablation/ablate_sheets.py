@@ -19,15 +19,17 @@ def ablation_sheets(found: dict[str, Any], *, breakdown: str | None = None) -> l
     )
     sheets = [Sheet(title, notes=in_short(found))]
     main = next((e for e in found["thinking"] if e["audio"] == "full"), None) or next(iter(found["thinking"]), None)
-    for entry in found["thinking"]:
-        shown = comparison_sheets(entry, f"does thinking help? audio={entry['audio']}")
-        sheets += shown[:3] if entry is main else shown[:2]
-        if entry is main and len(entry["pairs"]) == 1:
-            sheets += [sheet for sheet in shown[3:] if sheet.rows]
-    sheets += [_curve(curve) for curve in found["scaling"]]
+    if main:
+        shown = comparison_sheets(main, f"does thinking help? audio={main['audio']}")
+        sheets += shown if len(main["pairs"]) == 1 else shown[:3]
+    sheets += _thinking_elsewhere([entry for entry in found["thinking"] if entry is not main])
+    curves = found["scaling"]
+    sheets += [_curve(curve) for curve in curves if curve["audio"] == "full" or len(curves) == 1]
+    sheets += _other_curves([curve for curve in curves if curve["audio"] != "full" and len(curves) > 1])
     sheets += [_strata(entry) for entry in found["natural_length"]]
     if found["listening"]:
         sheets.append(_listening(found))
+        sheets += _dependent(found)
     sheets += _breakdown_gains(found)
     sheets += _words(found)
     if not found["thinking"]:
@@ -48,6 +50,45 @@ def _by_column(found: dict[str, Any], column: str) -> list[Sheet]:
             if column in control["breakdown"]:
                 sheets.append(_gains_by(entry, control, column))
     return sheets
+
+
+def _thinking_elsewhere(entries: list[dict[str, Any]]) -> list[Sheet]:
+    """Think modes under the audio controls: what thinking gives without the sound."""
+    sheet = Sheet(
+        "does thinking help under the audio controls?",
+        ("audio", "paired difference", "n", "a", "b", "b - a (pp)", "95 % interval", "gained", "lost", "p adjusted",
+         "MDE (pp)"),
+        left=2,
+    )  # fmt: skip
+    for entry in entries:
+        share = entry["share"]
+        for pair in entry["pairs"]:
+            sheet.rows.append(
+                (entry["audio"], f"b {pair['b']}, a {pair['a']}", str(pair["n"]), points(pair["value_a"], share),
+                 points(pair["value_b"], share), points(pair["difference"], share, signed=True),
+                 span(pair["ci"], share, pair["interval"], signed=True), str(pair["gained"]), str(pair["lost"]),
+                 p_value(pair["p_adjusted"]), points(pair["mde"], share))
+            )  # fmt: skip
+    sheet.notes.append(
+        "p adjusted: Benjamini-Hochberg over the think modes of one audio condition; test: exact McNemar"
+    )
+    return [sheet] if sheet.rows else []
+
+
+def _other_curves(curves: list[dict[str, Any]]) -> list[Sheet]:
+    sheet = Sheet(
+        "accuracy over thinking budget under the audio controls",
+        ("audio", "verdict", "n", "acc by budget", "fitted gain (pp)", "95 % interval", "p", "sweet spot", "area"),
+        left=2,
+    )
+    for curve in curves:
+        gain = curve["gain_interval"]
+        sheet.rows.append(
+            (curve["audio"], curve["verdict"], str(curve["n"]), " ".join(points(a, True) for a in curve["accuracy"]),
+             points(curve["gain"], True, signed=True), span((gain["low"], gain["high"]), True, signed=True),
+             p_value(curve["p"]), str(curve["sweet_spot"]), f"{curve['area']:.3f}")
+        )  # fmt: skip
+    return [sheet] if sheet.rows else []
 
 
 def _curve(curve: dict[str, Any]) -> Sheet:
@@ -76,7 +117,7 @@ def _curve(curve: dict[str, Any]) -> Sheet:
     sheet.notes += [
         f"verdict: {curve['verdict']}; {curve['reason']}",
         f"slope {points(curve['slope'], True, signed=True)} pp for each doubling of (budget + 1), 95 % "
-        f"{span((slope['low'], slope['high']), True, signed=True)}, p={p_value(curve['p'])}; fitted gain "
+        f"{span((slope['low'], slope['high']), True, signed=True)}; fitted gain "
         f"{points(curve['gain'], True, signed=True)} pp {span((gain['low'], gain['high']), True, signed=True)}",
         f"sweet spot: {curve['sweet_spot']} tokens (smallest budget not significantly below the best, {curve['best']}); "
         f"area under the curve {curve['area']:.3f}; this n shows gains of {points(curve['mde_gain'], True)} pp (80 % power)",
@@ -106,38 +147,47 @@ def _strata(entry: dict[str, Any]) -> Sheet:
 def _listening(found: dict[str, Any]) -> Sheet:
     sheet = Sheet(
         "does it listen? full against each control, paired",
-        ("think", "control", "n", "full", "control acc", "gain (pp)", "95 % interval", "p", "corrected gain", "retention",
-         "answers changed", "verdict"),
+        ("think", "control", "n", "full", "control", "gain (pp)", "95 % interval", "p", "corrected", "retention",
+         "95 % interval", "changed", "verdict"),
         left=2,
     )  # fmt: skip
     for entry in found["listening"]:
         for control in entry["controls"].values():
-            retention = points(control["retention"], True)
-            if control["retention_ci"]:
-                retention += f" {span(control['retention_ci'], True)}"
+            kept = control["retention_ci"]
             name = control["audio"] if control["soundless"] else f"({control['audio']})"
+            word = control["verdict"].replace("-at-this-n", "")
             sheet.rows.append(
                 (entry["think"], name, str(control["n"]), points(control["full"], True),
                  points(control["control"], True), points(control["gain"], True, signed=True),
                  span(control["ci"], True, signed=True), p_value(control["p"]),
-                 points(control["corrected_gain"], True, signed=True), retention,
-                 points(control["answers_changed"], True) + " %", control["verdict"])
+                 points(control["corrected_gain"], True, signed=True), points(control["retention"], True),
+                 span(kept, True) if kept else "-", points(control["answers_changed"], True), word)
             )  # fmt: skip
-        subset = entry["dependent"]
-        if subset:
-            of = points(subset["accuracy"], True)
-            ci = span((subset["interval"]["low"], subset["interval"]["high"]), True, subset["interval"]["method"])
-            sheet.notes.append(
-                f"think={entry['think']}: verdict {entry['verdict']}; audio-dependent subset (wrong under "
-                f"{', '.join(subset['controls'])}): {subset['n']} of {subset['of']} samples, of which full answers {of} % {ci}"
-            )
         if any(control["hurts"] for control in entry["controls"].values()):
             sheet.notes.append(f"think={entry['think']}: the sound makes answers worse than a control")
     sheet.notes += [
-        "corrected gain: (full - control) / (1 - chance), in per cent; retention: control / full, what survives of the score",
+        "corrected: (full - control) / (1 - chance), in per cent; retention: control / full, what survives of the score; "
+        "changed: answers that differ, in per cent",
         "(reverse) keeps much of the sound, so it does not decide the verdict",
     ]
     return sheet
+
+
+def _dependent(found: dict[str, Any]) -> list[Sheet]:
+    sheet = Sheet(
+        "the audio-dependent subset: samples that no soundless control answers right",
+        ("think", "wrong under", "subset", "of", "full acc in it", "95 % interval"),
+        left=2,
+    )
+    for entry in found["listening"]:
+        subset = entry["dependent"]
+        if subset:
+            ci = subset["interval"]
+            sheet.rows.append(
+                (entry["think"], ", ".join(subset["controls"]), str(subset["n"]), str(subset["of"]),
+                 points(subset["accuracy"], True), span((ci["low"], ci["high"]), True, ci["method"]))
+            )  # fmt: skip
+    return [sheet] if sheet.rows else []
 
 
 def _breakdown_gains(found: dict[str, Any]) -> list[Sheet]:
@@ -157,11 +207,12 @@ def _gains_by(entry: dict[str, Any], control: dict[str, Any], column: str) -> Sh
         (column, "n", "chance", "full", control["audio"], "gain (pp)", "95 % interval", "p adjusted", "corrected gain",
          "retention", "verdict"),
     )  # fmt: skip
+    cut = "-at-this-n"
     for name, row in control["breakdown"][column].items():
         sheet.rows.append(
             (name, str(row["n"]), points(row["chance"], True), points(row["full"], True), points(row["control"], True),
              points(row["gain"], True, signed=True), span(row["ci"], True, signed=True), p_value(row["p_adjusted"]),
-             points(row["corrected_gain"], True, signed=True), points(row["retention"], True), row["verdict"])
+             points(row["corrected_gain"], True, signed=True), points(row["retention"], True), row["verdict"].replace(cut, ""))
         )  # fmt: skip
     sheet.notes.append(
         f"p adjusted: Benjamini-Hochberg over all breakdown rows of all controls of think={entry['think']}"
@@ -248,12 +299,13 @@ def _denials(found: dict[str, Any]) -> list[Sheet]:
         rates = [(heard, "error", rate) for heard, rate in entry["errors"].items()]
         rates += [("none", "honest", entry["honesty"])] if entry["honesty"] else []
         for heard, meaning, rate in rates:
-            if rate["n"]:
+            if rate["n"] and (rate["count"] or heard in ("full", "none")):
                 sheet.rows.append(
                     (entry["think"], heard, meaning, str(rate["n"]), str(rate["count"]), points(rate["rate"], True),
                      span(rate["ci"], True), str(rate["where"]["answer"]), str(rate["where"]["reasoning"]))
                 )  # fmt: skip
     sheet.notes.append(
-        "by lexicon, English and Chinese: with sound in the request such a claim is an error, without any it is honest"
+        "by lexicon, English and Chinese: with sound in the request such a claim is an error, without any it is honest; "
+        "other conditions are shown where it occurs"
     )
     return [sheet] if sheet.rows else []

@@ -192,6 +192,12 @@ def matched(selectors: Sequence[Selector], task: str) -> list[list[Arm]]:
     return [_labelled([side[key] for side in sides]) for key in common]
 
 
+def relabelled(arms: Sequence[Arm]) -> list[Arm]:
+    """Arms of one run, named by the fields in which these differ from each other."""
+    hows = list(dict.fromkeys(arm.how for arm in arms))
+    return [replace(arm, label=label(arm.how, hows)) for arm in arms]
+
+
 def _labelled(group: Sequence[Arm]) -> list[Arm]:
     """Arms named by model, run folder and condition, as far as these differ."""
     models = len({arm.run.model for arm in group}) > 1

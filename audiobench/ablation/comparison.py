@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from audiobench.ablation import comparable
-from audiobench.ablation.arms import Arm
+from audiobench.ablation.arms import Arm, relabelled
 from audiobench.ablation.measure import difference, is_share, metric_name, score
 from audiobench.ablation.spending import spending
 from audiobench.results import Scored
@@ -23,6 +23,8 @@ def compare_arms(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> dict[
     Raises:
         NotComparableError: the arms do not rest on the same prompt, samples, audio, extraction, scorer or judge.
     """
+    if len({arm.run.folder for arm in arms}) == 1:
+        arms = relabelled(arms)
     task = arms[0].task_run.task
     answered = [arm.answered for arm in arms]
     everyone = set().union(*(arm.slots for arm in arms))
@@ -89,7 +91,7 @@ def counts(arm: Arm, ids: Sequence[str]) -> dict[str, int]:
     truncated_thinking: the thought never ended, so there is no answer; truncated_answer: the answer was cut;
     budget_reached: a thinking budget closed the thought and the model went on to answer (not a failure).
     """
-    found = dict.fromkeys(
+    found: dict[str, int] = dict.fromkeys(
         ("responses", "scored", "unparsed", "refused", "truncated_thinking", "truncated_answer", "error",
          "invalid_audio", "budget_reached"), 0,
     )  # fmt: skip

@@ -53,7 +53,7 @@ def draw(tasks: Sequence[dict[str, Any]], model: str, path: Path) -> list[Path]:
     }  # fmt: skip
     with pyplot.rc_context(style):
         figure, axes = pyplot.subplots(
-            1, len(drawn), figsize=(3.9 * len(drawn), 2.9), squeeze=False, layout="constrained"
+            1, len(drawn), figsize=(4.8 * len(drawn), 2.9), squeeze=False, layout="constrained"
         )
         for axis, found in zip(axes[0], drawn, strict=True):
             _panel(axis, found, model)
@@ -73,31 +73,32 @@ def _panel(axis: Any, found: dict[str, Any], model: str) -> None:
     budgets = sorted({budget for curve in found["scaling"] for budget in curve["budgets"]})
     span = log2(budgets[-1] + 1) - log2(budgets[0] + 1)
     free = any(curve["unlimited"] for curve in found["scaling"])
-    beyond = log2(budgets[-1] + 1) + 0.12 * span
+    beyond = log2(budgets[-1] + 1) + 0.15 * span
     for place, curve in enumerate(found["scaling"]):
         colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
-        x = [log2(budget + 1) + (place - (len(found["scaling"]) - 1) / 2) * 0.008 * span for budget in curve["budgets"]]
+        x = [log2(budget + 1) + (place - (len(found["scaling"]) - 1) / 2) * 0.012 * span for budget in curve["budgets"]]
         y = [100 * value for value in curve["accuracy"]]
         bars = [
             [v - 100 * i["low"] for v, i in zip(y, curve["intervals"], strict=True)],
             [100 * i["high"] - v for v, i in zip(y, curve["intervals"], strict=True)],
         ]
+        main = curve["audio"] == "full" or len(found["scaling"]) == 1
+        look = {
+            "color": colour, "marker": marker, "markersize": 4 if main else 2.8, "elinewidth": 0.7,
+            "capsize": 2 if main else 0, "zorder": 3 if main else 2,
+        }  # fmt: skip
         axis.errorbar(
-            x, y, yerr=bars, color=colour, marker=marker, markersize=3.5, linewidth=1.2, elinewidth=0.7, capsize=2,
-            label=f"{curve['audio']} ({curve['verdict'].replace('-at-this-n', '')})",
+            x, y, yerr=bars, linewidth=1.6 if main else 0.9,
+            label=f"{curve['audio']}: {curve['verdict'].replace('-at-this-n', '')}", **look,
         )  # fmt: skip
         if curve["unlimited"]:
             value, (low, high) = 100 * curve["unlimited"]["value"], curve["unlimited"]["ci"]
+            place_x = beyond + (x[-1] - log2(budgets[-1] + 1))
             axis.errorbar(
-                [beyond + (x[-1] - log2(budgets[-1] + 1))], [value], yerr=[[value - 100 * low], [100 * high - value]],
-                color=colour, marker=marker, markersize=3.5, elinewidth=0.7, capsize=2, markerfacecolor="white",
-            )  # fmt: skip
+                [place_x], [value], yerr=[[value - 100 * low], [100 * high - value]], markerfacecolor="white", **look
+            )
     if found["chance"]:
-        axis.axhline(100 * found["chance"], color="#555555", linestyle=":", linewidth=0.8)
-        axis.annotate(
-            "chance", (1, 100 * found["chance"]), xycoords=("axes fraction", "data"), ha="right", va="bottom",
-            color="#555555", fontsize=7,
-        )  # fmt: skip
+        axis.axhline(100 * found["chance"], color="#555555", linestyle=":", linewidth=0.9, label="chance", zorder=1)
     ticks, names = [log2(budget + 1) for budget in budgets], [_tick(budget) for budget in budgets]
     if free:
         ticks, names = [*ticks, beyond], [*names, "no\nlimit"]
@@ -110,7 +111,7 @@ def _panel(axis: Any, found: dict[str, Any], model: str) -> None:
     axis.set_axisbelow(True)
     n = min(curve["n"] for curve in found["scaling"])
     axis.set_title(f"{model}, {found['task']} (n = {n}, 95 % intervals)", loc="left")
-    axis.legend(title="audio (verdict)", fontsize=6.5, title_fontsize=6.5, loc="upper left", bbox_to_anchor=(1, 1))
+    axis.legend(title="audio: verdict", fontsize=7, title_fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
 
 
 def _tick(budget: int) -> str:

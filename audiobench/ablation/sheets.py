@@ -41,7 +41,7 @@ def show(sheets: Sequence[Sheet]) -> None:
                 table.add_row(*(escape(clean(cell)) for cell in row))
             out.print(table)
         for note in sheet.notes:
-            out.print("  " + clean(note), markup=False)
+            out.print("  " + clean(note), markup=False, soft_wrap=True)
 
 
 def markdown(sheets: Sequence[Sheet]) -> str:

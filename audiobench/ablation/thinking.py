@@ -49,12 +49,15 @@ def budget_curve(arms: Sequence[Arm], *, margin: float = 0.05) -> dict[str, Any]
 def natural_lengths(arm: Arm) -> list[dict[str, Any]]:
     """Accuracy by quantile of the reasoning length that the model chose. Observational: length was not set.
 
-    A sample's length is the mean over its repetitions, in tokens. Empty where lengths are unknown or all equal.
+    A sample's length is the mean over its repetitions, in tokens. Empty where lengths are unknown or
+    all within a quarter of each other.
     """
     ids = [sample for sample in arm.slots if sample in arm.answered and _lengths(arm, sample)]
     if len(ids) < 8 or not is_share(arm.task_run.task):
         return []
     lengths = [sum(found) / len(found) for found in (_lengths(arm, sample) for sample in ids)]
+    if max(lengths) < 1.25 * min(lengths):
+        return []
     strata = length_strata(lengths, sample_values(arm, ids), clusters_of(arm, ids))
     return [asdict(stratum) for stratum in strata] if len(strata) > 1 else []
 

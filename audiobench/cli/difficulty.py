@@ -1,0 +1,128 @@
+"""`audiobench difficulty`."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from audiobench.errors import ExitCode, UsageError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add(
+        "run_folder", type=Path, metavar="RUN[:CONDITION]", help="finished run with --epochs K; CONDITION as in compare"
+    )
+    add("--k", type=int, default=8, metavar="K", help="answers to a sample that count (default 8)")
+    add("--keep", default="3..6", metavar="LOW..HIGH", help="passes of K that keep a sample (default 3..6)")
+    add("--tasks", metavar="A,B", help="only these tasks of the run")
+    add("--out", type=Path, metavar="FILE", help="manifest of the kept samples (default RUN/difficulty.jsonl)")
+    add("--all", action="store_true", help="write every sample to the manifest, with kept: true or false")
+    add("--rewards", type=Path, metavar="FILE", help="also write each response with its reward, for a trainer")
+    add("--rewards-of", choices=("kept", "all"), default="kept", help="whose responses (default: the kept samples')")
+    add("--json", action="store_true", help="the summary as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Count passes, write the manifest and the rewards, summarise."""
+    from audiobench.ablation.arms import Selector
+    from audiobench.ablation.difficulty import difficulties
+    from audiobench.ablation.measure import is_share
+    from audiobench.cli.compare import check_withheld, shared_tasks
+
+    low, high = _range(args.keep, args.k)
+    selector = Selector.parse(str(args.run_folder))
+    names, _ = shared_tasks([selector], args.tasks)
+    manifest: list[dict[str, Any]] = []
+    rewards: list[dict[str, Any]] = []
+    summaries = []
+    for name in names:
+        arms = selector.arms(name)
+        check_withheld(arms[0].task_run.task)
+        if not is_share(arms[0].task_run.task):
+            raise UsageError(f"task {name}: its metric has no right and wrong, so there are no passes to count")
+        if len(arms) > 1:
+            have = "; ".join(f"think={arm.how.think},audio={arm.how.audio}" for arm in arms)
+            raise UsageError(f"{selector.text}: several conditions; name one as RUN:CONDITION; it has: {have}")
+        if arms[0].task_run.epochs < args.k:
+            raise UsageError(
+                f"{selector.text}: task {name} was asked {arms[0].task_run.epochs} times, --k is {args.k}; "
+                f"run first:\n  {_command(selector.run, args.k)}"
+            )
+        found, short = difficulties(arms[0], args.k)
+        histogram = [sum(d.passed == c for d in found) for c in range(args.k + 1)]
+        kept = [d for d in found if low <= d.passed <= high]
+        manifest += [d.manifest(name, (low, high)) for d in (found if args.all else kept)]
+        rewards += [line for d in (found if args.rewards_of == "all" else kept) for line in d.rewards(name)]
+        n = len(found)
+        summaries.append(
+            {
+                "task": name, "n": n, "k": args.k, "keep": [low, high], "kept": len(kept),
+                "too_hard": sum(histogram[:low]), "too_easy": sum(histogram[high + 1 :]), "incomplete": short,
+                "passed_histogram": histogram,
+                "pass_at": {str(k): sum(d.pass_at[k] for d in found) / n for k in range(1, args.k + 1)} if n else {},
+            }
+        )  # fmt: skip
+    out = args.out or selector.run.folder / "difficulty.jsonl"
+    _write(out, manifest)
+    if args.rewards is not None:
+        _write(args.rewards, rewards)
+    code = ExitCode.INCOMPLETE if any(s["incomplete"] for s in summaries) else ExitCode.OK
+    _report(args, summaries, out, len(manifest), len(rewards), int(code))
+    return int(code)
+
+
+def _report(args: Any, summaries: list[dict[str, Any]], out: Path, lines: int, rewards: int, code: int) -> None:
+    if args.json:
+        from audiobench.cli.compare import print_json
+
+        files = {"manifest": str(out), "rewards": str(args.rewards) if args.rewards else None}
+        print_json({"tasks": summaries, **files, "exit_code": code})
+        return
+    from audiobench.ablation.sheets import Sheet, points, show
+
+    sheet = Sheet(
+        f"samples by how many of {args.k} answers are right",
+        ("task", "n", *map(str, range(args.k + 1)), "kept", "too hard", "too easy", "pass@1", f"pass@{args.k}"),
+    )
+    for s in summaries:
+        ends = [points(s["pass_at"].get(str(k)), True) for k in (1, args.k)]
+        counts = [str(s[key]) for key in ("kept", "too_hard", "too_easy")]
+        sheet.rows.append((s["task"], str(s["n"]), *map(str, s["passed_histogram"]), *counts, *ends))
+        if s["incomplete"]:
+            sheet.notes.append(
+                f"{s['task']}: {s['incomplete']} samples have fewer than {args.k} answers and are left out"
+            )
+    sheet.notes.append(f"kept: {args.keep} of {args.k} right; {lines} manifest lines in {out}")
+    if args.rewards:
+        sheet.notes.append(f"{rewards} responses with 0.8 x right + 0.2 x reasoning present in {args.rewards}")
+    show([sheet])
+
+
+def _range(text: str, k: int) -> tuple[int, int]:
+    low, dots, high = text.partition("..")
+    if not dots or not low.isdecimal() or not high.isdecimal() or not int(low) <= int(high) <= k or k < 1:
+        raise UsageError(f"--keep {text}: expected LOW..HIGH within 0..{k} (--k), such as 3..6")
+    return int(low), int(high)
+
+
+def _command(run: Any, k: int) -> str:
+    """The run's own command with --epochs K."""
+    words = list(run.info.get("command") or ["audiobench", "run"])
+    if "--epochs" in words:
+        place = words.index("--epochs")
+        words[place : place + 2] = []
+    words = [word for word in words if not word.startswith("--epochs=")]
+    return shlex.join([*words, "--epochs", str(k)])
+
+
+def _write(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+    import orjson
+
+    from audiobench.journal import write_whole
+
+    write_whole(path, b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines))
