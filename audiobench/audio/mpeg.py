@@ -29,6 +29,10 @@ class Mp3:
     frames: int
     """Whole audio frames, an information frame not counted. (A last frame that is not whole says nothing by itself: many
     sound files end so.)"""
+    end: int
+    """Offset after the last whole frame."""
+    constant: bool
+    """All frames have one bit rate: then a decoder's guess is right."""
     declared: int | None
     """Number of frames that a Xing/Info header promises."""
 
@@ -77,7 +81,7 @@ def walk(data: bytes) -> Mp3 | None:
     if information and tag[7] & 1:
         declared = int.from_bytes(tag[8:12], "big")
     at: int | None = start
-    frames, size = 0, len(data)
+    frames, size, end, rates = 0, len(data), start, set()
     while at is not None and at < size:
         length = _frame_at(data, at)
         if not length:
@@ -85,9 +89,11 @@ def walk(data: bytes) -> Mp3 | None:
                 break
             at = _sync(data, at + 1)
             continue
-        frames += at + length <= size
+        if at + length <= size:
+            frames, end = frames + 1, at + length
+            rates.add(data[at + 2] >> 4)
         at += length
-    return Mp3(start, frames - information, declared)
+    return Mp3(start, frames - information, end, len(rates) == 1, declared)
 
 
 def _side(second: int, fourth: int) -> int:
@@ -98,9 +104,11 @@ def _side(second: int, fourth: int) -> int:
 
 
 def with_length(data: bytes, found: Mp3) -> bytes:
-    """The frames with a Xing header that says how many there are (the file's own where it is right), without tags."""
-    body = data[found.start :]
-    if found.declared is not None and abs(found.declared - found.frames) <= 1:
+    """The frames, without tags, under a Xing header that says how many there are: the file's own where it is right, none
+    where the bit rate is constant.
+    """
+    body = data[found.start : found.end]
+    if found.constant if found.declared is None else abs(found.declared - found.frames) <= 1:
         return body
     second, third, fourth = body[1] | 1, (body[2] & 0x0C) | _WIDE << 4, body[3]
     side = _side(second, fourth)
