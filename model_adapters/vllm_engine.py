@@ -7,6 +7,7 @@ ChatParams, SamplingParams, RequestOutputKind, EngineDeadError, EngineGenerateEr
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib.util
 import itertools
 import os
@@ -109,6 +110,8 @@ class VLLMEngine:
         if self._engine is not None:
             engine, self._engine = self._engine, None
             await asyncio.to_thread(engine.shutdown)
+            del engine
+            gc.collect()  # its cycles would otherwise be broken after vLLM's modules are gone
 
     async def _ask(self, engine: Any, request: Request) -> tuple[Any, float | None]:
         from vllm.renderers import ChatParams

