@@ -39,10 +39,16 @@ def task_files() -> dict[str, Path]:
     files: dict[str, Path] = {}
     for root in task_roots():
         for path in sorted(root.rglob("*.yaml")):
-            match = _NAME.search(path.read_bytes())
-            if match:
-                files.setdefault(match[1].decode(), path)
+            name = task_name(path)
+            if name:
+                files.setdefault(name, path)
     return files
+
+
+def task_name(path: Path) -> str | None:
+    """The name that a task file declares; None where it declares none."""
+    match = _NAME.search(path.read_bytes())
+    return match[1].decode() if match else None
 
 
 def find_task(name: str) -> tuple[TaskSpec, Path]:

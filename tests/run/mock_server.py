@@ -83,7 +83,11 @@ class Server:
             "id": f"r{item}",
             "model": body["model"],
             "choices": [
-                {"message": {"role": "assistant", "content": f"The answer is {letter}."}, "finish_reason": "stop"}
+                {
+                    "index": 0,
+                    "message": {"role": "assistant", "content": f"The answer is {letter}."},
+                    "finish_reason": "stop",
+                }
             ],
             "usage": {"prompt_tokens": 100, "completion_tokens": 5},
         }

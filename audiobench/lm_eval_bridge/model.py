@@ -1,0 +1,229 @@
+"""`--model audiobench`: every adapter and declared model of audiobench as a model class of lm-eval.
+
+    lm_eval --model audiobench --model_args model=step-audio-r1,base_url=http://127.0.0.1:8000/v1,think=on ...
+
+The answers are asked for by audiobench's own runner: concurrency, retries, audio, thinking, and a journal that makes
+the run a run directory like any other (`audiobench report`, `view`, `ablate` work on it) and lets it resume.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+from lm_eval.api.instance import Instance
+from lm_eval.api.model import LM
+
+import audiobench
+from audiobench import results, think
+from audiobench.errors import ExitCode, IncompleteError, UsageError
+from audiobench.lm_eval_bridge.contexts import Context, Reply, Turns
+from audiobench.lm_eval_bridge.foreign import ForeignWork, foreign_work
+from audiobench.lm_eval_bridge.task import AudioBenchTask
+from audiobench.runner import run as runner
+from audiobench.runner.work import TaskWork
+from audiobench.score import scorer_of
+from audiobench.types import Condition
+from model_adapters.registry import find_model
+
+
+class AudiobenchLM(LM):
+    """A model of audiobench.
+
+    Args:
+        model: what `audiobench run --model` takes: a declared name, a YAML, `adapter:served-name`, `FILE.py:Class`.
+        base_url: server, or several (a list, or separated by `+`).
+        think: off | on | default | budget:N.
+        seed: base seed of generation; a task of ours takes the same from `--model_args`.
+        prompt: which of the task's prompts (tasks of ours only).
+        judge, judge_base_url: text model for tasks that need a judge (tasks of ours only).
+        max_concurrency: fixed number of requests at once (default: adaptive).
+        timeout: seconds of one call.
+        attempts: calls a request may take.
+        allow_approx: allow think modes that the model has only approximately.
+        out: run directory (default: results/<model>/<run>, the one of `audiobench run` with the same options).
+
+    Raises:
+        UsageError: no such model, or it does not have the think mode.
+    """
+
+    MULTIMODAL = True
+    tokenizer_name = ""
+
+    def __init__(
+        self,
+        model: str,
+        base_url: str | Sequence[str] | None = None,
+        think: str = "default",
+        seed: int = 0,
+        prompt: str | None = None,
+        judge: str | None = None,
+        judge_base_url: str | None = None,
+        max_concurrency: int | None = None,
+        timeout: float = 600.0,
+        attempts: int = 8,
+        allow_approx: bool = False,
+        out: str | None = None,
+        batch_size: Any = None,
+        max_batch_size: Any = None,
+        device: Any = None,
+    ) -> None:
+        super().__init__()
+        del batch_size, max_batch_size, device  # lm-eval hands these to every model class
+        urls = base_url.split("+") if isinstance(base_url, str) else list(base_url or ())
+        self.spec = find_model(str(model), base_url=urls[0] if urls else None)
+        self.plan = _plan(self.spec, str(think), allow_approx)
+        self.options = runner.RunOptions(
+            model=str(model),
+            tasks=[],
+            prompt=prompt,
+            think=[str(think)],
+            base_urls=urls,
+            max_concurrency=max_concurrency,
+            out=Path(out) if out else None,
+            judge=judge,
+            judge_base_url=judge_base_url,
+            seed=int(seed),
+            allow_approx=allow_approx,
+            attempts=int(attempts),
+            timeout=float(timeout),
+            command=[Path(sys.argv[0]).name, *sys.argv[1:]],
+        )
+
+    def get_model_info(self) -> dict[str, Any]:
+        """What lm-eval's results file says of the model."""
+        info = {"version": audiobench.__version__, "model": self.spec.name, "model_sha256": self.spec.sha256()}
+        return {"audiobench": {**info, "think": self.plan.asked, "think_effective": self.plan.effective}}
+
+    def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
+        """The turns as they are: adapters send chats."""
+        del add_generation_prompt
+        return Turns(orjson.dumps(chat_history).decode())
+
+    def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
+        """Not available."""
+        raise NotImplementedError(
+            f"task {requests[0].task_name} compares log-likelihoods; audiobench's adapters generate text"
+        )
+
+    def loglikelihood_rolling(self, requests: list[Instance]) -> list[float]:
+        """Not available."""
+        raise NotImplementedError(
+            f"task {requests[0].task_name} needs log-likelihoods; audiobench's adapters generate text"
+        )
+
+    def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
+        """One text for each request; texts for our own tasks carry their outcome.
+
+        Raises:
+            IncompleteError: some requests have no response (lm-eval has no way to leave them out); what is answered
+                stays in the journal, so that the same command resumes.
+        """
+        options = replace(self.options, quiet=disable_tqdm)
+        replies: dict[int, list[str]] = {}
+        ours: dict[str, tuple[AudioBenchTask, list[Instance]]] = {}
+        others: dict[str, list[Instance]] = {}
+        for request in requests:
+            context = request.args[0]
+            if isinstance(context, Context):
+                task = context.task
+                # tasks whose generation was changed in different ways make different runs
+                ours.setdefault(f"{task.spec.task} {_sorted(task.overrides)}", (task, []))[1].append(request)
+            else:
+                others.setdefault(f"{request.task_name} {_sorted(request.args[1])}", []).append(request)
+        for overrides, group in _by_overrides(ours.values()):
+            replies.update(self._ask_ours(replace(options, generation=overrides), group))
+        for group in others.values():
+            replies.update(self._ask_other(options, group))
+        return [replies[id(request)].pop(0) for request in requests]  # a repeated request stands here several times
+
+    def _ask_ours(
+        self, options: runner.RunOptions, group: list[tuple[AudioBenchTask, list[Instance]]]
+    ) -> dict[int, list[str]]:
+        """Tasks of ours, as `audiobench run` asks them."""
+        runner._check_audio(self.spec, options)
+        folder = options.out or Path("results") / self.spec.name / runner.run_name(self.spec, options)
+        works, datasets = [], {}
+        for task, requests in group:
+            scorer = scorer_of(task.spec.scorer)
+            if scorer.judge is not None and options.judge is None:
+                raise UsageError(f"task {task.spec.task} needs a judge: add judge=MODEL to --model_args")
+            runner.check_task(task.spec, task.file)
+            chosen = runner.choose_prompt(task.spec, self.spec, options.prompt)
+            work = TaskWork(
+                task=task.spec,
+                prompt=chosen,
+                samples=[task.samples[request.args[0].sample_id] for request in requests],
+                conditions=[Condition(think=self.plan.asked, prompt=chosen.name)],
+                epochs=1,
+                folder=folder / task.spec.task,
+                model=self.spec,
+                model_sha256=self.spec.sha256(),
+                thinks={self.plan.asked: self.plan},
+                seed=options.seed,
+                overrides=options.generation,
+            )
+            work.mark_finished()
+            works.append(work)
+            datasets[task.spec.task] = task.data
+        _run(runner.Prepared(options, self.spec, works, datasets, folder))
+        replies: dict[int, list[str]] = {}
+        run = results.Run.open(folder)
+        for task, requests in group:
+            by_id = {scored.id: scored for scored in run.tasks[task.spec.task].scored()}
+            for request in requests:
+                scored = by_id[request.args[0].sample_id]
+                reply = Reply(scored.record["response"]["text"])
+                reply.outcome = scored.outcome
+                replies[id(request)] = [reply]
+        return replies
+
+    def _ask_other(self, options: runner.RunOptions, requests: list[Instance]) -> dict[int, list[str]]:
+        """A task of lm-eval's own kind: a text with `<audio>` where the clips go, and the clips."""
+        folder = options.out or Path("results") / self.spec.name / runner.run_name(self.spec, options)
+        work, data = foreign_work(requests, folder, self.spec, self.plan, options.seed)
+        _run(runner.Prepared(options, self.spec, [work], {work.task.task: data}, folder))
+        texts: dict[tuple[str, int], str] = {}
+        for scored in results.Run.open(folder).tasks[work.task.task].scored():
+            texts[scored.id, scored.epoch] = scored.record["response"]["text"]
+        return {
+            id(request): [texts[ForeignWork.sample_id(request), epoch] for epoch in range(work.epochs)]
+            for request in requests
+        }
+
+
+def _plan(spec: Any, asked: str, allow_approx: bool) -> think.ThinkPlan:
+    return think.resolve(spec, asked, allow_approx=allow_approx)
+
+
+def _sorted(value: Mapping[str, Any]) -> str:
+    return orjson.dumps(dict(value), option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _by_overrides(
+    tasks: Any,
+) -> Iterator[tuple[dict[str, Any], list[tuple[AudioBenchTask, list[Instance]]]]]:
+    groups: dict[str, list[tuple[AudioBenchTask, list[Instance]]]] = {}
+    for task, requests in tasks:
+        groups.setdefault(_sorted(task.overrides), []).append((task, requests))
+    for group in groups.values():
+        yield group[0][0].overrides, group
+
+
+def _run(prepared: runner.Prepared) -> None:
+    """Ask what the journals do not answer yet."""
+    if not prepared.options.quiet:
+        print("\n".join(runner.plan_lines(prepared)), file=sys.stderr)
+    result = runner.execute(prepared)
+    if result.exit_code is ExitCode.OK:
+        return
+    open_ = sum(entry["counts"][kind] for entry in result.summaries for kind in ("error", "invalid_audio", "missing"))
+    why = f" ({result.reason})" if result.reason else ""
+    raise IncompleteError(
+        f"{open_} of {prepared.total} requests have no response{why}; lm-eval cannot leave samples out. What is "
+        f"answered stays in {prepared.folder}: the same command goes on from there"
+    )
