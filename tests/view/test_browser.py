@@ -12,7 +12,7 @@ from audiobench.results import Run
 from audiobench.view.collect import collect
 
 from .chromium import Browser
-from .synthetic import HOSTILE_IDS, HOSTILE_TEXT, many, write_run
+from .synthetic import HOSTILE_IDS, HOSTILE_TEXT, many, record, task_json, write_run
 
 pytestmark = pytest.mark.browser
 
@@ -229,6 +229,45 @@ def test_missing_audio_is_said(browser, export, hostile_run) -> None:
     browser.until("!!document.querySelector('.clip-error')")
     assert "/etc/passwd" in browser.js("document.querySelector('.clip-error').textContent")
     assert browser.js("document.querySelector('.play').disabled")
+
+
+def test_graded_samples_are_sorted_by_what_changed(browser, export, tmp_path: Path, clips) -> None:
+    target = "rain falls on roofs"
+    heard = {"same": (target, target), "loss": (target, "rain falls"), "gain": ("rain", target), "bad": ("no", "no")}
+    lines = []
+    for id, texts in heard.items():
+        sample = {"question": "", "choices": [], "target": target, "metadata": {}, "cluster": None}
+        lines += [
+            record(id, think, text, clips[:1], sample=sample) for think, text in zip(("off", "on"), texts, strict=True)
+        ]
+    metric = {"metric": "wer", "aggregation": "corpus", "higher_is_better": False}
+    task = task_json("asr", scorer="wer", extraction=["full_text"], metric_list=[metric], breakdown=[], chance="none")
+    address = (export(write_run(tmp_path / "run", lines, task=task)).folder / "index.html").as_uri()
+    first = {"": "same", "worst": "bad", "lost": "loss", "gained": "gain"}
+    for order, id in first.items():
+        look(browser, address, f"/asr?sort={order}")
+        assert browser.js("document.querySelector('.row .id').textContent") == id
+    assert browser.js("[...document.querySelectorAll('.chip')].slice(0, 4).map(e => e.textContent)") == [
+        "All 4", "Different 2", "Better 1", "Worse 1",
+    ]  # fmt: skip
+    assert browser.js("document.querySelector('.row-text').textContent") == target
+
+
+def test_what_was_done_to_the_audio_is_said(browser, export, tmp_path: Path, clips) -> None:
+    changed = {**clips[0], "transform": "reverse", "changed": ["reversed", "resampled 16000 -> 8000 Hz"]}
+    lines = [
+        record("s", "off", "A.", clips[:1]),
+        record("s", "on", "B.", [changed]),
+        record("t", "off", "A.", []),
+        record("t", "on", "A.", []),
+    ]
+    look(browser, (export(write_run(tmp_path / "run", lines)).folder / "index.html").as_uri(), "/household/s")
+    browser.until("!!document.querySelector('.heard')")
+    said = browser.js("document.querySelector('.heard').innerText")
+    assert "think=on was sent it reversed, resampled 16000 -> 8000 Hz" in said.replace("\n", " ")
+    assert "think=off" not in said
+    browser.key("j")
+    browser.until("document.querySelector('.no-audio')?.textContent === 'No audio was sent in the arms shown.'")
 
 
 @pytest.mark.parametrize("hash", ["/", "/household", "/household/house-00002"])

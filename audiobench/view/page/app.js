@@ -30,11 +30,11 @@ AB.address = function (task, id, { a, b, show, q, deep, sort, categories }) {
   }
 
   function crumbs(task, id) {
-    document.title = [id, task && task.title, "audiobench"].filter(Boolean).join(" · ");
+    document.title = AB.plain([id, task && task.title, "audiobench"].filter(Boolean).join(" · "));
     if (!task) { trail.replaceChildren(); return; }
     trail.replaceChildren(h("a", { href: "#/" }, "Overview"), h("span", { "aria-hidden": "true" }, "/"),
       site.tasks.length > 1 ? h("select", { "aria-label": "Task", change: (event) => { location.hash = AB.address(event.target.value, null, {}); } },
-        site.tasks.map((other) => h("option", { value: other.name, selected: other === task }, other.title))) : h("span", { class: "here" }, AB.visible(task.title)));
+        site.tasks.map((other) => h("option", { value: other.name, selected: other === task }, AB.plain(other.title)))) : h("span", { class: "here" }, AB.visible(task.title)));
   }
 
   async function route() {

@@ -53,6 +53,9 @@ AB.visible = function (text) {
   return nodes;
 };
 
+/** The same as a plain string, where only that can stand (options, the window's title). */
+AB.plain = (text) => AB.visible(text).textContent;
+
 AB.PIECE = 20000;
 
 /** A block of somebody's text; long ones come piece by piece. */

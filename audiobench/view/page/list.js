@@ -9,7 +9,7 @@ AB.list = (function () {
   function panel(task, index, change) {
     const arms = (name, allowNone) => h("select", { "aria-label": `Arm ${name.toUpperCase()}`, change: (event) => change({ [name]: event.target.value === "" ? null : Number(event.target.value) }) },
       allowNone ? h("option", { value: "" }, "none") : null,
-      task.arms.map((arm, number) => h("option", { value: String(number) }, AB.visible(arm.label).textContent)));
+      task.arms.map((arm, number) => h("option", { value: String(number) }, AB.plain(arm.label))));
     const chooseA = arms("a", false), chooseB = arms("b", true);
     const keyA = h("span", { class: "key", "aria-hidden": "true" }), keyB = h("span", { class: "key", "aria-hidden": "true" });
     const search = h("input", { type: "search", placeholder: "Search id, question, answer", "aria-label": "Search samples", autocomplete: "off", spellcheck: "false",
@@ -19,7 +19,7 @@ AB.list = (function () {
     const chips = h("div", { class: "chips", role: "group", "aria-label": "Outcome" });
     const selects = new Map(index.columns.map(([name, { labels }]) => [name,
       h("select", { "aria-label": name, change: (event) => change({ category: [name, event.target.value] }) },
-        h("option", { value: "" }, `${name}: all`), labels.map((label, i) => h("option", { value: String(i) }, AB.visible(label).textContent)))]));
+        h("option", { value: "" }, `${name}: all`), labels.map((label, i) => h("option", { value: String(i) }, AB.plain(label))))]));
     const fine = index.arms.some((arm) => arm.value.some((value) => value !== null && value !== 0 && value !== 1));
     const sort = h("select", { "aria-label": "Order of the list", change: () => change({ sort: sort.value }) },
       [...AB.filters.ORDERS].map(([value, words]) => h("option", { value }, words)));
@@ -29,7 +29,7 @@ AB.list = (function () {
     const rows = h("div", { class: "rows", role: "listbox", "aria-label": "Samples", tabindex: "0" }, spacer);
     const element = h("aside", { class: "panel", "aria-label": "Samples" },
       h("div", { class: "controls-box" },
-        h("div", { class: "arm-pickers" }, h("label", null, keyA, h("b", null, "A"), chooseA), task.arms.length > 1 ? h("label", null, keyB, h("b", null, "B"), chooseB) : null),
+        h("div", { class: task.arms.some((arm) => arm.label.length > 14) ? "arm-pickers stacked" : "arm-pickers" }, h("label", null, keyA, h("b", null, "A"), chooseA), task.arms.length > 1 ? h("label", null, keyB, h("b", null, "B"), chooseB) : null),
         search, deepLabel, chips,
         selects.size || fine ? h("div", { class: "selects" }, [...selects.values()], fine ? sort : null) : null,
         h("div", { class: "count-line" }, count, clear)),

@@ -126,14 +126,17 @@ AB.sample = (function () {
         arm.epoch.choices ? h("p", { class: "muted" }, "Options stood in another order than above.") : null, turns(arm.epoch.prompt)))));
   }
 
+  const TRANSFORMS = { silence: "replaced by silence", reverse: "reversed", noise: "replaced by noise of the same level" };
+
   /** What an arm heard of a clip, when that is not the file as it is. */
-  function heard(sample, clip, shown) {
-    return shown.flatMap((arm) => ((arm.epoch && arm.epoch.audio) || []).filter((audio) => audio.clip === clip.sha256).map((audio) => {
-      const what = [];
-      if (audio.transform && audio.transform !== "full") what.push(audio.transform.startsWith("noise") ? "replaced by noise of the same level" : audio.transform === "silence" ? "replaced by silence" : audio.transform === "reverse" ? "reversed" : audio.transform);
+  function heard(clip, shown) {
+    const notes = shown.flatMap((arm) => ((arm.epoch && arm.epoch.audio) || []).filter((audio) => audio.clip === clip.sha256).map((audio) => {
       const changes = Array.isArray(audio.changed) ? audio.changed.map(text) : Object.entries(audio.changed || {}).map(([key, value]) => `${key.replaceAll("_", " ")}: ${text(value)}`);
-      return what.concat(changes).length ? h("li", null, who(arm), " heard it ", AB.visible(what.concat(changes).join(", "))) : null;
+      const transform = audio.transform && audio.transform !== "full" ? audio.transform.split(":")[0] : null;
+      if (!changes.length && transform) changes.push(Object.hasOwn(TRANSFORMS, transform) ? TRANSFORMS[transform] : transform);
+      return changes.length ? h("li", null, who(arm), " was sent it ", AB.visible(changes.join(", "))) : null;
     })).filter(Boolean);
+    return notes.length ? h("ul", { class: "heard" }, notes, h("li", null, "The player plays the file as it is.")) : null;
   }
 
   function audio(sample, shown, mode, players) {
@@ -146,12 +149,11 @@ AB.sample = (function () {
       const player = AB.sound.player(clip, mode, name);
       players.push(player);
       const owners = shown.filter(({ epoch }) => epoch && epoch.audio.some((part) => part.clip === clip.sha256));
-      const notes = heard(sample, clip, shown);
       return h("figure", { class: "clip" }, player.element, h("figcaption", null,
         owners.length < shown.length ? h("span", null, "only for ", owners.map(who), " ") : null,
         h("span", { class: "mono path", title: `sha256 ${clip.sha256}` }, AB.visible(clip.path.split(/[\\/]/).pop().replace(clip.sha256, clip.sha256.slice(0, 12) + "…"))), clip.seconds === null || clip.seconds === undefined ? null : ` · ${AB.seconds(clip.seconds)}`,
         clip.state === "changed" ? h("span", { class: "warning-inline" }, " · the file has changed since the run") : null,
-        notes.length ? h("ul", { class: "heard" }, notes) : null));
+        heard(clip, shown)));
     });
   }
 

@@ -199,7 +199,7 @@ AB.sound = (function () {
       picture.setAttribute("aria-valuetext", `${now.toFixed(1)} seconds of ${length().toFixed(1)}`);
     }
     function follow() { show(); frame = audio.paused ? 0 : requestAnimationFrame(follow); }
-    function fail(text) { message.textContent = text; message.hidden = false; button.disabled = true; speed.disabled = true; }
+    function fail(text) { message.replaceChildren(AB.visible(text)); message.hidden = false; button.disabled = true; speed.disabled = true; }
     function toggle() {
       if (button.disabled) return;
       if (audio.paused) audio.play().catch(() => {}); else audio.pause();
@@ -228,7 +228,7 @@ AB.sound = (function () {
       const opened = open(clip, mode);
       opened.src.then((src) => { if (!closed) { address = src; audio.src = src; } }, () => fail("The clip is not in this export."));
       opened.picture.then((found) => { if (!closed) { drawn = found; repaint(); } },
-        (error) => { note.textContent = `No waveform: ${error.message}.`; });
+        (error) => { note.replaceChildren(AB.visible(`No waveform: ${error.message}.`)); });
     } else {
       fail(clip.state === "missing" ? `The clip is not at ${clip.path}.` : `The file at ${clip.path} is not what the model heard: it has changed.`);
       note.textContent = "No audio here.";
