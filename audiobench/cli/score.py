@@ -32,7 +32,9 @@ def run(args: argparse.Namespace) -> int:
     if args.data is not None or not _inline(args.predictions):
         from audiobench import dataset
 
-        samples = {sample.id: sample for sample in dataset.load(task, file, data=args.data).samples}
+        samples = {
+            sample.id: sample for sample in dataset.load(task, file, data=args.data, audio_required=False).samples
+        }
     lines = list(predictions.score(task, args.predictions, samples))
     body = b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines)
     if args.out is not None:

@@ -31,7 +31,7 @@ def _estimate_task(prepared: Prepared, work: TaskWork) -> dict[str, Any]:
     open_requests = work.total - len(work.finished)
     share = open_requests / work.total if work.total else 0.0
     heard = [c for c in work.conditions if c.audio not in ("none", "transcript")]
-    seconds = _audio_seconds(work) * len(heard) * work.epochs * share
+    seconds = work.seconds()[0] * len(heard) * work.epochs * share
     text_tokens = _text_tokens(work) * share
     rate = model.audio.tokens_per_second
     audio_tokens = seconds * rate if rate is not None else None
@@ -56,17 +56,6 @@ def _estimate_task(prepared: Prepared, work: TaskWork) -> dict[str, Any]:
         "completion_from": "this run's responses" if measured is not None else "assumption",
         "dollars": dollars,
     }
-
-
-def _audio_seconds(work: TaskWork) -> float:
-    """Seconds of audio of the samples, durations read from headers where the cache does not know them."""
-    from audiobench import audio
-
-    total = 0.0
-    for sample in work.samples:
-        for clip in sample.clips:
-            total += clip.seconds if clip.seconds is not None else audio.read(clip).seconds
-    return total
 
 
 def _text_tokens(work: TaskWork) -> float:

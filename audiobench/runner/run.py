@@ -123,7 +123,13 @@ def prepare(options: RunOptions) -> Prepared:
         check_task(task, file)
         chosen = choose_prompt(task, model, options.prompt)
         data = dataset.load(
-            task, file, data=options.data.get(task.task), limit=options.limit, ids=options.ids, shard=options.shard
+            task,
+            file,
+            data=options.data.get(task.task),
+            limit=options.limit,
+            ids=options.ids,
+            shard=options.shard,
+            audio_required=any(heard not in ("none", "transcript") for heard in options.audio),
         )
         datasets[task.task] = data
         work = TaskWork(
@@ -222,8 +228,8 @@ def plan_lines(prepared: Prepared) -> list[str]:
     """What will be asked, before anything is."""
     lines = []
     for work in prepared.works:
-        seconds = work.seconds
-        hours = f", {seconds / 3600:.2f} h of audio" if seconds is not None else ""
+        seconds, exact = work.seconds()
+        hours = f", {'' if exact else 'about '}{seconds / 3600:.2f} h of audio" if seconds else ""
         total = prepared.datasets[work.task.task].total
         why = f"{len(work.samples)}{f' of {total}' if total != len(work.samples) else ''} samples"
         if len(work.conditions) > 1:
@@ -232,9 +238,7 @@ def plan_lines(prepared: Prepared) -> list[str]:
             why += f" x {work.epochs} epochs"
         data = prepared.datasets[work.task.task]
         done = f", {len(work.finished)} already done" if work.finished else ""
-        lines.append(
-            f"{work.task.title}: {why}{hours} = {work.total} requests{done}; prompt {work.prompt.name}"
-        )
+        lines.append(f"{work.task.title}: {why}{hours} = {work.total} requests{done}; prompt {work.prompt.name}")
         lines.extend(f"  note: {note}" for note in data.notes)
     lines.append(
         f"model {prepared.model.name}: {prepared.total - prepared.finished} requests to send -> {prepared.folder}"

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from audiobench import journal, prompt
+from audiobench import audio, journal, prompt
 from audiobench.task.spec import Prompt, TaskSpec
 from audiobench.think import ThinkPlan
 from audiobench.types import AudioPart, Clip, Condition, Message, Request, Sample
 from model_adapters.spec import ModelSpec
+
+MOST_PROBES = 500
+"""Headers read for the plan, at most about twice this many; beyond that the hours of audio are an estimate."""
 
 Slot = tuple[str, Condition, int]
 """(sample id, condition, epoch): what one journal line answers."""
@@ -56,11 +59,19 @@ class TaskWork:
         """Requests in all, finished ones included."""
         return len(self.samples) * len(self.conditions) * self.epochs
 
-    @property
-    def seconds(self) -> float | None:
-        """Audio of the samples in seconds, as far as durations are known."""
-        known = [clip.seconds for sample in self.samples for clip in sample.clips if clip.seconds is not None]
-        return sum(known) if known else None
+    def seconds(self) -> tuple[float, bool]:
+        """Audio of the samples in seconds, and whether that is exact.
+
+        Durations that the data cache does not know are read from headers; of many such clips only some are read.
+        """
+        clips = [clip for sample in self.samples for clip in sample.clips]
+        unknown = [clip for clip in clips if clip.seconds is None]
+        step = max(1, len(unknown) // MOST_PROBES)
+        probed = [audio.duration(clip) or 0.0 for clip in unknown[::step]]
+        total = sum(clip.seconds for clip in clips if clip.seconds is not None)
+        if probed:
+            total += sum(probed) / len(probed) * len(unknown)
+        return total, step == 1
 
     def request(self, sample: Sample, condition: Condition, epoch: int) -> Request:
         """The request of one slot (audio not yet loaded)."""
