@@ -71,10 +71,8 @@ def show(checks: Iterable[Check]) -> ExitCode:
 
 
 def _python() -> Check:
-    version = platform.python_version()
-    if sys.version_info < (3, 11):
-        return Check("python", "problem", version, "use Python 3.11 or newer")
-    return Check("python", "ok", f"{version} on {platform.system()} {platform.machine()}, {sys.prefix}")
+    where = f"{platform.system()} {platform.machine()}, {sys.prefix}"
+    return Check("python", "ok", f"{platform.python_version()} on {where}")
 
 
 def version_of(package: str) -> str | None:
@@ -241,7 +239,7 @@ def _cache() -> Check:
     above = root
     while not above.exists() and above != above.parent:
         above = above.parent
-    if not os.access(above, os.W_OK):
+    if not above.is_dir() or not os.access(above, os.W_OK):
         return Check("data cache", "problem", f"{root} cannot be written", "set AUDIOBENCH_CACHE to a folder of yours")
     free = shutil.disk_usage(above).free / 1e9
     status: Status = "ok" if free > 5 else "note"
@@ -311,6 +309,6 @@ def _serving(spec: ModelSpec) -> Check:
     try:
         plan = plan_server(spec)
     except AudiobenchError as error:
-        return Check("serving", "note", str(error), "or give --base-url")
+        return Check("serving", "note", str(error))
     place = "this CPU" if plan.device == "cpu" else f"{plan.tensor_parallel} GPU(s)"
     return Check("serving", "ok", f"can be served from here, on {place}")

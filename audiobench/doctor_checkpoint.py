@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audiobench.doctor import Check, version_of
+from audiobench.doctor import Check, Status, version_of
 
 if TYPE_CHECKING:
     from model_adapters.spec import ModelSpec
@@ -22,7 +22,7 @@ def of_checkpoint(spec: ModelSpec) -> list[Check]:
     """Checks of the checkpoint that the model file names; none where it names none."""
     folder, check = _folder(spec)
     if folder is None:
-        return [check] if check else []
+        return [*([check] if check else []), *_expected(spec)]
     config_file = folder / "config.json"
     if not config_file.is_file():
         return [Check("checkpoint", "problem", f"{folder} has no config.json")]
@@ -39,6 +39,22 @@ def of_checkpoint(spec: ModelSpec) -> list[Check]:
     if spec.adapter == "local" and not any(c.status == "problem" for c in checks):
         checks.append(_answer(spec))
     return checks
+
+
+def _expected(spec: ModelSpec) -> list[Check]:
+    """For a released Step-Audio model that is not on this machine: what its configuration must add up to."""
+    declared = spec.weights.parameters if spec.weights else None
+    if spec.serve is None or not spec.serve.plugin or declared is None:
+        return []
+    if version_of("torch") is None or version_of("transformers") is None:
+        return []
+    from model_adapters.step_audio.configuration import released_config
+    from model_adapters.step_audio.weights import count_parameters
+
+    totals = {size: count_parameters(released_config(size))["total"] / 1e9 for size in ("mini", "r1")}
+    size, total = min(totals.items(), key=lambda item: abs(item[1] - declared))
+    status: Status = "ok" if abs(total - declared) < 0.001 else "problem"
+    return [Check("parameters", status, f"expected {declared} B; the {size} configuration gives {total:.3f} B")]
 
 
 def _folder(spec: ModelSpec) -> tuple[Path | None, Check | None]:

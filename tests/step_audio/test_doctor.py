@@ -1,0 +1,125 @@
+"""`audiobench doctor`: the wheels that do not fit together, keys never shown, a checkpoint opened."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from audiobench import doctor as doctor_module
+from audiobench.doctor import Check, doctor, judge_wheels, of_model, probe_imports, show
+from audiobench.errors import ExitCode
+from model_adapters.gpus import GIB, Gpu
+
+CPU = {"version": "2.13.0+cpu", "cuda": None, "available": False, "devices": 0}
+CUDA = {"version": "2.14.0", "cuda": "13.0", "available": True, "devices": 2}
+
+
+def by_name(checks: list[Check]) -> dict[str, Check]:
+    return {check.name: check for check in checks}
+
+
+def test_a_cuda_torchaudio_beside_a_cpu_torch():
+    broken = {"error": "OSError: libcudart.so.13: cannot open shared object file: No such file or directory"}
+    checks = by_name(judge_wheels({"torch": CPU, "torchaudio": broken, "torchcodec": broken}))
+    assert checks["torch"].status == "ok" and "CPU build" in checks["torch"].found
+    audio = checks["torchaudio"]
+    assert audio.status == "problem"
+    assert "a CUDA build beside a CPU build of torch" in audio.found
+    assert "pip uninstall -y torchaudio" in audio.fix and "whl/cpu" in audio.fix
+    assert "whl/cpu" not in checks["torchcodec"].fix
+
+
+def test_wheels_that_fit_and_a_driver_that_does_not():
+    fine = judge_wheels({"torch": CUDA, "torchaudio": {"version": "2.14.0"}})
+    assert [c.status for c in fine] == ["ok", "ok"]
+    blind = by_name(judge_wheels({"torch": {**CUDA, "available": False, "devices": 0}}))
+    assert blind["cuda"].status == "note" and "nvidia-smi" in blind["cuda"].fix
+    assert judge_wheels({"torch": {"error": "ImportError: x"}})[0].status == "problem"
+
+
+def test_imports_are_probed_in_a_process_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "raises_oserror.py").write_text("raise OSError('libcudart.so.13: cannot open')", encoding="utf-8")
+    (tmp_path / "kills_it.py").write_text("import os; os._exit(7)", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert probe_imports(["raises_oserror", "json"])["raises_oserror"] == {
+        "error": "OSError: libcudart.so.13: cannot open"
+    }
+    assert "exit code 7" in probe_imports(["kills_it"])["kills_it"]["error"]
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch):
+    """Without network and without starting interpreters."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(doctor_module, "wheels", lambda: [Check("torch", "ok", "2.13.0+cpu")])
+    monkeypatch.setattr(doctor_module, "_front_end", lambda: Check("golden clip", "ok", "fine"))
+
+
+def test_keys_are_named_and_never_shown(quick, monkeypatch, capsys):
+    monkeypatch.setenv("GEMINI_API_KEY", "sk-very-secret-1")
+    monkeypatch.setenv("HF_TOKEN", "hf_very-secret-2")
+    code = show(doctor())
+    out = capsys.readouterr().out
+    assert "GEMINI_API_KEY" in out and "a token is set" in out
+    assert "secret" not in out
+    assert code == ExitCode.OK and "no problem found" in out
+
+
+def test_gpus_and_memory_are_listed(quick, monkeypatch):
+    import model_adapters.gpus as gpus
+
+    monkeypatch.setattr(gpus, "visible_gpus", lambda: [Gpu("0", "H200", 141 * GIB, 140 * GIB)])
+    assert by_name(doctor())["GPUs"].found == "H200 (140 of 141 GiB free)"
+
+
+def test_an_unwritable_cache_is_a_problem(quick, monkeypatch, capsys, tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    monkeypatch.setenv("AUDIOBENCH_CACHE", str(tmp_path / "file" / "cache"))
+    assert show(doctor()) == ExitCode.INCOMPLETE
+    assert "set AUDIOBENCH_CACHE" in capsys.readouterr().out
+
+
+def model_file(folder: Path, checkpoint: Path) -> str:
+    file = folder / "mine.yaml"
+    file.write_text(
+        json.dumps(
+            {"name": "mine", "adapter": "local", "served_model": "m", "options": {"checkpoint": str(checkpoint)}}
+        ),
+        encoding="utf-8",
+    )
+    return str(file)
+
+
+def test_a_checkpoint_is_opened(tmp_path, tiny_checkpoint):
+    checks = by_name(of_model(model_file(tmp_path, tiny_checkpoint)))
+    assert {c.status for c in checks.values()} == {"ok"}
+    assert "1.02 M" in checks["parameters"].found
+    assert "<|EOT|> 267" in checks["special tokens"].found
+    assert r"'<think>\n' = [259, 258, 264]" in checks["<think>"].found
+    assert "25 audio tokens in" in checks["answer"].found
+
+
+def test_a_checkpoint_that_does_not_fit(tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    from model_adapters.step_audio.testing import make_tiny_checkpoint
+
+    folder = make_tiny_checkpoint(tmp_path / "ck")
+    tensors = load_file(folder / "model.safetensors")
+    tensors.pop("adapter.conv.bias")
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    checks = by_name(of_model(model_file(tmp_path, folder)))
+    assert checks["tensors"].status == "problem"
+    assert "1 missing, first adapter.conv.bias" in checks["tensors"].found
+    assert "answer" not in checks
+
+
+def test_a_released_model_that_is_not_here(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    checks = by_name(of_model("step-audio-r1"))
+    assert checks["parameters"].found == "expected 33.487 B; the r1 configuration gives 33.487 B"
+    assert checks["serving"].status in ("ok", "note")
+    assert checks["checkpoint"].status == "note"
+    assert of_model("step-audio-r9")[0].status == "problem"
