@@ -1,0 +1,132 @@
+"""`audiobench gate`: pass or fail a run against a committed baseline."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audiobench.errors import AudiobenchError, UsageError
+
+if TYPE_CHECKING:
+    from audiobench.gate.policy import Policy
+    from audiobench.gate.verdict import Verdict
+    from audiobench.results import Run
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add("--baseline", type=Path, required=True, metavar="FILE", help="committed baseline (results/baselines/NAME.json)")
+    add("--run", type=Path, required=True, metavar="DIR", dest="run_folder", help="run directory to judge")
+    add("--tasks", metavar="A,B", help="only these tasks of the baseline")
+    add("--policy", type=Path, metavar="FILE", help="YAML: margins, floors, error rates, also by task")
+    add("--junit", type=Path, metavar="FILE", help="write JUnit XML")
+    add("--summary", type=Path, metavar="FILE", help="append Markdown, as $GITHUB_STEP_SUMMARY wants it")
+    add("--json", type=Path, metavar="FILE", help="write the verdict as JSON")
+    add("--update-baseline", action="store_true", help="write the run to the baseline file instead of judging it")
+    add("--confirm", type=int, default=0, metavar="N", help="ask tasks that failed N more epochs, and pool all")
+    add("--base-url", action="append", default=[], metavar="URL", help="server for --confirm, where it has moved")
+    add("--require-power", action="store_true", default=None, help="fail where a drop of the margin could go unseen")
+    add("--allow-subset", action="store_true", default=None, help="compare the samples that both have")
+    add("--margin", type=float, metavar="X", help="tolerated drop, a fraction (default 0.01 = 1 percentage point)")
+    add("--alpha", type=float, metavar="P", help="chance of any false alarm (default 0.05)")
+    add("--max-error-rate", type=float, metavar="X", help="tolerated share without a response (default 0.01)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Judge, tell, and return the exit code."""
+    from audiobench.gate.verdict import Verdict
+
+    if args.confirm < 0:
+        raise UsageError(f"--confirm {args.confirm}: must not be negative")
+    if args.update_baseline:
+        return _update(args)
+    try:
+        verdict = _judge(args)
+    except AudiobenchError as error:
+        verdict = Verdict("", str(args.baseline), "", str(args.run_folder), args.alpha or 0.05, 0.8)
+        verdict.error, verdict.error_code = str(error), error.exit_code
+        _write(args, verdict)
+        raise
+    _write(args, verdict)
+    from audiobench.gate.terminal import print_verdict
+
+    print_verdict(verdict)
+    return int(verdict.exit_code)
+
+
+def _judge(args: argparse.Namespace) -> Verdict:
+    from audiobench.gate.arms import arms_of_run
+    from audiobench.gate.baseline import read
+    from audiobench.gate.checks import evaluate
+
+    policy = _policy(args)
+    baseline = read(args.baseline)
+    tasks = _tasks(args)
+    found = _open(args.run_folder)
+    arms = arms_of_run(found, tasks)
+    names = (found.model, str(args.baseline), str(found.folder))
+    verdict = evaluate(baseline, arms, policy, tasks=tasks, names=names)
+    failed = list(dict.fromkeys(item.task for item in verdict.items if item.level == "regression"))
+    if not args.confirm or not failed:
+        return verdict
+    from audiobench.gate.confirm import ask_again
+
+    print(f"audiobench: failed, asking again: {', '.join(failed)}", file=sys.stderr)
+    again = [word for url in args.base_url for word in ("--base-url", url)]
+    pooled = ask_again(found, failed, args.confirm, options=again)
+    fresh = {arm.key: arm for arm in arms_of_run(pooled)}
+    verdict = evaluate(baseline, [fresh.get(arm.key, arm) for arm in arms], policy, tasks=tasks, names=names)
+    verdict.confirmed = {"tasks": failed, "epochs": args.confirm, "folder": str(pooled.folder)}
+    return verdict
+
+
+def _policy(args: argparse.Namespace) -> Policy:
+    from audiobench.gate.policy import read_policy
+
+    names = ("margin", "alpha", "max_error_rate", "require_power", "allow_subset")
+    return read_policy(args.policy, {name: getattr(args, name) for name in names})
+
+
+def _tasks(args: argparse.Namespace) -> list[str] | None:
+    return [name.strip() for name in args.tasks.split(",") if name.strip()] if args.tasks else None
+
+
+def _open(folder: Path) -> Run:
+    from audiobench.results import Run, find_runs
+
+    if (folder / "run.json").is_file():
+        return Run.open(folder)
+    runs = find_runs([folder])
+    if len(runs) > 1:
+        raise UsageError(f"{folder}: {len(runs)} runs below; name one: {', '.join(str(r.folder) for r in runs[:4])}")
+    return runs[0]
+
+
+def _update(args: argparse.Namespace) -> int:
+    from audiobench.gate.arms import arms_of_run
+    from audiobench.gate.baseline import update
+
+    found = _open(args.run_folder)
+    arms = arms_of_run(found, _tasks(args))
+    update(args.baseline, found, arms)
+    size = args.baseline.stat().st_size
+    print(f"{args.baseline}: {len(arms)} arms, {sum(len(arm.rows) for arm in arms)} outcomes, {size} bytes")
+    return 0
+
+
+def _write(args: argparse.Namespace, verdict: Verdict) -> None:
+    if args.junit is not None:
+        from audiobench.gate.junit import write_junit
+
+        write_junit(args.junit, verdict)
+    if args.summary is not None:
+        from audiobench.gate.markdown import write_summary
+
+        write_summary(args.summary, verdict)
+    if args.json is not None:
+        from audiobench.journal import write_json
+
+        write_json(args.json, verdict.as_dict())

@@ -1,0 +1,193 @@
+"""A run reduced to what the gate compares: the outcome of every sample, task by task and condition by condition."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+import orjson
+
+from audiobench.results import ERROR_RATES, SHARES, Run, Scored, TaskRun, fingerprint
+from audiobench.score import scorer_of
+from audiobench.types import Condition
+
+GATED_AUDIO = ("full", "transcript")
+"""Audio conditions that can regress; the others are controls, where a lower score is no loss."""
+STATUS_LETTERS = {
+    "scored": "s", "unparsed": "u", "truncated": "t", "refused": "r", "error": "e", "invalid_audio": "a",
+}  # fmt: skip
+UNUSABLE = "utr"
+"""Responses without a usable answer: unparsed, truncated, refused."""
+FAILED = "ea-"
+"""No response: error, invalid audio, missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One sample: a status letter and a value for each epoch."""
+
+    statuses: str
+    """One letter an epoch: s scored, u unparsed, t truncated, r refused, e error, a invalid audio, - missing."""
+    values: tuple[float | None, ...]
+    """One an epoch; None without a response. For error rates the number of errors."""
+    length: float | None = None
+    """For error rates: words (or characters) of the reference."""
+    text_check: int | None = None
+    """First byte of the sha256 of question, choices and target; None where nothing was asked."""
+    audio_check: int | None = None
+    """First byte of the sha256 of the clips' sha256; None where nothing was sent."""
+    cluster: str | None = None
+    answer: str | None = None
+    """The answer of epoch 0, as extracted."""
+    target: str | None = None
+
+    @property
+    def value(self) -> float | None:
+        """Mean over the epochs that got a response."""
+        present = [v for v in self.values if v is not None]
+        return sum(present) / len(present) if present else None
+
+    @property
+    def unusable(self) -> float:
+        """Share of the responses that have no usable answer."""
+        responses = [s for s in self.statuses if s not in FAILED]
+        return sum(s in UNUSABLE for s in responses) / len(responses) if responses else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One task under one condition."""
+
+    task: str
+    condition: Condition
+    metric: str
+    higher_is_better: bool
+    epochs: int
+    fingerprint: Mapping[str, str]
+    rows: Mapping[str, Row]
+    """By sample id; in an arm read from a baseline, by the hash of the id (`baseline.short_id`)."""
+    think_effective: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Generation parameters that the command line changed."""
+    ids_sha256: str = ""
+    id_bytes: int = 0
+    """Bytes of the hashed ids; 0 where the ids themselves are known."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(task, condition): what an arm of one run has in common with its like in another."""
+        return self.task, self.condition.label
+
+    @property
+    def pooled(self) -> bool:
+        """Whether the metric is a ratio of pooled counts (word error rate)."""
+        return self.metric in ERROR_RATES
+
+    @property
+    def bounded(self) -> bool:
+        """Whether a sample's value lies in [0, 1]."""
+        return self.metric in SHARES
+
+    @property
+    def score(self) -> float | None:
+        """The headline number: mean over samples, or pooled errors over pooled reference length."""
+        found = [row for row in self.rows.values() if row.value is not None]
+        if self.pooled:
+            total = sum(row.length or 0 for row in found)
+            return sum(row.value or 0 for row in found) / total if total else None
+        return sum(row.value or 0 for row in found) / len(found) if found else None
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """Requests without a response, by kind."""
+        letters = "".join(row.statuses for row in self.rows.values())
+        names = {"error": "e", "invalid_audio": "a", "missing": "-"}
+        return {name: letters.count(letter) for name, letter in names.items() if letter in letters}
+
+    @property
+    def requests(self) -> int:
+        """Requests in all."""
+        return sum(len(row.statuses) for row in self.rows.values())
+
+
+def arms_of_run(run: Run, tasks: Sequence[str] | None = None) -> list[Arm]:
+    """Every gated arm of a run, in the run's order; tasks with withheld answers and controls are left out."""
+    return [
+        arm for name, task_run in run.tasks.items() if tasks is None or name in tasks for arm in arms_of_task(task_run)
+    ]
+
+
+def arms_of_task(task_run: TaskRun) -> list[Arm]:
+    """The gated arms of one task."""
+    if task_run.task.answers_withheld:
+        return []
+    wanted = [condition for condition in task_run.conditions if condition.audio in GATED_AUDIO]
+    groups: dict[Condition, list[Scored]] = {condition: [] for condition in wanted}
+    for scored in task_run.scored():
+        if scored.condition in groups:
+            groups[scored.condition].append(scored)
+    return [_arm(task_run, condition, group) for condition, group in groups.items()]
+
+
+def _arm(task_run: TaskRun, condition: Condition, group: Sequence[Scored]) -> Arm:
+    task, plan = task_run.task, task_run.plan
+    scorer = scorer_of(task.scorer)
+    by_id: dict[str, list[Scored]] = {sample: [] for sample in plan["ids"]}
+    for scored in group:
+        by_id[scored.id].append(scored)
+    pooled = scorer.metric in ERROR_RATES
+    done = {str(r["think_effective"]) for s in group if (r := s.record.get("response")) and r.get("think_effective")}
+    return Arm(
+        task=task.task,
+        condition=condition,
+        metric=scorer.metric,
+        higher_is_better=scorer.higher_is_better,
+        epochs=task_run.epochs,
+        fingerprint=fingerprint(plan, group),
+        rows={sample: row_of(found, task_run.epochs, pooled=pooled) for sample, found in by_id.items()},
+        think_effective=tuple(sorted(done)),
+        settings=dict(plan.get("overrides") or {}),
+        ids_sha256=ids_digest(by_id),
+    )
+
+
+def row_of(found: Sequence[Scored], epochs: int, *, pooled: bool) -> Row:
+    """One sample's records as a row; a value that is not finite is an error, a slot without a record is missing."""
+    statuses, values = ["-"] * epochs, [None] * epochs
+    length = None
+    for scored in found:
+        outcome = scored.outcome
+        value = outcome.value
+        if value is not None and pooled:
+            detail = outcome.detail
+            value, length = float(detail["sub"] + detail["del"] + detail["ins"]), float(detail["ref"])
+        sound = value is not None and isfinite(value)
+        statuses[scored.epoch] = STATUS_LETTERS[outcome.status] if sound or value is None else "e"
+        values[scored.epoch] = value if sound else None  # type: ignore[call-overload]
+    asked = next((s for s in found if "sample" in s.record), None)
+    if asked is None:
+        return Row("".join(statuses), tuple(values), length)
+    shown, clips = asked.record["sample"], next((s.record["audio"] for s in found if "response" in s.record), None)
+    target = shown["target"]
+    return Row(
+        statuses="".join(statuses),
+        values=tuple(values),
+        length=length,
+        text_check=_check([shown["question"], sorted(str(c) for c in shown["choices"]), target]),
+        audio_check=None if clips is None else _check([clip["sha256"] for clip in clips]),
+        cluster=shown["cluster"],
+        answer=found[0].outcome.answer,
+        target=" | ".join(target) if isinstance(target, list) else target,
+    )
+
+
+def _check(value: Any) -> int:
+    return hashlib.sha256(orjson.dumps(value)).digest()[0]
+
+
+def ids_digest(ids: Iterable[str]) -> str:
+    """sha256 (hex) of a set of sample ids."""
+    return hashlib.sha256(orjson.dumps(sorted(ids))).hexdigest()

@@ -1,0 +1,242 @@
+"""The baseline file: a committed extract of a run, with the outcome of every sample in about nine bytes.
+
+    {schema_version, kind: "audiobench-baseline", created, audiobench, run_id,
+     model: {name, sha256, served_models},
+     sample_sets: {key: {n, ids_sha256, id_bytes, packed: [base64, ...]}},
+     arms: [{task, condition, metric, higher_is_better, epochs, n, score, correct, unusable, fingerprint,
+             think_effective, settings, samples: key, outcomes: [[letters, ...] for each epoch], values, lengths}],
+     sha256}
+
+`packed` holds, for each sample in the order of its hash, the first `id_bytes` of the sha256 of its id, one check byte
+of its text and one of its audio. `outcomes` has a letter a sample in that order: 1 right, 0 wrong, u unparsed,
+t truncated, r refused; other metrics have s, and their numbers in `values` (error rates: errors, and `lengths`).
+`sha256` is that of the rest as JSON with sorted keys: a file changed by hand is refused.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+import audiobench
+from audiobench.errors import IncompleteError, NotComparableError, UsageError
+from audiobench.gate.arms import UNUSABLE, Arm, Row
+from audiobench.journal import write_json
+from audiobench.results import Run, read_json
+from audiobench.types import Condition
+
+SCHEMA_VERSION = 1
+KIND = "audiobench-baseline"
+LINE = 100
+"""Letters a line of the file, so that diffs show where something changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """A baseline file, read."""
+
+    model: Mapping[str, Any]
+    created: str
+    arms: list[Arm]
+    sha256: str
+
+    @property
+    def tasks(self) -> list[str]:
+        """Task names, in order."""
+        return list(dict.fromkeys(arm.task for arm in self.arms))
+
+
+def short_id(sample: str, size: int) -> str:
+    """The first `size` bytes of the sha256 of a sample's id, as hex."""
+    return hashlib.sha256(sample.encode("utf-8", "surrogatepass")).hexdigest()[: 2 * size]
+
+
+def make(run: Run, arms: Sequence[Arm]) -> dict[str, Any]:
+    """The document of a baseline of `arms`.
+
+    Raises:
+        IncompleteError: there is nothing to keep, or a request without a response.
+    """
+    if not arms or not any(arm.rows for arm in arms):
+        raise IncompleteError(f"{run.folder}: no scored samples, so there is nothing to make a baseline of")
+    for arm in arms:
+        if arm.failures or not arm.rows:
+            lost = ", ".join(f"{n} {kind}" for kind, n in arm.failures.items()) or "no samples"
+            raise IncompleteError(
+                f"{run.folder}: task {arm.task}, {arm.condition.label}: {lost}; a baseline must be complete: "
+                "run the same command again until nothing is missing"
+            )
+    sets: dict[str, Any] = {}
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": KIND,
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "audiobench": audiobench.__version__,
+        "run_id": run.info.get("run_id"),
+        "model": {
+            "name": run.model,
+            "sha256": run.info["model"].get("sha256"),
+            "served_models": sorted(run.info.get("served_models") or {}),
+        },
+        "arms": [_arm_document(arm, sets) for arm in arms],
+        "sample_sets": sets,
+    }
+    return {**document, "sha256": digest(document)}
+
+
+def _arm_document(arm: Arm, sets: dict[str, Any]) -> dict[str, Any]:
+    size = _id_bytes(arm.rows)
+    ordered = sorted((short_id(sample, size), row) for sample, row in arm.rows.items())
+    packed = b"".join(bytes.fromhex(key) + bytes([row.text_check or 0, row.audio_check or 0]) for key, row in ordered)
+    name = hashlib.sha256(packed).hexdigest()[:12]
+    sets[name] = {
+        "n": len(ordered),
+        "ids_sha256": arm.ids_sha256,
+        "id_bytes": size,
+        "packed": _lines(base64.b64encode(packed).decode()),
+    }
+    binary = all(value in (0.0, 1.0) for _, row in ordered for value in row.values)
+    document: dict[str, Any] = {
+        "task": arm.task,
+        "condition": arm.condition.as_dict(),
+        "metric": arm.metric,
+        "higher_is_better": arm.higher_is_better,
+        "epochs": arm.epochs,
+        "n": len(ordered),
+        "score": arm.score,
+        "correct": sum(int(v or 0) for _, row in ordered for v in row.values) if binary and not arm.pooled else None,
+        "unusable": {
+            name: sum(row.statuses.count(letter) for _, row in ordered)
+            for letter, name in zip(UNUSABLE, ("unparsed", "truncated", "refused"), strict=True)
+        },
+        "fingerprint": dict(arm.fingerprint),
+        "think_effective": list(arm.think_effective),
+        "settings": dict(arm.settings),
+        "samples": name,
+    }
+    letters = ["".join(_letter(row, epoch, binary) for _, row in ordered) for epoch in range(arm.epochs)]
+    document["outcomes"] = [_lines(text) for text in letters]
+    if not binary or arm.pooled:
+        document["values"] = [[row.values[epoch] for _, row in ordered] for epoch in range(arm.epochs)]
+    if arm.pooled:
+        document["lengths"] = [row.length for _, row in ordered]
+    return document
+
+
+def _letter(row: Row, epoch: int, binary: bool) -> str:
+    status = row.statuses[epoch]
+    return ("1" if row.values[epoch] else "0") if status == "s" and binary else status
+
+
+def _id_bytes(ids: Iterable[str]) -> int:
+    """Fewest bytes, at least 4, at which no two ids have the same hash."""
+    known = list(ids)
+    for size in range(4, 32):
+        if len({short_id(sample, size) for sample in known}) == len(known):
+            return size
+    return 32
+
+
+def _lines(text: str) -> list[str]:
+    return [text[start : start + LINE] for start in range(0, len(text), LINE)]
+
+
+def digest(document: Mapping[str, Any]) -> str:
+    """sha256 (hex) of a baseline without its own `sha256`."""
+    rest = {key: value for key, value in document.items() if key != "sha256"}
+    return hashlib.sha256(orjson.dumps(rest, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def update(path: Path, run: Run, arms: Sequence[Arm]) -> None:
+    """Write the baseline of `arms`, at once.
+
+    Raises:
+        UsageError: the file that is there has tasks which `arms` lack; nothing is removed silently.
+        IncompleteError: the run is not complete.
+    """
+    document = make(run, arms)
+    if path.is_file():
+        try:
+            kept = read_json(path).get("arms") or []
+            before = {(arm["task"], Condition(**arm["condition"]).label) for arm in kept}
+        except (UsageError, AttributeError, KeyError, TypeError):
+            before = set()
+        lost = sorted(" ".join(key) for key in before - {arm.key for arm in arms})
+        if lost:
+            raise UsageError(
+                f"{path}: {'; '.join(lost)}: in the baseline but not in {run.folder}; "
+                "run these too, or delete the file to start afresh"
+            )
+    write_json(path, document)
+
+
+def read(path: Path) -> Baseline:
+    """Read and check a baseline.
+
+    Raises:
+        IncompleteError: there is no such file.
+        UsageError: it is not a baseline.
+        NotComparableError: its contents do not match its sha256.
+    """
+    if not path.is_file():
+        raise IncompleteError(f"{path}: no baseline; make one from a good run: audiobench gate --update-baseline")
+    document = read_json(path)
+    if not isinstance(document, dict) or document.get("kind") != KIND:
+        raise UsageError(f"{path}: not a baseline (kind must be {KIND!r})")
+    if document.get("schema_version") != SCHEMA_VERSION:
+        raise UsageError(f"{path}: schema_version {document.get('schema_version')!r}; this audiobench reads 1")
+    if document.get("sha256") != digest(document):
+        raise NotComparableError(
+            f"{path}: changed by hand: its contents have sha256 {digest(document)[:12]}..., the file says "
+            f"{str(document.get('sha256'))[:12]}...; restore it from version control or write it with --update-baseline"
+        )
+    try:
+        arms = [_read_arm(arm, document["sample_sets"][arm["samples"]]) for arm in document["arms"]]
+        return Baseline(document["model"], document["created"], arms, document["sha256"])
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise UsageError(f"{path}: not a whole baseline: {type(error).__name__} {error}") from error
+
+
+def _read_arm(arm: Mapping[str, Any], samples: Mapping[str, Any]) -> Arm:
+    size, count, epochs = samples["id_bytes"], arm["n"], arm["epochs"]
+    packed = base64.b64decode("".join(samples["packed"]))
+    step = size + 2
+    letters = ["".join(lines) for lines in arm["outcomes"]]
+    if len(packed) != count * step or len(letters) != epochs or any(len(text) != count for text in letters):
+        raise ValueError(f"task {arm['task']}: counts do not add up")
+    values, lengths = arm.get("values"), arm.get("lengths")
+    rows = {}
+    for i in range(count):
+        chunk = packed[i * step : (i + 1) * step]
+        marks = [text[i] for text in letters]
+        found = [values[e][i] for e in range(epochs)] if values else [float(m == "1") for m in marks]
+        rows[chunk[:size].hex()] = Row(
+            statuses="".join("s" if m in "01" else m for m in marks),
+            values=tuple(found),
+            length=lengths[i] if lengths else None,
+            text_check=chunk[size],
+            audio_check=chunk[size + 1],
+        )
+    if any(a >= b for a, b in pairwise(rows)) or len(rows) != count:
+        raise ValueError(f"task {arm['task']}: sample hashes are not in order")
+    return Arm(
+        task=arm["task"],
+        condition=Condition(**arm["condition"]),
+        metric=arm["metric"],
+        higher_is_better=arm["higher_is_better"],
+        epochs=epochs,
+        fingerprint=arm["fingerprint"],
+        rows=rows,
+        think_effective=tuple(arm["think_effective"]),
+        settings=arm["settings"],
+        ids_sha256=samples["ids_sha256"],
+        id_bytes=size,
+    )

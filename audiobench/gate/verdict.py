@@ -1,0 +1,179 @@
+"""What the gate found: plain data, and the exit code that follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from math import isfinite
+from typing import Any, Literal
+
+from audiobench.errors import ExitCode
+from audiobench.gate.arms import Arm
+
+Level = Literal["pass", "warn", "regression", "not_comparable", "incomplete"]
+WORST_FIRST: tuple[Level, ...] = ("regression", "not_comparable", "incomplete", "warn", "pass")
+"""A found regression is certain whatever else is wrong, so it decides first."""
+FAILURES: tuple[Level, ...] = ("regression", "not_comparable", "incomplete")
+WARNINGS: tuple[Level, ...] = ("warn",)
+EXIT_CODES: Mapping[Level, ExitCode] = {
+    "regression": ExitCode.REGRESSION,
+    "not_comparable": ExitCode.NOT_COMPARABLE,
+    "incomplete": ExitCode.INCOMPLETE,
+    "warn": ExitCode.OK,
+    "pass": ExitCode.OK,
+}
+
+
+@dataclass(slots=True)
+class Check:
+    """One question that the gate asked."""
+
+    name: str
+    """present, fingerprint, samples, coverage, unparsed, floor, score, power, settings; think_gain."""
+    level: Level
+    message: str
+
+
+@dataclass(slots=True)
+class Flip:
+    """A sample whose value changed."""
+
+    id: str
+    before: float
+    after: float
+    answer: str | None
+    """What the candidate answered."""
+    target: str | None
+
+
+@dataclass(slots=True)
+class Measured:
+    """A paired comparison as the gate used it; values are fractions for accuracies and error rates."""
+
+    n: int
+    """Samples that both runs have a response for."""
+    baseline: float
+    candidate: float
+    difference: float
+    """candidate - baseline."""
+    ci: tuple[float, float]
+    """95 % interval of the difference."""
+    p: float
+    """One-sided: the candidate is worse."""
+    p_better: float
+    """One-sided: the candidate is better."""
+    method: str
+    least_p: float
+    """The smallest p that this many changed samples can give."""
+    mde: float
+    """Smallest true drop that this test finds with the stated power; inf where nothing is known."""
+    gained: int
+    lost: int
+    clusters: int | None = None
+    p_adjusted: float = 1.0
+
+
+@dataclass(slots=True)
+class Item:
+    """One thing that is gated: the score of an arm, or the think gain of a pair of arms."""
+
+    kind: Literal["score", "think_gain"]
+    task: str
+    condition: str
+    metric: str
+    margin: float
+    checks: list[Check] = field(default_factory=list)
+    measured: Measured | None = None
+    unparsed: Measured | None = None
+    flips: list[Flip] = field(default_factory=list)
+    lower_is_better: bool = False
+    n: int = 0
+    """Samples of the baseline."""
+
+    @property
+    def level(self) -> Level:
+        """The worst of the checks."""
+        return worst([check.level for check in self.checks])
+
+    @property
+    def percent(self) -> bool:
+        """Whether values are shown in per cent."""
+        return self.metric in ("acc", "rubric", "wer", "cer")
+
+    def messages(self, *levels: Level) -> list[str]:
+        """Messages of the checks at these levels."""
+        return [check.message for check in self.checks if check.level in levels]
+
+
+@dataclass(slots=True)
+class Verdict:
+    """The gate's whole answer."""
+
+    model: str
+    baseline: str
+    baseline_model: str
+    run: str
+    alpha: float
+    power: float
+    items: list[Item] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    confirmed: dict[str, Any] | None = None
+    """What `--confirm` asked again: {tasks, epochs, folder}."""
+    error: str | None = None
+    """Why there is nothing to judge."""
+    error_code: ExitCode = ExitCode.OK
+
+    @property
+    def level(self) -> Level:
+        """The worst of the items."""
+        return worst([item.level for item in self.items])
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the process ends with."""
+        return self.error_code if self.error else EXIT_CODES[self.level]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The verdict as JSON has it; infinite values are null."""
+        document = _finite(asdict(self))
+        for item, shown in zip(self.items, document["items"], strict=True):
+            shown["level"] = item.level
+        document["level"] = "error" if self.error else self.level
+        document["exit_code"] = int(self.exit_code)
+        document["schema_version"] = 1
+        return document
+
+
+def worst(levels: list[Level]) -> Level:
+    """The level that decides; `pass` for none."""
+    for level in WORST_FIRST:
+        if level in levels:
+            return level
+    return "pass"
+
+
+def label(arm: Arm) -> str:
+    """An arm's condition as text; says what was really done about thinking."""
+    done = f" ({', '.join(arm.think_effective)})" if arm.think_effective else ""
+    return arm.condition.label + done
+
+
+def shown(item: Item, value: float, *, sign: bool = False) -> str:
+    """A value, or with `sign` a difference, in the item's unit: per cent or plain."""
+    scaled, digits = (100 * value, 1) if item.percent else (value, 3)
+    return f"{scaled:+.{digits}f}" if sign else f"{scaled:.{digits}f}"
+
+
+def size(item: Item, value: float) -> str:
+    """An amount of change with its unit: `2.5 pp`."""
+    if not isfinite(value):
+        return "any size"
+    return f"{100 * value:.1f} pp" if item.percent else f"{value:.3g}"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

@@ -1,0 +1,373 @@
+"""What the gate refuses, what its files say, and its exit codes through the command line."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import orjson
+import pytest
+
+from audiobench.cli import main
+from audiobench.gate import baseline
+from audiobench.gate.arms import row_of
+from audiobench.gate.markdown import cut, escape
+from audiobench.results import Scored
+from audiobench.types import Outcome
+from tests.gate.runs import answers, condition, record, write_run
+
+Gate = Callable[..., tuple[int, dict[str, Any]]]
+HOSTILE = "\x00\x1b[31m<script>alert(1)</script> | `x` @octocat #1 \u202e [a](http://x.example) $y$ \ud800"
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    """A complete run of one task in two think modes: 150 of 200 right with thinking, 100 without."""
+    lines = answers([i < 150 for i in range(200)], think="on") + answers([i < 100 for i in range(200)], think="off")
+    return write_run(tmp_path / "good", {"t": lines})
+
+
+@pytest.fixture
+def gate(good: Path, tmp_path: Path) -> Gate:
+    """Judge a run against `good`; returns the exit code and the verdict."""
+    file = tmp_path / "b.json"
+    assert main(["gate", "--baseline", str(file), "--run", str(good), "--update-baseline"]) == 0
+
+    def call(run: Path, *more: str) -> tuple[int, dict[str, Any]]:
+        out = tmp_path / "verdict.json"
+        out.unlink(missing_ok=True)
+        code = main(["gate", "--baseline", str(file), "--run", str(run), "--json", str(out), *more])
+        verdict = json.loads(out.read_bytes())
+        assert verdict["exit_code"] == code
+        return code, verdict
+
+    return call
+
+
+def lines_of(run: Path) -> list[dict[str, Any]]:
+    return [orjson.loads(line) for line in (run / "t" / "samples.jsonl").read_bytes().splitlines()]
+
+
+def reasons(verdict: dict[str, Any], level: str) -> str:
+    return "\n".join(c["message"] for item in verdict["items"] for c in item["checks"] if c["level"] == level)
+
+
+def test_the_same_run_passes(gate: Gate, good: Path) -> None:
+    code, verdict = gate(good)
+    assert code == 0
+    assert [(i["kind"], i["condition"]) for i in verdict["items"]] == [
+        ("score", "think=on audio=full"), ("score", "think=off audio=full"), ("think_gain", "think=on audio=full"),
+    ]  # fmt: skip
+    assert [i["measured"]["baseline"] for i in verdict["items"]] == [0.75, 0.5, 0.25]
+
+
+def test_a_worse_run_fails_and_names_the_samples(gate: Gate, tmp_path: Path) -> None:
+    lines = answers([20 <= i < 150 for i in range(200)], think="on") + answers(
+        [i < 100 for i in range(200)], think="off"
+    )
+    code, verdict = gate(write_run(tmp_path / "bad", {"t": lines}))
+    assert code == 1
+    first = verdict["items"][0]
+    assert first["level"] == "regression"
+    assert [flip["id"] for flip in first["flips"]] == [f"s{i:04}" for i in range(20)]
+    assert first["flips"][0] == {"id": "s0000", "before": 1.0, "after": 0.0, "answer": "B. cat", "target": "dog"}
+    assert verdict["items"][1]["level"] != "regression"
+
+
+@pytest.mark.parametrize("part", ["prompt", "scorer", "scorer_version"])
+def test_another_fingerprint_is_refused_naming_the_part_and_both_values(
+    gate: Gate, good: Path, tmp_path: Path, part: str
+) -> None:
+    code, verdict = gate(write_run(tmp_path / "other", {"t": lines_of(good)}, fingerprint={part: "e" * 64}))
+    assert code == 3
+    assert re.search(
+        rf"{part} differs: \S+ in the baseline, e{{12}}\.\.\. in the run", reasons(verdict, "not_comparable")
+    )
+
+
+def test_other_audio_or_another_question_is_refused_even_in_an_incomplete_run(
+    gate: Gate, good: Path, tmp_path: Path
+) -> None:
+    for field, changed in (("clip", {"audio": [{"sha256": "f" * 64}]}), ("question", None)):
+        lines = lines_of(good)
+        for line in lines[:5]:
+            line.update(changed or {"sample": {**line["sample"], "question": "another?"}})
+        code, verdict = gate(write_run(tmp_path / field, {"t": lines}))
+        assert code == 3 and ("audio differs" if changed else "samples differs") in reasons(verdict, "not_comparable")
+        lines[199] = record("s0199", None, think="on")
+        code, verdict = gate(write_run(tmp_path / f"{field}-incomplete", {"t": lines}))
+        assert code == 3 and "samples changed" in reasons(verdict, "not_comparable")
+
+
+def test_other_samples_are_refused_unless_a_subset_is_allowed(gate: Gate, good: Path, tmp_path: Path) -> None:
+    some = write_run(tmp_path / "some", {"t": [line for line in lines_of(good) if line["id"] < "s0150"]})
+    code, verdict = gate(some)
+    assert code == 3 and "50 samples of the baseline are not in the run" in reasons(verdict, "not_comparable")
+    code, verdict = gate(some, "--allow-subset")
+    assert code == 0 and "150 common samples" in reasons(verdict, "warn")
+    other = write_run(tmp_path / "other", {"t": answers([1] * 9, think="on", clip="x") + answers([1] * 9, think="off")})
+    assert gate(other, "--allow-subset")[0] == 3, "the audio of the common samples differs"
+    alien = [{**line, "id": f"x{line['id']}"} for line in lines_of(good)]
+    code, verdict = gate(write_run(tmp_path / "alien", {"t": alien}), "--allow-subset")
+    assert code == 3 and "no sample in common" in reasons(verdict, "not_comparable")
+
+
+def test_errors_are_the_infrastructure_not_the_model(gate: Gate, good: Path, tmp_path: Path) -> None:
+    lines = lines_of(good)
+    lines[:2] = [record(f"s{i:04}", None, think="on") for i in range(2)]
+    code, verdict = gate(write_run(tmp_path / "one-percent", {"t": lines}))
+    assert code == 0 and verdict["items"][0]["measured"]["n"] == 198
+    lines[:3] = [record(f"s{i:04}", None, think="on") for i in range(3)]
+    code, verdict = gate(write_run(tmp_path / "more", {"t": lines}))
+    assert code == 4 and "3 of 200 requests have no response" in reasons(verdict, "incomplete")
+    assert gate(tmp_path / "more", "--max-error-rate", "0.02")[0] == 0
+
+
+def test_missing_tasks_conditions_and_samples(gate: Gate, good: Path, tmp_path: Path) -> None:
+    assert gate(write_run(tmp_path / "other", {"u": answers([1])}))[0] == 4
+    on = [line for line in lines_of(good) if line["condition"]["think"] == "on"]
+    code, verdict = gate(write_run(tmp_path / "on", {"t": on}))
+    assert code == 3 and "not in the run, which has think=on" in reasons(verdict, "not_comparable")
+    assert gate(good, "--tasks", "u")[0] == 4
+    assert gate(write_run(tmp_path / "nothing", {}))[0] == 4
+    code, verdict = gate(write_run(tmp_path / "empty", {"t": []}, ids=["s0000"]))
+    assert code in (3, 4)
+
+
+def test_a_run_without_answers_is_incomplete(gate: Gate, good: Path, tmp_path: Path) -> None:
+    plan = json.loads((good / "t" / "plan.json").read_bytes())
+    run = write_run(tmp_path / "planned", {"t": []})
+    (run / "t" / "plan.json").write_bytes(orjson.dumps(plan))
+    code, verdict = gate(run)
+    assert code == 4 and "200 of 200 requests have no response" in reasons(verdict, "incomplete")
+
+
+def test_a_score_that_is_not_a_number_is_no_score(
+    gate: Gate, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = {"scorer": "wildspeech_judge", "metric_list": [{"metric": "rating"}]}
+    run = write_run(tmp_path / "judged", {"t": answers([1] * 40)}, spec=spec)
+
+    def judged(value: object) -> None:
+        lines = [{"id": f"s{i:04}", "key": f"s{i:04}default0", "ratings": [], "value": value} for i in range(40)]
+        (run / "t" / "judgements.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    judged(None)
+    assert main(["gate", "--baseline", str(tmp_path / "j.json"), "--run", str(run), "--update-baseline"]) == 4
+    assert "40 error" in capsys.readouterr().err
+    assert not (tmp_path / "j.json").exists()
+    judged(60.5)
+    assert main(["gate", "--baseline", str(tmp_path / "j.json"), "--run", str(run), "--update-baseline"]) == 0
+    assert main(["gate", "--baseline", str(tmp_path / "j.json"), "--run", str(run)]) == 0
+
+
+def test_infinite_and_missing_values_are_failures(tmp_path: Path) -> None:
+    found = Scored(record("s", "dog"), Outcome("scored", float("nan")))
+    row = row_of([found], 2, pooled=False)
+    assert (row.statuses, row.values, row.value) == ("e-", (None, None), None)
+
+
+def test_word_error_rates_are_pooled_and_more_is_worse(tmp_path: Path) -> None:
+    def run(name: str, wrong: int) -> Path:
+        lines = [record(f"s{i:03}", "red green blue" + (" oh no" if i < wrong else "")) for i in range(60)]
+        for line in lines:
+            line["sample"].update(choices=[], target="red green blue")
+        spec = {
+            "scorer": "wer",
+            "extraction": ["full_text"],
+            "metric_list": [{"metric": "wer", "higher_is_better": False}],
+        }
+        return write_run(tmp_path / name, {"t": lines}, spec=spec)
+
+    file, out = tmp_path / "b.json", tmp_path / "v.json"
+    assert main(["gate", "--baseline", str(file), "--run", str(run("old", 6)), "--update-baseline"]) == 0
+    assert main(["gate", "--baseline", str(file), "--run", str(run("old", 6))]) == 0
+    assert main(["gate", "--baseline", str(file), "--run", str(run("better", 0))]) == 0
+    assert main(["gate", "--baseline", str(file), "--run", str(run("worse", 30)), "--json", str(out)]) == 1
+    measured = json.loads(out.read_bytes())["items"][0]["measured"]
+    assert (measured["baseline"], measured["candidate"]) == (pytest.approx(12 / 180), pytest.approx(60 / 180))
+
+
+def test_tampered_broken_and_foreign_baselines(gate: Gate, good: Path, tmp_path: Path) -> None:
+    file = tmp_path / "b.json"
+    whole = file.read_bytes()
+    document = orjson.loads(whole)
+    document["arms"][0]["outcomes"][0][0] = "0" + document["arms"][0]["outcomes"][0][0][1:]
+    cases = [
+        (orjson.dumps(document), 3, "changed by hand"),
+        (whole[:200], 2, "not JSON"),
+        (b"[]", 2, "not a baseline"),
+        (orjson.dumps({"kind": baseline.KIND, "schema_version": 9}), 2, "schema_version 9"),
+        (whole.replace(b'"score": 0.75', b'"score": NaN'), 2, "not JSON"),
+    ]
+    del document["sample_sets"]
+    document["sha256"] = baseline.digest(document)
+    cases.append((orjson.dumps(document), 2, "not a whole baseline"))
+    for data, expected, message in cases:
+        file.write_bytes(data)
+        code, verdict = gate(good, "--junit", str(tmp_path / "j.xml"))
+        assert (code, message in verdict["error"]) == (expected, True), (verdict["error"], message)
+        tree = ElementTree.parse(tmp_path / "j.xml").getroot()
+        assert tree.get("errors") == "1" and not list(tree.iter("skipped"))
+    file.unlink()
+    assert gate(good)[0] == 4
+
+
+def test_a_baseline_is_small_and_reads_back_what_was_written(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "big", {"t": answers([i % 3 for i in range(1000)])})
+    file = tmp_path / "b.json"
+    assert main(["gate", "--baseline", str(file), "--run", str(run), "--update-baseline"]) == 0
+    assert file.stat().st_size < 12_000
+    (arm,) = baseline.read(file).arms
+    assert arm.score == pytest.approx(666 / 1000)
+    rows = {baseline.short_id(f"s{i:04}", 4): float(i % 3 > 0) for i in range(1000)}
+    assert {key: row.value for key, row in arm.rows.items()} == rows
+
+
+def test_an_update_removes_no_task_silently_and_keeps_no_incomplete_run(
+    gate: Gate, good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "b.json"
+    before = file.read_bytes()
+    for name, lines, code in (
+        ("fewer", {"t": [line for line in lines_of(good) if line["condition"]["think"] == "on"]}, 2),
+        ("broken", {"t": [*lines_of(good)[1:], record("s0000", None, think="on")]}, 4),
+        ("none", {}, 4),
+    ):
+        run = write_run(tmp_path / name, lines)
+        assert main(["gate", "--baseline", str(file), "--run", str(run), "--update-baseline"]) == code, name
+        assert file.read_bytes() == before
+    assert "t think=off audio=full: in the baseline but not in" in capsys.readouterr().err
+
+
+def test_hostile_model_output_stays_text(
+    gate: Gate, good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = {"scorer": "exact_match", "extraction": ["full_text"]}
+    old = write_run(tmp_path / "old", {"t": answers([1] * 40)}, spec=spec)
+    hostile = HOSTILE.replace("\ud800", "\ufffe")
+    new = write_run(tmp_path / "new", {"t": [record(f"s{i:04}", hostile) for i in range(40)]}, spec=spec)
+    file, junit, summary = tmp_path / "h.json", tmp_path / "h.xml", tmp_path / "h.md"
+    assert main(["gate", "--baseline", str(file), "--run", str(old), "--update-baseline"]) == 0
+    capsys.readouterr()
+    args = ["--baseline", str(file), "--run", str(new), "--junit", str(junit), "--summary", str(summary)]
+    assert main(["gate", *args]) == 1
+    tree = ElementTree.parse(junit).getroot()
+    (failure,) = tree.iter("failure")
+    assert "<script>" in (failure.text or ""), "as text"
+    assert not list(tree.iter("script"))
+    markdown = summary.read_text()
+    rows = [line for line in markdown.splitlines() if "s0000" in line]
+    assert len(rows) == 1 and len(re.findall(r"(?<!\\)\|", rows[0])) == 8, "the table keeps its columns"
+    for bad in ("<script>", "@octocat", "\u202e", "\x1b", " `x`", "[a](", "://x", "$y$"):
+        assert bad not in markdown, bad
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_escaping_survives_anything() -> None:
+    assert escape("a\nb") == "a b"
+    assert escape("x" * 500).endswith("...")
+    assert "\ud800" not in escape(HOSTILE)
+    assert len(cut("line\n" * 100_000).encode()) <= 65_300
+    assert cut("line\n" * 100_000).endswith("(cut: the whole verdict is in the JSON)\n")
+
+
+def test_junit_has_a_suite_a_condition_and_a_case_a_question(gate: Gate, tmp_path: Path, good: Path) -> None:
+    junit = tmp_path / "j.xml"
+    bad = answers([0] * 200, think="on") + answers([i < 100 for i in range(200)], think="off")
+    gate(write_run(tmp_path / "bad", {"t": bad}), "--junit", str(junit))
+    tree = ElementTree.parse(junit).getroot()
+    cases = {
+        suite.get("name"): [(c.get("classname"), c.get("name"), c.find("failure") is not None) for c in suite]
+        for suite in tree
+    }
+    assert cases == {
+        "m think=on audio=full": [
+            ("t", "score", True), ("t", "unparsed", False), ("t", "coverage", False), ("t", "think_gain", True),
+        ],
+        "m think=off audio=full": [("t", "score", False), ("t", "unparsed", False), ("t", "coverage", False)],
+    }  # fmt: skip
+    assert (tree.get("tests"), tree.get("failures"), tree.get("errors")) == ("7", "2", "0")
+
+
+def test_policy_files(gate: Gate, good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy = tmp_path / "gate.yaml"
+    policy.write_text("margin: 0.02\ntasks:\n  t: {min_score: 0.9}\n")
+    code, verdict = gate(good, "--policy", str(policy))
+    assert code == 1 and "below the absolute limit 90.0" in reasons(verdict, "regression")
+    policy.write_text("margn: 0.02\n")
+    code, verdict = gate(good, "--policy", str(policy))
+    assert code == 2 and "gate.yaml:1" in verdict["error"] and "margin" in verdict["error"]
+    code, verdict = gate(good, "--alpha", "7")
+    assert code == 2 and "--alpha 7" in verdict["error"]
+
+
+def test_controls_are_not_gated(gate: Gate, tmp_path: Path) -> None:
+    silent = [{**line, "condition": condition(audio="silence")} for line in answers([1] * 30)]
+    deaf = [{**line, "condition": condition(audio="silence")} for line in answers([0] * 30)]
+    file = tmp_path / "c.json"
+    old = write_run(tmp_path / "old", {"t": answers([1] * 30) + silent})
+    new = write_run(tmp_path / "new", {"t": answers([1] * 30) + deaf})
+    assert main(["gate", "--baseline", str(file), "--run", str(old), "--update-baseline"]) == 0
+    assert main(["gate", "--baseline", str(file), "--run", str(new)]) == 0
+
+
+def cli(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "audiobench", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60)
+
+
+def test_exit_codes_of_the_process(good: Path, tmp_path: Path) -> None:
+    worse = write_run(tmp_path / "worse", {"t": answers([0] * 200, think="on") + answers([0] * 200, think="off")})
+    other = write_run(tmp_path / "other", {"t": lines_of(good)}, fingerprint={"prompt": "e" * 64})
+    missing = cli("gate", "--baseline", "b.json", "--run", good, cwd=tmp_path)
+    assert (missing.returncode, missing.stderr.count("\n")) == (4, 1)
+    assert cli("gate", "--baseline", "b.json", "--run", good, "--update-baseline", cwd=tmp_path).returncode == 0
+    for run, code in ((good, 0), (worse, 1), (tmp_path / "nowhere", 2), (other, 3)):
+        done = cli("gate", "--baseline", "b.json", "--run", run, cwd=tmp_path)
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+
+
+MODEL = """\
+name: release
+adapter: scripted
+served_model: release
+thinking: {{default: "off", "on": {{how: exact}}, "off": {{how: exact}}, budget: {{how: unsupported}}}}
+audio: {{formats: [wav]}}
+options: {{accuracy: {accuracy}, independent: true}}
+"""
+
+
+def test_confirm_asks_failed_tasks_again_with_fresh_seeds_and_pools(tmp_path: Path) -> None:
+    for name, accuracy in (("old", 0.95), ("new", 0.6)):
+        (tmp_path / f"{name}.yaml").write_text(MODEL.format(accuracy=accuracy))
+        done = cli(
+            "run", "--model", f"{name}.yaml", "--tasks", "listening_count,listening_speech", "--limit", "60",
+            "--out", name, "--quiet", cwd=tmp_path,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    assert cli("gate", "--baseline", "b.json", "--run", "old", "--update-baseline", cwd=tmp_path).returncode == 0
+    again = ("gate", "--baseline", "b.json", "--run", "new", "--confirm", "2", "--json", "v.json", "--summary", "s.md")
+    done = cli(*again, cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    verdict = json.loads((tmp_path / "v.json").read_bytes())
+    assert verdict["confirmed"] == {
+        "tasks": ["listening_count", "listening_speech"], "epochs": 2, "folder": "new.confirm",
+    }  # fmt: skip
+    assert "Asked again (2 more epochs" in (tmp_path / "s.md").read_text()
+    journal = tmp_path / "new.confirm" / "listening_speech" / "samples.jsonl"
+    lines = [orjson.loads(line) for line in journal.read_bytes().splitlines()]
+    assert len(lines) == 180 and {line["epoch"] for line in lines} == {0, 1, 2}
+    first = (tmp_path / "new" / "listening_speech" / "samples.jsonl").read_bytes()
+    assert journal.read_bytes().startswith(first), "what failed stays in the pool"
+    assert len({line["key"] for line in lines}) == 180, "every epoch has its own seed"
+    size = journal.stat().st_size
+    assert cli(*again, cwd=tmp_path).returncode == 1
+    assert journal.stat().st_size == size, "judging again asks nothing again"
