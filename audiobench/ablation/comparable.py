@@ -86,9 +86,9 @@ def _clips(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
 
 
 def _judges(arm: Arm) -> list[str]:
-    lines = arm.task_run.judgements()
-    keys = {scored.record.get("key") for scored in arm}
-    return sorted({f"{line['judge']} ({line['template']})" for key, line in lines.items() if key in keys})
+    asked = {(scored.id, scored.record.get("key")) for scored in arm}
+    lines = (line for slot, line in arm.task_run.judgements().items() if slot in asked)
+    return sorted({f"{line['judge']} ({line['template']})" for line in lines})
 
 
 def _short(value: Any) -> str:

@@ -1,0 +1,1 @@
+"""Measures of reasoning traces: length, what they rest on, whether the answer follows from them."""

@@ -1,0 +1,123 @@
+"""Asking judges about traces; every reply goes into `<task>/traces.jsonl`, an append-only file beside the journal.
+
+A line: key and id of the judged response, measure, judge, template_sha256, prompt_sha256, replies, verdicts (null for a
+reply that cannot be read) and the number of calls that failed. Lines that exist are not asked for again; lines with a
+failed call are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from audiobench import journal
+from audiobench.ablation.traces.judges import TraceJudge
+from audiobench.errors import UsageError
+from audiobench.runner.concurrency import Concurrency
+from audiobench.runner.retry import ExhaustedError, RetryPolicy, call
+from audiobench.types import Message, Request, Response, TextPart
+from model_adapters.base import Adapter, RunError, SampleError
+
+FILE = "traces.jsonl"
+CONCURRENCY = 64
+
+Verdicts = dict[tuple[str, str, str, str], Mapping[str, Any]]
+"""(measure, judge, sample id, journal key) -> line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One response to be judged by one measure."""
+
+    file: Path
+    measure: TraceJudge
+    record: Mapping[str, Any]
+    runs: int
+
+
+def read(file: Path) -> Verdicts:
+    """What was said so far; a later line wins."""
+    return {(x["measure"], x["judge"], x["id"], x["key"]): x for x in journal.read(file)}
+
+
+def open_jobs(jobs: Iterable[Job], judge: str) -> list[Job]:
+    """The jobs without a line of this judge, this template and enough runs."""
+    known: dict[Path, Verdicts] = {}
+    found = []
+    for job in jobs:
+        lines = known.setdefault(job.file, read(job.file)) if job.file not in known else known[job.file]
+        line = lines.get((job.measure.name, judge, job.record["id"], job.record["key"]))
+        same = line is not None and line["template_sha256"] == job.measure.template_sha256
+        if not same or line is None or len(line["replies"]) < job.runs:
+            found.append(job)
+    return found
+
+
+def ask_all(
+    adapter: Adapter,
+    judge: str,
+    jobs: Sequence[Job],
+    *,
+    concurrency: int = CONCURRENCY,
+    policy: RetryPolicy | None = None,
+) -> int:
+    """Ask for every job; returns how many calls failed for good (their traces are judged by the others).
+
+    Raises:
+        UsageError: no call can succeed (wrong key, wrong model).
+    """
+    return asyncio.run(
+        _ask_all(adapter, judge, jobs, Concurrency(concurrency, adaptive=False), policy or RetryPolicy())
+    )
+
+
+async def _ask_all(adapter: Adapter, judge: str, jobs: Sequence[Job], gate: Concurrency, policy: RetryPolicy) -> int:
+    writers = {file: journal.Journal(file) for file in {job.file for job in jobs}}
+    tasks = [asyncio.create_task(_ask(adapter, judge, job, gate, policy, writers[job.file])) for job in jobs]
+    try:
+        return sum(await asyncio.gather(*tasks))
+    except RunError as error:
+        raise UsageError(f"judge {judge}: {error}") from error
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in writers.values():
+            writer.close()
+        await adapter.close()
+
+
+async def _ask(
+    adapter: Adapter, judge: str, job: Job, gate: Concurrency, policy: RetryPolicy, writer: journal.Journal
+) -> int:
+    turns = job.measure.render(job.record)
+    messages = tuple(Message(cast(Any, role), (TextPart(text),)) for role, text in turns)
+    replies: list[str] = []
+    failed = 0
+    for number in range(job.runs):
+        generation = job.measure.generation(number)
+        request = Request(messages, generation, sample_id=job.record["id"], epoch=number)
+
+        async def attempt(request: Request = request) -> Response:
+            return await adapter.generate(request)
+
+        try:
+            response, _ = await call(attempt, gate, policy)
+        except (ExhaustedError, SampleError):
+            failed += 1
+            continue
+        replies.append(response.text)
+    writer.append(
+        {
+            "key": job.record["key"], "id": job.record["id"], "measure": job.measure.name, "judge": judge,
+            "template_sha256": job.measure.template_sha256,
+            "prompt_sha256": hashlib.sha256(repr(turns).encode()).hexdigest(),
+            "replies": replies, "verdicts": [job.measure.parse(reply, job.record) for reply in replies],
+            "failed": failed,
+        }
+    )  # fmt: skip
+    return failed

@@ -1,0 +1,220 @@
+"""Early answering: does the answer hang on the reasoning? (Lanham et al., arXiv 2307.13702; for audio: 2509.22363.)
+
+The trace is cut after a fraction of its words, the thought is closed, and the model answers by continuing its own turn.
+If the answer is already the final one after a tenth of the trace, the rest did not decide it. Works where the backend
+continues an assistant's turn (the model file declares a prefill for thinking on). Replies go into
+`<task>/early_answers.jsonl`, append-only, beside the journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from audiobench import audio, journal
+from audiobench.ablation.arms import Arm, chosen_text
+from audiobench.ablation.comparable import OWN_CLIPS
+from audiobench.ablation.traces.judges import trace_of
+from audiobench.errors import UsageError
+from audiobench.results import Scored
+from audiobench.runner.concurrency import Concurrency
+from audiobench.runner.retry import ExhaustedError, RetryPolicy, call
+from audiobench.score import outcome
+from audiobench.statistics.intervals import proportion
+from audiobench.think import split
+from audiobench.types import AudioPart, Clip, Message, Part, Request, Response, TextPart
+from model_adapters.base import Adapter, RunError, SampleError
+from model_adapters.spec import ModelSpec
+
+FILE = "early_answers.jsonl"
+FRACTIONS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One response, asked again with only the beginning of its reasoning."""
+
+    file: Path
+    arm: Arm
+    scored: Scored
+    fraction: float
+
+
+def check(spec: ModelSpec) -> None:
+    """Raise UsageError when the model's backend is not declared to continue an assistant's turn."""
+    if spec.thinking.on.prefill is None:
+        raise UsageError(
+            f"--early: model {spec.name} declares no prefill for thinking on, so its turn cannot be continued "
+            "(thinking.on.prefill in the model file)"
+        )
+
+
+def truncated(trace: str, fraction: float) -> str:
+    """The first `fraction` of the trace's words, spacing kept."""
+    words = trace.split()
+    keep = round(fraction * len(words))
+    if keep >= len(words):
+        return trace
+    end = 0
+    for word in words[:keep]:
+        end = trace.index(word, end) + len(word)
+    return trace[:end]
+
+
+def request_for(cut: Cut, spec: ModelSpec) -> Request:
+    """The recorded request with the cut, closed thought as the start of the assistant's turn (audio not yet loaded)."""
+    record, plan = cut.scored.record, cut.arm.task_run.plan
+    clips = record["audio"]
+    messages = []
+    for turn in record["prompt"]:
+        if turn["role"] == "assistant":
+            continue
+        parts: list[Part] = [
+            TextPart(part) if isinstance(part, str) else _clip(clips[part["audio"]]) for part in turn["parts"]
+        ]
+        messages.append(Message(turn["role"], tuple(parts)))
+    thinking = spec.thinking
+    opening = thinking.on.prefill or f"{thinking.open_tag}\n"
+    thought = truncated(trace_of(record), cut.fraction)
+    generation = {
+        **plan["task"]["generation_kwargs"], **spec.sampling, **plan["prompt"]["generation_kwargs"],
+        "seed": plan["seed"] + cut.scored.epoch, **plan["overrides"], **thinking.on.generation,
+    }  # fmt: skip
+    return Request(
+        tuple(messages), generation, prefill=f"{opening}{thought}\n{thinking.close_tag}\n",
+        extra_body=thinking.on.extra_body, think=cut.arm.how.think, sample_id=cut.scored.id, epoch=cut.scored.epoch,
+        sample=replace(cut.scored.sample, clips=_own_clips(cut)),
+    )  # fmt: skip
+
+
+def _own_clips(cut: Cut) -> tuple[Clip, ...]:
+    """The item's own clips, for control models; one that is in no request where the condition took them away."""
+    if cut.arm.how.audio not in OWN_CLIPS:
+        return (Clip(Path("own clip, not sent")),)
+    return tuple(Clip(Path(clip["path"]), clip["sha256"]) for clip in cut.scored.record["audio"])
+
+
+def _clip(facts: Mapping[str, Any]) -> AudioPart:
+    return AudioPart(Clip(Path(facts["path"]), facts["sha256"], facts["seconds"]), facts["transform"])
+
+
+def _loaded(request: Request, spec: ModelSpec) -> Request:
+    pieces: dict[int, list[AudioPart]] = {}
+    for index, part in enumerate(request.audio):
+        raw = audio.read(part.clip)
+        if raw.sha256 != part.clip.sha256:
+            raise UsageError(f"{part.clip.path}: the clip has changed since the run; ask early only of what was heard")
+        pieces[index], _ = audio.parts(raw, part.clip, spec.audio, part.transform)
+    return request.with_audio(pieces)
+
+
+def read(file: Path) -> dict[tuple[str, str, float], Mapping[str, Any]]:
+    """Early answers by sample id, journal key and fraction; a later line wins."""
+    return {(x["id"], x["key"], x["fraction"]): x for x in journal.read(file)}
+
+
+def open_cuts(cuts: Iterable[Cut]) -> list[Cut]:
+    """The cuts that have no early answer yet."""
+    known: dict[Path, Any] = {}
+    found = []
+    for cut in cuts:
+        if cut.file not in known:
+            known[cut.file] = read(cut.file)
+        if (cut.scored.id, cut.scored.record["key"], cut.fraction) not in known[cut.file]:
+            found.append(cut)
+    return found
+
+
+def ask_all(
+    adapter: Adapter, spec: ModelSpec, cuts: Sequence[Cut], *, concurrency: int = 64, policy: RetryPolicy | None = None
+) -> int:
+    """Ask for every cut; returns how many calls failed for good.
+
+    Raises:
+        UsageError: no call can succeed, or a clip is not what it was.
+    """
+    gate = Concurrency(concurrency, adaptive=False)
+    return asyncio.run(_ask_all(adapter, spec, cuts, gate, policy or RetryPolicy()))
+
+
+async def _ask_all(
+    adapter: Adapter, spec: ModelSpec, cuts: Sequence[Cut], gate: Concurrency, policy: RetryPolicy
+) -> int:
+    writers = {file: journal.Journal(file) for file in {cut.file for cut in cuts}}
+    tasks = [asyncio.create_task(_ask(adapter, spec, cut, gate, policy, writers[cut.file])) for cut in cuts]
+    try:
+        return sum(await asyncio.gather(*tasks))
+    except RunError as error:
+        raise UsageError(f"model {spec.name}: {error}") from error
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in writers.values():
+            writer.close()
+        await adapter.close()
+
+
+async def _ask(
+    adapter: Adapter, spec: ModelSpec, cut: Cut, gate: Concurrency, policy: RetryPolicy, writer: journal.Journal
+) -> int:
+    request = request_for(cut, spec)
+
+    async def attempt() -> Response:
+        return await adapter.generate(_loaded(request, spec))
+
+    try:
+        response, _ = await call(attempt, gate, policy)
+    except (ExhaustedError, SampleError):
+        return 1
+    response = split(response, f"{spec.thinking.close_tag}\n", spec.thinking)
+    again = {
+        **cut.scored.record,
+        "response": {"text": response.text, "reasoning": None, "finish_reason": response.finish_reason},
+    }
+    result = outcome(again, cut.arm.task_run.task)
+    answer = chosen_text(Scored(again, result))
+    writer.append(
+        {
+            "key": cut.scored.record["key"], "id": cut.scored.id, "fraction": cut.fraction, "text": response.text,
+            "finish_reason": response.finish_reason, "status": result.status, "value": result.value, "answer": answer,
+            "same": answer is not None and answer == chosen_text(cut.scored),
+            "prefill_sha256": hashlib.sha256((request.prefill or "").encode()).hexdigest(),
+        }
+    )  # fmt: skip
+    return 0
+
+
+def summary(arm: Arm, fractions: Sequence[float] | None = None) -> dict[str, Any] | None:
+    """Share of the final answer and accuracy at each fraction, and the area under the former; None without answers.
+
+    Only traces that have an early answer at every fraction that occurs.
+    """
+    lines = read(arm.task_run.folder / FILE)
+    slots = {(s.id, s.record.get("key")) for s in arm}
+    mine = {slot: line for slot, line in lines.items() if slot[:2] in slots}
+    points = sorted({fraction for _, _, fraction in mine} if fractions is None else fractions)
+    traces = {slot[:2] for slot in mine}
+    whole = [t for t in traces if all((*t, f) in mine for f in points)]
+    if not whole or len(points) < 2:
+        return None
+    repeated = [sample for sample, _ in whole]
+    clusters = repeated if len(set(repeated)) < len(repeated) else None
+    rows = []
+    for fraction in points:
+        found = [mine[(*trace, fraction)] for trace in whole]
+        same = [float(line["same"]) for line in found]
+        interval = proportion(same, clusters)
+        values = [line["value"] or 0.0 for line in found]
+        rows.append(
+            {"fraction": fraction, "same": sum(same) / len(same), "ci": [interval.low, interval.high],
+             "accuracy": sum(values) / len(values)}
+        )  # fmt: skip
+    width = points[-1] - points[0]
+    area = sum((b["fraction"] - a["fraction"]) * (a["same"] + b["same"]) / 2 for a, b in pairwise(rows))
+    return {"n": len(whole), "points": rows, "area": area / width, "incomplete": len(traces) - len(whole)}

@@ -1,0 +1,162 @@
+"""`audiobench traces`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from audiobench.errors import ExitCode, UsageError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add("run_folder", metavar="RUN[:CONDITION]", help="run directory; CONDITION as in compare")
+    add("--tasks", metavar="A,B", help="only these tasks of the run")
+    add("--judge", metavar="M", help="text model that judges the traces (declared name, YAML or adapter:name)")
+    add("--judge-base-url", metavar="URL", help="server of the judge")
+    add("--judge-runs", type=int, metavar="K", help="judgements of a trace (default 3; the rubrics have their own 5)")
+    add("--measures", default="grounding,consistency,rubrics", metavar="A,B", help="what the judge is asked")
+    add("--early", action="store_true", help="ask the model to answer after fractions of its reasoning")
+    add("--fractions", default="0,0.1,0.25,0.5,0.75,1", metavar="A,B", help="the fractions of --early")
+    add("--base-url", metavar="URL", help="server of the model, for --early")
+    add("--limit", type=int, metavar="N", help="only a fixed N traces of each condition are judged or asked early")
+    add("--max-concurrency", type=int, default=64, metavar="N", help="requests at once (default 64)")
+    add("--attempts", type=int, default=8, metavar="N", help="calls a request may take (default 8)")
+    add("--timeout", type=float, default=600.0, metavar="S", help="seconds one call may take (default 600)")
+    add("--json", action="store_true", help="everything as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Judge what is open, then measure and print."""
+    from audiobench.ablation.arms import Selector
+    from audiobench.ablation.traces.measures import measure_arm, traced
+    from audiobench.cli.compare import print_json, shared_tasks
+
+    if args.limit is not None and args.limit < 1:
+        raise UsageError(f"--limit {args.limit}: must be at least 1")
+    selector = Selector.parse(args.run_folder)
+    names, _ = shared_tasks([selector], args.tasks)
+    arms = {name: selector.arms(name) for name in names}
+    if not any(traced(arm) for group in arms.values() for arm in group):
+        raise UsageError(f"{selector.text}: no response has a reasoning trace; run with --think on")
+    failed = 0
+    if args.judge or args.early:
+        from audiobench.journal import RunLock
+
+        lock = RunLock(selector.run.folder)
+        try:
+            chosen = {name: [(arm, _limited(traced(arm), args.limit)) for arm in group] for name, group in arms.items()}
+            failed += _judge(args, chosen) if args.judge else 0
+            failed += _early(args, selector.run, chosen) if args.early else 0
+        finally:
+            lock.release()
+    found = [{"task": name, "arms": [measure_arm(arm) for arm in group]} for name, group in arms.items()]
+    code = ExitCode.INCOMPLETE if failed else ExitCode.OK
+    if args.json:
+        print_json(
+            {"run": str(selector.run.folder), "model": selector.run.model, "tasks": found, "exit_code": int(code)}
+        )
+    else:
+        from audiobench.ablation.sheets import show
+        from audiobench.ablation.traces.sheets import trace_sheets
+
+        show([sheet for entry in found for sheet in trace_sheets(entry)])
+    if failed:
+        print(f"audiobench: {failed} calls failed for good; the same command asks for them again", file=sys.stderr)
+    return int(code)
+
+
+def _limited(found: list[Any], limit: int | None) -> list[Any]:
+    """A fixed choice: the records with the smallest hash of their id, all repetitions of a sample together."""
+    from hashlib import sha256
+
+    ordered = sorted(found, key=lambda s: (sha256(s.id.encode()).digest(), s.condition.option_order, s.epoch))
+    return ordered[:limit] if limit else ordered
+
+
+def _judge(args: argparse.Namespace, chosen: dict[str, list[tuple[Any, list[Any]]]]) -> int:
+    from audiobench.ablation.traces import asking
+    from audiobench.ablation.traces.judges import JUDGES, RUBRICS
+    from audiobench.runner.retry import RetryPolicy
+    from audiobench.score import scorer_of
+    from model_adapters.registry import build_adapter, find_model
+
+    names = [name.strip() for name in args.measures.split(",") if name.strip()]
+    unknown = [name for name in names if name not in JUDGES]
+    if unknown:
+        raise UsageError(f"--measures {','.join(unknown)}: allowed: {', '.join(JUDGES)}")
+    if args.judge_runs is not None and args.judge_runs < 1:
+        raise UsageError(f"--judge-runs {args.judge_runs}: must be at least 1")
+    official = scorer_of("mmar_rubrics").official
+    jobs = []
+    for group in chosen.values():
+        for arm, records in group:
+            file = arm.task_run.folder / asking.FILE
+            for name in names:
+                judge = JUDGES[name]
+                runs = judge.runs if judge.fixed_runs or args.judge_runs is None else args.judge_runs
+                for scored in records:
+                    gated = (
+                        judge is RUBRICS
+                        and official
+                        and official(scored.record["response"]["text"], scored.sample) is not True
+                    )
+                    if judge.applies(scored.record) and not gated:
+                        jobs.append(asking.Job(file, judge, scored.record, runs))
+    spec = find_model(args.judge, base_url=args.judge_base_url)
+    todo = asking.open_jobs(jobs, spec.name)
+    calls = sum(job.runs for job in todo)
+    if not args.json:
+        print(
+            f"judge {spec.name}: {calls} calls for {len(todo)} judgements, {len(jobs) - len(todo)} already there",
+            file=sys.stderr,
+        )
+    if not todo:
+        return 0
+    adapter = build_adapter(spec, base_url=args.judge_base_url, timeout=args.timeout)
+    policy = RetryPolicy(attempts=args.attempts, attempt_seconds=args.timeout)
+    return asking.ask_all(adapter, spec.name, todo, concurrency=args.max_concurrency, policy=policy)
+
+
+def _early(args: argparse.Namespace, run: Any, chosen: dict[str, list[tuple[Any, list[Any]]]]) -> int:
+    from audiobench.ablation.traces import early
+    from audiobench.runner.retry import RetryPolicy
+    from model_adapters.registry import build_adapter
+    from model_adapters.spec import ModelSpec
+
+    spec = ModelSpec.model_validate({k: v for k, v in run.info["model"].items() if k != "sha256"})
+    early.check(spec)
+    fractions = _fractions(args.fractions)
+    cuts = [
+        early.Cut(arm.task_run.folder / early.FILE, arm, scored, fraction)
+        for group in chosen.values()
+        for arm, records in group
+        for scored in records
+        if scored.outcome.status == "scored"
+        for fraction in fractions
+    ]
+    todo = early.open_cuts(cuts)
+    if not args.json:
+        print(
+            f"model {spec.name}: {len(todo)} early answers to ask, {len(cuts) - len(todo)} already there",
+            file=sys.stderr,
+        )
+    if not todo:
+        return 0
+    bases = run.info.get("base_urls") or []
+    base = args.base_url or (bases[0] if bases else None)
+    adapter = build_adapter(spec, base_url=base, timeout=args.timeout)
+    policy = RetryPolicy(attempts=args.attempts, attempt_seconds=args.timeout)
+    return early.ask_all(adapter, spec, todo, concurrency=args.max_concurrency, policy=policy)
+
+
+def _fractions(text: str) -> list[float]:
+    try:
+        found = sorted({float(part) for part in text.split(",")})
+    except ValueError:
+        raise UsageError(f"--fractions {text}: expected numbers from 0 to 1, such as 0,0.5,1") from None
+    if len(found) < 2 or not 0 <= found[0] <= found[-1] <= 1:
+        raise UsageError(f"--fractions {text}: expected two or more numbers from 0 to 1, such as 0,0.5,1")
+    return found
