@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--pictures {args.pictures}: must be 0 or more")
     if not 0 <= args.port <= 65535:
         raise UsageError(f"--port {args.port}: must be between 0 and 65535")
-    runs = find_runs(args.runs)
+    runs = list({run.folder.resolve(): run for path in args.runs for run in find_runs([path])}.values())
     pages = collect(runs)
     if args.out is None:
         return _serve(args, runs, pages)

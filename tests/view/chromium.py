@@ -11,8 +11,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from websockets.sync.client import connect
-
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--mute-audio",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
@@ -34,6 +32,8 @@ class Browser:
     """One Chromium process with one page."""
 
     def __init__(self, profile: Path) -> None:
+        from websockets.sync.client import connect
+
         command = [executable() or "chromium", *FLAGS, f"--user-data-dir={profile}", "about:blank"]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         port_file = profile / "DevToolsActivePort"

@@ -162,6 +162,8 @@ def test_the_whole_way_by_keyboard(browser, page) -> None:
 
 def test_links_lead_into_the_samples_and_back(browser, page, run) -> None:
     browser.open(page)
+    assert browser.js("document.querySelectorAll('.reference').length") == 2
+    assert browser.js("document.querySelector('.reference.own').textContent").startswith("step-audio-r1: 77.7")
     gained = browser.js("document.querySelector('.differences a').textContent")
     browser.click(".differences a")
     browser.until(f"{COUNT}?.startsWith('{gained.split()[0]} of')")

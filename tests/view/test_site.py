@@ -207,6 +207,12 @@ def test_two_runs_of_a_task_stand_side_by_side(tmp_path: Path, export, run, clip
     assert [len(epochs) for epochs in last["arms"]] == [1, 1, 0, 0]
 
 
+def test_runs_come_in_the_order_given_and_once(tmp_path: Path, run, clips) -> None:
+    first = write_run(tmp_path / "zzz", many(5, clips), model="zzz")
+    assert main(["view", str(first), str(run.parent), str(run), "--out", str(tmp_path / "out"), "--pictures", "0"]) == 0
+    assert [entry["name"] for entry in data(tmp_path / "out", "index")["runs"]] == ["zzz", run.name]
+
+
 def test_labels_name_only_what_differs(run) -> None:
     opened = Run.open(run)
     conditions = opened.tasks["household"].conditions

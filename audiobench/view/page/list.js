@@ -68,7 +68,8 @@ AB.list = (function () {
     new ResizeObserver(draw).observe(rows);
 
     function redrawChips(counts) {
-      chips.replaceChildren(...AB.filters.available(task, state.b).map((show) => {
+      const always = ["all", "flipped", "gained", "lost", "right", "wrong", state.show];
+      chips.replaceChildren(...AB.filters.available(task, state.b).filter((show) => counts.get(show) || always.includes(show)).map((show) => {
         const label = AB.filters.label(task, show), words = AB.filters.SHOWS.get(show)[1], n = counts.get(show);
         return h("button", { type: "button", class: `chip ${show}`, "data-show": show, "aria-pressed": String(state.show === show), title: words, disabled: n === 0 && state.show !== show, click: () => change({ show }) },
           label, " ", h("span", { class: "chip-count" }, AB.count(n)));

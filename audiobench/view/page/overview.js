@@ -48,16 +48,18 @@ AB.overview = (function () {
       counts);
   }
 
-  function table(task, range) {
+  function table(task, range, models) {
     const references = task.references.filter((score) => score.metric === task.metric && score.value !== null);
+    const own = references.filter((score) => models.has(score.model));
+    const words = `${references.length} reference score${references.length > 1 ? "s" : ""}, listed below` + (own.length ? `; filled: ${own.map((score) => `${score.model} ${score.value}`).join(", ")}` : "");
     return h("div", { class: "scroll" }, h("table", { class: "arms" },
       h("caption", { class: "visually-hidden" }, `Scores of ${task.title} with 95 % intervals and counts`),
       h("thead", null, h("tr", null, h("th", { scope: "col" }, "Arm"), h("th", { class: "plot-cell", scope: "col", "aria-label": "plot" }, AB.plot.ruler(task, range)),
         [task.metric, "95 % interval", "n", "scored", ...COUNTS.map(([, column]) => column)].map((name) => h("th", { scope: "col", class: "num" }, name)))),
       h("tbody", null, task.arms.map((arm, number) => armRow(task, range, arm, number)),
         references.length ? h("tr", { class: "published" }, h("th", { scope: "row" }, h("span", { class: "key diamond", "aria-hidden": "true" }), "published"),
-          h("td", { class: "plot-cell" }, AB.plot.references(references, task, range)),
-          h("td", { colspan: "8", class: "muted" }, `${references.length} reference score${references.length > 1 ? "s" : ""}, listed below`)) : null)));
+          h("td", { class: "plot-cell" }, AB.plot.references(references, task, range, models)),
+          h("td", { colspan: "8", class: "muted" }, AB.visible(words))) : null)));
   }
 
   function differences(task) {
@@ -121,7 +123,7 @@ AB.overview = (function () {
           h("td", null, AB.visible(score.source)), h("td", { class: "muted" }, AB.visible([score.think ? `think ${score.think}` : "", score.notes || ""].filter(Boolean).join("; ")))))))));
   }
 
-  function card(task) {
+  function card(task, models) {
     const range = AB.plot.axis(task);
     const columns = [...new Set(task.arms.flatMap(({ summary }) => Object.keys(summary.breakdown || {})))];
     const some = task.shown < task.samples ? `${AB.count(task.shown)} of ${AB.count(task.samples)} samples are in this page` : `${AB.count(task.samples)} samples`;
@@ -131,7 +133,7 @@ AB.overview = (function () {
         task.shown ? h("a", { class: "button primary", href: link(task, {}) }, "Look at the samples") : null),
       task.description ? h("p", { class: "description" }, AB.visible(task.description)) : null,
       task.notes.map((note) => h("p", { class: "warning" }, AB.visible(note))),
-      table(task, range), differences(task), facts(task),
+      table(task, range, models), differences(task), facts(task),
       columns.length ? h("details", { class: "fold", open: true }, h("summary", null, "Breakdown"),
         h("div", { class: "breakdowns" }, columns.map((column) => breakdown(task, column, range)))) : null,
       published(task));
@@ -139,7 +141,7 @@ AB.overview = (function () {
 
   function show(main, site) {
     main.className = "overview";
-    main.replaceChildren(heading(site), ...site.tasks.map(card),
+    main.replaceChildren(heading(site), ...site.tasks.map((task) => card(task, new Set(site.runs.map((run) => run.model)))),
       h("footer", { class: "muted" }, `audiobench ${site.version} · page made ${AB.date(site.made)} · bars are 95 % intervals; unparsed, truncated and refused count as wrong`));
   }
 

@@ -54,12 +54,13 @@ AB.plot = (function () {
       grid(range, height), line, marks.flatMap((mark, i) => whisker(mark, range, first + 13 * i)));
   }
 
-  /** Published scores as small diamonds. */
-  function references(scores, task, range) {
-    const marks = scores.map(({ model, value, source }) => {
+  /** Published scores as small diamonds; those of the models looked at are filled and on top. */
+  function references(scores, task, range, models) {
+    const ordered = [...scores].sort((a, b) => models.has(a.model) - models.has(b.model));
+    const marks = ordered.map(({ model, value, source }) => {
       const place = at(task.percent ? value / 100 : value, range);
       return s("svg", { x: place, y: 12, overflow: "visible" },
-        s("path", { class: "reference", d: "M0-5 4.5 0 0 5-4.5 0z" }, s("title", null, `${model}: ${value} (${source})`)));
+        s("path", { class: models.has(model) ? "reference own" : "reference", d: "M0-5 4.5 0 0 5-4.5 0z" }, s("title", null, `${model}: ${value} (${source})`)));
     });
     return s("svg", { class: "plot", height: 24, role: "img", "aria-label": "published scores, listed below" }, grid(range, 24), marks);
   }
