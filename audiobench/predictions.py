@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from audiobench import think
+from audiobench import logs, think
 from audiobench.errors import UsageError
 from audiobench.score import outcome, scorer_of
 from audiobench.task.spec import TaskSpec
@@ -16,16 +16,20 @@ from audiobench.types import Response, Sample
 from model_adapters.spec import Thinking
 
 _INLINE = ("question", "choices", "answer")
-_OURS = {"id", "output", "finish_reason", *_INLINE}
+_OURS = {"id", "output", "finish_reason", "error", *_INLINE}
 
 
 def read(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number, object) of a JSON-lines file, or of a JSON array.
+    """(line number, object) of a JSON-lines file, of a JSON array, or of another harness's log (`audiobench.logs`).
 
     Raises:
         UsageError: unreadable, not JSON, or an entry that is not an object with `id` and `output`.
     """
     try:
+        log = logs.read_whole(path)
+        if log is not None:
+            yield from log
+            return
         raw = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
@@ -39,7 +43,7 @@ def read(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     entries.append((number, orjson.loads(line)))
     except orjson.JSONDecodeError as error:
         raise UsageError(f"{path}:{len(entries) + 1}: not JSON: {error}") from error
-    for number, entry in entries:
+    for number, entry in logs.convert(entries, path) or entries:
         if not isinstance(entry, dict) or "id" not in entry or "output" not in entry:
             raise UsageError(f"{path}:{number}: expected an object with `id` and `output`")
         yield number, entry
@@ -50,7 +54,8 @@ def score(task: TaskSpec, predictions: Path, samples: Mapping[str, Sample] | Non
 
     Args:
         task: whose extraction and scorer are used.
-        predictions: lines of `{"id", "output"}`, with the sample inline (`question`, `choices`, `answer`, ...) or not.
+        predictions: lines of `{"id", "output"}`, with the sample inline (`question`, `choices`, `answer`, ...) or not,
+            or a sample log of Inspect, lm-eval or lmms-eval.
         samples: the data set by id, for lines that do not carry their sample.
 
     `official` is the official scorer's verdict on the raw output; ours looks behind a closed thinking block.
@@ -62,6 +67,9 @@ def score(task: TaskSpec, predictions: Path, samples: Mapping[str, Sample] | Non
     for number, entry in read(predictions):
         sample = _sample(task, entry, samples, f"{predictions}:{number}")
         raw = entry["output"]
+        if raw is None and entry.get("error"):
+            yield {"id": entry["id"], "outcome": "error", "value": None, "answer": None, "rule": None, "official": None}
+            continue
         response = think.split(Response(text=raw if isinstance(raw, str) else ""), None, Thinking())
         record = {
             "key": str(number),

@@ -52,11 +52,15 @@ def task_name(path: Path) -> str | None:
 
 
 def find_task(name: str) -> tuple[TaskSpec, Path]:
-    """The task of that name, or of that YAML path.
+    """The task of that name, of that YAML path, or lm-eval's own (`lm_eval:NAME`).
 
     Raises:
         UsageError: no such task, or its file is not valid.
     """
+    if name.startswith("lm_eval:"):
+        from audiobench.lm_eval_bridge.translate import translate
+
+        return translate(name.removeprefix("lm_eval:"))
     if name.endswith((".yaml", ".yml")) or "/" in name:
         path = Path(name)
         if not path.is_file():
