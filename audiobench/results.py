@@ -152,7 +152,7 @@ def find_runs(paths: Sequence[Path]) -> list[Run]:
     Raises:
         UsageError: there is none.
     """
-    folders = sorted({file.parent for path in paths for file in [*path.glob("run.json"), *path.rglob("run.json")]})
+    folders = list(dict.fromkeys(file.parent for path in paths for file in sorted(path.rglob("run.json"))))
     if not folders:
         raise UsageError(f"{', '.join(map(str, paths))}: no run found (no run.json at or below)")
     return [Run.open(folder) for folder in folders]

@@ -12,10 +12,14 @@ from audiobench.task.spec import TaskSpec
 from audiobench.types import Answer, Outcome, Sample
 
 
+LONGEST_ANSWER = 50_000
+"""Characters; a final answer longer than this is a runaway generation and is not searched for an answer."""
+
+
 @lru_cache(maxsize=32768)
 def _extracted(text: str, rules: tuple[str, ...], options: tuple[tuple[str, str], ...]) -> Answer:
     """`extract`, remembered: the closing summary asks for what the progress line has asked for already."""
-    return extract(text, rules, options)
+    return extract(text, rules, options) if len(text) <= LONGEST_ANSWER else Answer(None)
 
 
 NOT_JUDGED = "not judged yet (--judge MODEL)"
