@@ -205,7 +205,7 @@ def consistency(found: Sequence[Scored], lines: Lines, judge: str) -> dict[str, 
 
 def rubrics(arm: Arm, lines: Lines, judge: str) -> dict[str, Any] | None:
     """MMAR-Rubrics: mean of the middle three of five ratings, 0 where the answer is wrong."""
-    mine = {slot: lines[slot] for s in arm if (slot := (s.id, s.record.get("key"))) in lines}
+    mine = {slot: lines[slot] for s in arm if (slot := (s.id, str(s.record.get("key")))) in lines}
     if not mine:
         return None
     from audiobench.score import scorer_of
