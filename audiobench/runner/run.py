@@ -27,12 +27,13 @@ from audiobench.runner.retry import RetryPolicy
 from audiobench.runner.work import TaskWork
 from audiobench.score import NOT_JUDGED, outcome, scorer_of
 from audiobench.scorers import SCORERS
+from audiobench.speech.heard import NOT_TRANSCRIBED
 from audiobench.task.find import expand, find_task
 from audiobench.task.spec import Prompt, TaskSpec
 from audiobench.types import Condition, Outcome, Request, Sample
 from model_adapters.base import Adapter
 from model_adapters.dialects import cannot
-from model_adapters.registry import build_adapter, find_model
+from model_adapters.registry import ADAPTERS, build_adapter, find_model
 from model_adapters.spec import ModelSpec
 
 DEFAULT_MAX_CONCURRENCY = 256
@@ -58,6 +59,8 @@ class RunOptions:
     out: Path | None = None
     judge: str | None = None
     judge_base_url: str | None = None
+    asr: str | None = None
+    asr_base_url: str | None = None
     generation: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
     allow_approx: bool = False
@@ -121,6 +124,7 @@ def prepare(options: RunOptions) -> Prepared:
     works, datasets = [], {}
     for task, file in loaded:
         check_task(task, file)
+        check_protocol(task, model)
         chosen = choose_prompt(task, model, options.prompt)
         data = dataset.load(
             task,
@@ -136,7 +140,7 @@ def prepare(options: RunOptions) -> Prepared:
             task=task,
             prompt=chosen,
             samples=data.samples,
-            conditions=conditions(task, chosen.name, options, data.samples),
+            conditions=conditions(task, chosen.name, options, data.samples, protocol_of(task, model)),
             epochs=options.epochs,
             folder=folder / task.task,
             model=model,
@@ -192,12 +196,28 @@ def check_task(task: TaskSpec, file: Path) -> None:
         raise UsageError(f"{file}: scorer: {task.scorer!r} is unknown; allowed: {', '.join(sorted(SCORERS))}")
 
 
-def conditions(task: TaskSpec, prompt_name: str, options: RunOptions, samples: Sequence[Sample]) -> list[Condition]:
+def check_protocol(task: TaskSpec, model: ModelSpec) -> None:
+    """Raise UsageError when the task wants spoken answers and the model's adapter only gives text."""
+    if task.protocol == "realtime" and model.adapter in ADAPTERS and model.adapter != "realtime":
+        raise UsageError(
+            f"task {task.task} is speech to speech: model {model.name} (adapter {model.adapter}) does not answer in "
+            "audio; take a model of adapter realtime, such as gpt-realtime-2.1"
+        )
+
+
+def protocol_of(task: TaskSpec, model: ModelSpec) -> str:
+    """The protocol of the task's conditions."""
+    return "realtime" if "realtime" in (task.protocol, model.adapter) else "chat"
+
+
+def conditions(
+    task: TaskSpec, prompt_name: str, options: RunOptions, samples: Sequence[Sample], protocol: str = "chat"
+) -> list[Condition]:
     """Audio outermost and thinking innermost, so that neighbours share as much of the prompt as possible."""
     most = max((len(sample.choices) for sample in samples), default=0)
     orders = range(min(options.option_orders, max(most, 1)))
     return [
-        Condition(think=mode, audio=heard, option_order=order, prompt=prompt_name)
+        Condition(think=mode, audio=heard, option_order=order, prompt=prompt_name, protocol=protocol)
         for heard in options.audio
         for order in orders
         for mode in options.think
@@ -256,9 +276,13 @@ def execute(prepared: Prepared) -> RunResult:
         write_plans(prepared)
         tally = Tally(prepared.total, prepared.finished)
         if prepared.finished < prepared.total:
-            adapter = adapter_for(prepared.model, options.base_urls, options.timeout)
+            adapter = adapter_for(prepared.model, options.base_urls, options.timeout, prepared.folder / "answers")
             with Progress(tally, quiet=options.quiet) as progress:
                 ending = asyncio.run(_drive(prepared, adapter, tally, progress))
+        if options.asr and ending.exit_code is ExitCode.OK:
+            from audiobench.speech.transcribe import transcribe_run
+
+            ending = transcribe_run(prepared.works, options)
         if options.judge and ending.exit_code is ExitCode.OK:
             from audiobench.runner.judge import judge_run
 
@@ -270,13 +294,17 @@ def execute(prepared: Prepared) -> RunResult:
     return RunResult(prepared.folder, code, ending.reason, summaries, tally)
 
 
-def adapter_for(model: ModelSpec, base_urls: Sequence[str], timeout: float) -> Adapter:
-    """The model's adapter: one endpoint, or a pool of them."""
-    if len(base_urls) > 1:
+def adapter_for(model: ModelSpec, base_urls: Sequence[str], timeout: float, answers: Path | None = None) -> Adapter:
+    """The model's adapter: one endpoint, or a pool of them. Adapters that answer in audio keep it under `answers`."""
+    adapters = [build_adapter(model, base_url=url, timeout=timeout) for url in base_urls or [None]]
+    for adapter in adapters:
+        if hasattr(adapter, "audio_folder"):
+            adapter.audio_folder = answers  # type: ignore[attr-defined]
+    if len(adapters) > 1:
         from model_adapters.pool import EndpointPool
 
-        return EndpointPool([build_adapter(model, base_url=url, timeout=timeout) for url in base_urls])
-    return build_adapter(model, base_url=base_urls[0] if base_urls else None, timeout=timeout)
+        return EndpointPool(adapters)
+    return adapters[0]
 
 
 async def _drive(prepared: Prepared, adapter: Adapter, tally: Tally, progress: Progress) -> Ending:
@@ -287,7 +315,7 @@ async def _drive(prepared: Prepared, adapter: Adapter, tally: Tally, progress: P
 
     def observe(work: TaskWork, record: dict[str, Any]) -> None:
         result = outcome(record, work.task)
-        if result.detail.get("message") == NOT_JUDGED:
+        if result.detail.get("message") in (NOT_JUDGED, NOT_TRANSCRIBED):
             result = Outcome("scored")
         tally.add(result, record["attempts"], cost.of_record(record, model))
         progress.update()

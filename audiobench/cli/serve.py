@@ -1,0 +1,51 @@
+"""`audiobench serve MODEL`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("model", help="declared model or model YAML")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default 8000)")
+    parser.add_argument(
+        "--tensor-parallel", type=int, metavar="N", help="GPUs (default: from what is visible and free)"
+    )
+    parser.add_argument("--log", type=Path, metavar="FILE", help="the server's own output (default: a temporary file)")
+    parser.add_argument("--dry-run", action="store_true", help="print the command and do not start it")
+    parser.add_argument("vllm_args", nargs="*", metavar="-- ARGS", help="further options for vLLM's server")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Start the server and keep it until it is interrupted or ends."""
+    import shlex
+    import signal
+    import time
+
+    from audiobench.errors import ExitCode, IncompleteError
+    from model_adapters.launch import plan_server, serve
+    from model_adapters.registry import find_model
+
+    spec = find_model(args.model)
+    common = {"host": args.host, "tensor_parallel": args.tensor_parallel, "extra_args": args.vllm_args}
+    if args.dry_run:
+        plan = plan_server(spec, port=args.port or 8000, **common)
+        print(" ".join([*(f"{k}={shlex.quote(v)}" for k, v in plan.environment.items()), shlex.join(plan.command)]))
+        return int(ExitCode.OK)
+
+    def terminate(*_: object) -> None:
+        raise SystemExit(int(ExitCode.SIGTERM))
+
+    signal.signal(signal.SIGTERM, terminate)
+    with serve(spec, port=args.port, log=args.log, **common) as server:
+        print(f"{spec.name}: {server.base_url}  (log: {server.log}; stop with Ctrl-C)", flush=True)
+        print(f"  audiobench run --model {args.model} --base-url {server.base_url} --tasks ...", flush=True)
+        try:
+            while server.running():
+                time.sleep(0.5)
+        except KeyboardInterrupt:
+            return int(ExitCode.OK)
+        raise IncompleteError(f"the server of {spec.name} has ended; log: {server.log}")
