@@ -63,6 +63,9 @@ def _merge_task(parts: Sequence[TaskRun], folder: Path) -> TaskRun:
     verdicts = {key: line for part in parts for key, line in part.judgements().items()}
     if verdicts:
         _write_lines(folder / "judgements.jsonl", [verdicts[key] for key in sorted(verdicts)])
+    heard = {key: line for part in parts for key, line in part.transcripts().items()}
+    if heard:
+        _write_lines(folder / "transcripts.jsonl", [heard[key] for key in sorted(heard)])
     return TaskRun(folder, plan, first.task)
 
 

@@ -4,6 +4,7 @@
 <run>/<task>/plan.json        what was asked for (ids, conditions, epochs, task, fingerprint parts)
 <run>/<task>/samples.jsonl    the journal: what happened
 <run>/<task>/judgements.jsonl what a judge said, for judged tasks
+<run>/<task>/transcripts.jsonl what a recogniser heard in spoken answers (<run>/answers/*.wav)
 <run>/<task>/summary.json     what came out, a pure function of the three above
 """
 
@@ -21,6 +22,7 @@ from audiobench import journal
 from audiobench.errors import UsageError
 from audiobench.score import outcome, sample_of, scorer_of
 from audiobench.scorers import official_verdicts
+from audiobench.speech.heard import heard
 from audiobench.statistics import intervals
 from audiobench.task.spec import TaskSpec
 from audiobench.types import LETTERS, STATUSES, Answer, Condition, Outcome, Sample
@@ -82,8 +84,22 @@ class TaskRun:
         """Judge verdicts by sample id and journal key; a later line wins."""
         return {(line["id"], line["key"]): line for line in journal.read(self.folder / "judgements.jsonl")}
 
+    def transcripts(self) -> dict[tuple[str, str], Mapping[str, Any]]:
+        """What a recogniser heard in spoken answers, by sample id and journal key; a later line wins."""
+        if self.task.protocol != "realtime":
+            return {}
+        return {(line["id"], line["key"]): line for line in journal.read(self.folder / "transcripts.jsonl")}
+
     def scored(self, condition: Condition | None = None) -> Iterator[Scored]:
-        """Every record that the plan asks for, with its outcome; a later line of the same slot wins."""
+        """Every record that the plan asks for, with its outcome; spoken answers as a recogniser heard them."""
+        judgements, transcripts = self.judgements(), self.transcripts()
+        for record in self.records(condition):
+            if transcripts:
+                record = heard(record, transcripts.get((record["id"], record["key"])))
+            yield Scored(record, outcome(record, self.task, judgements))
+
+    def records(self, condition: Condition | None = None) -> Iterator[Mapping[str, Any]]:
+        """Every record that the plan asks for; a later line of the same slot wins."""
         ids, conditions, epochs = set(self.plan["ids"]), set(self.conditions), self.epochs
         latest: dict[tuple[str, Condition, int], Mapping[str, Any]] = {}
         for record in journal.read(self.folder / "samples.jsonl"):
@@ -95,9 +111,7 @@ class TaskRun:
             slot = (record["id"], how, record["epoch"])
             if "response" in record or "response" not in latest.get(slot, {}):
                 latest[slot] = record
-        judgements = self.judgements()
-        for record in latest.values():
-            yield Scored(record, outcome(record, self.task, judgements))
+        yield from latest.values()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +210,10 @@ def summarise_condition(task_run: TaskRun, condition: Condition, group: Sequence
     entry["bounds"] = bounds(task, group, expected, main["value"])
     entry["official"] = official(task, group)
     entry["breakdown"] = breakdown(task, responded, task_run.epochs)
+    if task.protocol == "realtime":
+        from audiobench.speech.summary import speech
+
+        entry["speech"] = speech(task, group, task_run.epochs)
     return entry
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from audiobench.extraction import extract
 from audiobench.scorers import SCORERS, Scorer
+from audiobench.speech.heard import NOT_TRANSCRIBED, pending
 from audiobench.task.spec import TaskSpec
 from audiobench.types import Answer, Outcome, Sample
-
 
 LONGEST_ANSWER = 50_000
 """Characters; a final answer longer than this is a runaway generation and is not searched for an answer."""
@@ -69,6 +69,8 @@ def outcome(record: Mapping[str, Any], task: TaskSpec, judgements: Judgements | 
         return _failed("refused", scorer, sample, official)
     if response["finish_reason"] == "length" or response.get("reasoning_closed") is False:
         return _failed("truncated", scorer, sample, official)
+    if task.protocol == "realtime" and pending(record):
+        return Outcome("error", None, None, None, official, {"message": NOT_TRANSCRIBED})
     answer = _extracted(text, tuple(task.extraction), tuple(sample.options))
     if answer.value is None:
         return _failed("unparsed", scorer, sample, official)

@@ -29,6 +29,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, metavar="DIR", help="run directory (default: results/<model>/<run>)")
     add("--judge", metavar="M", help="text model that judges tasks which need a judge")
     add("--judge-base-url", metavar="URL", help="server of the judge")
+    add("--asr", metavar="M", help="model that transcribes spoken answers (speech-to-speech tasks)")
+    add("--asr-base-url", metavar="URL", help="server of the recogniser")
     add("--gen", action="append", default=[], metavar="K=V", help="override a generation parameter (temperature=0)")
     add("--seed", type=int, default=0, help="base seed; epoch k uses seed + k (default 0)")
     add("--allow-approx", action="store_true", help="allow think modes that the model has only approximately")
@@ -62,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
         out=args.out,
         judge=args.judge,
         judge_base_url=args.judge_base_url,
+        asr=args.asr,
+        asr_base_url=args.asr_base_url,
         generation=dict(_generation(entry) for entry in args.gen),
         seed=args.seed,
         allow_approx=args.allow_approx,

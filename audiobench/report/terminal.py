@@ -136,6 +136,11 @@ def print_run(
             if 1 < len(labels) <= LONGEST_BREAKDOWN:
                 out.print(f"\n{entry['task']}, {condition_label(entry)}, by {column}", markup=False)
                 out.print(breakdown_table(entry, column))
+    for entry in summaries:
+        if "speech" in entry:
+            from audiobench.speech.summary import lines as speech_lines
+
+            out.print("\n" + "\n".join(speech_lines(entry)), markup=False)
     for name in dict.fromkeys(entry["task"] for entry in summaries):
         lines = reference_lines(tasks[name], model)
         if lines:

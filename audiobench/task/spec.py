@@ -130,6 +130,8 @@ class TaskSpec(Columns):
     """Number of rows, after the filter; another number is an error."""
     forms: list[Form] = []
 
+    protocol: Literal["chat", "realtime"] = "chat"
+    """realtime: speech to speech; the answer is what a recogniser (`--asr`) hears in the answer's audio."""
     prompt: list[Prompt] = Field(min_length=1)
     generation_kwargs: dict[str, Any] = {}
     extraction: list[str] = ["multiple_choice"]

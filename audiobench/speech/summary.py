@@ -1,0 +1,113 @@
+"""The figures of a speech-to-speech task beside its headline: by rule and by judge, run by run, and how far the
+provider's own transcripts agree with what a recogniser hears.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from audiobench.score import outcome
+from audiobench.speech.heard import answer_audio
+from audiobench.task.spec import TaskSpec
+
+if TYPE_CHECKING:
+    from audiobench.results import Scored
+
+RULES = {"bba_judge_aa": ("bba_extract", ["short_answer"])}
+"""Judged scorer -> the scorer and extraction that give the same verdict without a judge."""
+
+
+def speech(task: TaskSpec, group: Sequence[Scored], epochs: int) -> dict[str, Any]:
+    """What `summary.json` holds under `speech`.
+
+    - `answers`, `transcribed`, `no_audio`: counts; `asr`: names of the recognisers;
+    - `by_rule`, `by_judge`: the metric {value, ci, n}, both over what the recogniser heard; `agreement`: share of the
+      answers that both have a verdict on and that get the same one;
+    - `runs`: the two values of each epoch;
+    - `provider_differs`: share of the answers in whose provider transcript the rule reads another answer.
+    """
+    from audiobench.results import Scored, metric
+
+    answered = [s for s in group if s.record.get("response")]
+    spoken = [s for s in answered if answer_audio(s.record)]
+    found: dict[str, Any] = {
+        "answers": len(spoken),
+        "transcribed": sum("heard" in s.record["response"] for s in spoken),
+        "no_audio": sum(bool((s.record["response"].get("raw") or {}).get("no_audio")) for s in answered),
+        "asr": sorted({s.record["response"]["heard"]["asr"] for s in spoken if "heard" in s.record["response"]}),
+    }
+    if task.scorer not in RULES:
+        return found
+    scorer, rules = RULES[task.scorer]
+    plain = task.model_copy(update={"scorer": scorer, "extraction": rules})
+    by_rule = [Scored(s.record, outcome(s.record, plain)) for s in answered]
+    ruled = [s for s in by_rule if s.outcome.value is not None]
+    judged = [s for s in group if s.outcome.value is not None]
+    read = {_slot(s): s.outcome.value for s in ruled if s.outcome.status == "scored"}
+    both = [(read[_slot(s)], s.outcome.value) for s in judged if s.outcome.status == "scored" and _slot(s) in read]
+    found["by_rule"] = {
+        "scorer": scorer,
+        **metric(plain, ruled, epochs),
+        "unparsed": sum(s.outcome.status == "unparsed" for s in ruled),
+    }
+    found["by_judge"] = metric(task, judged, epochs)
+    found["agreement"] = {"n": len(both), "share": _share([a == b for a, b in both])}
+    found["runs"] = [
+        {
+            "epoch": epoch,
+            "by_rule": _share([s.outcome.value or 0.0 for s in ruled if s.epoch == epoch]),
+            "by_judge": _share([s.outcome.value or 0.0 for s in judged if s.epoch == epoch]),
+        }
+        for epoch in range(epochs)
+    ]
+    heard = [s for s in by_rule if "heard" in s.record["response"]]
+    differs = [s.outcome.answer != outcome(_as_provided(s.record), plain).answer for s in heard]
+    found["provider_differs"] = {"n": len(differs), "share": _share(differs)}
+    return found
+
+
+def _slot(scored: Scored) -> tuple[str, int]:
+    return scored.id, scored.epoch
+
+
+def _as_provided(record: Mapping[str, Any]) -> dict[str, Any]:
+    response = record["response"]
+    return {**record, "response": {**response, "text": response["heard"]["provider_transcript"]}}
+
+
+def _share(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def lines(entry: Mapping[str, Any]) -> list[str]:
+    """The figures as text, with the times to the first audio."""
+    found = entry["speech"]
+    out = [
+        f"{entry['task']}: {found['answers']} spoken answers, {found['transcribed']} transcribed"
+        + (f" by {', '.join(found['asr'])}" if found["asr"] else "")
+        + (f", {found['no_audio']} without audio" if found["no_audio"] else "")
+    ]
+    if "by_rule" in found:
+        rule, judge, same = found["by_rule"], found["by_judge"], found["agreement"]
+        out.append(
+            f"  by rule {_percent(rule['value'])} ({rule['unparsed']} unparsed), by judge {_percent(judge['value'])}"
+        )
+        if same["n"]:
+            out[-1] += f"; they agree on {_percent(same['share'])} of {same['n']}"
+        if len(found["runs"]) > 1:
+            shown = ", ".join(f"{_percent(r['by_rule'])} / {_percent(r['by_judge'])}" for r in found["runs"])
+            out.append(f"  run by run (rule / judge): {shown}")
+        if found["provider_differs"]["n"]:
+            out.append(
+                f"  the provider's own transcript gives another answer in {_percent(found['provider_differs']['share'])}"
+            )
+    for name, words in (("first_audio", "time to first audio packet"), ("first_sound", "to first sound")):
+        if name in entry["latency"]:
+            t = entry["latency"][name]
+            out.append(f"  {words}: median {t['median']:.2f} s, p95 {t['p95']:.2f} s, n={t['n']}")
+    return out
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f} %"
