@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import platform
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -276,9 +277,10 @@ def execute(prepared: Prepared) -> RunResult:
         write_plans(prepared)
         tally = Tally(prepared.total, prepared.finished)
         if prepared.finished < prepared.total:
-            adapter = adapter_for(prepared.model, options.base_urls, options.timeout, prepared.folder / "answers")
-            with Progress(tally, quiet=options.quiet) as progress:
-                ending = asyncio.run(_drive(prepared, adapter, tally, progress))
+            with endpoints(prepared.model, options.base_urls) as base_urls:
+                adapter = adapter_for(prepared.model, base_urls, options.timeout, prepared.folder / "answers")
+                with Progress(tally, quiet=options.quiet) as progress:
+                    ending = asyncio.run(_drive(prepared, adapter, tally, progress))
         if options.asr and ending.exit_code is ExitCode.OK:
             from audiobench.speech.transcribe import transcribe_run
 
@@ -292,6 +294,22 @@ def execute(prepared: Prepared) -> RunResult:
         lock.release()
     code = ending.exit_code if ending.exit_code is not ExitCode.OK else completeness(summaries)
     return RunResult(prepared.folder, code, ending.reason, summaries, tally)
+
+
+@contextlib.contextmanager
+def endpoints(model: ModelSpec, base_urls: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Where the model answers: the given servers, else one of our own for a model file that says how to serve it.
+
+    Raises:
+        UsageError: no GPU fits, with what is needed, what is there and what else can be done.
+    """
+    if base_urls or model.serve is None or model.base_url is not None or model.adapter != "openai_chat":
+        yield base_urls
+        return
+    from model_adapters import launch
+
+    with launch.serve(model) as server:
+        yield [server.base_url]
 
 
 def adapter_for(model: ModelSpec, base_urls: Sequence[str], timeout: float, answers: Path | None = None) -> Adapter:
