@@ -67,7 +67,12 @@ def show(checks: Iterable[Check]) -> ExitCode:
     Console().print(table)
     problems = sum(check.status == "problem" for check in checks)
     print(f"\n{problems} problem{'' if problems == 1 else 's'}" if problems else "\nno problem found")
-    return ExitCode.INCOMPLETE if problems else ExitCode.OK
+    return exit_code(checks)
+
+
+def exit_code(checks: Iterable[Check]) -> ExitCode:
+    """INCOMPLETE when a check is a problem."""
+    return ExitCode.INCOMPLETE if any(check.status == "problem" for check in checks) else ExitCode.OK
 
 
 def _python() -> Check:

@@ -66,6 +66,8 @@ class Server:
     pid: int
     seconds: float
     """How long the start took."""
+    running: Callable[[], bool] = field(default=lambda: True, repr=False)
+    """Whether its process is still there."""
 
 
 @contextlib.contextmanager
@@ -103,10 +105,11 @@ def serve(
             start_new_session=True,
         )
     try:
-        _wait_until_healthy(process, f"http://{host}:{port}/health", log, started, timeout, tell)
+        _wait_until_healthy(process, f"http://{_reachable(host)}:{port}/health", log, started, timeout, tell)
         seconds = time.monotonic() - started
         tell("ready", seconds)
-        yield Server(f"http://{host}:{port}/v1", spec.served_model, log, process.pid, seconds)
+        address = f"http://{_reachable(host)}:{port}/v1"
+        yield Server(address, spec.served_model, log, process.pid, seconds, lambda: process.poll() is None)
     finally:
         stop(process)
 
@@ -204,6 +207,11 @@ def free_port(host: str = "127.0.0.1") -> int:
     with socket.socket() as probe:
         probe.bind((host, 0))
         return probe.getsockname()[1]
+
+
+def _reachable(host: str) -> str:
+    """Where this machine reaches a server that listens on `host`."""
+    return "127.0.0.1" if host in ("0.0.0.0", "::", "") else host
 
 
 def _on_gpus(spec: ModelSpec, gpus: Sequence[Gpu], asked: int | None) -> tuple[int, list[str]]:
@@ -346,3 +354,24 @@ def _to_stderr(name: str) -> Progress:
         print(f"{name}: {words} ({seconds:.0f} s)", file=sys.stderr, flush=True)
 
     return tell
+
+
+def wants_server(spec: ModelSpec, base_urls: Sequence[str]) -> bool:
+    """Whether a run of this model without an address starts a server of its own."""
+    return not base_urls and spec.base_url is None and spec.adapter == "openai_chat" and spec.serve is not None
+
+
+@contextlib.contextmanager
+def endpoints(
+    spec: ModelSpec, base_urls: Sequence[str], *, progress: Progress | None = None, tensor_parallel: int | None = None
+) -> Iterator[list[str]]:
+    """The addresses to ask: those given, or that of a server of our own, which ends with the block.
+
+    Raises:
+        UsageError, IncompleteError: as `serve`.
+    """
+    if not wants_server(spec, base_urls):
+        yield list(base_urls)
+        return
+    with serve(spec, progress=progress, tensor_parallel=tensor_parallel) as server:
+        yield [server.base_url]

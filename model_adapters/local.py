@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from model_adapters.step_audio.reference import Generation, Reference
     from model_adapters.step_audio.sampling import Sampling
 
-EMBEDDED = Path(__file__).parent / "step_audio" / "tiny"
+EMBEDDED = Path(__file__).parent / "step_audio" / "tiny" / "checkpoint"
 """The checkpoint that ships with the package."""
 
 GATHER_SECONDS = 0.002

@@ -1,0 +1,56 @@
+"""`audiobench serve` and `audiobench doctor` through the command line, and when a run starts its own server."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from audiobench.cli import main
+from model_adapters import launch
+from model_adapters.registry import find_model
+
+
+def test_serve_without_vllm_or_gpu_is_one_line(capsys, monkeypatch):
+    monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: None)
+    assert main(["serve", "step-audio-r1"]) == 2
+    assert "pip install 'audiobench-harness[vllm]'" in capsys.readouterr().err
+    assert main(["serve", "gpt-audio"]) == 2
+    assert "use --base-url" in capsys.readouterr().err
+
+
+def test_serve_dry_run_prints_the_command(capsys, monkeypatch):
+    plan = launch.Plan(["python", "-m", "server", "--limit", '{"audio": 1}'], {"X": "1"}, 2)
+    monkeypatch.setattr(launch, "plan_server", lambda spec, **kwargs: plan)
+    assert main(["serve", "step-audio-r1", "--dry-run"]) == 0
+    assert capsys.readouterr().out == "X=1 python -m server --limit '{\"audio\": 1}'\n"
+
+
+def test_doctor_as_json(capsys, monkeypatch):
+    from audiobench import doctor
+
+    monkeypatch.setattr(doctor, "doctor", lambda model: [doctor.Check("torch", "problem", "does not load", "do this")])
+    assert main(["doctor", "--json"]) == 4
+    out = json.loads(capsys.readouterr().out)
+    assert out["exit_code"] == 4 and out["checks"][0]["fix"] == "do this"
+    assert main(["doctor"]) == 4
+    assert "1 problem" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("model", "urls", "expected"),
+    [
+        ("step-audio-r1", [], True),
+        ("step-audio-r1", ["http://localhost:9999/v1"], False),
+        ("tiny-audio-r1", [], False),
+        ("gpt-audio", [], False),
+        ("mimo-audio", [], False),
+    ],
+)
+def test_when_a_run_starts_its_own_server(model, urls, expected):
+    assert launch.wants_server(find_model(model), urls) is expected
+
+
+def test_given_addresses_are_taken_as_they_are():
+    with launch.endpoints(find_model("step-audio-r1"), ["http://a/v1", "http://b/v1"]) as urls:
+        assert urls == ["http://a/v1", "http://b/v1"]
