@@ -25,8 +25,7 @@ from audiobench.statistics.intervals import proportion
 SOUNDING = ("full", "noise", "swap", "reverse")
 
 _THING = r"(?:audio|sounds?|recordings?|(?:sound |audio |voice )?clips?|audio files?|sound files?|speech|music)"
-_NOT = r"(?:can(?:no|')?t|can not|cannot|am (?:not able|unable) to|'m (?:not able|unable) to|do(?: not|n't) have the (?:ability|capability|capacity) to)"
-_SENSE = r"(?:hear|listen to|process|perceive|access|play|analy[sz]e|interpret|receive|understand)"
+_NOT = r"(?:can(?:no|')?t|can not|cannot|am (?:not able|unable) to|'m (?:not able|unable) to)"
 _ANY = r"(?:(?:any|the|this|that|an?|your|actual|provided|attached|such) )*"
 
 ABILITY = re.compile(

@@ -47,17 +47,17 @@ def arm(
 _SPEC = spec()
 
 
-def line(sample: str, text: str = "dog", *, epoch: int = 0, **more: Any) -> dict[str, Any]:
+def line(name: str, text: str = "dog", *, epoch: int = 0, **more: Any) -> dict[str, Any]:
     """A journal record; `response`, `sample` and other keys by name."""
     condition = {"think": "off", "audio": "full", "option_order": 0, "prompt": "p", "protocol": "chat"}
     condition |= more.pop("condition", {})
-    shown = {"question": f"{sample}?", "choices": OPTIONS, "target": "dog", "metadata": {"kind": "x"}, "cluster": None}
+    shown = {"question": f"{name}?", "choices": OPTIONS, "target": "dog", "metadata": {"kind": "x"}, "cluster": None}
     response = {"text": text, "reasoning": None, "finish_reason": "stop", "usage": {}, "latency": {"total": 0.5}}
-    clip = {"path": f"{sample}.wav", "sha256": f"sha-{sample}", "transform": "full", "seconds": 1.0}
+    clip = {"path": f"{name}.wav", "sha256": f"sha-{name}", "transform": "full", "seconds": 1.0}
     record = {
-        "key": f"{sample}-{epoch}-{'-'.join(map(str, condition.values()))}", "id": sample, "epoch": epoch,
+        "key": f"{name}-{epoch}-{'-'.join(map(str, condition.values()))}", "id": name, "epoch": epoch,
         "condition": condition, "audio": more.pop("audio", [clip]), "attempts": 1, "time": 0.0,
-        "prompt": [{"role": "user", "parts": [{"audio": 0}, f"{sample}?"]}],
+        "prompt": [{"role": "user", "parts": [{"audio": 0}, f"{name}?"]}],
         "sample": {**shown, **more.pop("sample", {})},
     }  # fmt: skip
     if "error" not in more:
@@ -80,7 +80,9 @@ def write_run(
         "fingerprint": {**FINGERPRINT, **(fingerprint or {})}, **plan,
     }  # fmt: skip
     (folder / spec_["task"]).mkdir(parents=True)
-    (folder / "run.json").write_bytes(orjson.dumps({"model": declared, "command": ["audiobench", "run", "--model", "m"]}))
+    (folder / "run.json").write_bytes(
+        orjson.dumps({"model": declared, "command": ["audiobench", "run", "--model", "m"]})
+    )
     (folder / spec_["task"] / "plan.json").write_bytes(orjson.dumps(plan))
     (folder / spec_["task"] / "samples.jsonl").write_bytes(b"".join(orjson.dumps(x) + b"\n" for x in lines))
     return folder
@@ -96,7 +98,9 @@ def controlled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
             file = folder / f"{name}.yaml"
             file.write_bytes(orjson.dumps(model))
             model = str(file)
-        chosen = runner.RunOptions(model=model, tasks=["listening"], limit=limit, out=folder / name, quiet=True, **options)
+        chosen = runner.RunOptions(
+            model=model, tasks=["listening"], limit=limit, out=folder / name, quiet=True, **options
+        )
         result = runner.execute(runner.prepare(chosen))
         assert result.exit_code == 0, result.reason
         return result.folder
