@@ -13,7 +13,8 @@ from audiobench.audio.conditions import derangement, swaps
 from audiobench.audio.container import sniff
 from audiobench.audio.converting import parts, passes
 from audiobench.audio.errors import InvalidAudioError
-from audiobench.audio.reading import Limits, RawAudio, duration, read
+from audiobench.audio.raw import RawAudio
+from audiobench.audio.reading import Limits, duration, read
 
 __all__ = [
     "InvalidAudioError",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from audiobench.audio.conditions import UNTOUCHED, apply
 from audiobench.audio.container import pcm_wav
 from audiobench.audio.errors import InvalidAudioError
-from audiobench.audio.reading import RawAudio
+from audiobench.audio.raw import RawAudio
 from audiobench.types import AudioPart, Clip
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from audiobench.audio.mpeg import walk, with_length
 if TYPE_CHECKING:
     import numpy as np
 
-    from audiobench.audio.reading import RawAudio
+    from audiobench.audio.raw import RawAudio
 
 _UNKNOWN_FRAMES = 2**60
 _MP3_FRAME = 1152

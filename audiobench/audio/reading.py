@@ -6,14 +6,13 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass
-from typing import Literal
 
 from audiobench.audio.container import FLOAT, PCM, describe_unknown, sniff, wav_header
 from audiobench.audio.errors import InvalidAudioError
+from audiobench.audio.raw import Encoding, RawAudio
 from audiobench.errors import UsageError
 from audiobench.types import Clip
 
-Encoding = Literal["pcm", "float", "compressed"]
 MAX_BYTES = 512 * 2**20
 MAX_SECONDS = 3600.0
 UNREADABLE = {"m4a": "MPEG-4 audio", "aac": "AAC", "webm": "WebM"}
@@ -54,32 +53,6 @@ def _positive(name: str, default: float) -> float:
     if not 0 < value < float("inf"):
         raise UsageError(f"{name}={text}: must be a positive number")
     return value
-
-
-@dataclass(frozen=True, slots=True)
-class RawAudio:
-    """A clip's file as it is, and what its header says."""
-
-    data: bytes
-    format: str
-    """Container: wav, mp3, flac, ogg, aiff."""
-    encoding: Encoding
-    sample_rate: int
-    """Hz."""
-    channels: int
-    frames: int
-    seconds: float
-    sha256: str
-    """Hex digest of `data`."""
-    size: int
-    """Bytes."""
-    mtime_ns: int
-    exact_header: bool
-    """PCM WAV whose header agrees with the bytes: may be sent without a decode."""
-    start: int = 0
-    """Offset of the first sample byte (PCM WAV only)."""
-    bits: int = 0
-    """Bits a sample (PCM WAV only; 0 where frames are padded)."""
 
 
 def read(clip: Clip, limits: Limits | None = None) -> RawAudio:
