@@ -115,6 +115,10 @@ def prepare(options: RunOptions) -> Prepared:
     model = find_model(options.model, base_url=options.base_urls[0] if options.base_urls else None)
     thinks = {asked: think.resolve(model, asked, allow_approx=options.allow_approx) for asked in options.think}
     _check_audio(model, options)
+    if options.asr:
+        from audiobench.speech.transcribe import find_recogniser
+
+        find_recogniser(options)
     if model.retires_on is not None and model.retires_on <= date.today() and not options.allow_other_model:
         raise UsageError(
             f"model {model.name} was retired on {model.retires_on}; its provider may answer with another model "
@@ -261,6 +265,8 @@ def plan_lines(prepared: Prepared) -> list[str]:
         done = f", {len(work.finished)} already done" if work.finished else ""
         lines.append(f"{work.task.title}: {why}{hours} = {work.total} requests{done}; prompt {work.prompt.name}")
         lines.extend(f"  note: {note}" for note in data.notes)
+        if work.task.protocol == "realtime" and not prepared.options.asr:
+            lines.append("  note: spoken answers are scored once --asr MODEL has written them down")
     lines.append(
         f"model {prepared.model.name}: {prepared.total - prepared.finished} requests to send -> {prepared.folder}"
     )

@@ -31,18 +31,28 @@ PROMPT = "Transcribe the speech in this audio word for word. Write the transcrip
 GENERATION = {"temperature": 0.0, "max_gen_toks": 4096}
 
 
-def transcribe_run(works: Sequence[Any], options: Any) -> Ending:
-    """Transcribe every answer of the speech-to-speech tasks that this recogniser has not transcribed yet.
+def find_recogniser(options: Any) -> ModelSpec:
+    """The model that `--asr` names.
 
     Raises:
         UsageError: no such model, or one that takes no audio.
     """
-    spoken = [work for work in works if work.task.protocol == "realtime"]
-    if not spoken:
-        return Ending()
     spec = find_model(options.asr, base_url=options.asr_base_url)
     if spec.text_only:
         raise UsageError(f"--asr {options.asr}: takes text only; name a model that takes audio")
+    return spec
+
+
+def transcribe_run(works: Sequence[Any], options: Any) -> Ending:
+    """Transcribe every answer of the speech-to-speech tasks that this recogniser has not transcribed yet.
+
+    Raises:
+        UsageError: as `find_recogniser`.
+    """
+    spoken = [work for work in works if work.task.protocol == "realtime"]
+    if not spoken:
+        return Ending()
+    spec = find_recogniser(options)
     run = Run.open(spoken[0].folder.parent)
     todo = [(run.tasks[work.task.task], _open(run.tasks[work.task.task], spec)) for work in spoken]
     if not any(records for _, records in todo):
