@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import importlib.util
 import re
 from pathlib import Path
 from typing import Any
 
 from audiobench import strict_yaml
 from audiobench.errors import UsageError
+from model_adapters import own_code
 from model_adapters.base import Adapter
 from model_adapters.spec import ModelSpec
 
@@ -39,7 +39,7 @@ def model_files() -> dict[str, Path]:
 
 
 def find_model(name: str, *, base_url: str | None = None) -> ModelSpec:
-    """The declared model of that name, of that YAML path, or `adapter:served-name` ad hoc.
+    """The declared model of that name, of that YAML path, or ad hoc `adapter:served-name` or `FILE.py:Class`.
 
     Raises:
         UsageError: no such model, or its file is not valid.
@@ -48,22 +48,26 @@ def find_model(name: str, *, base_url: str | None = None) -> ModelSpec:
         path = Path(name)
         if not path.is_file():
             raise UsageError(f"--model {name}: no such model file")
-        return strict_yaml.validate(ModelSpec, path)
+        return own_code.with_code(strict_yaml.validate(ModelSpec, path), path.parent)
     files = model_files()
     if name in files:
         return strict_yaml.validate(ModelSpec, files[name])
     adapter, colon, served = name.rpartition(":")
-    if not colon and name in ADAPTERS:
+    if not colon and (name in ADAPTERS or name in _entry_points()):
         adapter, served = name, name
+    elif adapter.endswith(".py"):
+        adapter = name  # FILE.py:Class: the class is the model
     if adapter in ADAPTERS or adapter in _entry_points() or ".py" in adapter:
         label = re.sub(r"[^A-Za-z0-9_.\-]+", "-", served).strip("-.") or adapter
         if adapter in files:  # `scripted:name` takes what scripted.yaml declares (every audio format)
             declared = strict_yaml.validate(ModelSpec, files[adapter])
             return declared.model_copy(update={"name": label, "served_model": served, "base_url": base_url})
-        return ModelSpec(name=label, adapter=adapter, served_model=served, base_url=base_url)
+        return own_code.with_code(ModelSpec(name=label, adapter=adapter, served_model=served, base_url=base_url))
     close = difflib.get_close_matches(name, [*files, *ADAPTERS], n=3)
     hint = f"did you mean {' or '.join(close)}?" if close else "see `audiobench models list`"
-    raise UsageError(f"--model {name}: no such model; {hint}; or use adapter:served-name, or a YAML path")
+    raise UsageError(
+        f"--model {name}: no such model; {hint}; or use adapter:served-name, FILE.py:Class, or a YAML path"
+    )
 
 
 def build_adapter(spec: ModelSpec, *, base_url: str | None = None, timeout: float = 600.0) -> Adapter:
@@ -72,15 +76,20 @@ def build_adapter(spec: ModelSpec, *, base_url: str | None = None, timeout: floa
     Raises:
         UsageError: the adapter does not exist or cannot be imported.
     """
-    target = ADAPTERS.get(spec.adapter) or _entry_points().get(spec.adapter) or spec.adapter
+    own = ADAPTERS.get(spec.adapter)
+    target = own or _entry_points().get(spec.adapter) or spec.adapter
     module_name, colon, class_name = target.rpartition(":")
     if not colon:
         raise UsageError(f"model {spec.name}: adapter: {spec.adapter!r} is unknown; known: {', '.join(ADAPTERS)}")
     try:
-        module = _load_file(module_name) if module_name.endswith(".py") else importlib.import_module(module_name)
+        module = (
+            own_code.load_file(module_name) if module_name.endswith(".py") else importlib.import_module(module_name)
+        )
         factory: Any = getattr(module, class_name)
     except (ImportError, AttributeError, OSError) as error:
         raise UsageError(f"model {spec.name}: adapter {target}: {error}") from error
+    if own is None:
+        return own_code.build(factory, target, spec, base_url or spec.base_url, timeout)
     return factory(spec, base_url=base_url or spec.base_url, timeout=timeout)
 
 
@@ -88,15 +97,3 @@ def _entry_points() -> dict[str, str]:
     from importlib.metadata import entry_points
 
     return {point.name: point.value for point in entry_points(group="audiobench.adapters")}
-
-
-def _load_file(path: str) -> Any:
-    file = Path(path)
-    if not file.is_file():
-        raise ImportError(f"no such file: {path}")
-    found = importlib.util.spec_from_file_location(file.stem, file)
-    if found is None or found.loader is None:
-        raise ImportError(f"not a Python file: {path}")
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module

@@ -58,5 +58,13 @@ def _sample(line: Mapping[str, Any], where: str) -> Entry:
     entry |= {"id": doc.get("id", line["doc_id"]), "question": str(doc.get("question", ""))}
     choices = doc.get("choices")
     if isinstance(choices, list) and choices and all(isinstance(choice, str) for choice in choices):
-        return {**entry, "choices": choices, "answer": settled(choices, target, where)}
+        return {**entry, "choices": choices, "answer": settled(choices, _number(doc, target), where)}
     return {**entry, "answer": target if isinstance(target, list) else str(target)}
+
+
+def _number(doc: Mapping[str, Any], target: Any) -> Any:
+    """A target that the document holds as a number is one again; lm-eval writes every target as text."""
+    held = [doc.get(column) for column in ("answer", "label", "gold", "target")]
+    if any(isinstance(value, int) and not isinstance(value, bool) and str(value) == target for value in held):
+        return int(target)
+    return target

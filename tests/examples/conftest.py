@@ -1,0 +1,3 @@
+"""The command line."""
+
+from tests.run.conftest import cli  # noqa: F401  a fixture
