@@ -29,9 +29,15 @@ def of_usage(usage: Mapping[str, Any], price: Price) -> float:
 
 
 def of_record(record: Mapping[str, Any], spec: ModelSpec) -> float | None:
-    """US dollars of a journal record at the price of its day; None without a price or without usage."""
+    """US dollars of a journal record at the price of its day; None without a price or without usage.
+
+    What a batch job answered (`record["batch"]`) costs the price's `batch_factor` of it; None where none is declared.
+    """
     response = record.get("response")
     if not response or not response.get("usage"):
         return None
     price = spec.price_on(date.fromtimestamp(record["time"]))
-    return of_usage(response["usage"], price) if price else None
+    if price is None or (record.get("batch") and price.batch_factor is None):
+        return None
+    factor = price.batch_factor if record.get("batch") else 1.0
+    return of_usage(response["usage"], price) * (factor or 1.0)

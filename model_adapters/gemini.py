@@ -253,6 +253,21 @@ class Gemini:
             raw=raw,
         )
 
+    def parsed(self, data: dict[str, Any], where: str) -> Response:
+        """The response that a GenerateContentResponse (of a batch, say) is; raises as `generate`."""
+        return self._response(data, Reply(200, {}, b"", where))
+
+    async def send(self, path: str, body: bytes | None = None) -> Reply:
+        """A call of another part of this API (`/batches/...`) with this model's key; GET without a body.
+
+        Raises:
+            RetryableError, SampleError, RunError: as `generate`.
+        """
+        headers, url = await self._headers(), self._api + path
+        reply = await (self._http.get(url, headers) if body is None else self._http.post(url, body, headers))
+        self._http.check(reply)
+        return reply
+
     # -- clips too large to go inline
 
     async def _uploaded(self, request: Request, headers: Mapping[str, str]) -> dict[int, str]:

@@ -241,6 +241,22 @@ class OpenAIChat:
             text=text, reasoning=thought, finish_reason=finish, usage=_usage(usage), served_model=served, raw=raw
         )
 
+    def parsed(self, data: dict[str, Any], where: str) -> Response:
+        """The response that a completion object of this API is (of a batch's output, say); raises as `generate`."""
+        return self._response(data, Reply(200, {}, b"", where))
+
+    async def send(self, path: str, body: bytes | None = None, content_type: str = "application/json") -> Reply:
+        """A call of another part of this API (`/files`, `/batches`) with this model's key; GET without a body.
+
+        Raises:
+            RetryableError, SampleError, RunError: as `generate`.
+        """
+        headers = {**self._headers(), "Content-Type": content_type}
+        url = self.base_url + path
+        reply = await (self._http.get(url, headers) if body is None else self._http.post(url, body, headers))
+        self._http.check(reply)
+        return reply
+
     async def served_models(self) -> list[str]:
         """The names that the server knows (`GET /models`); empty where it has no such list."""
         if self.dialect.models_path is None:

@@ -147,10 +147,10 @@ class Engine:
         """One sample under one condition and epoch, from request to journal line."""
         if self._stopping.is_set():
             return
-        record = _record(sample, condition, epoch)
+        record = new_record(sample, condition, epoch)
         try:
             request = work.request(sample, condition, epoch)
-            record["sample"] = _shown_sample(request.sample or sample, work.task)
+            record["sample"] = shown_sample(request.sample or sample, work.task)
             record["prompt"] = prompt.shown(request)
             record["prompt_sha256"] = hashlib.sha256(orjson.dumps(record["prompt"])).hexdigest()
             await self._ask(work, request, condition, record)
@@ -187,7 +187,7 @@ class Engine:
             nonlocal attempts
 
             async def attempt() -> Response:
-                hashed, loaded, facts = await self._load(pending, work)
+                hashed, loaded, facts = await load(pending, work, self._threads)
                 record["audio"] = facts
                 # handed over, not held: an adapter lets go of the clip once its body is built
                 handed = [loaded]
@@ -216,42 +216,7 @@ class Engine:
             served[response.served_model] = served.get(response.served_model, 0) + 1
         record["key"] = keys[0]
         record["attempts"] = attempts
-        record["response"] = _shown_response(response)
-
-    async def _load(self, request: Request, work: TaskWork) -> tuple[Request, Request, list[dict[str, Any]]]:
-        """The request with hashes filled in, the same with audio bytes, and what the journal says of each clip."""
-        parts = request.audio
-        support = work.model.audio
-        if support.max_clips is not None and len(parts) > support.max_clips:
-            raise InvalidAudioError(
-                parts[0].clip.path, f"{len(parts)} clips; model {work.model.name} takes {support.max_clips}"
-            )
-        loaded: dict[int, list[AudioPart]] = {}
-        facts: list[dict[str, Any]] = []
-        for index, part in enumerate(parts):
-            raw = audio.read(part.clip)
-            clip = replace(part.clip, sha256=raw.sha256, seconds=raw.seconds)
-            if audio.passes(raw, support, part.transform):
-                pieces, changed = audio.parts(raw, clip, support, part.transform)
-            else:
-                loop = asyncio.get_running_loop()
-                pieces, changed = await loop.run_in_executor(
-                    self._threads, audio.parts, raw, clip, support, part.transform
-                )
-            loaded[index] = pieces
-            facts.append(
-                {
-                    "path": str(clip.path),
-                    "sha256": raw.sha256,
-                    "bytes": raw.size,
-                    "mtime_ns": raw.mtime_ns,
-                    "seconds": round(raw.seconds, 3),
-                    "transform": part.transform,
-                    "changed": changed,
-                }
-            )
-        hashes = {index: [replace(pieces[0], data=b"", format="")] for index, pieces in loaded.items()}
-        return request.with_audio(hashes), request.with_audio(loaded), facts
+        record["response"] = shown_response(response)
 
     def _failed(self, message: str) -> None:
         self._failures += 1
@@ -262,11 +227,48 @@ class Engine:
             )
 
 
-def _record(sample: Sample, condition: Condition, epoch: int) -> dict[str, Any]:
+async def load(
+    request: Request, work: TaskWork, threads: ThreadPoolExecutor
+) -> tuple[Request, Request, list[dict[str, Any]]]:
+    """The request with hashes filled in, the same with audio bytes, and what the journal says of each clip."""
+    parts = request.audio
+    support = work.model.audio
+    if support.max_clips is not None and len(parts) > support.max_clips:
+        raise InvalidAudioError(
+            parts[0].clip.path, f"{len(parts)} clips; model {work.model.name} takes {support.max_clips}"
+        )
+    loaded: dict[int, list[AudioPart]] = {}
+    facts: list[dict[str, Any]] = []
+    for index, part in enumerate(parts):
+        raw = audio.read(part.clip)
+        clip = replace(part.clip, sha256=raw.sha256, seconds=raw.seconds)
+        if audio.passes(raw, support, part.transform):
+            pieces, changed = audio.parts(raw, clip, support, part.transform)
+        else:
+            loop = asyncio.get_running_loop()
+            pieces, changed = await loop.run_in_executor(threads, audio.parts, raw, clip, support, part.transform)
+        loaded[index] = pieces
+        facts.append(
+            {
+                "path": str(clip.path),
+                "sha256": raw.sha256,
+                "bytes": raw.size,
+                "mtime_ns": raw.mtime_ns,
+                "seconds": round(raw.seconds, 3),
+                "transform": part.transform,
+                "changed": changed,
+            }
+        )
+    hashes = {index: [replace(pieces[0], data=b"", format="")] for index, pieces in loaded.items()}
+    return request.with_audio(hashes), request.with_audio(loaded), facts
+
+
+def new_record(sample: Sample, condition: Condition, epoch: int) -> dict[str, Any]:
+    """A journal record before anything is known of the request."""
     return {"key": "", "id": sample.id, "epoch": epoch, "condition": condition.as_dict(), "audio": [], "attempts": 0}
 
 
-def _shown_sample(sample: Sample, task: TaskSpec) -> dict[str, Any]:
+def shown_sample(sample: Sample, task: TaskSpec) -> dict[str, Any]:
     """What scoring and viewing need of a sample, so that a journal stands for itself."""
     columns = scorer_of(task.scorer).columns
     kept = {*task.breakdown, *columns, "target_index"}
@@ -282,7 +284,8 @@ def _shown_sample(sample: Sample, task: TaskSpec) -> dict[str, Any]:
     return shown
 
 
-def _shown_response(response: Response) -> dict[str, Any]:
+def shown_response(response: Response) -> dict[str, Any]:
+    """A response as a journal line keeps it."""
     shown: dict[str, Any] = {
         "text": response.text,
         "reasoning": response.reasoning,
