@@ -1,0 +1,97 @@
+"""`audiobench leaderboard`: tables over many runs, and the check of submitted results."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audiobench.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from audiobench.report.leaderboard import Board
+
+FORMATS = ("md", "html", "csv", "latex", "json")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add("runs", nargs="*", type=Path, metavar="RUN", help="run directories or folders of them (default: results)")
+    add("--format", choices=FORMATS, help="default: by the name of --out, else md")
+    add("--out", type=Path, metavar="FILE", help="write here instead of standard output")
+    add("--tasks", metavar="A,B", help="only these tasks, in this order")
+    add(
+        "--metric",
+        metavar="M",
+        help="only tasks of this metric (acc, wer, ...); `official`: the official scorers' numbers",
+    )
+    add("--published", action="store_true", help="also the published scores that the task files hold, marked")
+    add("--source", metavar="TEXT", help="with --published: only sources that contain this (2511.15848)")
+    add("--strict", action="store_true", help="refuse (exit code 3) to mix fingerprints instead of marking them")
+    add("--submit", type=Path, metavar="RUN", help="write RUN's submission below results/published (or --out)")
+    add("--check", type=Path, metavar="DIR", help="check a folder of submitted results instead")
+    add("--base", metavar="REF", help="with --check: git revision, or folder, whose results must still be there")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the board and write it, or check."""
+    if args.check is not None:
+        return _check(args)
+    if args.submit is not None:
+        from audiobench.report.leaderboard_submit import submit
+        from audiobench.results import Run
+
+        print(submit(Run.open(args.submit), args.out or Path("results") / "published"))
+        return 0
+    from audiobench.report.leaderboard import make_board
+    from audiobench.task.find import expand
+
+    folders = args.runs or ([Path("results")] if Path("results").is_dir() else [])
+    for folder in args.runs:
+        if not folder.is_dir():
+            raise UsageError(f"{folder}: no such folder")
+    tasks = expand([name.strip() for name in args.tasks.split(",") if name.strip()]) if args.tasks else None
+    board = make_board(
+        folders, tasks=tasks, metric=args.metric, published=args.published, source=args.source, strict=args.strict
+    )
+    text = _renderer(_format(args))(board)
+    if args.out is None:
+        sys.stdout.write(text)
+    else:
+        from audiobench.journal import write_whole
+
+        write_whole(args.out, text.encode())
+        print(f"{args.out}: {len(board.measured)} measured and {len(board.references)} published rows", file=sys.stderr)
+    return 0
+
+
+def _format(args: argparse.Namespace) -> str:
+    if args.format:
+        return args.format
+    suffix = args.out.suffix.lstrip(".") if args.out else "md"
+    return {"tex": "latex", "htm": "html"}.get(suffix, suffix if suffix in FORMATS else "md")
+
+
+def _renderer(name: str) -> Callable[[Board], str]:
+    if name == "html":
+        from audiobench.report.leaderboard_html import html
+
+        return html
+    from audiobench.report.leaderboard_text import FORMATS as TEXT
+
+    return TEXT[name]
+
+
+def _check(args: argparse.Namespace) -> int:
+    from audiobench.report.leaderboard_check import check
+
+    found = check(args.check, args.base)
+    for problem in found.problems:
+        print(problem, file=sys.stderr)
+    for warning in found.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(f"{args.check}: {found.runs} runs, {found.entries} results, {len(found.problems)} problems")
+    return int(ExitCode.USAGE if found.problems else ExitCode.OK)

@@ -1,0 +1,149 @@
+"""Per-sample tables for pandas and DuckDB: one line for each sample, condition and epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from audiobench.errors import UsageError
+from audiobench.journal import write_whole
+from audiobench.results import Run, Scored
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+"""First characters that make a spreadsheet compute a cell (OWASP, CSV injection)."""
+COLUMNS = (
+    "model", "run", "task", "id", "epoch", "think", "audio", "option_order", "protocol", "prompt", "status", "value",
+    "answer", "rule", "target", "question", "choices", "cluster", "metadata", "text", "reasoning", "finish_reason",
+    "think_effective", "error", "official", "prompt_tokens", "audio_tokens", "cached_tokens", "completion_tokens",
+    "reasoning_tokens", "seconds", "first_token_seconds", "audio_seconds", "audio_sha256", "attempts", "served_model",
+    "key", "time",
+)  # fmt: skip
+"""Columns, in order. Lists and objects (choices, metadata, target of several, official) are JSON text."""
+_INTEGERS = ("epoch", "option_order", "prompt_tokens", "audio_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens", "attempts")  # fmt: skip
+_FLOATS = ("value", "seconds", "first_token_seconds", "audio_seconds", "time")
+BATCH = 2000
+
+
+def neutral(text: str) -> str:
+    """`text` so that no spreadsheet computes it: an apostrophe goes before a formula's first character."""
+    return f"'{text}" if text.startswith(FORMULA) and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return text.strip() == text
+
+
+def lines(runs: Sequence[Run], tasks: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Every record of `runs` as a flat mapping with the keys of `COLUMNS`."""
+    for run in runs:
+        for name, task_run in run.tasks.items():
+            if tasks is None or name in tasks:
+                for scored in task_run.scored():
+                    yield line(run, name, scored)
+
+
+def line(run: Run, task: str, scored: Scored) -> dict[str, Any]:
+    """One record, flat."""
+    record, outcome = scored.record, scored.outcome
+    shown, response = record.get("sample") or {}, record.get("response") or {}
+    usage, latency = response.get("usage") or {}, response.get("latency") or {}
+    clips = record.get("audio") or []
+    condition = record["condition"]
+    lengths = [clip["seconds"] for clip in clips if clip.get("seconds") is not None]
+    return {
+        "model": run.model, "run": run.folder.name, "task": task, "id": record["id"], "epoch": record["epoch"],
+        "think": condition["think"], "audio": condition["audio"], "option_order": condition["option_order"],
+        "protocol": condition["protocol"], "prompt": condition["prompt"], "status": outcome.status,
+        "value": outcome.value, "answer": outcome.answer, "rule": outcome.rule, "target": _text(shown.get("target")),
+        "question": shown.get("question"), "choices": _text(shown.get("choices")), "cluster": shown.get("cluster"),
+        "metadata": _text(shown.get("metadata")), "text": response.get("text"), "reasoning": response.get("reasoning"),
+        "finish_reason": response.get("finish_reason"), "think_effective": response.get("think_effective"),
+        "error": (record.get("error") or {}).get("message"), "official": _text(outcome.official),
+        "prompt_tokens": usage.get("prompt"), "audio_tokens": usage.get("audio"), "cached_tokens": usage.get("cached"),
+        "completion_tokens": usage.get("completion"), "reasoning_tokens": usage.get("reasoning"),
+        "seconds": latency.get("total"), "first_token_seconds": latency.get("first_token"),
+        "audio_seconds": sum(lengths) if lengths else None,
+        "audio_sha256": " ".join(str(clip["sha256"]) for clip in clips) or None,
+        "attempts": record.get("attempts"), "served_model": response.get("served_model"), "key": record.get("key"),
+        "time": record.get("time"),
+    }  # fmt: skip
+
+
+def _text(value: Any) -> str | None:
+    """Text as it is; lists, objects and verdicts as JSON."""
+    if value is None or isinstance(value, str):
+        return value
+    import orjson
+
+    return orjson.dumps(value, default=str).decode()
+
+
+def write_parquet(path: Path, runs: Sequence[Run], tasks: Sequence[str] | None = None) -> int:
+    """Write one Parquet file (zstd), batch by batch; returns the number of lines."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {name: pa.int64() for name in _INTEGERS} | {name: pa.float64() for name in _FLOATS}
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    count = 0
+    try:
+        with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+            for batch in _batches(lines(runs, tasks)):
+                clean = [{key: _storable(value) for key, value in row.items()} for row in batch]
+                writer.write_table(pa.Table.from_pylist(clean, schema))
+                count += len(batch)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return count
+
+
+def _batches(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    batch: list[dict[str, Any]] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _storable(value: Any) -> Any:
+    """Text without lone surrogates, which no file format can hold."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+def write_csv(path: Path, runs: Sequence[Run], tasks: Sequence[str] | None = None) -> int:
+    """Write one CSV file; returns the number of lines. Formulas in model output are made harmless."""
+    import csv
+    import io
+
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    count = 0
+    for row in lines(runs, tasks):
+        writer.writerow([_safe(row[name]) for name in COLUMNS])
+        count += 1
+    write_whole(path, out.getvalue().encode())
+    return count
+
+
+def _safe(value: Any) -> Any:
+    return neutral(str(_storable(value)).replace("\x00", "")) if isinstance(value, str) else value
+
+
+def check_tasks(runs: Sequence[Run], tasks: Sequence[str] | None) -> None:
+    """Raise UsageError when a named task is in none of the runs."""
+    known: Mapping[str, Any] = {name: None for run in runs for name in run.tasks}
+    unknown = [name for name in tasks or () if name not in known]
+    if unknown:
+        raise UsageError(f"--tasks {','.join(unknown)}: the runs have: {', '.join(known) or 'no task'}")

@@ -1,0 +1,195 @@
+"""A run as lm-eval's own files, so that tools which read lm-eval's output read ours (format of lm-eval 0.4.13).
+
+    OUT/<model>/results_<time>.json             one a condition: results, configs, versions, n-samples, ...
+    OUT/<model>/samples_<task>_<time>.jsonl     one line a sample: doc, arguments, resps, filtered_resps, metrics, hashes
+
+A run of several conditions makes one model folder for each, named `<model> <condition>`. lm-eval knows no failed
+requests: samples without a response are left out and `n-samples` says how many were kept. Unparsed answers are there,
+with an empty filtered response, and count as wrong. Audio is named by path and sha256, never copied.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+import audiobench
+from audiobench.errors import UsageError
+from audiobench.journal import write_json, write_whole
+from audiobench.results import ERROR_RATES, Run, Scored, TaskRun, summarise_condition
+from audiobench.score import scorer_of
+from audiobench.types import Condition
+
+FILTER = "none"
+
+
+def write_lm_eval(out: Path, runs: Sequence[Run], tasks: Sequence[str] | None = None) -> list[Path]:
+    """Write the files of every run; returns the paths of the results files.
+
+    Raises:
+        UsageError: there is nothing to write.
+    """
+    written = []
+    for run in runs:
+        chosen = {name: task_run for name, task_run in run.tasks.items() if tasks is None or name in tasks}
+        conditions = list(dict.fromkeys(c.label for task_run in chosen.values() for c in task_run.conditions))
+        for label in conditions:
+            name = run.model if len(conditions) == 1 else f"{run.model} {label}"
+            path = _write_condition(out, run, chosen, label, name)
+            written += [path] if path else []
+    if not written:
+        raise UsageError(f"{', '.join(str(run.folder) for run in runs)}: no scored samples to export")
+    return written
+
+
+def sanitize(name: str) -> str:
+    """A model's name as lm-eval writes it in paths."""
+    return re.sub(r"[\"<>:/|\\?*\[\]]+", "__", name)
+
+
+def stamp(run: Run) -> str:
+    """The run's time as lm-eval writes it in file names: ISO, colons as dashes."""
+    moment = run.info.get("updated") or run.info.get("created") or 0
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H-%M-%S.%f")
+
+
+def _write_condition(out: Path, run: Run, tasks: Mapping[str, TaskRun], label: str, name: str) -> Path | None:
+    folder, time = out / sanitize(name), stamp(run)
+    results: dict[str, Any] = {
+        "results": {}, "group_subtasks": {}, "configs": {}, "versions": {}, "n-shot": {}, "higher_is_better": {},
+        "n-samples": {},
+    }  # fmt: skip
+    hashes: dict[str, str] = {}
+    for task, task_run in tasks.items():
+        condition = next((c for c in task_run.conditions if c.label == label), None)
+        if condition is None or task_run.task.answers_withheld:
+            continue
+        group = list(task_run.scored(condition))
+        lines = _samples(task_run, group)
+        if not lines:
+            continue
+        write_whole(
+            folder / f"samples_{task}_{time}.jsonl",
+            b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines),
+        )
+        hashes[task] = _hash("".join(line["doc_hash"] + line["prompt_hash"] + line["target_hash"] for line in lines))
+        _add_task(results, task, task_run, condition, group, lines)
+    if not results["results"]:
+        return None
+    path = folder / f"results_{time}.json"
+    write_json(path, {**results, **_about(run, name, label), "task_hashes": hashes})
+    return path
+
+
+def _add_task(
+    results: dict[str, Any], task: str, task_run: TaskRun, condition: Condition, group: Sequence[Scored],
+    lines: Sequence[Mapping[str, Any]],
+) -> None:  # fmt: skip
+    spec, plan = task_run.task, task_run.plan
+    entry = summarise_condition(task_run, condition, group)
+    metric, value = next(iter(entry["metrics"].items()))
+    better = scorer_of(spec.scorer).higher_is_better
+    results["results"][task] = {
+        "name": task, "alias": spec.title, "sample_len": len(lines), f"{metric},{FILTER}": value["value"],
+        f"{metric}_stderr,{FILTER}": _stderr(metric, [line[metric] for line in lines]),
+    }  # fmt: skip
+    results["group_subtasks"][task] = []
+    results["configs"][task] = {
+        "task": task, "dataset_path": spec.dataset_path, "dataset_name": spec.dataset_name,
+        "test_split": spec.test_split, "doc_to_text": (plan.get("prompt") or {}).get("text"),
+        "doc_to_target": spec.doc_to_target, "output_type": "generate_until", "num_fewshot": 0,
+        "repeats": task_run.epochs, "generation_kwargs": {**spec.generation_kwargs, **(plan.get("overrides") or {})},
+        "metric_list": [{"metric": metric, "aggregation": "mean", "higher_is_better": better}],
+        "metadata": {"audiobench": {"condition": condition.as_dict(), "fingerprint": entry["fingerprint"],
+                                    "counts": entry["counts"], "ci": value["ci"], "chance": entry["chance"]}},
+    }  # fmt: skip
+    results["versions"][task] = spec.metadata.get("version", 1.0)
+    results["n-shot"][task] = 0
+    results["higher_is_better"][task] = {metric: better}
+    total = (plan.get("dataset") or {}).get("rows") or len(plan["ids"])
+    results["n-samples"][task] = {"original": total, "effective": len(lines)}
+
+
+def _stderr(metric: str, values: Sequence[float]) -> float | str:
+    """Of the mean, as lm-eval computes it (the interval under `configs` is the better one); N/A for pooled rates."""
+    n = len(values)
+    if metric in (*ERROR_RATES, "bleu") or n < 2:
+        return "N/A"
+    mean = sum(values) / n
+    return sqrt(sum((value - mean) ** 2 for value in values) / (n - 1) / n)
+
+
+def _samples(task_run: TaskRun, group: Sequence[Scored]) -> list[dict[str, Any]]:
+    """One line a sample; epochs are lm-eval's repeats, their values averaged."""
+    metric = scorer_of(task_run.task.scorer).metric
+    by_id: dict[str, list[Scored]] = {}
+    for scored in group:
+        if scored.outcome.value is not None:
+            by_id.setdefault(scored.id, []).append(scored)
+    kwargs = {**task_run.task.generation_kwargs, **(task_run.plan.get("overrides") or {})}
+    lines = []
+    for number, sample in enumerate(task_run.plan["ids"]):
+        found = sorted(by_id.get(sample, ()), key=lambda scored: scored.epoch)
+        if not found:
+            continue
+        record = found[0].record
+        shown = record["sample"]
+        target = shown["target"]
+        doc = {
+            "id": sample, "question": shown["question"], "choices": shown["choices"], "target": target,
+            **(shown["metadata"] or {}),
+        }  # fmt: skip
+        prompt = _prompt(record)
+        audio = [{"path": clip.get("path"), "sha256": clip["sha256"]} for clip in record["audio"]]
+        text = target if isinstance(target, str) else orjson.dumps(target).decode()
+        lines.append(
+            {
+                "doc_id": number, "doc": doc, "target": text,
+                "arguments": {"gen_args_0": {"arg_0": prompt, "arg_1": kwargs, "arg_2": {"audio": audio}}},
+                "resps": [[scored.record["response"]["text"] for scored in found]],
+                "filtered_resps": [scored.outcome.answer or "" for scored in found], "filter": FILTER,
+                "metrics": [metric], "doc_hash": _hash(orjson.dumps(doc, option=orjson.OPT_SORT_KEYS).decode()),
+                "prompt_hash": _hash(prompt), "target_hash": _hash(text),
+                metric: sum(scored.outcome.value or 0.0 for scored in found) / len(found),
+                "outcomes": [scored.outcome.status for scored in found],
+                "reasoning": [scored.record["response"].get("reasoning") for scored in found],
+            }
+        )  # fmt: skip
+    return lines
+
+
+def _prompt(record: Mapping[str, Any]) -> str:
+    """The turns as text, `<audio>` where a clip stands."""
+    turns = []
+    for turn in record.get("prompt") or []:
+        parts = [part if isinstance(part, str) else "<audio>" for part in turn["parts"]]
+        turns.append("\n".join(parts))
+    return "\n".join(turns)
+
+
+def _about(run: Run, name: str, label: str) -> dict[str, Any]:
+    model = run.info["model"]
+    return {
+        "config": {
+            "model": "audiobench", "model_args": f"model={run.model},{label.replace(' ', ',')}",
+            "model_sha": model.get("sha256"), "batch_size": None, "batch_sizes": [], "device": None, "use_cache": None,
+            "limit": None, "bootstrap_iters": 0, "gen_kwargs": {}, "random_seed": 0, "numpy_seed": 0, "torch_seed": 0,
+            "fewshot_seed": 0,
+        },
+        "git_hash": None, "date": run.info.get("created"), "model_source": "audiobench", "model_name": name,
+        "model_name_sanitized": sanitize(name), "system_instruction": model.get("system"),
+        "system_instruction_sha": None, "fewshot_as_multiturn": None, "chat_template": None, "chat_template_sha": None,
+        "total_evaluation_time_seconds": str((run.info.get("updated") or 0) - (run.info.get("created") or 0)),
+        "audiobench_version": audiobench.__version__,
+    }  # fmt: skip
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
