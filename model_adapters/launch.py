@@ -53,6 +53,8 @@ class Plan:
     """Variables added to this process's own."""
     tensor_parallel: int = 1
     device: str = "cuda"
+    memory_share: float | None = None
+    """Of each GPU's memory that vLLM may take; None on the CPU."""
 
 
 @dataclass(frozen=True)
@@ -154,9 +156,9 @@ def plan_server(
     cpu = _is_cpu_build() if cpu is None else cpu
     environment = {"VLLM_NO_USAGE_STATS": os.environ.get("VLLM_NO_USAGE_STATS", "1")}
     if cpu:
-        parallel, arguments = _on_cpu(spec, tensor_parallel, environment)
+        parallel, share = _on_cpu(spec, tensor_parallel, environment), None
     else:
-        parallel, arguments = _on_gpus(spec, visible_gpus() if gpus is None else gpus, tensor_parallel)
+        parallel, share = _on_gpus(spec, visible_gpus() if gpus is None else gpus, tensor_parallel)
     allowed = os.environ.get("VLLM_PLUGINS")
     if spec.serve and spec.serve.plugin and allowed is not None and "step_audio" not in allowed.split(","):
         environment["VLLM_PLUGINS"] = f"{allowed},step_audio".strip(",")
@@ -175,10 +177,11 @@ def plan_server(
         from model_adapters.step_audio import CHAT_TEMPLATE
 
         command += ["--chat-template", str(CHAT_TEMPLATE)]
-    command += arguments
+    if share is not None:
+        command += ["--gpu-memory-utilization", f"{share:.2f}"]
     for name, value in (spec.serve.args if spec.serve else {}).items():
         command += _flag(name, value)
-    return Plan([*command, *extra_args], environment, parallel, "cpu" if cpu else "cuda")
+    return Plan([*command, *extra_args], environment, parallel, "cpu" if cpu else "cuda", share)
 
 
 def choose_tensor_parallel(spec: ModelSpec, gpus: Sequence[Gpu]) -> int | None:
@@ -214,7 +217,7 @@ def _reachable(host: str) -> str:
     return "127.0.0.1" if host in ("0.0.0.0", "::", "") else host
 
 
-def _on_gpus(spec: ModelSpec, gpus: Sequence[Gpu], asked: int | None) -> tuple[int, list[str]]:
+def _on_gpus(spec: ModelSpec, gpus: Sequence[Gpu], asked: int | None) -> tuple[int, float]:
     allowed = spec.serve.tensor_parallel if spec.serve else [1]
     if asked is not None and asked not in allowed:
         raise UsageError(f"--tensor-parallel {asked}: model {spec.name} allows {', '.join(map(str, allowed))}")
@@ -224,10 +227,10 @@ def _on_gpus(spec: ModelSpec, gpus: Sequence[Gpu], asked: int | None) -> tuple[i
     if parallel is None:
         raise UsageError(_does_not_fit(spec, gpus))
     share = min(MEMORY_SHARE, *((gpu.free - GIB) / gpu.total for gpu in gpus[:parallel]))
-    return parallel, ["--gpu-memory-utilization", f"{share:.2f}"]
+    return parallel, share
 
 
-def _on_cpu(spec: ModelSpec, asked: int | None, environment: dict[str, str]) -> tuple[int, list[str]]:
+def _on_cpu(spec: ModelSpec, asked: int | None, environment: dict[str, str]) -> int:
     need = ((spec.weights.gigabytes if spec.weights else None) or 0.0) * 1e9
     have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
     if need * 1.3 > have:
@@ -240,7 +243,7 @@ def _on_cpu(spec: ModelSpec, asked: int | None, environment: dict[str, str]) -> 
     parallel = asked or 1
     if parallel > 1 and "VLLM_CPU_OMP_THREADS_BIND" not in os.environ:
         environment["VLLM_CPU_OMP_THREADS_BIND"] = "|".join(map(str, range(parallel)))
-    return parallel, []
+    return parallel
 
 
 def _does_not_fit(spec: ModelSpec, gpus: Sequence[Gpu]) -> str:

@@ -190,6 +190,7 @@ class VLLMEngine:
             "revision": self.spec.weights.revision if self.spec.weights else None,
             "tensor_parallel_size": plan.tensor_parallel,
             "enable_log_requests": False,
+            **({} if plan.memory_share is None else {"gpu_memory_utilization": round(plan.memory_share, 2)}),
             **{k.replace("-", "_"): v for k, v in (self.spec.serve.args if self.spec.serve else {}).items()},
             **self.options.engine,
         }
