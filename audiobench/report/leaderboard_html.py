@@ -6,7 +6,8 @@ import base64
 import hashlib
 from html import escape
 
-from audiobench.report.leaderboard import Board, Cell, Gain, Row
+from audiobench.report.leaderboard import Board
+from audiobench.report.leaderboard_rows import Cell, Gain, Row
 from audiobench.report.leaderboard_text import LEGEND, PUBLISHED, detail_frame, gain, rank, reference_notes
 
 STYLE = """
@@ -18,7 +19,7 @@ STYLE = """
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--bg); color: var(--ink); font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto,
   "Noto Sans", sans-serif; font-variant-numeric: tabular-nums; }
-header, main, footer { max-width: 1240px; margin: 0 auto; padding: 0 24px; }
+header, main, footer { max-width: 1320px; margin: 0 auto; padding: 0 24px; }
 header { padding-top: 40px; padding-bottom: 8px; }
 h1 { margin: 0 0 6px; font-size: 28px; letter-spacing: -0.02em; }
 h2 { margin: 40px 0 6px; font-size: 18px; letter-spacing: -0.01em; }
@@ -119,9 +120,8 @@ def _table(board: Board, rows: list[Row], *, published: bool = False) -> str:
     heads = [] if published else [_head("Rank")]
     heads += [_head("Model", "m")]
     heads += [_head("Average", "avg")] if averaged else []
+    heads += [_head("Think gain")] if gains else []
     heads += [_head(board.titles[task]) for task in board.tasks]
-    if gains:
-        heads.append(_head("Think gain"))
     heads += [_head("Source", "t")] if published else []
     lines = "\n".join(_row(board, row, averaged=averaged, gains=gains) for row in rows)
     return f'<div class="card"><table><thead><tr>{"".join(heads)}</tr></thead><tbody>{lines}</tbody></table></div>'
@@ -142,9 +142,9 @@ def _row(board: Board, row: Row, *, averaged: bool, gains: bool) -> str:
     )
     if averaged:
         cells.append(_score(row.average, "avg", row.average_se))
-    cells += [_score(row.cells.get(task), gained=row.gains.get(task)) for task in board.tasks]
     if gains:
         cells.append(_gain(row.average_gain if averaged else row.gains.get(board.tasks[0])))
+    cells += [_score(row.cells.get(task), gained=row.gains.get(task)) for task in board.tasks]
     if row.published:
         cells.append(f'<td class="t" data-key="{escape(row.source)}">{escape(row.source)}</td>')
     return f"<tr>{''.join(cells)}</tr>"
@@ -160,7 +160,7 @@ def _score(cell: Cell | None, css: str = "", se: float | None = None, gained: Ga
         n = "" if cell.n is None else f", n={cell.n}"
         below = f'<span class="sub">{cell.low:.1f} to {cell.high:.1f}{n}</span>{_picture(cell)}'
     if gained is not None:
-        below += f'<span class="sub">thinking <b class="{_tone(gained)}">{escape(gain(gained))}</b></span>'
+        below += f'<span class="sub">thinking <b class="{_tone(gained)}">{gained.value:+.1f}</b></span>'
     return f'<td class="{css}" data-key="{cell.value:.4f}"><span class="v">{cell.value:.1f}{error}</span>{mark}{below}</td>'
 
 

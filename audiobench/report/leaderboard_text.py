@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from audiobench.report.export import neutral
-from audiobench.report.leaderboard import Board, Cell, Gain, Row
+from audiobench.report.leaderboard import Board
+from audiobench.report.leaderboard_rows import Cell, Gain, Row
 
 if TYPE_CHECKING:
     import pandas as pd

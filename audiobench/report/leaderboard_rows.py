@@ -1,0 +1,251 @@
+"""The rows of a leaderboard: from runs and submissions, and from the published scores of the task files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from audiobench.gate.arms import Arm, arms_of_task
+from audiobench.results import Run, TaskRun, read_json, summarise
+from audiobench.scorers import SCORERS
+from audiobench.statistics.paired import compare
+from audiobench.task.find import find_task, task_files
+from audiobench.task.spec import TaskSpec
+from audiobench.types import Condition
+
+
+@dataclass(slots=True)
+class Cell:
+    """One score, in per cent."""
+
+    value: float
+    metric: str
+    low: float | None = None
+    high: float | None = None
+    interval: str = ""
+    n: int | None = None
+    coverage: float | None = None
+    """Share of the requests that got a response."""
+    chance: float | None = None
+    prompt: str = ""
+    date: str = ""
+    run: str = ""
+    fingerprint: Mapping[str, str] = field(default_factory=dict)
+    mark: str = ""
+    """Set where the cell is not comparable with the others of its column."""
+    notes: str = ""
+    """For published scores: what the source leaves open."""
+
+
+@dataclass(slots=True)
+class Gain:
+    """What thinking brings, in percentage points."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    n: int | None = None
+    paired: bool = True
+
+
+@dataclass(slots=True)
+class Row:
+    """One model under one condition, or one published row."""
+
+    model: str
+    condition: Condition
+    source: str = ""
+    """Of published scores; empty for our own."""
+    effective: str = ""
+    """What was really done about thinking, where it is not what was asked."""
+    cells: dict[str, Cell] = field(default_factory=dict)
+    gains: dict[str, Gain] = field(default_factory=dict)
+    average: Cell | None = None
+    average_se: float | None = None
+    average_gain: Gain | None = None
+    rank: tuple[int, int] | None = None
+
+    @property
+    def published(self) -> bool:
+        """Whether it comes from a paper and not from a run."""
+        return bool(self.source)
+
+    @property
+    def label(self) -> str:
+        """The condition, short."""
+        if self.published:
+            return f"think={self.condition.think}" if self.condition.think != "default" else ""
+        return self.condition.label + (f" ({self.effective})" if self.effective else "")
+
+
+def measured_rows(
+    folders: Sequence[Path], tasks: Sequence[str] | None, metric: str | None
+) -> tuple[list[Row], list[str]]:
+    """(rows, notes) of every run at or under `folders`; of two runs of the same thing the newer one, and a note."""
+    rows: dict[tuple[str, str, str], Row] = {}
+    notes: list[str] = []
+    paths = sorted(
+        {file.parent for folder in folders for file in [*folder.glob("run.json"), *folder.rglob("run.json")]}
+    )
+    for path in paths:
+        if (path / "confirms.json").is_file():  # answers of a gate's second look, pooled with a run's own
+            continue
+        info = read_json(path / "run.json")
+        date = _date(info)
+        for entry, task_run in _entries(path, tasks):
+            cell = _cell(entry, task_run, metric, date, str(path))
+            if cell is None:
+                continue
+            condition = Condition(**{k: v for k, v in entry["condition"].items() if k != "epochs"})
+            name = info["model"]["name"]
+            row = rows.setdefault((name, info["model"].get("sha256") or "", condition.label), Row(name, condition))
+            row.effective = ", ".join(entry.get("think_effective") or []) or row.effective
+            old = row.cells.get(entry["task"])
+            if old is not None:
+                newer = max(old, cell, key=lambda c: c.date)
+                older = old if newer is cell else cell
+                notes.append(
+                    f"{name}, {entry['task']}, {condition.label}: {newer.run} is shown, not {older.run} (older)"
+                )
+                cell = newer
+            row.cells[entry["task"]] = cell
+    _gains(rows, metric)
+    return list(rows.values()), notes
+
+
+def _entries(folder: Path, tasks: Sequence[str] | None) -> Iterable[tuple[Mapping[str, Any], TaskRun | None]]:
+    """Summary entries of a run: made anew where the journals are, else as they were submitted."""
+    run = Run.open(folder)
+    for name, task_run in run.tasks.items():
+        if (tasks is None or name in tasks) and (task_run.folder / "samples.jsonl").is_file():
+            for entry in summarise(task_run):
+                yield entry, task_run
+    for file in sorted(folder.glob("*/summary.json")):
+        name = file.parent.name
+        if (tasks is None or name in tasks) and not (file.parent / "samples.jsonl").is_file():
+            for entry in read_json(file):
+                yield entry, None
+
+
+def _cell(entry: Mapping[str, Any], task_run: TaskRun | None, metric: str | None, date: str, run: str) -> Cell | None:
+    name, value = next(iter(entry["metrics"].items()), (None, None))
+    if name is None or value is None or value["value"] is None:
+        return None
+    spec = task_run.task if task_run else shipped(entry["task"])
+    chance = entry.get("chance")
+    about: dict[str, Any] = {
+        "coverage": entry["coverage"], "chance": None if chance is None else 100 * chance, "date": date, "run": run,
+        "prompt": entry["condition"]["prompt"], "fingerprint": entry["fingerprint"],
+    }  # fmt: skip
+    if metric == "official":
+        official = entry.get("official")
+        if not official or official.get("value") is None:
+            return None
+        scale = _scale(name, spec)
+        return Cell(scale * official["value"], official.get("name") or "official", n=official["n"], **about)
+    if metric not in (None, name):
+        return None
+    scale = _scale(name, spec)
+    low, high = (None, None) if value["interval"] == "none" else value["ci"]
+    low, high = (None if bound is None else scale * bound for bound in (low, high))
+    return Cell(scale * value["value"], name, low, high, value["interval"], value["n"], **about)
+
+
+def _scale(metric: str, spec: TaskSpec | None) -> float:
+    """What makes per cent of a metric's value."""
+    if metric == "bleu":
+        return 1.0
+    judge = SCORERS[spec.scorer].judge if metric == "rating" and spec and spec.scorer in SCORERS else None
+    return 100.0 / (judge.scale[1] if judge else 1.0)
+
+
+def _gains(rows: Mapping[tuple[str, str, str], Row], metric: str | None) -> None:
+    """Fill in on - off of every row that thinks and has a twin that does not."""
+    arms: dict[Path, tuple[list[Arm], TaskSpec]] = {}
+    for (name, sha, _), row in rows.items():
+        if row.condition.think != "on":
+            continue
+        off = Condition(**{**row.condition.as_dict(), "think": "off"})
+        twin = rows.get((name, sha, off.label))
+        for task, cell in row.cells.items() if twin else ():
+            other = twin.cells.get(task) if twin else None
+            if other is None:
+                continue
+            gain = Gain(cell.value - other.value, paired=False)
+            if metric != "official":
+                gain = _paired_gain(cell, other, row.condition, off, task, arms) or gain
+            row.gains[task] = gain
+
+
+def _paired_gain(
+    cell: Cell, other: Cell, on: Condition, off: Condition, task: str, arms: dict[Path, tuple[list[Arm], TaskSpec]]
+) -> Gain | None:
+    found = []
+    for run, condition in ((cell.run, on), (other.run, off)):
+        folder = Path(run) / task
+        if not (folder / "plan.json").is_file() or not (folder / "samples.jsonl").is_file():
+            return None
+        if folder not in arms:
+            task_run = Run.open(Path(run)).tasks[task]
+            arms[folder] = (arms_of_task(task_run), task_run.task)
+        found += [arm for arm in arms[folder][0] if arm.condition.label == condition.label]
+    if len(found) != 2 or difference(found[0].fingerprint, found[1].fingerprint, audio=True):
+        return None
+    thinking, plain = found
+    both = [
+        (plain.rows[sample], row)
+        for sample, row in thinking.rows.items()
+        if sample in plain.rows and row.value is not None and plain.rows[sample].value is not None
+    ]
+    if not both:
+        return None
+    scale = _scale(thinking.metric, arms[Path(cell.run) / task][1])
+    if thinking.pooled:
+        total = sum(row.length or 0 for _, row in both)
+        scale *= len(both) / total if total else 0.0
+    clusters = [row.cluster for _, row in both]
+    keys = [key or f"sample:{i}" for i, key in enumerate(clusters)]
+    pair = compare([a.value or 0.0 for a, _ in both], [b.value or 0.0 for _, b in both], keys)
+    return Gain(scale * pair.difference, scale * pair.interval.low, scale * pair.interval.high, pair.p, pair.n)
+
+
+def published_rows(tasks: Sequence[str], source: str | None) -> list[Row]:
+    """Reference scores of the task files: one row for each model and source."""
+    rows: dict[tuple[str, str, str], Row] = {}
+    for task in tasks:
+        spec = shipped(task)
+        for score in spec.reference_scores if spec else ():
+            origin = re.sub(r"\s*\([^()]*\)$", "", score.source)
+            if source is not None and source.lower() not in score.source.lower():
+                continue
+            key = (score.model, origin, score.think or "default")
+            row = rows.setdefault(key, Row(score.model, Condition(think=score.think or "default"), origin))
+            value = score.value
+            judge = SCORERS[spec.scorer].judge if spec and score.metric == "rating" else None
+            if judge and value <= judge.scale[1]:
+                value *= 100 / judge.scale[1]
+            row.cells[task] = Cell(value, score.metric, notes=score.notes or "")
+    return list(rows.values())
+
+
+def difference(first: Mapping[str, str], second: Mapping[str, str], *, audio: bool) -> list[str]:
+    """Parts of two fingerprints that differ; `audio` False leaves out what the clips are (controls)."""
+    parts = sorted({*first, *second} - (set() if audio else {"audio"}))
+    return [part for part in parts if first.get(part) != second.get(part)]
+
+
+def shipped(task: str) -> TaskSpec | None:
+    """The shipped or registered task of that name, if there is one."""
+    if task not in task_files():
+        return None
+    return find_task(task)[0]
+
+
+def _date(info: Mapping[str, Any]) -> str:
+    moment = info.get("updated") or info.get("created") or 0
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d") if moment else ""
