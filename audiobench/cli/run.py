@@ -35,6 +35,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, help="base seed; epoch k uses seed + k (default 0)")
     add("--allow-approx", action="store_true", help="allow think modes that the model has only approximately")
     add("--dry-run", action="store_true", help="print the plan and the estimated cost; send nothing")
+    add("--batch", action="store_true", help="batch jobs of OpenAI or Gemini: half the price, within a day; resumable")
+    add("--batch-poll", type=float, default=30.0, metavar="S", help="seconds between looks at a batch job (default 30)")
     add("--max-cost", type=float, metavar="USD", help="stop cleanly once this much is spent")
     add("--allow-other-model", action="store_true", help="go on when another model answers than was asked")
     add("--attempts", type=int, default=8, metavar="N", help="calls a request may take (default 8)")
@@ -75,6 +77,8 @@ def run(args: argparse.Namespace) -> int:
         attempts=_positive("--attempts", args.attempts) or 8,
         timeout=args.timeout,
         quiet=args.quiet or args.json,
+        batch=args.batch,
+        batch_poll=args.batch_poll,
         command=runner.command_line(),
     )
     prepared = runner.prepare(options)

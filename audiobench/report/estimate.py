@@ -46,6 +46,8 @@ def _estimate_task(prepared: Prepared, work: TaskWork) -> dict[str, Any]:
             "completion": completion * open_requests,
         }
         dollars = cost.of_usage(usage, price)
+        if prepared.options.batch and price.batch_factor is not None:
+            dollars *= price.batch_factor
     return {
         "task": work.task.task,
         "requests": open_requests,

@@ -71,6 +71,10 @@ class RunOptions:
     attempts: int = 8
     timeout: float = 600.0
     quiet: bool = False
+    batch: bool = False
+    """Answers come from the provider's batch jobs: half the price, within a day."""
+    batch_poll: float = 30.0
+    """Seconds between two looks at a batch job."""
     command: list[str] = field(default_factory=list)
 
 
@@ -119,6 +123,10 @@ def prepare(options: RunOptions) -> Prepared:
         from audiobench.speech.transcribe import find_recogniser
 
         find_recogniser(options)
+    if options.batch:
+        from audiobench.batch.support import check_batch
+
+        check_batch(model, thinks.values(), options)
     if model.retires_on is not None and model.retires_on <= date.today() and not options.allow_other_model:
         raise UsageError(
             f"model {model.name} was retired on {model.retires_on}; its provider may answer with another model "
@@ -283,6 +291,8 @@ def execute(prepared: Prepared) -> RunResult:
         write_plans(prepared)
         tally = Tally(prepared.total, prepared.finished)
         if prepared.finished < prepared.total:
+            if not options.batch:
+                no_open_batch(prepared.folder)
             with endpoints(prepared.model, options.base_urls) as base_urls:
                 adapter = adapter_for(prepared.model, base_urls, options.timeout, prepared.folder / "answers")
                 with Progress(tally, quiet=options.quiet) as progress:
@@ -331,6 +341,17 @@ def adapter_for(model: ModelSpec, base_urls: Sequence[str], timeout: float, answ
     return adapters[0]
 
 
+def no_open_batch(folder: Path) -> None:
+    """Raise UsageError when batch jobs of an earlier start may still bring what would be asked anew."""
+    if not (folder / "batch").is_dir():
+        return
+    from audiobench.batch.jobs import jobs
+
+    waiting = [job.name for job in jobs(folder) if job.is_open]
+    if waiting:
+        raise UsageError(f"{folder}: batch jobs are open ({', '.join(waiting)}); add --batch to collect their answers")
+
+
 async def _drive(prepared: Prepared, adapter: Adapter, tally: Tally, progress: Progress) -> Ending:
     options, model = prepared.options, prepared.model
     maximum = options.max_concurrency or model.max_concurrency or DEFAULT_MAX_CONCURRENCY
@@ -349,6 +370,14 @@ async def _drive(prepared: Prepared, adapter: Adapter, tally: Tally, progress: P
             return f"--max-cost {options.max_cost:g}: ${tally.dollars:.2f} spent"
         return None
 
+    if options.batch:
+        from audiobench.batch.run import BatchRun
+
+        batch = BatchRun(
+            adapter, prepared.works, prepared.folder, run_name(model, options), observe,
+            poll_seconds=options.batch_poll, allow_other_model=options.allow_other_model, quiet=options.quiet,
+        )  # fmt: skip
+        return await batch.run()
     engine = Engine(adapter, prepared.works, gate, policy, observe, stop_when=over_budget)
     engine.allow_other_model = options.allow_other_model
     return await engine.run()

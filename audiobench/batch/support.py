@@ -1,0 +1,50 @@
+"""Which models and options have no batch jobs: refused before anything is sent, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+from audiobench.errors import UsageError
+from audiobench.think import ThinkPlan
+from model_adapters.spec import ModelSpec
+
+
+def check_batch(model: ModelSpec, thinks: Iterable[ThinkPlan], options: Any) -> None:
+    """Raise UsageError when the run cannot be made of batch jobs."""
+    why = _model(model) or _options(model, thinks, options)
+    if why:
+        raise UsageError(f"--batch: {why}")
+
+
+def _model(model: ModelSpec) -> str | None:
+    name = f"model {model.name}"
+    if model.adapter == "gemini":
+        if model.options.get("vertex") is not None:
+            return f"{name}: only Gemini's Developer API, not Vertex AI, is supported"
+    elif model.adapter != "openai_chat" or model.dialect != "openai":
+        kind = f"dialect {model.dialect}" if model.adapter == "openai_chat" else f"adapter {model.adapter}"
+        return f"{name} ({kind}): only OpenAI (dialect openai) and Gemini have batch jobs here"
+    if model.served_model.startswith("gpt-audio"):
+        return (
+            f"{name}: OpenAI does not offer its audio chat models in batch jobs "
+            "(https://developers.openai.com/api/docs/models/gpt-audio-1.5)"
+        )
+    price = model.price_on(date.today())
+    if price is not None and price.batch_factor is None:
+        return f"{name}: its model file gives prices but no batch_factor; is it offered in batch jobs?"
+    return None
+
+
+def _options(model: ModelSpec, thinks: Iterable[ThinkPlan], options: Any) -> str | None:
+    if model.options.get("stream"):
+        return f"model {model.name}: options.stream: a batch job has no stream"
+    two_pass = [plan.asked for plan in thinks if plan.two_pass]
+    if two_pass:
+        return f"--think {two_pass[0]} takes two requests one after the other"
+    if options.max_cost is not None:
+        return "--max-cost cannot stop a job once it is submitted; see --dry-run for the estimate"
+    if len(options.base_urls) > 1:
+        return "one --base-url only"
+    return None
