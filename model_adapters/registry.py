@@ -63,7 +63,7 @@ def find_model(name: str, *, base_url: str | None = None) -> ModelSpec:
             declared = strict_yaml.validate(ModelSpec, files[adapter])
             return declared.model_copy(update={"name": label, "served_model": served, "base_url": base_url})
         return own_code.with_code(ModelSpec(name=label, adapter=adapter, served_model=served, base_url=base_url))
-    close = difflib.get_close_matches(name, [*files, *ADAPTERS], n=3)
+    close = difflib.get_close_matches(name, {**files, **ADAPTERS}, n=3)
     hint = f"did you mean {' or '.join(close)}?" if close else "see `audiobench models list`"
     raise UsageError(
         f"--model {name}: no such model; {hint}; or use adapter:served-name, FILE.py:Class, or a YAML path"

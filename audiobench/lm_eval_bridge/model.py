@@ -8,6 +8,7 @@ the run a run directory like any other (`audiobench report`, `view`, `ablate` wo
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -46,9 +47,10 @@ class AudiobenchLM(LM):
         attempts: calls a request may take.
         allow_approx: allow think modes that the model has only approximately.
         out: run directory (default: results/<model>/<run>, the one of `audiobench run` with the same options).
+        lm_eval: what lm-eval hands to every model class (batch_size, device, ...); it has no meaning here.
 
     Raises:
-        UsageError: no such model, or it does not have the think mode.
+        UsageError: no such model, an unknown argument, or the model does not have the think mode.
     """
 
     MULTIMODAL = True
@@ -68,12 +70,12 @@ class AudiobenchLM(LM):
         attempts: int = 8,
         allow_approx: bool = False,
         out: str | None = None,
-        batch_size: Any = None,
-        max_batch_size: Any = None,
-        device: Any = None,
+        **lm_eval: Any,
     ) -> None:
         super().__init__()
-        del batch_size, max_batch_size, device  # lm-eval hands these to every model class
+        unknown = lm_eval.keys() - {"batch_size", "max_batch_size", "device", "trust_remote_code"}
+        if unknown:
+            raise UsageError(f"--model_args {', '.join(sorted(unknown))}: allowed: {', '.join(_arguments())}")
         urls = base_url.split("+") if isinstance(base_url, str) else list(base_url or ())
         self.spec = find_model(str(model), base_url=urls[0] if urls else None)
         self.plan = _plan(self.spec, str(think), allow_approx)
@@ -98,6 +100,25 @@ class AudiobenchLM(LM):
         """What lm-eval's results file says of the model."""
         info = {"version": audiobench.__version__, "model": self.spec.name, "model_sha256": self.spec.sha256()}
         return {"audiobench": {**info, "think": self.plan.asked, "think_effective": self.plan.effective}}
+
+    def set_cache_hook(self, cache_hook: Any) -> None:
+        """Refuse a `--use_cache` file of another model: its keys do not say whose answers it holds.
+
+        Raises:
+            UsageError: the file was written by another model, or with another think mode, seed or prompt.
+        """
+        super().set_cache_hook(cache_hook)
+        if cache_hook.dbdict is None:
+            return
+        options = self.options
+        mine = f"{self.spec.sha256()} think={self.plan.asked} seed={options.seed} prompt={options.prompt}"
+        if len(cache_hook.dbdict) == 0:
+            cache_hook.dbdict["audiobench"] = mine
+        elif cache_hook.dbdict.get("audiobench") != mine:
+            raise UsageError(
+                f"--use_cache {cache_hook.dbdict.filename}: it holds another model's answers, or another think mode's, "
+                "seed's or prompt's; leave it out (the journal keeps what is answered) or name another file"
+            )
 
     def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
         """The turns as they are: adapters send chats."""
@@ -145,7 +166,8 @@ class AudiobenchLM(LM):
         self, options: runner.RunOptions, group: list[tuple[AudioBenchTask, list[Instance]]]
     ) -> dict[int, list[str]]:
         """Tasks of ours, as `audiobench run` asks them."""
-        runner._check_audio(self.spec, options)
+        if self.spec.text_only:
+            raise UsageError(f"model {self.spec.name} takes text only; use `audiobench run --audio none,transcript`")
         folder = options.out or Path("results") / self.spec.name / runner.run_name(self.spec, options)
         works, datasets = [], {}
         for task, requests in group:
@@ -196,6 +218,11 @@ class AudiobenchLM(LM):
         }
 
 
+def _arguments() -> list[str]:
+    names = inspect.signature(AudiobenchLM.__init__).parameters
+    return [name for name in names if name not in ("self", "lm_eval")]
+
+
 def _plan(spec: Any, asked: str, allow_approx: bool) -> think.ThinkPlan:
     return think.resolve(spec, asked, allow_approx=allow_approx)
 
@@ -223,7 +250,9 @@ def _run(prepared: runner.Prepared) -> None:
         return
     open_ = sum(entry["counts"][kind] for entry in result.summaries for kind in ("error", "invalid_audio", "missing"))
     why = f" ({result.reason})" if result.reason else ""
-    raise IncompleteError(
+    error = IncompleteError(
         f"{open_} of {prepared.total} requests have no response{why}; lm-eval cannot leave samples out. What is "
         f"answered stays in {prepared.folder}: the same command goes on from there"
     )
+    error.exit_code = result.exit_code
+    raise error

@@ -12,6 +12,9 @@ import pytest
 
 pytest.importorskip("lm_eval", reason="lm-eval is not installed (the extra lm-eval)")
 
+from audiobench.errors import UsageError
+from tests.run.conftest import clean_environment
+
 SCRIPT = """\
 name: clumsy
 adapter: scripted
@@ -85,6 +88,19 @@ def test_both_harnesses_share_one_journal(bridged: Path, evaluate: Any, ours: An
     assert found["results"]["toy"]["sample_len"] == 40
 
 
+def test_lm_evals_own_cache_keeps_outcomes(clumsy: Path, bridged: Path, evaluate: Any, tmp_path: Path) -> None:
+    """A truncated answer is still a truncated one when it comes out of lm-eval's cache."""
+    found = []
+    for run in ("first", "second"):
+        arguments = {"model": str(clumsy), "out": str(tmp_path / run)}
+        found.append(evaluate(bridged, "toy", "audiobench", model_args=arguments, use_cache=str(tmp_path / "cache")))
+    assert not (tmp_path / "second").exists()
+    assert found[0]["results"] == found[1]["results"]
+    assert found[0]["results"]["toy"]["no_answer,none"] > 0.1
+    with pytest.raises(UsageError, match="it holds another model's answers"):
+        evaluate(bridged, "toy", "audiobench", model_args={"model": "oracle"}, use_cache=str(tmp_path / "cache"))
+
+
 def test_generation_parameters_of_the_command_line(bridged: Path, evaluate: Any, tmp_path: Path) -> None:
     arguments = {"model": "first_choice", "out": str(tmp_path / "run"), "seed": 7}
     found = evaluate(bridged, "toy", "audiobench", model_args=arguments, gen_kwargs={"temperature": 0.5}, limit=3)
@@ -94,8 +110,22 @@ def test_generation_parameters_of_the_command_line(bridged: Path, evaluate: Any,
     assert found["samples"]["toy"][0]["arguments"][0][1] == {"seed": 7, "temperature": 0.5}
 
 
-@pytest.mark.slow
-def test_the_stock_command_line(bridged: Path, server: Any, ours: Any, tmp_path: Path) -> None:
+@pytest.fixture
+def stock(tmp_path: Path) -> dict[str, str]:
+    """An environment with lm-eval as it is installed, but without its 14,000 task files, which take ten seconds."""
+    import lm_eval
+
+    package, copy = Path(lm_eval.__file__).parent, tmp_path / "site/lm_eval"
+    (copy / "tasks").mkdir(parents=True)
+    for entry in package.iterdir():
+        if entry.name not in ("tasks", "__pycache__"):
+            (copy / entry.name).symlink_to(entry)
+    for module in (package / "tasks").glob("*.py"):
+        (copy / "tasks" / module.name).symlink_to(module)
+    return {**clean_environment(), "PYTHONPATH": str(copy.parent)}
+
+
+def test_the_stock_command_line(stock: dict[str, str], bridged: Path, server: Any, ours: Any, tmp_path: Path) -> None:
     """By name with lm-eval's own chat class, and by path with `--model audiobench`: two processes at once."""
     url = server()
     lm_eval = [sys.executable, "-m", "lm_eval", "--log_samples", "--output_path"]
@@ -107,7 +137,9 @@ def test_the_stock_command_line(bridged: Path, server: Any, ours: Any, tmp_path:
                     "--model_args", f"model=openai_chat:m,base_url={url},out={tmp_path / 'run'}"],
     }  # fmt: skip
     running = [
-        subprocess.Popen([*lm_eval, tmp_path / name, *map(str, rest)], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [*lm_eval, tmp_path / name, *map(str, rest)], cwd=tmp_path, env=stock, stderr=subprocess.PIPE, text=True
+        )
         for name, rest in commands.items()
     ]
     value = ours("--tasks", bridged / "toy.yaml", "--model", "openai_chat:m", "--base-url", url)["metrics"]["acc"][
