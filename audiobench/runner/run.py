@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import hashlib
 import platform
 import sys
@@ -378,6 +379,7 @@ async def _drive(prepared: Prepared, adapter: Adapter, tally: Tally, progress: P
             poll_seconds=options.batch_poll, allow_other_model=options.allow_other_model, quiet=options.quiet,
         )  # fmt: skip
         return await batch.run()
+    gc.freeze()  # the plan lives to the end: no need to look through it again and again
     engine = Engine(adapter, prepared.works, gate, policy, observe, stop_when=over_budget)
     engine.allow_other_model = options.allow_other_model
     return await engine.run()
