@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,44 @@ def test_a_model_class_that_takes_waveforms(bridged: Path, evaluate: Any) -> Non
         def loglikelihood_rolling(self, requests: Any) -> Any: ...
 
     assert evaluate(bridged, "toy", Waveforms())["results"]["toy"]["acc,none"] == 0.25
+
+
+def test_bare_texts_are_read_like_responses(bridged: Path, evaluate: Any) -> None:
+    """Other model classes give text only: a closed thought is looked behind, one that never closed has no answer."""
+    from lm_eval.api.model import LM
+
+    said = ["A", "<think>not A</think>B", "<think>so it is C", "I cannot tell."]
+
+    class Texts(LM):
+        MULTIMODAL = True
+
+        def generate_until(self, requests: list[Any]) -> list[str]:
+            return [said[number % 4] for number in range(len(requests))]
+
+        def loglikelihood(self, requests: Any) -> Any: ...
+        def loglikelihood_rolling(self, requests: Any) -> Any: ...
+
+    found = evaluate(bridged, "toy", Texts())["results"]["toy"]
+    assert (found["acc,none"], found["no_answer,none"]) == (0.5, 0.5)
+
+
+def test_what_a_chat_server_is_sent(bridged: Path) -> None:
+    """Parts in the order of the prompt, the clip's own bytes; paths alone in what is kept and logged."""
+    from lm_eval.models.api_models import JsonChatStr
+    from lm_eval.tasks import TaskManager
+
+    task: Any = TaskManager(include_path=str(bridged), include_defaults=False).load(["toy"])["tasks"]["toy"]
+    task.build_all_requests(limit=1, apply_chat_template=True, chat_template=lambda turns: JsonChatStr(str(turns)))
+    (chat, generation) = task.instances[0].args
+    (message,) = json.loads(chat.prompt)
+    text, clip = message["content"]
+    assert text == {
+        "type": "text",
+        "text": "item 0: which sound is it?\nA. sound a0\nB. sound b1\nC. sound c2\nD. sound d3",
+    }
+    assert clip["type"] == "input_audio" and clip["input_audio"]["format"] == "wav"
+    assert base64.b64decode(clip["input_audio"]["data"]) == (bridged / "audio/0.wav").read_bytes()
+    assert generation == {"seed": 0} and len(json.dumps(chat)) < 500
 
 
 def test_a_task_of_lm_evals_own_kind(tmp_path: Path, evaluate: Any) -> None:
