@@ -192,6 +192,12 @@ def matched(selectors: Sequence[Selector], task: str) -> list[list[Arm]]:
     return [_labelled([side[key] for side in sides]) for key in common]
 
 
+def common(arms: Sequence[Arm]) -> list[str]:
+    """Ids of the samples that every arm has answered, in the order of the first."""
+    answered = [arm.answered for arm in arms]
+    return [sample for sample in arms[0].slots if all(sample in found for found in answered)]
+
+
 def relabelled(arms: Sequence[Arm]) -> list[Arm]:
     """Arms of one run, named by the fields in which these differ from each other."""
     hows = list(dict.fromkeys(arm.how for arm in arms))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from audiobench.ablation import comparable
-from audiobench.ablation.arms import Arm, relabelled
+from audiobench.ablation.arms import Arm, common, relabelled
 from audiobench.ablation.measure import difference, is_share, metric_name, score
 from audiobench.ablation.spending import spending
 from audiobench.results import Scored
@@ -28,7 +28,7 @@ def compare_arms(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> dict[
     task = arms[0].task_run.task
     answered = [arm.answered for arm in arms]
     everyone = set().union(*(arm.slots for arm in arms))
-    ids = [sample for sample in arms[0].slots if all(sample in found for found in answered)]
+    ids = common(arms)
     excused: list[str] = []
     notes: list[str] = []
     for arm in arms[1:]:

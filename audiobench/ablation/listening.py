@@ -15,7 +15,7 @@ from dataclasses import asdict
 from typing import Any
 
 from audiobench.ablation import comparable
-from audiobench.ablation.arms import Arm, chance_of, chosen_text, clusters_of
+from audiobench.ablation.arms import Arm, chance_of, chosen_text, clusters_of, common
 from audiobench.ablation.comparison import groups
 from audiobench.ablation.measure import difference, is_share, paired_values
 from audiobench.statistics.intervals import Interval
@@ -71,7 +71,7 @@ def verdict(plain: Sequence[str], adjusted: Sequence[str]) -> str | None:
 
 
 def _control(full: Arm, control: Arm, level: float, allowed: Collection[str]) -> dict[str, Any]:
-    ids = [sample for sample in full.slots if sample in full.answered & control.answered]
+    ids = common([full, control])
     comparable.check(full, control, ids, allowed)
     kept, low, high = paired_values(control, full, ids)
     keys, chance = clusters_of(full, kept), chance_of(full, kept) or 0.0
@@ -136,14 +136,14 @@ def _changed(full: Arm, control: Arm, ids: Sequence[str]) -> tuple[int, int]:
 
 def _transcript(full: Arm, words: Arm, allowed: Collection[str]) -> dict[str, Any]:
     """What the words alone give, against the sound."""
-    ids = [sample for sample in full.slots if sample in full.answered & words.answered]
+    ids = common([full, words])
     comparable.check(full, words, ids, allowed)
     return difference(words, full, ids).as_dict()
 
 
 def _dependent(full: Arm, silent: Sequence[Arm]) -> dict[str, Any]:
     """Accuracy with the sound on the samples that no soundless control answered right."""
-    ids = [sample for sample in full.slots if all(sample in arm.answered for arm in (full, *silent))]
+    ids = common([full, *silent])
     tables: dict[str, dict[str, float]] = {}
     for arm in silent:
         shared, _, values = paired_values(full, arm, ids)

@@ -9,7 +9,7 @@ Samples that share a clip are moved together everywhere. See docs/statistics.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -71,11 +71,11 @@ def value_of(scored: Scored) -> float:
     return value
 
 
-def means(arm: Arm) -> dict[str, dict[int, float]]:
-    """Sample id -> option order -> mean value over epochs."""
+def means(arm: Arm, ids: Iterable[str]) -> dict[str, dict[int, float]]:
+    """Sample id -> option order -> mean value over epochs, of the samples among `ids` that have a value."""
     found: dict[str, dict[int, float]] = {}
-    for sample, orders in arm.slots.items():
-        for order, epochs in orders.items():
+    for sample in ids:
+        for order, epochs in arm.slots.get(sample, {}).items():
             values = [value_of(s) for s in epochs.values() if s.outcome.value is not None]
             if values:
                 found.setdefault(sample, {})[order] = sum(values) / len(values)
@@ -84,13 +84,13 @@ def means(arm: Arm) -> dict[str, dict[int, float]]:
 
 def sample_values(arm: Arm, ids: Sequence[str]) -> list[float]:
     """One value a sample: mean over epochs, then over option orders."""
-    table = means(arm)
+    table = means(arm, ids)
     return [sum(table[i].values()) / len(table[i]) for i in ids]
 
 
 def paired_values(a: Arm, b: Arm, ids: Sequence[str]) -> tuple[list[str], list[float], list[float]]:
     """Ids and both arms' values over the option orders that both arms have; ids without such an order are left out."""
-    first, second = means(a), means(b)
+    first, second = means(a, ids), means(b, ids)
     kept, xs, ys = [], [], []
     for sample in ids:
         shared = first.get(sample, {}).keys() & second.get(sample, {}).keys()

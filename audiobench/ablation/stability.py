@@ -24,7 +24,7 @@ def option_stability(arm: Arm) -> dict[str, Any] | None:
     if not is_share(arm.task_run.task):
         return None
     orders = sorted({order for sample in arm.slots.values() for order in sample})
-    table = means(arm)
+    table = means(arm, arm.slots)
     ids = [i for i in arm.slots if all(order in table.get(i, {}) for order in orders) and _choices(arm, i)]
     if len(orders) < 2 or not ids:
         return None

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from audiobench.ablation.arms import Arm, budget_of, by_think, clusters_of
+from audiobench.ablation.arms import Arm, budget_of, by_think, clusters_of, common
 from audiobench.ablation.measure import is_share, means, sample_values, score
 from audiobench.ablation.spending import reasoning_tokens
 from audiobench.statistics.scaling import length_strata, scaling
@@ -26,7 +26,7 @@ def budget_curve(arms: Sequence[Arm], *, margin: float = 0.05) -> dict[str, Any]
     limited = sorted(known, key=lambda pair: pair[0])
     if len(limited) < 2 or not is_share(arms[0].task_run.task):
         return None
-    tables = [means(arm) for _, arm in limited]
+    tables = [means(arm, arm.slots) for _, arm in limited]
     orders = {i: set.intersection(*(set(t.get(i, ())) for t in tables)) for i in limited[0][1].slots}
     ids = [sample for sample, shared in orders.items() if shared]
     if not ids:
@@ -52,7 +52,7 @@ def natural_lengths(arm: Arm) -> list[dict[str, Any]]:
     A sample's length is the mean over its repetitions, in tokens. Empty where lengths are unknown or
     all within a quarter of each other.
     """
-    ids = [sample for sample in arm.slots if sample in arm.answered and _lengths(arm, sample)]
+    ids = [sample for sample in common([arm]) if _lengths(arm, sample)]
     if len(ids) < 8 or not is_share(arm.task_run.task):
         return []
     lengths = [sum(found) / len(found) for found in (_lengths(arm, sample) for sample in ids)]
@@ -73,7 +73,8 @@ def _mean_length(arm: Arm, ids: Sequence[str]) -> float | None:
 
 
 def _unlimited(arm: Arm, ids: Sequence[str]) -> dict[str, Any] | None:
-    kept = [sample for sample in ids if sample in arm.answered]
+    answered = arm.answered
+    kept = [sample for sample in ids if sample in answered]
     if not kept:
         return None
     value, interval = score(arm, kept)
