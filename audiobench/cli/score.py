@@ -11,7 +11,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
     add("--task", required=True, help="task whose extraction and scorer are used")
-    add("--predictions", required=True, type=Path, metavar="FILE", help="lines of {id, output}, samples inline or not")
+    add(
+        "--predictions",
+        required=True,
+        type=Path,
+        metavar="FILE",
+        help="lines of {id, output}, or a log of Inspect, lm-eval, lmms-eval",
+    )
     add("--data", type=Path, metavar="PATH", help="local copy of the task's data, for lines without their sample")
     add("--out", type=Path, metavar="FILE", help="where the scored lines go (default: standard output)")
     add("--json", action="store_true", help="only a JSON summary on standard output")

@@ -21,4 +21,8 @@ def register() -> None:
         if name not in registry.aggregation_registry:
             registry.aggregation_registry.register(name, target=pool)
         if name not in registry.metric_registry:
-            registry.register_metric(metric=name, higher_is_better=False, aggregation=name)(metrics.METRICS[name])
+            registry.metric_registry.register(name, target=metrics.METRICS[name])
+        if name not in registry.higher_is_better_registry:
+            registry.higher_is_better_registry.register(name, target=False)
+        if name not in registry.metric_agg_registry:
+            registry.metric_agg_registry.register(name, target=pool)
