@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -12,10 +14,11 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
-from audiobench import cost
+from audiobench import cli, cost
 from model_adapters.registry import find_model
 from tests.batch.provider import MODEL, Provider, serving
 from tests.run.conftest import make_task
@@ -48,9 +51,16 @@ class Bench:
         return [sys.executable, "-m", "audiobench", *map(str, base)]
 
     def run(self, *more: Any, out: str = "out") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*more, out=out), env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=60
-        )  # fmt: skip
+        """The command line in this process."""
+        arguments = self.command(*more, out=out)[3:]
+        stdout, stderr = io.StringIO(), io.StringIO()
+        with (
+            mock.patch.dict(os.environ, self.environment, clear=True),
+            contextlib.redirect_stdout(stdout),
+            contextlib.redirect_stderr(stderr),
+        ):
+            code = cli.main(arguments)
+        return subprocess.CompletedProcess(arguments, code, stdout.getvalue(), stderr.getvalue())
 
     def start(self, *more: Any) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -251,13 +261,10 @@ def test_openais_calls_are_those_of_the_official_client(shared, tmp_path):
         (("--model", "gpt-6-luna", "--audio", "none", "--max-cost", "1"), "--max-cost cannot stop"),
     ],
 )
-def test_what_has_no_batch_jobs_is_refused_with_the_reason(arguments, reason, tmp_path):
+def test_what_has_no_batch_jobs_is_refused_with_the_reason(arguments, reason, tmp_path, capsys):
     task = make_task(tmp_path / "toy", 1)
-    done = subprocess.run(
-        [sys.executable, "-m", "audiobench", "run", "--tasks", str(task), "--batch", *arguments],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert done.returncode == 2 and reason in done.stderr, done.stderr
+    assert cli.main(["run", "--tasks", str(task), "--batch", *arguments]) == 2
+    assert reason in capsys.readouterr().err
 
 
 def test_the_estimate_is_half(tmp_path):
