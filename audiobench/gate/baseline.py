@@ -25,18 +25,68 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import audiobench
 from audiobench.errors import IncompleteError, NotComparableError, UsageError
 from audiobench.gate.arms import UNUSABLE, Arm, Row
 from audiobench.journal import write_json
-from audiobench.results import Run, read_json
+from audiobench.results import ERROR_RATES, Run, read_json
 from audiobench.types import Condition
 
 SCHEMA_VERSION = 1
 KIND = "audiobench-baseline"
 LINE = 100
 """Letters a line of the file, so that diffs show where something changed."""
+
+
+class _File(BaseModel):
+    """What is read of the file; nothing is converted, unknown keys are for later versions."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class _Condition(_File):
+    think: str
+    audio: str
+    option_order: int
+    prompt: str
+    protocol: str
+
+
+class _Arm(_File):
+    task: str
+    condition: _Condition
+    metric: str
+    higher_is_better: bool
+    epochs: int = Field(ge=1)
+    n: int = Field(ge=0)
+    fingerprint: dict[str, str]
+    think_effective: list[str]
+    settings: dict[str, Any]
+    samples: str
+    outcomes: list[list[str]]
+    values: list[list[float]] | None = None
+    lengths: list[float] | None = None
+
+
+class _Samples(_File):
+    ids_sha256: str
+    id_bytes: int = Field(ge=4, le=32)
+    packed: list[str]
+
+
+class _Model(_File):
+    name: str
+    sha256: str | None = None
+    served_models: list[str] = []
+
+
+class _Document(_File):
+    created: str
+    model: _Model
+    arms: list[_Arm]
+    sample_sets: dict[str, _Samples]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,44 +249,57 @@ def read(path: Path) -> Baseline:
             f"{str(document.get('sha256'))[:12]}...; restore it from version control or write it with --update-baseline"
         )
     try:
-        arms = [_read_arm(arm, document["sample_sets"][arm["samples"]]) for arm in document["arms"]]
-        return Baseline(document["model"], document["created"], arms, document["sha256"])
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise UsageError(f"{path}: not a whole baseline: {type(error).__name__} {error}") from error
+        whole = _Document.model_validate(document)
+        arms = [_read_arm(arm, whole.sample_sets[arm.samples]) for arm in whole.arms]
+    except ValidationError as error:
+        finding = error.errors()[0]
+        where = ".".join(map(str, finding["loc"]))
+        raise UsageError(f"{path}: not a whole baseline: {where}: {finding['msg']}") from error
+    except (KeyError, ValueError) as error:
+        raise UsageError(f"{path}: not a whole baseline: {error}") from error
+    return Baseline(whole.model.model_dump(), whole.created, arms, document["sha256"])
 
 
-def _read_arm(arm: Mapping[str, Any], samples: Mapping[str, Any]) -> Arm:
-    size, count, epochs = samples["id_bytes"], arm["n"], arm["epochs"]
-    packed = base64.b64decode("".join(samples["packed"]))
+def _read_arm(arm: _Arm, samples: _Samples) -> Arm:
+    """Raises ValueError where counts, letters or numbers do not add up."""
+    size, count, epochs = samples.id_bytes, arm.n, arm.epochs
+    packed = base64.b64decode("".join(samples.packed), validate=True)
     step = size + 2
-    letters = ["".join(lines) for lines in arm["outcomes"]]
-    if len(packed) != count * step or len(letters) != epochs or any(len(text) != count for text in letters):
-        raise ValueError(f"task {arm['task']}: counts do not add up")
-    values, lengths = arm.get("values"), arm.get("lengths")
+    letters = ["".join(lines) for lines in arm.outcomes]
+    values, lengths = arm.values, arm.lengths
+    lists = [*letters, *(values or ()), *([lengths] if lengths is not None else [])]
+    if len(packed) != count * step or len(letters) != epochs or any(len(found) != count for found in lists):
+        raise ValueError(f"task {arm.task}: the outcomes are not those of {count} samples and {epochs} epochs")
+    if values is not None and len(values) != epochs:
+        raise ValueError(f"task {arm.task}: values of {len(values)} epochs, outcomes of {epochs}")
+    if set("".join(letters)) - set("01s" + UNUSABLE) or (values is None and "s" in "".join(letters)):
+        raise ValueError(f"task {arm.task}: outcomes hold other letters than 0, 1, {', '.join(UNUSABLE)}")
+    if (arm.metric in ERROR_RATES) != (lengths is not None):
+        raise ValueError(f"task {arm.task}: lengths belong to error rates, and to nothing else")
     rows = {}
     for i in range(count):
         chunk = packed[i * step : (i + 1) * step]
         marks = [text[i] for text in letters]
-        found = [values[e][i] for e in range(epochs)] if values else [float(m == "1") for m in marks]
+        found = [values[e][i] for e in range(epochs)] if values is not None else [float(m == "1") for m in marks]
         rows[chunk[:size].hex()] = Row(
             statuses="".join("s" if m in "01" else m for m in marks),
             values=tuple(found),
-            length=lengths[i] if lengths else None,
+            length=lengths[i] if lengths is not None else None,
             text_check=chunk[size],
             audio_check=chunk[size + 1],
         )
     if any(a >= b for a, b in pairwise(rows)) or len(rows) != count:
-        raise ValueError(f"task {arm['task']}: sample hashes are not in order")
+        raise ValueError(f"task {arm.task}: sample hashes are not in order")
     return Arm(
-        task=arm["task"],
-        condition=Condition(**arm["condition"]),
-        metric=arm["metric"],
-        higher_is_better=arm["higher_is_better"],
+        task=arm.task,
+        condition=Condition(**arm.condition.model_dump()),
+        metric=arm.metric,
+        higher_is_better=arm.higher_is_better,
         epochs=epochs,
-        fingerprint=arm["fingerprint"],
+        fingerprint=arm.fingerprint,
         rows=rows,
-        think_effective=tuple(arm["think_effective"]),
-        settings=arm["settings"],
-        ids_sha256=samples["ids_sha256"],
+        think_effective=tuple(arm.think_effective),
+        settings=arm.settings,
+        ids_sha256=samples.ids_sha256,
         id_bytes=size,
     )

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from pydantic import BaseModel, ValidationError
 
 from audiobench.errors import UsageError
 from audiobench.extraction import VERSION as EXTRACTION_VERSION
+from audiobench.report.leaderboard_rows import Entry, Info
 from audiobench.results import SCHEMA_VERSION
 from audiobench.score import scorer_of
 from audiobench.scorers import SCORERS
@@ -114,6 +116,8 @@ def _check_run(run: Path, found: Findings, seen: dict[str, Path]) -> None:
     info = _read(run / "run.json", found)
     if not isinstance(info, dict) or not _has(run / "run.json", info, RUN_KEYS, found):
         return
+    if not _valid(Info, run / "run.json", info, found):
+        return
     _check_info(run, info, seen, found)
     tasks = sorted(path.parent.name for path in run.glob("*/summary.json"))
     if sorted(map(str, info["tasks"])) != tasks:
@@ -168,6 +172,8 @@ def _check_summary(path: Path, task: str, found: Findings) -> None:
             found.problems.append(f"{where}.condition: {', '.join(missing)} missing")
             continue
         conditions.append(orjson.dumps(entry["condition"], option=orjson.OPT_SORT_KEYS))
+        if not _valid(Entry, where, entry, found):
+            continue
         _check_sums(where, entry, found)
         _check_values(where, entry, found)
         _check_fingerprint(where, task, entry, found)
@@ -267,6 +273,17 @@ def _read(path: Path, found: Findings) -> Any:
     except orjson.JSONDecodeError as error:
         found.problems.append(f"{path}: not JSON: {error}")
     return None
+
+
+def _valid(kind: type[BaseModel], where: Path | str, value: Any, found: Findings) -> bool:
+    """Whether the leaderboard can read `value`; each thing it cannot is a problem."""
+    try:
+        kind.model_validate(value)
+    except ValidationError as error:
+        for finding in error.errors():
+            found.problems.append(f"{where}.{'.'.join(map(str, finding['loc']))}: {finding['msg']}")
+        return False
+    return True
 
 
 def _has(where: Path | str, value: Mapping[str, Any], keys: Mapping[str, Any], found: Findings) -> bool:

@@ -3,19 +3,92 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from audiobench.errors import UsageError
 from audiobench.gate.arms import Arm, arms_of_task
-from audiobench.results import Run, TaskRun, read_json, summarise
+from audiobench.results import Run, read_json, summarise
 from audiobench.scorers import SCORERS
 from audiobench.statistics.paired import compare
 from audiobench.task.find import find_task, task_files
 from audiobench.task.spec import TaskSpec
 from audiobench.types import Condition
+
+
+class Entry(BaseModel):
+    """What is read of an entry of summary.json; others wrote it, so it is checked."""
+
+    model_config = ConfigDict(strict=True)
+
+    class How(BaseModel):
+        """The condition."""
+
+        model_config = ConfigDict(strict=True)
+
+        think: str
+        audio: str
+        option_order: int
+        prompt: str
+        protocol: str
+
+    class Value(BaseModel):
+        """A metric."""
+
+        model_config = ConfigDict(strict=True)
+
+        value: float | None
+        ci: tuple[float | None, float | None] = Field(strict=False)
+        interval: str
+        n: int
+
+    class Official(BaseModel):
+        """The official scorer's number."""
+
+        model_config = ConfigDict(strict=True)
+
+        name: str = "official"
+        value: float | None = None
+        n: int | None = None
+
+    task: str
+    condition: How
+    metrics: dict[str, Value]
+    coverage: float
+    chance: float | None = None
+    fingerprint: dict[str, str]
+    official: Official | None = None
+    think_effective: list[str] = []
+
+
+class Info(BaseModel):
+    """What is read of run.json."""
+
+    model_config = ConfigDict(strict=True)
+
+    class Model(BaseModel):
+        """The model."""
+
+        model_config = ConfigDict(strict=True)
+
+        name: str
+        sha256: str | None = None
+
+    model: Model
+    created: float | None = Field(default=None, ge=0, lt=2.5e11)
+    """Seconds since 1970."""
+    updated: float | None = Field(default=None, ge=0, lt=2.5e11)
+
+    @property
+    def date(self) -> str:
+        """Day of the last change, UTC."""
+        moment = self.updated or self.created or 0.0
+        return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d") if moment else ""
 
 
 @dataclass(slots=True)
@@ -95,65 +168,73 @@ def measured_rows(
     for path in paths:
         if (path / "confirms.json").is_file():  # answers of a gate's second look, pooled with a run's own
             continue
-        info = read_json(path / "run.json")
-        date = _date(info)
-        for entry, task_run in _entries(path, tasks):
-            cell = _cell(entry, task_run, metric, date, str(path))
+        info, found = _read_run(path, tasks)
+        for entry, spec in found:
+            cell = _cell(entry, spec, metric, info.date, str(path))
             if cell is None:
                 continue
-            condition = Condition(**{k: v for k, v in entry["condition"].items() if k != "epochs"})
-            name = info["model"]["name"]
-            row = rows.setdefault((name, info["model"].get("sha256") or "", condition.label), Row(name, condition))
-            row.effective = ", ".join(entry.get("think_effective") or []) or row.effective
-            old = row.cells.get(entry["task"])
+            condition = Condition(**entry.condition.model_dump())
+            name = info.model.name
+            row = rows.setdefault((name, info.model.sha256 or "", condition.label), Row(name, condition))
+            row.effective = ", ".join(entry.think_effective) or row.effective
+            old = row.cells.get(entry.task)
             if old is not None:
                 newer = max(old, cell, key=lambda c: c.date)
                 older = old if newer is cell else cell
-                notes.append(
-                    f"{name}, {entry['task']}, {condition.label}: {newer.run} is shown, not {older.run} (older)"
-                )
+                notes.append(f"{name}, {entry.task}, {condition.label}: {newer.run} is shown, not {older.run} (older)")
                 cell = newer
-            row.cells[entry["task"]] = cell
+            row.cells[entry.task] = cell
     _gains(rows, metric)
     return list(rows.values()), notes
 
 
-def _entries(folder: Path, tasks: Sequence[str] | None) -> Iterable[tuple[Mapping[str, Any], TaskRun | None]]:
-    """Summary entries of a run: made anew where the journals are, else as they were submitted."""
-    run = Run.open(folder)
-    for name, task_run in run.tasks.items():
-        if (tasks is None or name in tasks) and (task_run.folder / "samples.jsonl").is_file():
-            for entry in summarise(task_run):
-                yield entry, task_run
-    for file in sorted(folder.glob("*/summary.json")):
-        name = file.parent.name
-        if (tasks is None or name in tasks) and not (file.parent / "samples.jsonl").is_file():
-            for entry in read_json(file):
-                yield entry, None
+def _read_run(path: Path, tasks: Sequence[str] | None) -> tuple[Info, list[tuple[Entry, TaskSpec | None]]]:
+    """run.json and the summary entries of a run: made anew where the journals are, else as they were submitted.
+
+    Raises:
+        UsageError: not a run or a submission.
+    """
+    try:
+        info = Info.model_validate(read_json(path / "run.json"))
+        plans = {} if not any(path.glob("*/plan.json")) else Run.open(path).tasks
+        found: list[tuple[Entry, TaskSpec | None]] = []
+        for name, task_run in plans.items():
+            if (tasks is None or name in tasks) and (task_run.folder / "samples.jsonl").is_file():
+                found += [(Entry.model_validate(entry), task_run.task) for entry in summarise(task_run)]
+        for file in sorted(path.glob("*/summary.json")):
+            name = file.parent.name
+            if (tasks is None or name in tasks) and not (file.parent / "samples.jsonl").is_file():
+                entries = TypeAdapter(list[Entry]).validate_python(read_json(file))
+                found += [(entry, shipped(entry.task)) for entry in entries]
+        return info, found
+    except ValidationError as error:
+        finding = error.errors()[0]
+        where = ".".join(map(str, finding["loc"]))
+        raise UsageError(
+            f"{path}: not a run or a submission: {where}: {finding['msg']}; see audiobench leaderboard --check"
+        ) from error
 
 
-def _cell(entry: Mapping[str, Any], task_run: TaskRun | None, metric: str | None, date: str, run: str) -> Cell | None:
-    name, value = next(iter(entry["metrics"].items()), (None, None))
-    if name is None or value is None or value["value"] is None:
+def _cell(entry: Entry, spec: TaskSpec | None, metric: str | None, date: str, run: str) -> Cell | None:
+    name, value = next(iter(entry.metrics.items()), (None, None))
+    if name is None or value is None or value.value is None:
         return None
-    spec = task_run.task if task_run else shipped(entry["task"])
-    chance = entry.get("chance")
+    chance = entry.chance
     about: dict[str, Any] = {
-        "coverage": entry["coverage"], "chance": None if chance is None else 100 * chance, "date": date, "run": run,
-        "prompt": entry["condition"]["prompt"], "fingerprint": entry["fingerprint"],
+        "coverage": entry.coverage, "chance": None if chance is None else 100 * chance, "date": date, "run": run,
+        "prompt": entry.condition.prompt, "fingerprint": entry.fingerprint,
     }  # fmt: skip
+    scale = _scale(name, spec)
     if metric == "official":
-        official = entry.get("official")
-        if not official or official.get("value") is None:
+        official = entry.official
+        if official is None or official.value is None:
             return None
-        scale = _scale(name, spec)
-        return Cell(scale * official["value"], official.get("name") or "official", n=official["n"], **about)
+        return Cell(scale * official.value, official.name, n=official.n, **about)
     if metric not in (None, name):
         return None
-    scale = _scale(name, spec)
-    low, high = (None, None) if value["interval"] == "none" else value["ci"]
+    low, high = (None, None) if value.interval == "none" else value.ci
     low, high = (None if bound is None else scale * bound for bound in (low, high))
-    return Cell(scale * value["value"], name, low, high, value["interval"], value["n"], **about)
+    return Cell(scale * value.value, name, low, high, value.interval, value.n, **about)
 
 
 def _scale(metric: str, spec: TaskSpec | None) -> float:
@@ -244,8 +325,3 @@ def shipped(task: str) -> TaskSpec | None:
     if task not in task_files():
         return None
     return find_task(task)[0]
-
-
-def _date(info: Mapping[str, Any]) -> str:
-    moment = info.get("updated") or info.get("created") or 0
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d") if moment else ""
