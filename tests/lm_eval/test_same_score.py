@@ -81,6 +81,29 @@ def test_pooled_word_errors(bridged: Path, evaluate: Any, ours: Any, tmp_path: P
     assert there["higher_is_better"]["words"]["wer"] is False
 
 
+JUDGE = """\
+from audiobench.types import Response
+
+class Judge:
+    def __init__(self, spec, *, base_url=None, timeout=600.0): ...
+    async def generate(self, request):
+        return Response("CORRECT" if "a0" in request.text or "b1" in request.text else "INCORRECT")
+    async def close(self): ...
+"""
+
+
+def test_a_judge(bridged: Path, evaluate: Any, ours: Any, tmp_path: Path) -> None:
+    file = bridged / "judged.yaml"
+    toy = (bridged / "toy.yaml").read_text().replace("task: toy", "task: judged")
+    file.write_text(toy.replace("chance: per_sample", "scorer: judge\nextraction: [full_text]"))
+    (tmp_path / "judge.py").write_text(JUDGE)
+    judge = f"{tmp_path / 'judge.py'}:Judge"
+    here = ours("--tasks", file, "--model", "first_choice", "--judge", judge, "--out", "here")
+    arguments = {"model": "first_choice", "judge": judge, "out": str(tmp_path / "there")}
+    there = evaluate(bridged, "judged", "audiobench", model_args=arguments)
+    assert 0 < acc(there, "judged") == here["metrics"]["acc"]["value"] < 1
+
+
 def test_both_harnesses_share_one_journal(bridged: Path, evaluate: Any, ours: Any, tmp_path: Path, capfd: Any) -> None:
     ours("--tasks", bridged / "toy.yaml", "--model", "first_choice", "--out", "run")
     found = evaluate(bridged, "toy", "audiobench", model_args={"model": "first_choice", "out": str(tmp_path / "run")})
