@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from audiobench.audio.container import pcm_wav
+from audiobench.cli import main
 from tests.realtime.conftest import tone
 from tests.realtime.servers import Script, loopback
 
@@ -85,13 +86,15 @@ def judge(folder: Path, verdicts: dict[str, str]) -> Path:
 
 
 @pytest.fixture
-def cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The command line in this process."""
+
     def call(*arguments: Any) -> subprocess.CompletedProcess[str]:
-        environment = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")} | {"OPENAI_API_KEY": "FAKE"}
-        return subprocess.run(
-            [sys.executable, "-m", "audiobench", *map(str, arguments)],
-            env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
+        monkeypatch.chdir(tmp_path)
+        stdout, stderr = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+            code = main([str(argument) for argument in arguments])
+        return subprocess.CompletedProcess(arguments, code, stdout.getvalue(), stderr.getvalue())
 
     return call
 
