@@ -164,6 +164,8 @@ def prepare(options: RunOptions) -> Prepared:
             overrides=options.generation,
             swap=_swap(data.samples, options.seed) if "swap" in options.audio else {},
         )
+        if "transcript" in options.audio:
+            _check_transcripts(task, data.samples)
         if data.samples:
             for condition in work.conditions:
                 check_request(model, work.request(data.samples[0], condition, 0))
@@ -238,6 +240,24 @@ def conditions(
     ]
 
 
+def _check_transcripts(task: TaskSpec, samples: Sequence[Sample]) -> None:
+    """Refuse the transcript condition before anything is sent, where it would be missing in the middle of a run."""
+    missing = [sample.id for sample in samples if sample.transcript is None]
+    if missing:
+        raise UsageError(
+            f"task {task.task}: audio=transcript: {len(missing)} of {len(samples)} samples have no transcript "
+            f"(doc_to_transcript), the first is {missing[0]}"
+        )
+
+
+def _conditions_in_words(conditions: Sequence[Condition]) -> str:
+    """`5 think modes x 7 audio conditions x 2 option orders (70 conditions)`."""
+    names = {"think": "think modes", "audio": "audio conditions", "option_order": "option orders"}
+    counts = {name: len({getattr(condition, name) for condition in conditions}) for name in names}
+    parts = [f"{count} {names[name]}" for name, count in counts.items() if count > 1]
+    return " x ".join(parts) + (f" ({len(conditions)} conditions)" if len(parts) > 1 else "")
+
+
 def _swap(samples: Sequence[Sample], seed: int) -> dict[str, Sample]:
     from audiobench.audio.conditions import swaps
 
@@ -267,7 +287,7 @@ def plan_lines(prepared: Prepared) -> list[str]:
         total = prepared.datasets[work.task.task].total
         why = f"{len(work.samples)}{f' of {total}' if total != len(work.samples) else ''} samples"
         if len(work.conditions) > 1:
-            why += f" x {len(work.conditions)} conditions"
+            why += f" x {_conditions_in_words(work.conditions)}"
         if work.epochs > 1:
             why += f" x {work.epochs} epochs"
         data = prepared.datasets[work.task.task]
