@@ -227,3 +227,26 @@ def test_markdown_keeps_model_text_inert(tmp_path, capsys):
     assert main(["compare", f"{folder}:off", f"{folder}:on", "--markdown"]) == 0
     text = capsys.readouterr().out
     assert r"a\|b &lt;img src=x&gt;" in text and r"\*\@all\*" in text and "<img" not in text
+
+
+@pytest.mark.parametrize("command", ["ablate", "compare"])
+def test_a_run_that_has_hardly_begun_is_no_traceback(tmp_path, capsys, command):
+    """One arm has answers, the other none: nothing can be compared, and that is what is said."""
+    lines = [line(f"s{i}") for i in range(4)]
+    lines += [line("s0", condition={**ON, "audio": "none"}, audio=[], error={"kind": "error", "message": "x"})]
+    lines += [line("s0", condition=ON, error={"kind": "error", "message": "x"})]
+    lines += [line("s0", condition={"audio": "none"}, audio=[], error={"kind": "error", "message": "x"})]
+    folder = write_run(tmp_path / "run", lines)
+    words = [str(folder)] if command == "ablate" else [f"{folder}:off,full", f"{folder}:on,full"]
+    assert main([command, *words]) == 0
+    text = capsys.readouterr().out
+    assert "compared on the 0 samples that every arm answered; 4 of 4 are lost" in text
+    (folder / "toy" / "samples.jsonl").write_text("")
+    assert main([command, *words]) == 0
+
+
+def test_judged_scores_without_a_judge_have_nothing_to_compare(tmp_path, capsys):
+    lines = [line("s0"), line("s0", condition=ON)]
+    folder = write_run(tmp_path / "run", lines, task={"scorer": "judge"})
+    assert main(["compare", f"{folder}:off", f"{folder}:on"]) == 0
+    assert "compared on the 0 samples" in capsys.readouterr().out
