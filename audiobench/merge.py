@@ -66,7 +66,23 @@ def _merge_task(parts: Sequence[TaskRun], folder: Path) -> TaskRun:
     heard = {key: line for part in parts for key, line in part.transcripts().items()}
     if heard:
         _write_lines(folder / "transcripts.jsonl", [heard[key] for key in sorted(heard)])
+    if first.task.protocol == "realtime":
+        _link_answers([part.folder.parent for part in parts], folder.parent)
     return TaskRun(folder, plan, first.task)
+
+
+def _link_answers(runs: Sequence[Path], out: Path) -> None:
+    """The audio of spoken answers: linked where the file system can, else copied."""
+    for run in runs:
+        for file in (run / "answers").glob("*.wav"):
+            target = out / "answers" / file.name
+            if target.exists():
+                continue
+            target.parent.mkdir(exist_ok=True)
+            try:
+                target.hardlink_to(file)
+            except OSError:
+                journal.write_whole(target, file.read_bytes())
 
 
 def _write_lines(path: Path, records: Sequence[Any]) -> None:

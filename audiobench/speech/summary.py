@@ -88,7 +88,9 @@ def lines(entry: Mapping[str, Any]) -> list[str]:
         + (f" by {', '.join(found['asr'])}" if found["asr"] else "")
         + (f", {found['no_audio']} without audio" if found["no_audio"] else "")
     ]
-    if "by_rule" in found:
+    if found["transcribed"] < found["answers"]:
+        out.append(f"  {found['answers'] - found['transcribed']} answers are not scored yet: add --asr MODEL")
+    if "by_rule" in found and found["transcribed"]:
         rule, judge, same = found["by_rule"], found["by_judge"], found["agreement"]
         out.append(
             f"  by rule {_percent(rule['value'])} ({rule['unparsed']} unparsed), by judge {_percent(judge['value'])}"

@@ -185,3 +185,16 @@ def test_a_model_that_only_writes_is_refused(spoken, cli):
     assert found.returncode == 2 and "does not answer in audio" in found.stderr
     found = cli("run", "--model", "realtime:gpt-realtime-2.1", "--tasks", spoken, "--asr", "gpt-6-luna", "--dry-run")
     assert found.returncode == 2 and "takes text only" in found.stderr
+
+
+def test_shards_are_merged_with_their_audio(spoken, cli, tmp_path):
+    speaker = model(tmp_path, "gpt-realtime-2.1", "realtime", options={"pace": "burst"})
+    asr = model(tmp_path, "whisper", "transcriptions", dialect="openai")
+    with loopback("openai", Script()) as server, recogniser("Seven.") as (asr_url, heard):
+        base = ("--model", speaker, "--tasks", spoken, "--base-url", server.url, "--json", "--asr", asr, "--asr-base-url", asr_url)  # fmt: skip
+        for shard in ("1/2", "2/2"):
+            cli("run", *base, "--shard", shard, "--out", tmp_path / shard[0])
+        assert cli("merge", tmp_path / "1", tmp_path / "2", "--out", tmp_path / "all").returncode in (0, 4)
+        assert len(list((tmp_path / "all" / "answers").glob("*.wav"))) == len(heard) == 3
+    (found,) = json.loads((tmp_path / "all" / "spoken" / "summary.json").read_text(encoding="utf-8"))
+    assert found["speech"]["transcribed"] == 3
