@@ -73,6 +73,7 @@ for (const button of document.querySelectorAll("th button")) {
     body.append(...rows);
   });
 }
+document.documentElement.dataset.ready = "true";
 """
 WIDTH = 96
 """Of an interval's picture, in px; 0 to 100 per cent."""

@@ -1,0 +1,46 @@
+"""The leaderboard page in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from audiobench.report.leaderboard import make_board
+from audiobench.report.leaderboard_html import html
+from tests.gate.runs import answers, write_run
+from tests.view.chromium import Browser, executable
+
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(executable() is None, reason="no Chromium on this machine")]
+HOSTILE = "<script>window.owned=1</script><img src=x onerror='window.owned=1'>"
+MODELS = "[...document.querySelectorAll('tbody .name')].map(e => e.textContent)"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    found = Browser(tmp_path_factory.mktemp("profile"))
+    yield found
+    found.close()
+
+
+def test_it_sorts_and_runs_nothing_that_a_model_name_says(browser: Browser, tmp_path: Path) -> None:
+    for model, right in (("b", 0.9), ("a", 0.7), (HOSTILE, 0.2)):
+        lines = answers([i < 100 * right for i in range(100)], think="on") + answers([0] * 100, think="off")
+        write_run(tmp_path / "runs" / str(right), {"t": lines, "u": lines}, model=model)
+    page = tmp_path / "board.html"
+    page.write_text(html(make_board([tmp_path / "runs"])), encoding="utf-8")
+    browser.viewport(1360, 900)
+    browser.open(page.as_uri())
+    assert browser.js(MODELS)[:3] == ["b", "a", HOSTILE]
+    assert browser.js("getComputedStyle(document.querySelector('.card')).borderRadius") == "12px", (
+        "the style is allowed"
+    )
+    browser.click("th.m button")
+    browser.click("th.m button")
+    assert browser.js(f"{MODELS}.filter(m => m.length === 1)") == ["a", "a", "b", "b"]
+    assert browser.js("document.querySelector('th.m').getAttribute('aria-sort')") == "ascending"
+    assert browser.js("window.owned") is None
+    assert browser.problems() == []
+    browser.viewport(390, 800, phone=True)
+    assert browser.js("document.documentElement.scrollWidth") <= 390, "the table scrolls, not the page"
