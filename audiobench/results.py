@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum
 from pathlib import Path
 from typing import Any
 
@@ -240,14 +241,14 @@ def metric(task: TaskSpec, responded: Sequence[Scored], epochs: int) -> dict[str
         value = scorer.aggregate([_number(o.value) for o in everything], [o.detail for o in everything])
         interval = intervals.UNKNOWN
     else:
-        values = [sum(_number(s.outcome.value) for s in group) / len(group) for group in by_sample.values()]
-        value = sum(values) / len(values)
+        values = [fsum(_number(s.outcome.value) for s in group) / len(group) for group in by_sample.values()]
+        value = fsum(values) / len(values)
         keys = [clusters[sample] for sample in by_sample] if clusters else None
         bounded = scorer.metric in SHARES
         interval = intervals.proportion(values, keys, epochs=epochs) if bounded else intervals.mean(values, keys)
     return {
         "value": value,
-        "ci": [interval.low, interval.high],
+        "ci": [interval.low, interval.high] if interval.method != "none" else [None, None],
         "interval": interval.method,
         "n": len(by_sample),
     }
@@ -267,7 +268,7 @@ def bounds(task: TaskSpec, group: Sequence[Scored], expected: int, value: float 
     """The score if every request without a response were wrong, and without them."""
     if value is None or scorer_of(task.scorer).metric not in SHARES:
         return {"errors_wrong": None, "errors_excluded": value}
-    total = sum(_number(s.outcome.value) for s in group)
+    total = fsum(_number(s.outcome.value) for s in group)
     return {"errors_wrong": total / expected if expected else None, "errors_excluded": value}
 
 
@@ -316,7 +317,7 @@ def chance(task: TaskSpec, group: Iterable[Scored]) -> float | None:
         return float(task.chance)
     options = {s.id: sum(c is not None for c in s.record["sample"]["choices"]) for s in group if "sample" in s.record}
     known = [1 / n for n in options.values() if n]
-    return sum(known) / len(known) if known else None
+    return fsum(known) / len(known) if known else None
 
 
 def total_usage(group: Iterable[Scored]) -> dict[str, float]:

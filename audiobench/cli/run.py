@@ -13,8 +13,8 @@ from audiobench.errors import UsageError
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
-    add("--model", required=True, metavar="M", help="declared model, model YAML, or adapter:served-name")
-    add("--tasks", required=True, metavar="A,B", help="tasks, groups or task YAMLs, comma-separated")
+    add("--model", required=True, metavar="M", help="declared model, model YAML, adapter:served-name, or FILE.py:Class")
+    add("--tasks", required=True, metavar="A,B", help="tasks, groups, task YAMLs or lm_eval:NAME, comma-separated")
     add("--limit", type=int, metavar="N", help="a fixed random N samples of each task (nested: 200 contains 100)")
     add("--ids", metavar="A,B", help="only these sample ids, comma-separated or @FILE with one a line")
     add("--shard", metavar="I/N", help="only the I-th of N parts (1-based); join them with `audiobench merge`")
