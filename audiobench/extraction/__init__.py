@@ -16,7 +16,7 @@ from audiobench.extraction.numbers import final_number
 from audiobench.extraction.text import final_answer, normalise
 from audiobench.types import LETTERS, Answer
 
-VERSION = "1"
+VERSION = "2"
 """Raised when a rule changes what it finds; part of a task's fingerprint."""
 
 _Options = Sequence[tuple[str, str]]

@@ -390,11 +390,15 @@ class _Reader:
         return named
 
     def only_in_passing(self, text: str, letter: str) -> bool:
-        """True when an option made of everyday words is named only in mid-sentence, and no letter is given."""
+        """True when an option made of everyday words is named only in mid-sentence, and no letter is given.
+
+        At the end of the response it is an answer: after a comma or colon, or as what its one sentence states
+        ("The tone is high.").
+        """
         if not self.offered.by_letter[letter].common or letter in self.plain_letters(text):
             return False
         return not any(
-            letter in m.letters and re.search(r"[,:]\s*$", text[: m.start]) and not text[m.end :].strip(cues.WRAPPING)
+            letter in m.letters and cues.STATED.search(text[: m.start]) and not text[m.end :].strip(cues.WRAPPING)
             for m in self.offered.mentions(text)
         )
 

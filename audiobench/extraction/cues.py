@@ -61,5 +61,10 @@ EXPLANATION = re.compile(
 )
 SENTENCES = re.compile(r"[^.!?\n。;]*(?:\.(?=\d)[^.!?\n。;]*)*[.!?\n。;]?")
 
+# What may stand before an everyday word for it to be the answer: a comma or colon, or one sentence that states it.
+STATED = re.compile(
+    r"[,:]\s*$|^\W*[^.!?\n。;]{1,60}\b(?:is|was|are|were|goes|went|sounds)\s+(?:the\s+)?$", re.IGNORECASE
+)
+
 # "Option 2" where an option's text is "2": the second option, or the one that says 2?
 NUMBERED = re.compile(r"\b(?:option|choice)\s*#?(\d{1,2})\b", re.IGNORECASE)
