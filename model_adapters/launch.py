@@ -357,24 +357,3 @@ def _to_stderr(name: str) -> Progress:
         print(f"{name}: {words} ({seconds:.0f} s)", file=sys.stderr, flush=True)
 
     return tell
-
-
-def wants_server(spec: ModelSpec, base_urls: Sequence[str]) -> bool:
-    """Whether a run of this model without an address starts a server of its own."""
-    return not base_urls and spec.base_url is None and spec.adapter == "openai_chat" and spec.serve is not None
-
-
-@contextlib.contextmanager
-def endpoints(
-    spec: ModelSpec, base_urls: Sequence[str], *, progress: Progress | None = None, tensor_parallel: int | None = None
-) -> Iterator[list[str]]:
-    """The addresses to ask: those given, or that of a server of our own, which ends with the block.
-
-    Raises:
-        UsageError, IncompleteError: as `serve`.
-    """
-    if not wants_server(spec, base_urls):
-        yield list(base_urls)
-        return
-    with serve(spec, progress=progress, tensor_parallel=tensor_parallel) as server:
-        yield [server.base_url]

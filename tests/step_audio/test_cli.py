@@ -1,14 +1,11 @@
-"""`audiobench serve` and `audiobench doctor` through the command line, and when a run starts its own server."""
+"""`audiobench serve` and `audiobench doctor` through the command line."""
 
 from __future__ import annotations
 
 import json
 
-import pytest
-
 from audiobench.cli import main
 from model_adapters import launch
-from model_adapters.registry import find_model
 
 
 def test_serve_without_vllm_or_gpu_is_one_line(capsys, monkeypatch):
@@ -35,22 +32,3 @@ def test_doctor_as_json(capsys, monkeypatch):
     assert out["exit_code"] == 4 and out["checks"][0]["fix"] == "do this"
     assert main(["doctor"]) == 4
     assert "1 problem" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("model", "urls", "expected"),
-    [
-        ("step-audio-r1", [], True),
-        ("step-audio-r1", ["http://localhost:9999/v1"], False),
-        ("tiny-audio-r1", [], False),
-        ("gpt-audio", [], False),
-        ("mimo-audio", [], False),
-    ],
-)
-def test_when_a_run_starts_its_own_server(model, urls, expected):
-    assert launch.wants_server(find_model(model), urls) is expected
-
-
-def test_given_addresses_are_taken_as_they_are():
-    with launch.endpoints(find_model("step-audio-r1"), ["http://a/v1", "http://b/v1"]) as urls:
-        assert urls == ["http://a/v1", "http://b/v1"]
