@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-# CPU-only machines: this release of PyTorch has a CPU wheel; any other pulls CUDA packages.
+# On machines without a GPU this release of PyTorch has a CPU wheel; any other pulls gigabytes of CUDA packages.
 TORCH  ?= torch==2.13.0
 
-.PHONY: setup demo test lint types bench clean
+.PHONY: setup demo test lint types bench gate baseline vllm-tests train-tiny clean
 
 setup: $(STAMP)
 
@@ -18,7 +18,8 @@ $(STAMP): pyproject.toml
 	touch $(STAMP)
 
 demo: setup
-	$(BIN)/audiobench run --model tiny-audio-r1 --tasks listening --limit 180 --think on,off --out results/demo
+	$(BIN)/audiobench run --model tiny-audio-r1 --tasks listening --limit 240 --think on,off --out results/demo
+	$(BIN)/audiobench ablate results/demo
 
 test: lint types
 	$(BIN)/python -m pytest
@@ -33,5 +34,22 @@ types: setup
 bench: setup
 	$(BIN)/python benchmarks/throughput/run.py
 
+# The embedded model against its committed baseline, accuracy and think gain.
+gate: setup
+	$(BIN)/audiobench run --model tiny-audio-r1 --tasks listening --think on,off --out results/candidate
+	$(BIN)/audiobench gate --baseline results/baselines/tiny-listening.json --run results/candidate --junit results/gate.xml
+
+baseline: setup
+	$(BIN)/audiobench run --model tiny-audio-r1 --tasks listening --think on,off --out results/candidate
+	$(BIN)/audiobench gate --baseline results/baselines/tiny-listening.json --run results/candidate --update-baseline
+
+# Real vLLM on the CPU, in an environment of its own (about a minute of install; Python 3.11 on Linux x86-64).
+vllm-tests:
+	tests/vllm_plugin/install.sh .venv-vllm
+	.venv-vllm/bin/python -m pytest tests/vllm_plugin
+
+train-tiny: setup
+	OMP_WAIT_POLICY=passive GOMP_SPINCOUNT=0 $(BIN)/python -m model_adapters.step_audio.tiny.train
+
 clean:
-	rm -rf $(VENV) dist build .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-vllm dist build .pytest_cache .ruff_cache
