@@ -168,8 +168,9 @@ def _listening(found: dict[str, Any]) -> Sheet:
     sheet.notes += [
         "corrected: (full - control) / (1 - chance), in per cent; retention: control / full, what survives of the score; "
         "changed: answers that differ, in per cent",
-        "(reverse) keeps much of the sound, so it does not decide the verdict",
     ]
+    if any("reverse" in entry["controls"] for entry in found["listening"]):
+        sheet.notes.append("(reverse) keeps much of the sound, so it does not decide the verdict")
     return sheet
 
 
