@@ -18,6 +18,12 @@ def check_batch(model: ModelSpec, thinks: Iterable[ThinkPlan], options: Any) -> 
         raise UsageError(f"--batch: {why}")
 
 
+def check_judge(judge: ModelSpec) -> None:
+    """Raise UsageError when the judge has no batch jobs."""
+    if why := _model(judge):
+        raise UsageError(f"--judge-batch: {why}")
+
+
 def _model(model: ModelSpec) -> str | None:
     name = f"model {model.name}"
     if model.adapter == "gemini":

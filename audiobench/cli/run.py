@@ -29,6 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, metavar="DIR", help="run directory (default: results/<model>/<run>)")
     add("--judge", metavar="M", help="text model that judges tasks which need a judge")
     add("--judge-base-url", metavar="URL", help="server of the judge")
+    add("--judge-batch", action="store_true", help="ask the judge by batch jobs: half the price, within a day")
     add("--asr", metavar="M", help="model that transcribes spoken answers (speech-to-speech tasks)")
     add("--asr-base-url", metavar="URL", help="server of the recogniser")
     add("--gen", action="append", default=[], metavar="K=V", help="override a generation parameter (temperature=0)")
@@ -66,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
         out=args.out,
         judge=args.judge,
         judge_base_url=args.judge_base_url,
+        judge_batch=args.judge_batch,
         asr=args.asr,
         asr_base_url=args.asr_base_url,
         generation=dict(_generation(entry) for entry in args.gen),

@@ -35,7 +35,58 @@ def judge_run(works: Sequence[Any], options: Any) -> Ending:
     spec = find_model(options.judge, base_url=options.judge_base_url)
     adapter = build_adapter(spec, base_url=options.judge_base_url, timeout=options.timeout)
     run = Run.open(judged[0].folder.parent)
-    return asyncio.run(_judge_all(adapter, spec.name, [run.tasks[work.task.task] for work in judged], options))
+    tasks = [run.tasks[work.task.task] for work in judged]
+    if options.judge_batch:
+        from audiobench.batch.judging import BatchJudge
+
+        batch = BatchJudge(adapter, spec, tasks, poll_seconds=options.batch_poll, quiet=options.quiet)
+        return asyncio.run(batch.run())
+    return asyncio.run(_judge_all(adapter, spec.name, tasks, options))
+
+
+def open_records(task_run: TaskRun, judge: str) -> list[Mapping[str, Any]]:
+    """Responses without a verdict, with one that could not be read, or with one by another judge."""
+    verdicts = task_run.judgements()
+    unread = {key for key, line in verdicts.items() if line["value"] is None or line["judge"] != judge}
+    return [
+        s.record
+        for s in task_run.scored()
+        if s.outcome.detail.get("message") == NOT_JUDGED or (s.id, s.record["key"]) in unread
+    ]
+
+
+def judge_requests(template: JudgeSpec, record: Mapping[str, Any]) -> list[Request]:
+    """What a judge is asked about a response: the template's number of times, with seeds that differ."""
+    sample = sample_of(record)
+    turns = template.render(sample, record["response"]["text"], record["response"].get("reasoning") or "")
+    messages = tuple(Message(cast(Any, role), (TextPart(text),)) for role, text in turns)
+    return [
+        Request(
+            messages,
+            {**template.generation, "seed": template.generation.get("seed", 0) + number},
+            sample_id=sample.id,
+            epoch=number,
+            sample=sample,
+        )
+        for number in range(template.runs)
+    ]
+
+
+def verdict(judge: str, template: JudgeSpec, record: Mapping[str, Any], replies: Sequence[str]) -> dict[str, Any]:
+    """The line of judgements.jsonl that these replies make."""
+    sample = sample_of(record)
+    turns = template.render(sample, record["response"]["text"], record["response"].get("reasoning") or "")
+    ratings = [template.parse(reply, sample) for reply in replies]
+    return {
+        "key": record["key"],
+        "id": sample.id,
+        "judge": judge,
+        "template": template.template_name,
+        "prompt_sha256": hashlib.sha256(str(turns).encode()).hexdigest(),
+        "replies": list(replies),
+        "ratings": ratings,
+        "value": template.combine(ratings),
+    }
 
 
 async def _judge_all(adapter: Adapter, judge: str, tasks: Sequence[TaskRun], options: Any) -> Ending:
@@ -46,17 +97,13 @@ async def _judge_all(adapter: Adapter, judge: str, tasks: Sequence[TaskRun], opt
         for task_run in tasks:
             template = scorer_of(task_run.task.scorer).judge
             assert template is not None
-            verdicts = task_run.judgements()
-            unread = {key for key, line in verdicts.items() if line["value"] is None or line["judge"] != judge}
             writer = journal.Journal(task_run.folder / "judgements.jsonl")
             try:
-                open_records = [
-                    s.record
-                    for s in task_run.scored()
-                    if s.outcome.detail.get("message") == NOT_JUDGED or (s.id, s.record["key"]) in unread
-                ]
                 await asyncio.gather(
-                    *(_judge_one(adapter, judge, template, record, gate, policy, writer) for record in open_records)
+                    *(
+                        _judge_one(adapter, judge, template, record, gate, policy, writer)
+                        for record in open_records(task_run, judge)
+                    )
                 )
             finally:
                 writer.close()
@@ -76,13 +123,8 @@ async def _judge_one(
     policy: RetryPolicy,
     writer: journal.Journal,
 ) -> None:
-    sample = sample_of(record)
-    turns = template.render(sample, record["response"]["text"], record["response"].get("reasoning") or "")
-    messages = tuple(Message(cast(Any, role), (TextPart(text),)) for role, text in turns)
     replies: list[str] = []
-    for number in range(template.runs):
-        generation = {**template.generation, "seed": template.generation.get("seed", 0) + number}
-        request = Request(messages, generation, sample_id=sample.id, epoch=number, sample=sample)
+    for request in judge_requests(template, record):
 
         async def attempt(request: Request = request) -> Response:
             return await adapter.generate(request)
@@ -92,16 +134,4 @@ async def _judge_one(
         except (ExhaustedError, SampleError):
             continue
         replies.append(response.text)
-    ratings = [template.parse(reply, sample) for reply in replies]
-    writer.append(
-        {
-            "key": record["key"],
-            "id": sample.id,
-            "judge": judge,
-            "template": template.template_name,
-            "prompt_sha256": hashlib.sha256(str(turns).encode()).hexdigest(),
-            "replies": replies,
-            "ratings": ratings,
-            "value": template.combine(ratings),
-        }
-    )
+    writer.append(verdict(judge, template, record, replies))

@@ -61,6 +61,8 @@ class RunOptions:
     out: Path | None = None
     judge: str | None = None
     judge_base_url: str | None = None
+    judge_batch: bool = False
+    """The judge is asked by batch jobs."""
     asr: str | None = None
     asr_base_url: str | None = None
     generation: dict[str, Any] = field(default_factory=dict)
@@ -120,6 +122,12 @@ def prepare(options: RunOptions) -> Prepared:
     model = find_model(options.model, base_url=options.base_urls[0] if options.base_urls else None)
     thinks = {asked: think.resolve(model, asked, allow_approx=options.allow_approx) for asked in options.think}
     _check_audio(model, options)
+    if options.judge_batch:
+        from audiobench.batch.support import check_judge
+
+        if options.judge is None:
+            raise UsageError("--judge-batch: name the judge with --judge")
+        check_judge(find_model(options.judge, base_url=options.judge_base_url))
     if options.asr:
         from audiobench.speech.transcribe import find_recogniser
 

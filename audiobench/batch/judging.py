@@ -1,0 +1,107 @@
+"""A judge's questions as batch jobs (`--judge-batch`): the verdicts are the same lines as live ones."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from audiobench.batch.apis import Status
+from audiobench.batch.jobs import Job, jobs
+from audiobench.batch.loop import Group, JobLoop, request_key
+from audiobench.errors import ExitCode
+from audiobench.journal import Journal
+from audiobench.results import TaskRun
+from audiobench.runner.judge import judge_requests, open_records, verdict
+from audiobench.score import scorer_of
+from audiobench.scorers import JudgeSpec
+from model_adapters.base import RetryableError, SampleError
+from model_adapters.spec import ModelSpec
+
+
+class BatchJudge(JobLoop):
+    """Jobs lie in `<run>/judge/batch`. All questions about one response are in the same job."""
+
+    def __init__(
+        self,
+        adapter: Any,
+        judge: ModelSpec,
+        tasks: Sequence[TaskRun],
+        *,
+        poll_seconds: float = 30.0,
+        quiet: bool = False,
+    ) -> None:
+        folder = tasks[0].folder.parent / "judge"
+        super().__init__(adapter, folder, judge.sha256(), poll_seconds=poll_seconds, quiet=quiet)
+        self.judge = judge
+        self.tasks = {task_run.task.task: task_run for task_run in tasks}
+
+    async def groups(self) -> AsyncIterator[Group]:
+        """Responses that are to be judged."""
+        taken = {
+            (record["task"], record["key"]) for job in jobs(self.folder) if job.is_open for record in job.records()
+        }
+        group = Group()
+        for name, task_run in self.tasks.items():
+            template = _template(task_run)
+            for record in open_records(task_run, self.judge.name):
+                if (name, record["key"]) in taken:
+                    continue
+                notes = [
+                    {"task": name, "id": record["id"], "key": record["key"], "number": n} for n in range(template.runs)
+                ]
+                lines = self._lines(group, template, record, notes)
+                if group.is_full(self.api, sum(map(len, lines))):
+                    yield group
+                    group = Group()
+                    lines = self._lines(group, template, record, notes)
+                for note, line in zip(notes, lines, strict=True):
+                    group.add(note, line)
+        if group.lines:
+            yield group
+
+    def _lines(
+        self, group: Group, template: JudgeSpec, record: Mapping[str, Any], notes: Sequence[dict[str, Any]]
+    ) -> list[bytes]:
+        place = len(group.records)
+        requests = judge_requests(template, record)
+        return [self.api.line(request_key(place + i, notes[i]), request) for i, request in enumerate(requests)]
+
+    async def collect(self, job: Job, status: Status) -> None:
+        """One line a response, of the replies that came; a response of which none came stays open."""
+        results = {result.key: result for result in status.results}
+        replies: dict[tuple[str, str], list[str]] = {}
+        failed: list[str] = []
+        for place, note in enumerate(job.records()):
+            result = results.get(request_key(place, note))
+            if result is None or result.data is None:
+                failed.append(result.error if result else f"unanswered ({status.word})")
+                continue
+            try:
+                response = self.adapter.parsed(result.data, f"{self.api.name} batch")
+            except (RetryableError, SampleError) as error:
+                failed.append(str(error))
+                continue
+            replies.setdefault((note["task"], note["key"]), []).append(response.text)
+        for name, task_run in self.tasks.items():
+            template = _template(task_run)
+            writer = Journal(task_run.folder / "judgements.jsonl")
+            try:
+                for record in open_records(task_run, self.judge.name):
+                    said = replies.get((name, record["key"]))
+                    if said:
+                        line = verdict(self.judge.name, template, record, said)
+                        writer.append({**line, "batch": {"api": self.api.name, "job": job.name}})
+            finally:
+                writer.close()
+        job.note("collected", word=status.word, unanswered=len(failed))
+        if failed and self.ending.reason is None:
+            self.ending.exit_code = ExitCode.INCOMPLETE
+            self.ending.reason = (
+                f"judge {self.judge.name}: {len(failed)} questions without a reply; the first: {failed[0]}"
+            )
+
+
+def _template(task_run: TaskRun) -> JudgeSpec:
+    template = scorer_of(task_run.task.scorer).judge
+    assert template is not None
+    return template
