@@ -44,6 +44,8 @@ class Provider:
     lose_answer: int = 0
     """So many jobs are made, and a 500 is said."""
     model: str = MODEL
+    reply: str | None = None
+    """Said to everything, instead of an option."""
     jobs: dict[str, Job] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     live: list[dict[str, Any]] = field(default_factory=list)
@@ -55,7 +57,7 @@ class Provider:
     def completion(self, body: dict[str, Any]) -> dict[str, Any]:
         """Item N is answered with option N mod 4."""
         item = item_of(body)
-        text = f"The answer is {'ABCD'[item % 4]}."
+        text = self.reply or f"The answer is {'ABCD'[item % 4]}."
         if self.api == "gemini":
             part = {"content": {"parts": [{"text": text}], "role": "model"}, "finishReason": "STOP"}
             usage = {"promptTokenCount": 100, "candidatesTokenCount": 10, "totalTokenCount": 110}

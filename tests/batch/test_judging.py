@@ -1,0 +1,96 @@
+"""A judge asked by batch jobs gives the verdicts of a live one."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.batch.provider import Provider, serving
+from tests.batch.test_batch import Bench, provider, result  # noqa: F401
+from tests.run.conftest import wav
+
+TASK = """\
+task: toy
+dataset_path: items.jsonl
+doc_to_id: "{{id}}"
+doc_to_audio: "{{audio}}"
+doc_to_question: "{{user_query}}"
+prompt: [{name: asked, order: [text, audio], text: "{{question}}"}]
+extraction: [full_text]
+scorer: wildspeech_judge
+metric_list: [{metric: rating}]
+"""
+
+
+@pytest.fixture
+def bench(tmp_path: Path, provider: Provider) -> Bench:  # noqa: F811
+    made = Bench(tmp_path, provider)
+    (tmp_path / "clip.wav").write_bytes(wav())
+    rows = [
+        {"id": f"q{i}", "audio": "clip.wav", "user_query": f"item {i}?", "checklist": "- Polite?"} for i in range(3)
+    ]
+    (tmp_path / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "toy.yaml").write_text(TASK)
+    made.task = tmp_path / "toy.yaml"
+    return made
+
+
+def verdicts(bench: Bench, out: str) -> list[dict[str, Any]]:
+    lines = (bench.folder / out / "toy" / "judgements.jsonl").read_text(encoding="utf-8").splitlines()
+    return sorted(map(json.loads, lines), key=lambda line: line["id"])
+
+
+def judging(bench: Bench, *more: str) -> list[Any]:
+    return ["--judge", bench.model, "--judge-base-url", bench.provider.url, *more]
+
+
+def test_verdicts_are_those_of_a_live_judge(bench, provider):  # noqa: F811
+    provider.reply = "Fine.\nScore: 8"
+    batch = bench.run(*judging(bench, "--judge-batch"))
+    assert batch.returncode == 0, batch.stderr
+    assert len(provider.live) == 3 and len(provider.creates) == 1, "answers live, verdicts by a job"
+    live = bench.run(*judging(bench), out="live")
+    assert result(batch)["metrics"] == result(live)["metrics"]
+    ours, theirs = verdicts(bench, "out"), verdicts(bench, "live")
+    assert [{k: v for k, v in line.items() if k != "batch"} for line in ours] == theirs
+    asked = [body for job in provider.jobs.values() for _, body in job.requests]
+    assert all(body in provider.live for body in asked)
+
+
+def test_a_killed_judge_goes_on_with_its_job(bench, provider):  # noqa: F811
+    provider.reply, provider.polls = "Score: 6", -1
+    process = bench.start(*judging(bench, "--judge-batch"))
+    deadline = time.monotonic() + 20
+    while not any(job.polls for job in provider.jobs.values()):
+        assert time.monotonic() < deadline, "the job was never looked at"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    provider.polls = 0
+    done = bench.run(*judging(bench, "--judge-batch"))
+    assert done.returncode == 0 and len(provider.creates) == 1 and len(provider.live) == 3
+    assert result(done)["metrics"]["rating"]["value"] == 6.0
+
+
+def test_questions_without_a_reply_stay_open(bench, provider):  # noqa: F811
+    provider.reply, provider.fail = "Score: 6", {"1": (500, {"message": "overloaded"})}
+    first = bench.run(*judging(bench, "--judge-batch"))
+    assert first.returncode == 4 and "overloaded" in first.stderr
+    assert [line["id"] for line in verdicts(bench, "out")] == ["q0", "q2"]
+    provider.fail = {}
+    assert bench.run(*judging(bench, "--judge-batch")).returncode == 0
+    assert set(provider.asked[-1:]) == {1}
+
+
+def test_a_judge_without_batch_jobs_is_refused(tmp_path):
+    with serving(Provider("openai")) as found:
+        bench = Bench(tmp_path, found)
+        refused = bench.run("--judge", "voxtral", "--judge-batch")
+        assert refused.returncode == 2 and "only OpenAI" in refused.stdout
+        assert bench.run("--judge-batch").returncode == 2
+        assert found.live == []
