@@ -1,7 +1,7 @@
 """Two batch APIs as one: submit requests under a token, find them again by it, poll, collect.
 
 OpenAI (openai 3.54.0, captured): a JSONL file is uploaded to `/files`, a job over it made at `/batches`, its output and
-error files fetched; 50,000 requests and 200 MB a job. Gemini: `models/M:batchGenerateContent` with the requests inline,
+error files fetched; up to 50,000 requests and 200 MB a job (we stop at 100). Gemini: `models/M:batchGenerateContent` with the requests inline,
 below 20 MB in all (https://ai.google.dev/api/batch-api); the job is an operation that holds the answers when done.
 """
 
@@ -77,7 +77,7 @@ class OpenAIBatch:
 
     name = "openai"
     most_requests = 50_000
-    most_bytes = 180_000_000
+    most_bytes = 100_000_000
 
     def __init__(self, adapter: OpenAIChat) -> None:
         self.adapter = adapter

@@ -19,6 +19,7 @@ from unittest import mock
 import pytest
 
 from audiobench import cli, cost
+from audiobench.batch.apis import GeminiBatch, OpenAIBatch
 from model_adapters.registry import find_model
 from tests.batch.provider import MODEL, Provider, serving
 from tests.run.conftest import make_task
@@ -113,6 +114,22 @@ def test_the_answers_are_those_of_a_live_run(bench, provider):
         assert (cost.of_record(record, spec) or 0) > 0
     assert result(batch)["metrics"] == result(live)["metrics"]
     assert bench.states() == ["collected"]
+
+
+def test_many_requests_are_several_jobs(bench, provider, monkeypatch):
+    monkeypatch.setattr(OpenAIBatch, "most_requests", 4)
+    monkeypatch.setattr(GeminiBatch, "most_bytes", 18_000)
+    done = bench.run("--batch")
+    assert done.returncode == 0, done.stderr
+    sizes = [len(job.requests) for job in provider.jobs.values()]
+    assert len(sizes) > 1 and sum(sizes) == COUNT and sorted(provider.asked) == list(range(COUNT))
+    assert result(done)["metrics"]["acc"]["value"] == 1.0, "each answer is with its own item"
+    monkeypatch.setattr(OpenAIBatch, "most_bytes", 1000)
+    monkeypatch.setattr(GeminiBatch, "most_bytes", 1000)
+    small = bench.run("--batch", out="small")
+    assert small.returncode == 4 and result(small)["counts"]["error"] == COUNT, (
+        "a clip that fits into no job is an error"
+    )
 
 
 def test_a_killed_run_goes_on_with_its_job(bench, provider):
