@@ -19,7 +19,7 @@ from audiobench.types import Sample
 
 LONG = 1000
 """Characters; longer text columns stay in `doc` and out of `metadata`, but for those in KEPT."""
-KEPT = frozenset({"checklist", "rubric", "kwargs", "additional_info", "reference", "transcription"})
+KEPT = frozenset({"checklist", "rubric", "kwargs", "additional_info", "reference", "transcription", "thinking"})
 _PATH = re.compile(r"\A\s*\{\{\s*([A-Za-z_]\w*)((?:\.[A-Za-z_]\w*|\[\s*(?:'[^'\\]*'|\"[^\"\\]*\")\s*\])*)\s*\}\}\s*\Z")
 _STEP = re.compile(r"\.([A-Za-z_]\w*)|\[\s*['\"]([^'\"]*)['\"]\s*\]")
 

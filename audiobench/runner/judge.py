@@ -56,14 +56,14 @@ def open_records(task_run: TaskRun, judge: str) -> list[Mapping[str, Any]]:
 
 
 def judge_requests(template: JudgeSpec, record: Mapping[str, Any]) -> list[Request]:
-    """What a judge is asked about a response: the template's number of times, with seeds that differ."""
+    """What a judge is asked about a response: the template's number of times, with seeds that differ unless it fixes one."""
     sample = sample_of(record)
     turns = template.render(sample, record["response"]["text"], record["response"].get("reasoning") or "")
     messages = tuple(Message(cast(Any, role), (TextPart(text),)) for role, text in turns)
     return [
         Request(
             messages,
-            {**template.generation, "seed": template.generation.get("seed", 0) + number},
+            {"seed": number, **template.generation},
             sample_id=sample.id,
             epoch=number,
             sample=sample,

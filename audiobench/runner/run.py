@@ -324,6 +324,7 @@ def execute(prepared: Prepared) -> RunResult:
                 no_open_batch(prepared.folder)
             with endpoints(prepared.model, options.base_urls) as base_urls:
                 adapter = adapter_for(prepared.model, base_urls, options.timeout, prepared.folder / "answers")
+                tally.started = time.monotonic()
                 with Progress(tally, quiet=options.quiet) as progress:
                     ending = asyncio.run(_drive(prepared, adapter, tally, progress))
         if options.asr and ending.exit_code is ExitCode.OK:
