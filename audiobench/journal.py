@@ -6,6 +6,7 @@ opening. fsync goes by time. The advisory lock dies with its process, so a kille
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -30,7 +31,11 @@ class RunLock:
 
     def __init__(self, run: Path) -> None:
         self.path = run / ".lock"
-        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            run.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise UsageError(f"{run}: cannot write there: {error.strerror}") from error
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -40,7 +45,11 @@ class RunLock:
                 f"{run}: another run (process {holder}) is writing here; wait for it, or use another --out"
             ) from None
         os.ftruncate(self._fd, 0)
-        os.write(self._fd, f"{os.getpid()}\n".encode())
+        try:
+            os.write(self._fd, f"{os.getpid()}\n".encode())
+        except OSError as error:
+            os.close(self._fd)
+            raise IncompleteError(f"{self.path}: {error.strerror}") from error
 
     def release(self) -> None:
         """Let the next writer in."""
@@ -56,9 +65,12 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        self._size = repair(self._fd)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            self._size = repair(self._fd)
+        except OSError as error:
+            raise IncompleteError(f"{path}: cannot be written: {error.strerror}") from error
         self._synced = time.monotonic()
         self._dirty = False
 
@@ -127,9 +139,12 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
             if not line.endswith(b"\n"):
                 return
             try:
-                yield orjson.loads(line)
+                record = orjson.loads(line)
             except orjson.JSONDecodeError as error:
                 raise IncompleteError(f"{path}:{number}: not JSON ({error}); remove that line to go on") from error
+            if not isinstance(record, dict):
+                raise IncompleteError(f"{path}:{number}: not an object; remove that line to go on")
+            yield record
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -138,16 +153,17 @@ def write_whole(path: Path, data: bytes) -> None:
     Raises:
         IncompleteError: the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise IncompleteError(f"{path}: {error.strerror} while writing {len(data)} bytes") from error
 
 

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
@@ -29,6 +30,8 @@ from audiobench.task.spec import TaskSpec
 from audiobench.types import LETTERS, STATUSES, Answer, Condition, Outcome, Sample
 
 SCHEMA_VERSION = 1
+MOST_REASONS = 5
+"""Different error messages that a summary keeps, the commonest first."""
 SHARES = ("acc", "rubric")
 """Metrics whose sample values lie in [0, 1] and whose mean is the score."""
 ERROR_RATES = ("wer", "cer")
@@ -100,7 +103,7 @@ class TaskRun:
             yield Scored(record, outcome(record, self.task, judgements))
 
     def records(self, condition: Condition | None = None) -> Iterator[Mapping[str, Any]]:
-        """Every record that the plan asks for; a later line of the same slot wins."""
+        """Every record that the plan asks for; a later line of the same slot wins, and a stale one takes it back."""
         ids, conditions, epochs = set(self.plan["ids"]), set(self.conditions), self.epochs
         latest: dict[tuple[str, Condition, int], Mapping[str, Any]] = {}
         for record in journal.read(self.folder / "samples.jsonl"):
@@ -110,7 +113,9 @@ class TaskRun:
             if condition is not None and how != condition:
                 continue
             slot = (record["id"], how, record["epoch"])
-            if "response" in record or "response" not in latest.get(slot, {}):
+            if record.get("stale"):
+                latest.pop(slot, None)
+            else:
                 latest[slot] = record
         yield from latest.values()
 
@@ -134,7 +139,10 @@ class Run:
         tasks = {}
         for path in sorted(folder.glob("*/plan.json")):
             plan = read_json(path)
-            tasks[path.parent.name] = TaskRun(path.parent, plan, TaskSpec.model_validate(plan["task"]))
+            try:
+                tasks[path.parent.name] = TaskRun(path.parent, plan, TaskSpec.model_validate(plan["task"]))
+            except (KeyError, TypeError, ValueError) as error:
+                raise UsageError(f"{path}: not a plan of this version: {error}") from error
         return cls(folder, info, tasks)
 
     @property
@@ -189,11 +197,13 @@ def summarise_condition(task_run: TaskRun, condition: Condition, group: Sequence
     for scored in group:
         counts[scored.outcome.status] += 1
     responded = [scored for scored in group if scored.outcome.value is not None]
+    reasons = Counter(s.outcome.detail["message"] for s in group if "message" in s.outcome.detail)
     entry: dict[str, Any] = {
         "task": task.task,
         "condition": {**condition.as_dict(), "epochs": task_run.epochs},
         "n": len(plan["ids"]),
         "counts": {**counts, "missing": expected - len(group)},
+        "errors": [{"message": message, "n": n} for message, n in reasons.most_common(MOST_REASONS)],
         "coverage": len(responded) / expected if expected else 0.0,
         "metrics": {},
         "chance": chance(task, group),

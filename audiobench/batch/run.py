@@ -38,6 +38,8 @@ class BatchRun(JobLoop):
         self.observe = observe
         self.allow_other_model = allow_other_model
         self._journals = {name: Journal(work.journal_path) for name, work in self.works.items()}
+        for name, work in self.works.items():
+            work.retire(self._journals[name])
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="audio")
 
     def close(self) -> None:

@@ -74,10 +74,10 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         allow_approx=args.allow_approx,
         dry_run=args.dry_run,
-        max_cost=args.max_cost,
+        max_cost=None if args.max_cost is None else _positive_number("--max-cost", args.max_cost),
         allow_other_model=args.allow_other_model,
         attempts=_positive("--attempts", args.attempts) or 8,
-        timeout=args.timeout,
+        timeout=_positive_number("--timeout", args.timeout),
         quiet=args.quiet or args.json,
         batch=args.batch,
         batch_poll=args.batch_poll,
@@ -103,6 +103,9 @@ def run(args: argparse.Namespace) -> int:
 
         tasks = {work.task.task: work.task for work in prepared.works}
         print_run(result.summaries, tasks, result.folder, model=prepared.model.name)
+    for entry in result.summaries if not args.json else ():
+        for reason in entry["errors"]:
+            print(f"{entry['task']}: {reason['n']} x {reason['message']}", file=sys.stderr)
     if result.reason:
         print(f"audiobench: {result.reason}", file=sys.stderr)
     if result.exit_code:
@@ -129,14 +132,20 @@ def _positive(flag: str, value: int | None) -> int | None:
     return value
 
 
+def _positive_number(flag: str, value: float) -> float:
+    if not 0 < value < float("inf"):
+        raise UsageError(f"{flag} {value:g}: must be a positive number")
+    return value
+
+
 def _ids(text: str | None) -> list[str] | None:
     if text is None:
         return None
     if text.startswith("@"):
         try:
             return Path(text[1:]).read_text(encoding="utf-8").split()
-        except OSError as error:
-            raise UsageError(f"--ids {text}: {error.strerror}") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"--ids {text}: not a text file: {error}") from error
     return _list(text)
 
 
@@ -165,4 +174,7 @@ def _generation(entry: str) -> tuple[str, Any]:
     name, equals, value = entry.partition("=")
     if not equals:
         raise UsageError(f"--gen {entry}: expected NAME=VALUE")
-    return name, yaml.safe_load(value)
+    try:
+        return name, yaml.safe_load(value)
+    except (yaml.YAMLError, ValueError) as error:
+        raise UsageError(f"--gen {entry}: not a value: {error}") from error

@@ -73,7 +73,7 @@ class Concurrency:
             self._slow_start = False
             self._clean = 0
             self.limit = max(1, int(self.limit * CUT))
-        self._cool_until = max(self._cool_until, now + max(COOL_DOWN_SECONDS, retry_after or 0.0))
+            self._cool_until = now + max(COOL_DOWN_SECONDS, retry_after or 0.0)
 
     def faulted(self) -> None:
         """The server failed otherwise: no growth this round."""

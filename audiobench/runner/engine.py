@@ -32,6 +32,8 @@ EMPTY_RETRIES = 2
 """An empty answer is asked for again this often; after that it stands, as unparsed."""
 HOPELESS = 20
 """This many failed requests in a row, before any success, end the run."""
+HOPELESS_LATER = 100
+"""The same after a success; at least twice what may be on the wire at once."""
 
 Observer = Callable[[TaskWork, dict[str, Any]], None]
 """Called with every journal record, as it is written."""
@@ -85,6 +87,7 @@ class Engine:
         try:
             for work in self.works:
                 self._journals[work.task.task] = Journal(work.journal_path)
+                work.retire(self._journals[work.task.task])
             for work, sample, condition, epoch in schedule(self.works):
                 if self._stopping.is_set():
                     break
@@ -155,6 +158,7 @@ class Engine:
             record["prompt_sha256"] = hashlib.sha256(orjson.dumps(record["prompt"])).hexdigest()
             await self._ask(work, request, condition, record)
             self._succeeded = True
+            self._failures = 0
         except InvalidAudioError as error:
             record["error"] = {"kind": "invalid_audio", "message": str(error)}
         except (ExhaustedError, SampleError) as error:
@@ -167,6 +171,10 @@ class Engine:
         except AudiobenchError as error:
             self._stop(error.exit_code, str(error))
             return
+        except Exception as error:
+            # an adapter of the user's own may raise anything: that sample's error, and the others go on
+            record["error"] = {"kind": "error", "message": f"{type(error).__name__}: {error}"}
+            self._failed(record["error"]["message"])
         record["time"] = round(time.time(), 3)
         try:
             self._journals[work.task.task].append(record)
@@ -185,8 +193,11 @@ class Engine:
         async def once(pending: Request) -> Response:
             """One call with retries; audio is read inside the gate, so only what is on the wire is in memory."""
             nonlocal attempts
+            calls = 0
 
             async def attempt() -> Response:
+                nonlocal calls
+                calls += 1
                 hashed, loaded, facts = await load(pending, work, self._threads)
                 record["audio"] = facts
                 # handed over, not held: an adapter lets go of the clip once its body is built
@@ -202,7 +213,7 @@ class Engine:
                     )
                 if not response.text and not response.reasoning and response.finish_reason == "stop":
                     record["empty"] = record.get("empty", 0) + 1
-                    if record["empty"] <= EMPTY_RETRIES:
+                    if record["empty"] <= EMPTY_RETRIES and calls < self.policy.attempts:
                         raise RetryableError("the answer is empty")
                 return response
 
@@ -220,10 +231,12 @@ class Engine:
 
     def _failed(self, message: str) -> None:
         self._failures += 1
-        if not self._succeeded and self._failures >= HOPELESS:
+        enough = HOPELESS if not self._succeeded else max(HOPELESS_LATER, 2 * self.gate.limit)
+        if self._failures >= enough:
+            first = "" if self._succeeded else "first "
             self._stop(
                 ExitCode.INCOMPLETE,
-                f"the first {self._failures} requests all failed, so the run was stopped; the last one: {message}",
+                f"{self._failures} {first}requests all failed, so the run was stopped; the last one: {message}",
             )
 
 

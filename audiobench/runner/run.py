@@ -178,9 +178,24 @@ def prepare(options: RunOptions) -> Prepared:
             for condition in work.conditions:
                 check_request(model, work.request(data.samples[0], condition, 0))
         works.append(work)
+    unknown = set(options.data) - {work.task.task for work in works}
+    if unknown:
+        raise UsageError(f"--data {', '.join(sorted(unknown))}: no such task in this run: {', '.join(options.tasks)}")
+    check_folder(folder, model)
     for work in works:
         work.mark_finished()
     return Prepared(options, model, works, datasets, folder)
+
+
+def check_folder(folder: Path, model: ModelSpec) -> None:
+    """Raise UsageError when `folder` holds a run of another model: its answers must not be taken for this one's."""
+    existing = folder / "run.json"
+    if existing.is_file():
+        before = results.read_json(existing)["model"]
+        if before["sha256"] != model.sha256():
+            raise UsageError(
+                f"--out {folder}: holds a run of model {before['name']} as it was declared then; use another --out"
+            )
 
 
 def choose_prompt(task: TaskSpec, model: ModelSpec, asked: str | None) -> Prompt:
@@ -304,18 +319,44 @@ def plan_lines(prepared: Prepared) -> list[str]:
         lines.extend(f"  note: {note}" for note in data.notes)
         if work.task.protocol == "realtime" and not prepared.options.asr:
             lines.append("  note: spoken answers are scored once --asr MODEL has written them down")
+    lines.extend(f"  note: {note}" for note in earlier(prepared))
     lines.append(
         f"model {prepared.model.name}: {prepared.total - prepared.finished} requests to send -> {prepared.folder}"
     )
     return lines
 
 
+def earlier(prepared: Prepared) -> list[str]:
+    """What people should know of the run that the directory holds already."""
+    existing = prepared.folder / "run.json"
+    if not existing.is_file():
+        return []
+    notes = []
+    urls = results.read_json(existing).get("base_urls", [])
+    if prepared.finished and prepared.options.base_urls and urls != prepared.options.base_urls:
+        notes.append(f"{prepared.finished} answers came from {', '.join(urls) or 'elsewhere'} and are kept as they are")
+    for work in prepared.works:
+        plan = work.folder / "plan.json"
+        before = set(results.read_json(plan).get("ids", [])) if plan.is_file() else set()
+        left = len(before - {sample.id for sample in work.samples})
+        if left:
+            notes.append(
+                f"{work.task.task}: {left} samples of the earlier start are not asked for now; tables leave them out"
+            )
+        if work.stale:
+            notes.append(
+                f"{work.task.task}: {len(work.stale)} answers were given to another request and are asked again"
+            )
+    return notes
+
+
 def execute(prepared: Prepared) -> RunResult:
     """Ask what is open, then judge and summarise. The journals make this safe to repeat at any point."""
     options = prepared.options
-    prepared.folder.mkdir(parents=True, exist_ok=True)
     lock = journal.RunLock(prepared.folder)
     try:
+        for work in prepared.works:
+            work.mark_finished()  # again: another start may have answered some in the meantime
         ending = Ending()
         write_plans(prepared)
         tally = Tally(prepared.total, prepared.finished)
@@ -428,6 +469,7 @@ def write_plans(prepared: Prepared) -> None:
                 "ids": [sample.id for sample in work.samples],
                 "conditions": [condition.as_dict() for condition in work.conditions],
                 "epochs": work.epochs,
+                "shard": list(options.shard) if options.shard else None,
                 "seed": work.seed,
                 "overrides": dict(work.overrides),
                 "dataset": {

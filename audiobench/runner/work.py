@@ -47,6 +47,8 @@ class TaskWork:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     swap: Mapping[str, Sample] = field(default_factory=dict)
     finished: set[Slot] = field(default_factory=set)
+    stale: list[Slot] = field(default_factory=list)
+    """Slots that the journal answers under another request than today's."""
     _arranged: dict[tuple[str, int], Sample] = field(default_factory=dict)
 
     @property
@@ -91,6 +93,7 @@ class TaskWork:
     def mark_finished(self) -> None:
         """Find which slots the journal answers: the key of today's request must be the recorded one."""
         done = read_done(self.journal_path)
+        self.finished, self.stale = set(), []
         if not done:
             return
         for sample in self.samples:
@@ -103,6 +106,14 @@ class TaskWork:
                     request = hashed(self.request(sample, condition, epoch), record)
                     if request.key(self.model_sha256) == record.key:
                         self.finished.add(slot)
+                    else:
+                        self.stale.append(slot)
+
+    def retire(self, writer: journal.Journal) -> None:
+        """Write down that the stale answers no longer count, before anything is asked anew."""
+        for sample, condition, epoch in self.stale:
+            writer.append({"id": sample, "epoch": epoch, "condition": condition.as_dict(), "stale": True})
+        self.stale = []
 
 
 def hashed(request: Request, record: Done) -> Request:
@@ -139,6 +150,8 @@ def read_done(path: Path) -> dict[Slot, Done]:
     done: dict[Slot, Done] = {}
     for record in journal.read(path):
         slot = (record["id"], Condition(**record["condition"]), record["epoch"])
+        if record.get("stale"):
+            done.pop(slot, None)
         if record.get("response") is None:
             continue
         audio = tuple((a["path"], a["sha256"], a["bytes"], a["mtime_ns"]) for a in record["audio"])

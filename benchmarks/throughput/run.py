@@ -32,7 +32,7 @@ doc_to_id: "{{{{id}}}}"
 doc_to_audio: "{{{{audio}}}}"
 doc_to_question: "{{{{question}}}}"
 doc_to_choice: "{{{{choices}}}}"
-doc_to_target: "{{{{choices['ABCD'.index(answer_letter)]}}}}"
+doc_to_target: "{{{{answer}}}}"
 chance: per_sample
 generation_kwargs: {{max_gen_toks: 64, temperature: 0}}
 prompt:

@@ -128,3 +128,14 @@ def test_every_attempt_has_a_time_out() -> None:
     with pytest.raises(ExhaustedError, match="no answer within"):
         policy = RetryPolicy(attempts=1, attempt_seconds=0.05)
         asyncio.run(call(attempt, Concurrency(1, adaptive=False), policy))
+
+
+def test_a_lasting_storm_is_cut_again_after_each_cool_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("audiobench.runner.concurrency.time.monotonic", lambda: now)
+    gate = Concurrency(256, adaptive=True)
+    gate.limit = 256
+    for _ in range(600):
+        now += 0.1
+        gate.rate_limited(None)
+    assert gate.limit < 256 * 0.8**3

@@ -75,10 +75,13 @@ def test_the_official_number_stands_beside_ours(tmp_path: Path) -> None:
     assert (entry["official"]["value"], entry["official"]["n"]) == (0.5, 2), "the official rule wants the text"
 
 
-def test_an_error_is_replaced_by_the_answer_of_a_later_start_and_not_the_other_way(tmp_path: Path) -> None:
+def test_the_later_line_of_a_slot_wins_and_a_stale_mark_takes_it_back(tmp_path: Path) -> None:
     failed, answered = record("1", error=error("error")), record("1")
-    for lines in ([failed, answered], [answered, failed]):
-        assert summary(tmp_path, lines)["counts"]["scored"] == 1
+    stale = {key: answered[key] for key in ("id", "epoch", "condition")} | {"stale": True}
+    assert summary(tmp_path, [failed, answered])["counts"]["scored"] == 1
+    assert summary(tmp_path, [answered, stale])["counts"]["missing"] == 1
+    entry = summary(tmp_path, [answered, stale, failed])
+    assert entry["counts"]["error"] == 1 and entry["errors"] == [{"message": "why", "n": 1}]
 
 
 def test_epochs_are_averaged_per_sample(tmp_path: Path) -> None:

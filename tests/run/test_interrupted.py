@@ -143,3 +143,46 @@ def test_a_torn_last_line_is_repaired(
     assert len(finished(journal)) == 5
     assert cli(*arguments(task, url, out)).returncode == 0
     assert sorted(finished(journal)) == [f"s{i}" for i in range(6)]
+
+
+def test_answers_to_an_old_prompt_never_count_for_the_new_one(
+    toy: Callable[[int], Path], server: Callable[..., str], cli: Any, tmp_path: Path
+) -> None:
+    task, out = toy(8), tmp_path / "out"
+    assert cli(*arguments(task, server(), out)).returncode == 0
+    task.write_text(task.read_text().replace("{{question}}", "Listen. {{question}}"))
+    gone = cli(*arguments(task, "http://127.0.0.1:9/v1", out), "--attempts", "1")
+    assert gone.returncode == 4
+    (entry,) = json.loads((out / "toy" / "summary.json").read_text())
+    assert (entry["counts"]["scored"], entry["counts"]["error"], entry["metrics"]["acc"]["value"]) == (0, 8, None)
+    assert cli(*arguments(task, server(), out)).returncode == 0
+    assert len(comparable(out)["fingerprint"]) > 3 and comparable(out)["counts"]["scored"] == 8
+
+
+def test_another_model_in_the_same_directory_is_refused(
+    toy: Callable[[int], Path], server: Callable[..., str], cli: Any, tmp_path: Path
+) -> None:
+    task, out = toy(3), tmp_path / "out"
+    url = server()
+    assert cli(*arguments(task, url, out)).returncode == 0
+    other = cli("run", "--model", "openai_chat:other", "--tasks", task, "--base-url", url, "--out", out)
+    assert other.returncode == 2 and "another --out" in other.stderr
+
+
+def test_a_user_adapter_that_raises_loses_only_that_sample(
+    toy: Callable[[int], Path], cli: Any, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.py"
+    own.write_text(
+        "from audiobench.types import Response\n"
+        "class Own:\n"
+        "    def __init__(self, spec, *, base_url, timeout): ...\n"
+        "    async def generate(self, request):\n"
+        "        if request.sample_id == 's2': raise ValueError('boom')\n"
+        "        return Response('A')\n"
+        "    async def close(self): ...\n"
+    )
+    result = cli("run", "--model", f"{own}:Own", "--tasks", toy(4), "--out", tmp_path / "out")
+    assert result.returncode == 4 and "Traceback" not in result.stderr
+    assert "1 x ValueError: boom" in result.stderr
+    assert comparable(tmp_path / "out")["counts"]["scored"] == 3
