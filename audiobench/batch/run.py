@@ -83,8 +83,8 @@ class BatchRun(JobLoop):
         record["sample"] = shown_sample(request.sample or sample, work.task)
         record["prompt"] = prompt.shown(request)
         record["prompt_sha256"] = hashlib.sha256(orjson.dumps(record["prompt"])).hexdigest()
-        hashed, loaded, record["audio"] = await load(request, work, self._threads)
-        record["key"] = hashed.key(work.model_sha256)
+        key, loaded, record["audio"] = await load(request, work, self._threads)
+        record["key"] = key
         return loaded
 
     async def collect(self, job: Job, status: Status) -> None:

@@ -198,13 +198,13 @@ class Engine:
             async def attempt() -> Response:
                 nonlocal calls
                 calls += 1
-                hashed, loaded, facts = await load(pending, work, self._threads)
+                key, loaded, facts = await load(pending, work, self._threads)
                 record["audio"] = facts
                 # handed over, not held: an adapter lets go of the clip once its body is built
                 handed = [loaded]
                 del loaded
                 if not keys:
-                    keys.append(hashed.key(work.model_sha256))
+                    keys.append(key)
                 response = await self.adapter.generate(handed.pop())
                 if response.raw.get("model_differs") and not self.allow_other_model:
                     raise RunError(
@@ -242,8 +242,8 @@ class Engine:
 
 async def load(
     request: Request, work: TaskWork, threads: ThreadPoolExecutor
-) -> tuple[Request, Request, list[dict[str, Any]]]:
-    """The request with hashes filled in, the same with audio bytes, and what the journal says of each clip."""
+) -> tuple[str, Request, list[dict[str, Any]]]:
+    """The request's journal key, the request with audio bytes, and what the journal says of each clip."""
     parts = request.audio
     support = work.model.audio
     if support.max_clips is not None and len(parts) > support.max_clips:
@@ -272,8 +272,11 @@ async def load(
                 "changed": changed,
             }
         )
-    hashes = {index: [replace(pieces[0], data=b"", format="")] for index, pieces in loaded.items()}
-    return request.with_audio(hashes), request.with_audio(loaded), facts
+    whole = request.with_audio(loaded)
+    cut = any(len(pieces) > 1 for pieces in loaded.values())
+    # a key knows clips, not the pieces that an adapter wants them in
+    keyed = request.with_audio({i: [replace(p[0], data=b"")] for i, p in loaded.items()}) if cut else whole
+    return keyed.key(work.model_sha256), whole, facts
 
 
 def new_record(sample: Sample, condition: Condition, epoch: int) -> dict[str, Any]:
