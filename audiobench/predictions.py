@@ -2,117 +2,228 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from audiobench import logs, think
+from audiobench import logs, results, think
 from audiobench.errors import UsageError
+from audiobench.results import Scored
 from audiobench.score import outcome, scorer_of
 from audiobench.task.spec import TaskSpec
-from audiobench.types import Response, Sample
+from audiobench.types import STATUSES, Condition, Response, Sample
 from model_adapters.spec import Thinking
+
+Entry = tuple[int, dict[str, Any]]
+"""(line number from 1, prediction)."""
 
 _INLINE = ("question", "choices", "answer")
 _OURS = {"id", "output", "finish_reason", "error", *_INLINE}
+_FORMAT = 'JSON lines are wanted: one object a line, such as {"id": "7", "output": "B"}'
+_BOM = b"\xef\xbb\xbf"
 
 
-def read(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def read(path: Path) -> Iterator[Entry]:
     """(line number, object) of a JSON-lines file, of a JSON array, or of another harness's log (`audiobench.logs`).
 
     Raises:
-        UsageError: unreadable, not JSON, or an entry that is not an object with `id` and `output`.
+        UsageError: unreadable, empty, not JSON, or an entry that is not an object with `id` and `output`.
     """
     try:
-        log = logs.read_whole(path)
-        if log is not None:
-            yield from log
-            return
-        raw = path.read_bytes()
+        found = logs.read_whole(path)
+        if found is None:
+            entries = _parse(path.read_bytes(), path)
+            found = logs.convert(entries, path) or iter(entries)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
-    entries: list[tuple[int, Any]] = []
-    try:
-        if raw.lstrip()[:1] == b"[":
-            entries = list(enumerate(orjson.loads(raw), 1))
-        else:
-            for number, line in enumerate(raw.split(b"\n"), 1):
-                if line.strip():
-                    entries.append((number, orjson.loads(line)))
-    except orjson.JSONDecodeError as error:
-        raise UsageError(f"{path}:{len(entries) + 1}: not JSON: {error}") from error
-    for number, entry in logs.convert(entries, path) or entries:
+    empty = True
+    for number, entry in found:
+        empty = False
         if not isinstance(entry, dict) or "id" not in entry or "output" not in entry:
             raise UsageError(f"{path}:{number}: expected an object with `id` and `output`")
         yield number, entry
+    if empty:
+        raise UsageError(f"{path}: no predictions in it; {_FORMAT}")
+
+
+def _parse(raw: bytes, path: Path) -> list[tuple[int, Any]]:
+    raw = raw.removeprefix(_BOM)
+    number = 1
+    try:
+        if raw.lstrip()[:1] == b"[":
+            return list(enumerate(orjson.loads(raw), 1))
+        entries: list[tuple[int, Any]] = []
+        for number, line in enumerate(raw.split(b"\n"), 1):
+            if line.strip():
+                entries.append((number, orjson.loads(line)))
+        return entries
+    except orjson.JSONDecodeError as error:
+        raise UsageError(f"{path}:{max(number, error.lineno)}: not JSON ({error.msg}); {_FORMAT}") from error
+
+
+def is_inline(entry: Mapping[str, Any]) -> bool:
+    """Whether the prediction carries its sample."""
+    return "answer" in entry or "choices" in entry
 
 
 def score(task: TaskSpec, predictions: Path, samples: Mapping[str, Sample] | None = None) -> Iterator[dict[str, Any]]:
-    """Score each prediction: `{"id", "outcome", "value", "answer", "rule", "official"}`, in the file's order.
+    """Score each prediction of a file: the `line` of each, in the file's order; see `scored`."""
+    for one in scored(task, read(predictions), samples, where=predictions):
+        yield line(one, task)
+
+
+def scored(
+    task: TaskSpec, entries: Iterable[Entry], samples: Mapping[str, Sample] | None = None, *, where: Path
+) -> Iterator[Scored]:
+    """Each prediction with its outcome, in order, as if it came from a journal.
 
     Args:
         task: whose extraction and scorer are used.
-        predictions: lines of `{"id", "output"}`, with the sample inline (`question`, `choices`, `answer`, ...) or not,
-            or a sample log of Inspect, lm-eval or lmms-eval.
-        samples: the data set by id, for lines that do not carry their sample.
+        entries: `{"id", "output"}`, with the sample inline (`question`, `choices`, `answer`, ...) or not.
+        samples: the data set by id, for predictions that do not carry their sample.
+        where: the file, for messages.
 
-    `official` is the official scorer's verdict on the raw output; ours looks behind a closed thinking block.
+    An id may come again where the lines carry their samples: these are repetitions of one question, `epoch` 0, 1, ...
+    The output as it was given is kept as `record["given"]`; its thought is taken off before an answer is looked for.
 
     Raises:
-        UsageError: a line has neither its sample inline nor an id of the data set.
+        UsageError: a line has neither its sample inline nor an id of the data set, or answers an id a second time.
     """
-    scorer = scorer_of(task.scorer)
-    for number, entry in read(predictions):
-        sample = _sample(task, entry, samples, f"{predictions}:{number}")
-        raw = entry["output"]
-        if raw is None and entry.get("error"):
-            yield {"id": entry["id"], "outcome": "error", "value": None, "answer": None, "rule": None, "official": None}
-            continue
-        response = think.split(Response(text=raw if isinstance(raw, str) else ""), None, Thinking())
-        record = {
-            "key": str(number),
-            "id": sample.id,
-            "epoch": 0,
-            "sample": {
-                "question": sample.question,
-                "choices": list(sample.choices),
-                "target": list(sample.target) if isinstance(sample.target, tuple) else sample.target,
-                "metadata": dict(sample.metadata),
-                "cluster": None,
-            },
-            "response": {
-                "text": response.text,
-                "finish_reason": entry.get("finish_reason", "stop"),
-                "reasoning_closed": response.reasoning_closed,
-            },
-        }
-        result = outcome(record, task)
-        yield {
-            "id": entry["id"],
-            "outcome": result.status,
-            "value": result.value,
-            "answer": result.answer,
-            "rule": result.rule,
-            "official": scorer.official(raw, sample) if scorer.official else None,
-        }
+    lines: dict[str, int] = {}
+    repeats: Counter[str] = Counter()
+    for number, entry in entries:
+        place, name, inline = f"{where}:{number}", str(entry["id"]), is_inline(entry)
+        if name in lines and not inline:
+            raise UsageError(
+                f"{place}: id {entry['id']!r} has an answer on line {lines[name]} already; one answer a sample is wanted"
+            )
+        lines.setdefault(name, number)
+        sample = _sample(task, entry, samples, place)
+        identity = name if not inline or name in (samples or {}) else _identity(sample)
+        record = _record(entry, sample, place)
+        record |= {"id": identity, "key": str(number), "epoch": repeats[identity], "condition": Condition().as_dict()}
+        repeats[identity] += 1
+        yield Scored(record, outcome(record, task))
 
 
-def _sample(task: TaskSpec, entry: Mapping[str, Any], samples: Mapping[str, Sample] | None, where: str) -> Sample:
+def line(one: Scored, task: TaskSpec) -> dict[str, Any]:
+    """`{"id", "outcome", "value", "answer", "rule", "official"}` of a prediction.
+
+    `official` is the official scorer's verdict on the output as it was given; ours looks behind a closed thought.
+    """
+    scorer, given, result = scorer_of(task.scorer), one.record["given"], one.outcome
+    official = scorer.official(given["output"], one.sample) if scorer.official and "error" not in one.record else None
+    return {
+        "id": given["id"],
+        "outcome": result.status,
+        "value": result.value,
+        "answer": result.answer,
+        "rule": result.rule,
+        "official": official,
+    }
+
+
+def summary(task: TaskSpec, group: Sequence[Scored], samples: Mapping[str, Sample] | None = None) -> dict[str, Any]:
+    """What the predictions come to, by the same code as a run's `summary.json`.
+
+    `{task, metric, n (samples), outputs (lines), expected (samples, None without the data set), counts (of lines, and
+    `missing` samples), value, ci, interval, coverage, chance, official, exit_code}`.
+    """
+    repeats = Counter(one.id for one in group)
+    missing = sum(name not in repeats for name in samples or ())
+    counts = {status: sum(one.outcome.status == status for one in group) for status in STATUSES}
+    reasons = Counter(one.outcome.detail["message"] for one in group if "message" in one.outcome.detail)
+    failed = counts["error"] + counts["invalid_audio"]
+    expected = len(group) + missing * max(repeats.values(), default=1)
+    responded = [one for one in group if one.outcome.value is not None]
+    main = results.metric(task, responded, max(repeats.values(), default=1))
+    return {
+        "task": task.task,
+        "metric": task.metric_list[0].metric,
+        "n": len(repeats),
+        "outputs": len(group),
+        "expected": None if samples is None else len(repeats) + missing,
+        "counts": {**counts, "missing": missing},
+        "value": main["value"],
+        "ci": main["ci"],
+        "interval": main["interval"],
+        "coverage": (len(group) - failed) / expected if expected else 0.0,
+        "chance": results.chance(task, group),
+        "official": results.official(task, [_as_given(one) for one in group]),
+        "errors": [{"message": message, "n": n} for message, n in reasons.most_common(results.MOST_REASONS)],
+        "exit_code": 4 if failed or missing else 0,
+    }
+
+
+def _as_given(one: Scored) -> Scored:
+    """With the raw output as the response's text, for the official scorer."""
+    if "response" not in one.record:
+        return one
+    response = {**one.record["response"], "text": one.record["given"]["output"]}
+    return Scored({**one.record, "response": response}, one.outcome)
+
+
+def _record(entry: Mapping[str, Any], sample: Sample, place: str) -> dict[str, Any]:
+    raw = entry["output"]
+    if raw is not None and not isinstance(raw, str):
+        raise UsageError(f"{place}: output: expected a string (the model's text) or null, got {raw!r:.60}")
+    record: dict[str, Any] = {
+        "given": {"id": entry["id"], "output": raw},
+        "sample": {
+            "question": sample.question,
+            "choices": list(sample.choices),
+            "target": list(sample.target) if isinstance(sample.target, tuple) else sample.target,
+            "metadata": dict(sample.metadata),
+            "transcript": sample.transcript,
+            "cluster": sample.cluster,
+        },
+    }
+    if raw is None and entry.get("error"):
+        return {**record, "error": {"kind": "error", "message": str(entry["error"])}}
+    response = think.split(Response(text=raw or ""), None, Thinking())
+    return {
+        **record,
+        "response": {
+            "text": response.text,
+            "finish_reason": entry.get("finish_reason", "stop"),
+            "reasoning_closed": response.reasoning_closed,
+        },
+    }
+
+
+def _identity(sample: Sample) -> str:
+    """Tells inline samples apart that share an id but not their content."""
+    return orjson.dumps([sample.id, sample.question, sample.choices, sample.target]).decode()
+
+
+def _sample(task: TaskSpec, entry: Mapping[str, Any], samples: Mapping[str, Sample] | None, place: str) -> Sample:
     known = (samples or {}).get(str(entry["id"]))
     if known is not None:
         return known
-    if "answer" not in entry and "choices" not in entry:
+    if not is_inline(entry):
         raise UsageError(
-            f"{where}: id {entry['id']!r} is not in the data set of task {task.task}, and the line does not carry "
+            f"{place}: id {entry['id']!r} is not in the data set of task {task.task}, and the line does not carry "
             "its sample (question, choices, answer)"
         )
     target = entry.get("answer")
     return Sample(
         id=str(entry["id"]),
-        question=entry.get("question") or "",
-        choices=tuple(entry.get("choices") or ()),
+        question=str(entry.get("question") or ""),
+        choices=_choices(entry.get("choices"), place),
         target=tuple(map(str, target)) if isinstance(target, list) else (None if target is None else str(target)),
         metadata={key: value for key, value in entry.items() if key not in _OURS},
     )
+
+
+def _choices(given: Any, place: str) -> tuple[str | None, ...]:
+    """Option texts; numbers as they are written, None for a padded slot."""
+    if given is None:
+        return ()
+    if not isinstance(given, list) or not all(
+        choice is None or isinstance(choice, str | int | float) for choice in given
+    ):
+        raise UsageError(f"{place}: choices: expected a list of texts, got {given!r:.60}")
+    return tuple(None if choice is None else str(choice) for choice in given)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,47 +31,48 @@ def run(args: argparse.Namespace) -> int:
 
     from audiobench import predictions
     from audiobench.journal import write_whole
-    from audiobench.statistics.intervals import proportion
     from audiobench.task.find import find_task
-    from audiobench.types import STATUSES
 
     task, file = find_task(args.task)
+    entries = list(predictions.read(args.predictions))
     samples = None
-    if args.data is not None or not _inline(args.predictions):
+    if args.data is not None or not predictions.is_inline(entries[0][1]):
         from audiobench import dataset
 
         samples = {
             sample.id: sample for sample in dataset.load(task, file, data=args.data, audio_required=False).samples
         }
-    lines = list(predictions.score(task, args.predictions, samples))
-    body = b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines)
+    group = list(predictions.scored(task, entries, samples, where=args.predictions))
+    body = b"".join(orjson.dumps(predictions.line(one, task), option=orjson.OPT_APPEND_NEWLINE) for one in group)
     if args.out is not None:
         write_whole(args.out, body)
     elif not args.json:
         sys.stdout.write(body.decode())
-    counts = {status: sum(line["outcome"] == status for line in lines) for status in STATUSES}
-    values = [line["value"] for line in lines if line["value"] is not None]
-    mean = sum(values) / len(values) if values else None
-    bounded = bool(values) and all(0 <= value <= 1 for value in values)
-    interval = proportion(values) if bounded else None
+    found = predictions.summary(task, group, samples)
     if args.json:
-        found = {
-            "task": task.task, "n": len(lines), "counts": counts, "value": mean,
-            "ci": [interval.low, interval.high] if interval else None, "exit_code": 4 if counts["error"] else 0,
-        }  # fmt: skip
         print(orjson.dumps(found).decode())
     else:
-        shown = "-" if mean is None else f"{mean:.4f}"
-        span = f" [{interval.low:.4f}, {interval.high:.4f}]" if interval else ""
-        kinds = ", ".join(f"{n} {kind}" for kind, n in counts.items() if n)
-        print(f"{task.task}: n={len(lines)} {task.metric_list[0].metric}={shown}{span}; {kinds}", file=sys.stderr)
-    return 4 if counts["error"] or counts["invalid_audio"] else 0
+        print("\n".join(words(found)), file=sys.stderr)
+    return found["exit_code"]
 
 
-def _inline(path: Path) -> bool:
-    """Whether the first prediction carries its sample."""
-    from audiobench import predictions
-
-    for _, entry in predictions.read(path):
-        return "answer" in entry or "choices" in entry
-    return True
+def words(found: Mapping[str, Any]) -> list[str]:
+    """The summary as people read it."""
+    many = f"n={found['n']}" + (f" of {found['expected']}" if found["expected"] is not None else "")
+    if found["outputs"] != found["n"]:
+        many += f" ({found['outputs']} outputs)"
+    low, high = found["ci"]
+    span = f" [{low:.4f}, {high:.4f}]" if low is not None else ""
+    kinds = ", ".join(f"{n} {kind}" for kind, n in found["counts"].items() if n)
+    parts = [f"{many}, coverage {100 * found['coverage']:.1f}%", kinds]
+    official = found["official"]
+    if official and official["value"] is not None:
+        parts.append(f"official {official['scorer']}={official['value']:.4f} (n={official['n']})")
+    if found["chance"] is not None:
+        parts.append(f"chance {found['chance']:.4f}")
+    value = "-" if found["value"] is None else f"{found['value']:.4f}"
+    lines = [f"{found['task']}: {found['metric']}={value}{span}; {'; '.join(parts)}"]
+    lines += [f"  {error['n']} x {error['message']}" for error in found["errors"]]
+    if found["counts"]["missing"]:
+        lines.append(f"  {found['counts']['missing']} samples of the data set have no prediction")
+    return lines
