@@ -1,74 +1,211 @@
-"""Join the shards of a run: an idempotent union of their journals."""
+"""Join the shards of a run: an idempotent union of their journals, whatever the order."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import orjson
 
 from audiobench import journal
-from audiobench.errors import NotComparableError
-from audiobench.results import Run, TaskRun, summarise
+from audiobench.errors import NotComparableError, UsageError
+from audiobench.results import Run, TaskRun, read_json, summarise
+from audiobench.score import sample_of
 from audiobench.types import Condition
 
+COMMAND = ["audiobench", "merge"]
+"""`command` in the run.json of a merged run."""
+_ALIKE = ("fingerprint", "conditions", "epochs", "seed", "overrides")
 
-def merge(runs: Sequence[Run], out: Path) -> list[dict[str, Any]]:
-    """Write the union of `runs` to the run directory `out`; returns its summaries.
 
-    Records are ordered by sample id, condition and epoch, so that merging in any order, or again, gives the same
-    files.
+class Merged(NamedTuple):
+    """What a merge came to."""
+
+    summaries: list[dict[str, Any]]
+    missing: dict[str, list[str]]
+    """Task -> shards that no run held (`2/4`), for tasks that are not whole."""
+
+
+def merge(runs: Sequence[Run], out: Path) -> Merged:
+    """Write the union of `runs` to the run directory `out`.
+
+    Merging in any order, or again, or a merged run with further shards, gives the same files: records are ordered by
+    sample id, condition and epoch, and where two runs answered the same, the later answer stays. `shard` in the plan
+    is None once every shard is there, else `[[the shards that are], count]`.
 
     Raises:
-        NotComparableError: the runs differ in model, prompt, extraction, scorer, data, conditions or epochs.
+        NotComparableError: the runs differ in model, prompt, extraction, scorer, data, conditions, epochs or in the
+            number of shards.
+        UsageError: `out` holds something else than the result of an earlier merge.
     """
     first = runs[0]
     for other in runs[1:]:
         if other.info["model"]["sha256"] != first.info["model"]["sha256"]:
             raise NotComparableError(f"{other.folder}: another model than {first.folder} (model sha256 differs)")
+    names = sorted({name for run in runs for name in run.tasks})
+    parts = {name: [run.tasks[name] for run in runs if name in run.tasks] for name in names}
+    for found in parts.values():
+        _check_alike(found)
+    held = {name: _held(found) for name, found in parts.items()}
+    _check_out(out, names)
     out.mkdir(parents=True, exist_ok=True)
     lock = journal.RunLock(out)
     try:
         summaries: list[dict[str, Any]] = []
-        names = sorted({name for run in runs for name in run.tasks})
         for name in names:
-            merged = _merge_task([run.tasks[name] for run in runs if name in run.tasks], out / name)
+            merged = _merge_task(parts[name], held[name], out / name)
             entries = summarise(merged)
             journal.write_json(merged.folder / "summary.json", entries)
             summaries.extend(entries)
-        info = {**first.info, "tasks": names, "command": ["audiobench", "merge"], "created": 0, "updated": 0}
-        journal.write_json(out / "run.json", info)
+            if merged.task.answers_withheld:
+                from audiobench.report.submission import write_submission
+
+                write_submission(merged)
+        journal.write_json(out / "run.json", _info([run.info for run in runs], out, names))
     finally:
         lock.release()
-    return summaries
+    missing = {}
+    for name, (shards, count) in held.items():
+        absent = [f"{shard}/{count}" for shard in range(1, count + 1) if shard not in shards]
+        if absent:
+            missing[name] = absent
+    return Merged(summaries, missing)
 
 
-def _merge_task(parts: Sequence[TaskRun], folder: Path) -> TaskRun:
+def _check_alike(parts: Sequence[TaskRun]) -> None:
     first = parts[0]
     for part in parts[1:]:
-        for key in ("fingerprint", "conditions", "epochs", "seed", "overrides"):
+        for key in _ALIKE:
             if part.plan[key] != first.plan[key]:
                 raise NotComparableError(
                     f"{part.folder}: {key} differs from {first.folder}: {part.plan[key]} and {first.plan[key]}"
                 )
-    ids = sorted({sample for part in parts for sample in part.plan["ids"]})
-    plan = {**first.plan, "ids": ids}
-    journal.write_json(folder / "plan.json", plan)
-    latest: dict[tuple[str, str, int], dict[str, Any]] = {}
+
+
+def _check_out(out: Path, names: Sequence[str]) -> None:
+    if not (out / "run.json").is_file():
+        return
+    if read_json(out / "run.json").get("command") != COMMAND:
+        raise UsageError(f"--out {out}: holds a run of its own; name a new directory, or one that a merge has written")
+    others = sorted({path.parent.name for path in out.glob("*/plan.json")} - set(names))
+    if others:
+        raise UsageError(f"--out {out}: holds a merge of other tasks ({', '.join(others)}); name a new directory")
+
+
+def _held(parts: Sequence[TaskRun]) -> tuple[set[int], int]:
+    """Which shards the runs hold, and of how many; a run that is no shard is the whole, ({1}, 1).
+
+    Raises:
+        NotComparableError: they are shards of different numbers.
+    """
+    shards: set[int] = set()
+    counts: dict[int, Path] = {}
     for part in parts:
-        for record in journal.read(part.folder / "samples.jsonl"):
-            slot = (record["id"], Condition(**record["condition"]).label, record["epoch"])
-            if "response" in record or "response" not in latest.get(slot, {}):
-                latest[slot] = record
-    _write_lines(folder / "samples.jsonl", [latest[slot] for slot in sorted(latest)])
-    verdicts = {key: line for part in parts for key, line in part.judgements().items()}
-    if verdicts:
-        _write_lines(folder / "judgements.jsonl", [verdicts[key] for key in sorted(verdicts)])
-    heard = {key: line for part in parts for key, line in part.transcripts().items()}
-    if heard:
-        _write_lines(folder / "transcripts.jsonl", [heard[key] for key in sorted(heard)])
+        shard = part.plan.get("shard")
+        if shard is not None:
+            index, count = shard
+            counts.setdefault(count, part.folder)
+            shards |= {index} if isinstance(index, int) else set(index)
+    if len(counts) > 1:
+        shown = ", ".join(f"{folder} is one of {count}" for count, folder in sorted(counts.items()))
+        raise NotComparableError(f"shards of different numbers do not make one run: {shown}")
+    if not counts or any(part.plan.get("shard") is None for part in parts):
+        return {1}, 1
+    return shards, next(iter(counts))
+
+
+def _merge_task(parts: Sequence[TaskRun], held: tuple[set[int], int], folder: Path) -> TaskRun:
+    first = parts[0]
+    shards, count = held
+    answered = _latest(parts)
+    ids = sorted({sample for part in parts for sample in part.plan["ids"]})
+    plan = {
+        **min((part.plan for part in parts), key=lambda plan: _canonical(plan["task"])),
+        "ids": ids,
+        "shard": None if len(shards) == count else [sorted(shards), count],
+    }
+    if "dataset" in plan:
+        data = _joined([part.plan["dataset"] for part in parts])
+        plan["dataset"] = {**data, "content_sha256": _content_sha256(answered, ids)}
+    journal.write_json(folder / "plan.json", plan)
+    _write_lines(folder / "samples.jsonl", answered)
+    for file, lines_of in (("judgements.jsonl", TaskRun.judgements), ("transcripts.jsonl", TaskRun.transcripts)):
+        lines = _union(parts, lines_of)
+        if lines or (folder / file).exists():
+            _write_lines(folder / file, lines)
     if first.task.protocol == "realtime":
         _link_answers([part.folder.parent for part in parts], folder.parent)
     return TaskRun(folder, plan, first.task)
+
+
+def _latest(parts: Iterable[TaskRun]) -> list[Mapping[str, Any]]:
+    """One record a slot, ordered: one with a response before one without, then the later one."""
+    best: dict[tuple[str, int, int], tuple[Any, Mapping[str, Any]]] = {}
+    for part in parts:
+        places = {condition: place for place, condition in enumerate(part.conditions)}
+        for record in part.records():
+            slot = (record["id"], places[Condition(**record["condition"])], record["epoch"])
+            rank = ("response" in record, record.get("time", 0), _canonical(record))
+            if slot not in best or rank > best[slot][0]:
+                best[slot] = (rank, record)
+    return [best[slot][1] for slot in sorted(best)]
+
+
+def _content_sha256(records: Iterable[Mapping[str, Any]], ids: Sequence[str]) -> str | None:
+    """The data set's own digest of these samples; None unless every sample was asked in its published order."""
+    from audiobench.dataset.loading import content_sha256
+
+    shown = {r["id"]: r for r in records if "sample" in r and not r["condition"]["option_order"]}
+    return content_sha256([sample_of(record) for record in shown.values()]) if len(shown) == len(ids) else None
+
+
+def _union(
+    parts: Iterable[TaskRun], lines_of: Callable[[TaskRun], Mapping[tuple[str, str], Mapping[str, Any]]]
+) -> list[Mapping[str, Any]]:
+    """One line a slot, ordered; of two, one with a value."""
+    best: dict[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {}
+    for part in parts:
+        for slot, line in lines_of(part).items():
+            rank = (line.get("value") is not None, _canonical(line))
+            if slot not in best or rank > best[slot][0]:
+                best[slot] = (rank, line)
+    return [best[slot][1] for slot in sorted(best)]
+
+
+def _info(infos: Sequence[Mapping[str, Any]], out: Path, names: Sequence[str]) -> dict[str, Any]:
+    """run.json of the union; run id and served models (answers of each) are made from the merged journals."""
+    digest = hashlib.sha256()
+    served: Counter[str] = Counter()
+    for name in names:
+        for record in journal.read(out / name / "samples.jsonl"):
+            digest.update(_canonical(record))
+            model = (record.get("response") or {}).get("served_model")
+            served.update([model] if model else [])
+    info = _joined(infos)
+    info |= {"tasks": list(names), "command": COMMAND, "created": 0, "updated": 0, "run_id": digest.hexdigest()[:16]}
+    info |= {"model": min((found["model"] for found in infos), key=_canonical)}
+    return {**info, "served_models": dict(sorted(served.items()))} if served else info
+
+
+def _joined(values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One mapping of several: lists are joined, texts that differ stand beside each other."""
+    found: dict[str, Any] = {}
+    for key in sorted({key for value in values for key in value}):
+        held = [value[key] for value in values if key in value]
+        if all(item == held[0] for item in held):
+            found[key] = held[0]
+        elif all(isinstance(item, Mapping) for item in held):
+            found[key] = _joined(held)
+        elif all(isinstance(item, list) for item in held):
+            found[key] = sorted({text for item in held for text in item}, key=str)
+        elif all(isinstance(item, str) for item in held):
+            found[key] = ", ".join(sorted({text for item in held for text in item.split(", ")}))
+        else:
+            found[key] = max(held, key=_canonical)
+    return found
 
 
 def _link_answers(runs: Sequence[Path], out: Path) -> None:
@@ -85,7 +222,9 @@ def _link_answers(runs: Sequence[Path], out: Path) -> None:
                 journal.write_whole(target, file.read_bytes())
 
 
-def _write_lines(path: Path, records: Sequence[Any]) -> None:
-    import orjson
+def _canonical(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
 
+
+def _write_lines(path: Path, records: Sequence[Any]) -> None:
     journal.write_whole(path, b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 
@@ -13,14 +14,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Merge and show."""
+    """Merge and show; incomplete while a shard is missing."""
+    from audiobench.errors import ExitCode
     from audiobench.merge import merge
     from audiobench.report.terminal import print_run
     from audiobench.results import Run
     from audiobench.runner.run import completeness
 
     runs = [Run.open(folder) for folder in args.runs]
-    summaries = merge(runs, args.out)
+    merged = merge(runs, args.out)
     tasks = {name: task_run.task for found in runs for name, task_run in found.tasks.items()}
-    print_run(summaries, tasks, args.out, breakdowns=False)
-    return int(completeness(summaries))
+    print_run(merged.summaries, tasks, args.out, breakdowns=False)
+    for name, shards in merged.missing.items():
+        print(f"{name}: incomplete: shard {', '.join(shards)} missing; merge again with it", file=sys.stderr)
+    return int(ExitCode.INCOMPLETE if merged.missing else completeness(merged.summaries))
