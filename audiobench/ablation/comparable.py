@@ -7,7 +7,8 @@ set and the samples themselves it does not. Parts, as in `results.fingerprint`:
 - samples: the question, options (in any order) and target of every common sample must be equal;
 - audio: the clips must be equal where both conditions are made from the sample's own clips (full, silence, noise,
   reverse), or both exchange them (swap). `none` and `transcript` send no clip, so there is nothing to compare;
-- judge: judged scores need the same judge and the same template.
+- judge: judged scores need the same judge and the same template;
+- recogniser: spoken answers on both sides must have been written down by the same recogniser.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from audiobench.score import scorer_of
 OWN_CLIPS = ("full", "silence", "noise", "reverse")
 PARTS = (
     "prompt", "extraction", "extraction_version", "scorer", "scorer_version", "dataset", "revision",
-    "samples", "audio", "judge",
+    "samples", "audio", "judge", "recogniser",
 )  # fmt: skip
 
 
@@ -68,6 +69,9 @@ def _differing(a: Arm, b: Arm, ids: Sequence[str]) -> list[tuple[str, str, str]]
         x, y = _judges(a), _judges(b)
         if x != y:
             found.append(("judge", ", ".join(x) or "none", ", ".join(y) or "none"))
+    x, y = _recognisers(a), _recognisers(b)
+    if x and y and x != y:
+        found.append(("recogniser", ", ".join(x), ", ".join(y)))
     return found
 
 
@@ -89,6 +93,12 @@ def _judges(arm: Arm) -> list[str]:
     asked = {(scored.id, scored.record.get("key")) for scored in arm}
     lines = (line for slot, line in arm.task_run.judgements().items() if slot in asked)
     return sorted({f"{line['judge']} ({line['template']})" for line in lines})
+
+
+def _recognisers(arm: Arm) -> list[str]:
+    """Who wrote the spoken answers down; empty where none was spoken."""
+    responses = (scored.record.get("response") or {} for scored in arm)
+    return sorted({response["heard"]["asr"] for response in responses if "heard" in response})
 
 
 def _short(value: Any) -> str:
