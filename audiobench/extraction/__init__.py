@@ -13,7 +13,7 @@ from audiobench.errors import UsageError
 from audiobench.extraction import short
 from audiobench.extraction.choice import Found, choose
 from audiobench.extraction.numbers import final_number
-from audiobench.extraction.text import final_answer, normalise
+from audiobench.extraction.text import final_answer, readable
 from audiobench.types import LETTERS, Answer
 
 VERSION = "2"
@@ -51,8 +51,8 @@ def _option_text(text: str, options: _Options) -> Answer:
 
 
 def _wrapped(pattern: re.Pattern[str], rule: str, text: str, options: _Options) -> Answer:
-    answer = final_answer(text)
-    contents = pattern.findall(normalise(answer)) if answer else []
+    answer = readable(text)
+    contents = pattern.findall(answer) if answer else []
     if not contents:
         return _NOTHING
     content = contents[-1].strip()
@@ -80,8 +80,8 @@ def _plain(find: Callable[[str], tuple[str, str] | None]) -> _Extractor:
 
 
 def _number(text: str) -> tuple[str, str] | None:
-    answer = final_answer(text)
-    return final_number(normalise(answer)) if answer else None
+    answer = readable(text)
+    return final_number(answer) if answer else None
 
 
 def _full_text(text: str) -> tuple[str, str] | None:

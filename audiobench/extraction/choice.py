@@ -19,14 +19,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from audiobench.extraction import cues, negation
 from audiobench.extraction.options import Mention, Options
-from audiobench.extraction.text import final_answer, normalise
-
-
-class Ambiguous(Exception):
-    """The response contradicts itself or leaves the choice open."""
+from audiobench.extraction.prose import Ambiguous, Prose
+from audiobench.extraction.text import closed, readable, squeeze
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +37,18 @@ class Found:
 
 _MANY = 60
 """Declarations read at most, from the end: a response that makes more of them has run away."""
+_MANY_SPANS = 500
+"""Different bold spans read at most: a response with more of them is unparsed."""
 
 
 def choose(text: str, options: Sequence[tuple[str, str]]) -> Found | None:
     """The option a response chose, or None when it chose none, several, or cannot be read."""
     offered = Options(options)
-    answer = final_answer(text)
+    answer = readable(text)
     if not answer or not offered.all:
         return None
     try:
-        return _Reader(normalise(answer), offered).read()
+        return _Reader(answer, offered).read()
     except Ambiguous:
         return None
 
@@ -58,9 +58,11 @@ class _Reader:
 
     def __init__(self, text: str, offered: Options) -> None:
         self.offered = offered
+        self.prose = Prose(offered)
         self.raw = text
         self.text = cues.MARKUP.sub(" " if "\n" not in text else "", text).strip() if text else ""
-        self.text = cues.LATEX.sub(lambda m: m.group(1) or m.group(2) or "", self.text).strip()
+        self.text = cues.LATEX.sub(lambda m: m.group(1) or m.group(2) or "", self.text)
+        self.text = squeeze(self.text).strip()
 
     def read(self) -> Found | None:
         for numbered in cues.NUMBERED.finditer(self.text):
@@ -74,13 +76,18 @@ class _Reader:
 
     # 1
     def wrapped(self) -> Found | None:
+        raw = closed(self.raw)
         for rule, pattern in cues.WRAPPERS:
-            contents = pattern.findall(self.raw)
+            contents = set(pattern.findall(raw))
             if not contents:
                 continue
+            if len(contents) > _MANY:
+                raise Ambiguous
             inner = [_Reader(c, self.offered).inner() for c in contents]
             letters = {f.letter for f in inner if f}
-            declared = self.declared_letters(pattern.sub(" ", self.text)) if len(letters) == 1 else set()
+            declared = (
+                self.declared_letters(squeeze(pattern.sub(" ", closed(self.text)))) if len(letters) == 1 else set()
+            )
             if len(letters) != 1 or None in inner or declared - letters:
                 raise Ambiguous
             return Found(letters.pop(), rule)
@@ -164,7 +171,7 @@ class _Reader:
         if cue and cue.start(1) not in denied and not cues.OTHER_NAMING.search(text[: cue.start(1)]):
             letter = cue.group(1)
             if letter in self.offered.letters:
-                others = self.plain_letters(text[: cue.start(1)]) - {letter}
+                others = self.prose.letters(text[: cue.start(1)]) - {letter}
                 if self.offered.holds_token(letter) or self.offered.is_letter_text(letter) - {letter} or others:
                     raise Ambiguous
                 self.check_prose(letter, text[: cue.start()])
@@ -205,7 +212,7 @@ class _Reader:
                 raise Ambiguous
             return self.one(mention.letters, rule)
         sentence = _first_sentence(text)
-        named = self.plain_mentions(sentence) | self.plain_letters(sentence)
+        named = self.prose.mentions(sentence) | self.prose.letters(sentence)
         if len(named) > 1:
             raise Ambiguous
         return self.one(named, rule) if named else None
@@ -231,7 +238,7 @@ class _Reader:
         text = text[: self.offered.reach]
         for mention in self.offered.mentions(text):
             lead = text[: mention.start]
-            if re.fullmatch(r"[\s\"'(\[:*_-]*(?:(?:an?|the)\s+)?[\"'(\[]*", lead, re.IGNORECASE) and (
+            if re.fullmatch(r"[\s\"'(\[:*_-]*(?:(?:an?|the)\s+[\"'(\[]*)?", lead, re.IGNORECASE) and (
                 best is None or mention.end > best.end
             ):
                 best = mention
@@ -247,7 +254,7 @@ class _Reader:
             self.check_joined(mention.letters | {letter}, rest[mention.end :])
             return
         sentence = _first_sentence(rest)
-        named = self.plain_mentions(sentence)
+        named = self.prose.mentions(sentence)
         if named and letter not in named:
             raise Ambiguous
 
@@ -269,13 +276,13 @@ class _Reader:
 
     def check_prose(self, letter: str, text: str) -> None:
         """Raise Ambiguous where the prose in front of a concluded letter names only other options."""
-        named = self.plain_mentions(text)
+        named = self.prose.mentions(text)
         if named and letter not in named:
             raise Ambiguous
 
     # 4
     def leading(self) -> Found | None:
-        text = self.without_echo()
+        text = self.without_echo
         label = self.label_at(text)
         mention = self.starts_with_option(text)
         if label and not (mention and mention.start <= label[1] - 1 and mention.end > label[1]):
@@ -291,8 +298,8 @@ class _Reader:
             if (own is None and negation.rejected_at(text, end)) or re.match(r"\s*(?:or|and|/|&|vs)\b", rest):
                 return None
             self.check_after_label(letter, rest)
-            others = self.plain_letters(rest[own.end :] if own else rest) - {letter}
-            if others or (own is None and self.plain_mentions(rest) - {letter}):
+            others = self.prose.letters(rest[own.end :] if own else rest) - {letter}
+            if others or (own is None and self.prose.mentions(rest) - {letter}):
                 raise Ambiguous
             return Found(letter, rule)
         if mention and len(mention.letters) == 1 and cues.STARTS_ANSWER.match(text[mention.end :]):
@@ -301,7 +308,7 @@ class _Reader:
             explained = cues.EXPLANATION.match(rest)
             if explained and not self.declarations(rest):
                 return Found(own, "option_text")
-            if (self.plain_mentions(rest) | self.plain_letters(rest)) - {own} or mention.start in negation.Spans(
+            if (self.prose.mentions(rest) | self.prose.letters(rest)) - {own} or mention.start in negation.Spans(
                 negation.hedged(text)
             ):
                 return None
@@ -310,15 +317,17 @@ class _Reader:
             return Found(own, "option_text")
         return None
 
+    @cached_property
     def without_echo(self) -> str:
         """The text without lines that repeat the list of options."""
-        lines = [m for m in cues.LINE_LABEL.finditer(self.text) if m.group(1).upper() in self.offered.exact(m.group(2))]
+        exact = lru_cache(maxsize=None)(self.offered.exact)
+        lines = [m for m in cues.LINE_LABEL.finditer(self.text) if m.group(1).upper() in exact(m.group(2))]
         if len({m.group(1).upper() for m in lines}) < 2:
             return self.text
-        text = self.text
-        for line in reversed(lines):
-            text = text[: line.start()] + text[line.end() :]
-        return text.strip()
+        ends = [0, *(m.end() for m in lines)]
+        starts = [*(m.start() for m in lines), len(self.text)]
+        kept = "".join(self.text[a:b] for a, b in zip(ends, starts, strict=True))
+        return squeeze(kept).strip()
 
     def part_of_an_option(self, text: str) -> bool:
         """True when the whole text is a piece of one option ("D. Salinger" of "J.D. Salinger")."""
@@ -334,7 +343,9 @@ class _Reader:
 
     # 5
     def bold(self) -> Found | None:
-        spans = [m.group(2) for m in cues.BOLD.finditer(self.raw)]
+        spans = {m.group(2) for m in cues.BOLD.finditer(self.raw)}
+        if len(spans) > _MANY_SPANS:
+            raise Ambiguous
         found: set[str] = set()
         for span in spans:
             try:
@@ -344,7 +355,7 @@ class _Reader:
             if inner:
                 found.add(inner.letter)
         text = self.text
-        plain = self.plain_mentions(text) | self.plain_letters(text)
+        plain = self.prose.mentions(text) | self.prose.letters(text)
         return (
             Found(found.pop(), "bold")
             if len(found) == 1 and plain >= found and not negation.REFUSAL.search(text)
@@ -353,75 +364,22 @@ class _Reader:
 
     # 6
     def in_prose(self) -> Found | None:
-        text = self.without_echo()
+        text = self.without_echo
         if negation.REFUSAL.search(text):
             return None
-        firm = self.plain_mentions(text, hedged=False) | self.plain_letters(text, hedged=False)
-        named = firm or (self.plain_mentions(text) | self.plain_letters(text))
+        firm = self.prose.mentions(text, hedged=False) | self.prose.letters(text, hedged=False)
+        named = firm or (self.prose.mentions(text) | self.prose.letters(text))
         if len(named) == 1:
-            if self.only_in_passing(text, next(iter(named))):
+            if self.prose.only_in_passing(text, next(iter(named))):
                 return None
-            return self.one(named, "option_text" if self.plain_mentions(text) & named else "option_letter")
+            return self.one(named, "option_text" if self.prose.mentions(text) & named else "option_letter")
         if len(named) > 1:
             sentences = [s for s in cues.SENTENCES.findall(text) if s.strip()]
             last = sentences[-1]
-            final = self.plain_mentions(last) | self.plain_letters(last)
+            final = self.prose.mentions(last) | self.prose.letters(last)
             if cues.CONCLUSION.match(last) and len(final) == 1:
                 return self.one(final, "conclusion")
         return None
-
-    def struck(self, text: str, hedged: bool) -> negation.Spans:
-        """Where a named option does not count: denied, rejected and (unless `hedged`) only considered."""
-        considered = [] if hedged else negation.hedged(text)
-        return negation.Spans(negation.denied(text) + negation.rejected(text) + considered)
-
-    def plain_mentions(self, text: str, *, hedged: bool = True) -> set[str]:
-        """Letters of the options that a piece of prose names by text and does not deny."""
-        spans = self.struck(text, hedged)
-        named: set[str] = set()
-        for mention in self.offered.mentions(text):
-            if mention.start in spans:
-                continue
-            if all(self.offered.by_letter[letter].silent for letter in mention.letters):
-                continue
-            if len(mention.letters) > 1:
-                raise Ambiguous
-            named |= mention.letters
-        return named
-
-    def only_in_passing(self, text: str, letter: str) -> bool:
-        """True when an option made of everyday words is named only in mid-sentence, and no letter is given.
-
-        At the end of the response it is an answer: after a comma or colon, or as what its one sentence states
-        ("The tone is high.").
-        """
-        if not self.offered.by_letter[letter].common or letter in self.plain_letters(text):
-            return False
-        return not any(
-            letter in m.letters and cues.STATED.search(text[: m.start]) and not text[m.end :].strip(cues.WRAPPING)
-            for m in self.offered.mentions(text)
-        )
-
-    def plain_letters(self, text: str, *, hedged: bool = True) -> set[str]:
-        """Letters of offered options that stand on their own in a piece of prose and are not denied."""
-        spans = self.struck(text, hedged)
-        named: set[str] = set()
-        for match in cues.ANY_LETTER.finditer(text):
-            letter = (match.group(1) or match.group(2)).upper()
-            if letter not in self.offered.letters or match.start() in spans:
-                continue
-            if match.group(2) and (
-                cues.OTHER_NAMING.search(text[max(0, match.start() - 24) : match.start()])
-                or cues.MUSICAL_AFTER.match(text, match.end())
-                or (letter in "AI" and re.match(r"\s+(?!(?:or|and|nor|vs)\b)\w", text[match.end() : match.end() + 8]))
-                or any(
-                    o.pattern[:1] == (letter.casefold(),) or o.strict.startswith(letter.casefold() + ".")
-                    for o in self.offered.all
-                )
-            ):
-                continue
-            named.add(letter)
-        return named
 
 
 def _first_sentence(text: str) -> str:

@@ -12,7 +12,7 @@ WRAPPERS = (
 )
 LATEX = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mathsf|textit)\s*\{([^{}]*)\}|\\[()\[\]]|\$([^$\n]+)\$")
 MARKUP = re.compile(r"[*`]+|(?m:^\s{0,3}#{1,6}\s+)|(?m:^\s*>\s+)")
-BOLD = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1")
+BOLD = re.compile(r"(\*\*|__)(?=\S)(.{1,1000}?)(?<=\S)\1")
 WRAPPING = " \t\n\"'.,;:!?。、…"
 
 # A letter used as a label: "(B)", "B.", "B)", "B:", "B -", "B" at the end of a line.
@@ -45,7 +45,7 @@ OTHER_NAMING = re.compile(
 )
 MUSICAL_AFTER = re.compile(r"[ -](?:minor|major|flat|sharp|chord|note|natural|dorian|string)\b", re.IGNORECASE)
 JOINED = re.compile(r"[\s,.;)*\"']*(?:\b(?:or|and|nor|either)\b|/|&|\||或者?|和|以及|与)[\s(*\"']*", re.IGNORECASE)
-LINE_LABEL = re.compile(r"(?m)^\s*[-*•]?\s*[(\[]?([A-Za-z])\s*[).:\]、]\s*(\S.*)$")
+LINE_LABEL = re.compile(r"(?m)^\s{0,3}[-*•]?\s{0,3}[(\[]?([A-Za-z])\s{0,3}[).:\]、]\s{0,3}(\S.*)$")
 CONCLUSION = re.compile(
     r"^\W*(?:therefore|thus|hence|in conclusion|to conclude|consequently|on reflection|overall|finally|in summary|so the answer)\b",
     re.IGNORECASE,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
+from functools import lru_cache
 
 _NOT_A_DENIAL = re.compile(
     r"\b(?:not (?:only|just|merely|simply)|no (?:doubt|question|surprise)|without (?:a |any )?(?:doubt|question))\b",
@@ -25,9 +26,9 @@ _DENIAL = re.compile(
     re.IGNORECASE,
 )
 _CLAUSE_END = re.compile(
-    r"[;.!?\n。](?!\d)|\s[-–—]+\s|—|,?\s*\b(?:but|however|so|therefore|thus|hence|because|since)\b"
-    r"|,\s*(?:it|this|that|he|she|they|there|the (?:answer|correct|right|best))\b|\b(?:it|this|that)(?:'s| is| was| must| sounds)"
-    r"|,?\s*(?:而是|而应|所以|因此|但|应该是|应选|应为|答案|[,;。]\s*是)",
+    r"[;.!?\n。](?!\d)|\s[-–—]+\s|—|,?\s{0,3}\b(?:but|however|so|therefore|thus|hence|because|since)\b"
+    r"|,\s{0,3}(?:it|this|that|he|she|they|there|the (?:answer|correct|right|best))\b|\b(?:it|this|that)(?:'s| is| was| must| sounds)"
+    r"|,?\s{0,3}(?:而是|而应|所以|因此|但|应该是|应选|应为|答案|[,;。]\s{0,3}是)",
     re.IGNORECASE,
 )
 _SUPPOSITION = re.compile(
@@ -85,7 +86,8 @@ class Spans:
         return i >= 0 and offset < self.ends[i]
 
 
-def denied(text: str) -> list[tuple[int, int]]:
+@lru_cache(maxsize=8)
+def denied(text: str) -> tuple[tuple[int, int], ...]:
     """Spans behind a denial, behind a supposition or within a question (character offsets)."""
     spans: list[tuple[int, int]] = []
     innocent = Spans(m.span() for m in _NOT_A_DENIAL.finditer(text))
@@ -99,18 +101,21 @@ def denied(text: str) -> list[tuple[int, int]]:
     for sentence in _SENTENCE.finditer(text):
         if sentence.group().rstrip().endswith("?"):
             spans.append(sentence.span())
-    return spans
+    return tuple(spans)
 
 
-def rejected(text: str) -> list[tuple[int, int]]:
+@lru_cache(maxsize=8)
+def rejected(text: str) -> tuple[tuple[int, int], ...]:
     """Spans in front of "... is wrong", back to the start of the clause."""
     starts = [0, *(m.end() for m in _CLAUSE_START.finditer(text))]
-    return [(starts[bisect_right(starts, cue.start()) - 1], cue.start()) for cue in _REJECTED_AFTER.finditer(text)]
+    cues = [cue.start() for cue in _REJECTED_AFTER.finditer(text)]
+    return tuple((starts[bisect_right(starts, cue) - 1], cue) for cue in cues)
 
 
-def hedged(text: str) -> list[tuple[int, int]]:
+@lru_cache(maxsize=8)
+def hedged(text: str) -> tuple[tuple[int, int], ...]:
     """Sentences that only consider something ("at first I considered X")."""
-    return [s.span() for s in _SENTENCE.finditer(text) if _HEDGE.search(s.group())]
+    return tuple(s.span() for s in _SENTENCE.finditer(text) if _HEDGE.search(s.group()))
 
 
 def rejected_at(text: str, end: int) -> bool:

@@ -42,6 +42,8 @@ _TENS = {
 _SCALES = {"thousand": 1000, "million": 10**6, "billion": 10**9}
 _ZH_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "兩": 2}
 _ZH_SCALES = {"十": 10, "百": 100, "千": 1000}
+_LONGEST_NUMERAL = 40
+"""Characters; a longer run of Chinese numerals is no number."""
 _ZH_NUMBER = "零〇一二两兩三四五六七八九十百千万亿点"
 
 
@@ -105,7 +107,7 @@ def _continues(words: Sequence[str], i: int) -> bool:
 
 def parse_chinese(numeral: str) -> Decimal | None:
     """The value of a Chinese numeral ("二十五" is 25, "三点五" is 3.5, "二零二六" is 2026), or None."""
-    if not numeral or any(c not in _ZH_NUMBER for c in numeral):
+    if not 0 < len(numeral) <= _LONGEST_NUMERAL or any(c not in _ZH_NUMBER for c in numeral):
         return None
     whole, _, fraction = numeral.partition("点")
     if "点" in numeral and (not fraction or any(c not in _ZH_DIGITS for c in fraction)):

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from audiobench.extraction.text import Token, normalise, tokens
 
 _ARTICLES = frozenset(("a", "an", "the"))
+_ARTICLES_SKIPPED = 3
+"""Articles passed over at most between two words of an option."""
 _ARTICLE_ONLY = re.compile(r"[^\w]*(?:(?:an?|the)\s+[\"'(]*)?", re.IGNORECASE)
 _NOTES = frozenset("abcdefg")
 _NOT_AFTER_A_NOTE = frozenset(("minor", "major", "flat", "sharp", "min", "maj"))
@@ -167,6 +169,7 @@ class Options:
         """Characters behind a cue within which an option's text must stand."""
         self.by_letter = {option.letter: option for option in self.all}
         self._symbols = frozenset(t for r in raw for t in r if not t[0].isalnum())
+        self._read: dict[str, list[Mention]] = {}
         self._by_first: dict[str, list[Option]] = {}
         for option in self.all:
             if option.pattern:
@@ -194,6 +197,8 @@ class Options:
 
     def mentions(self, text: str) -> list[Mention]:
         """Where a normalised text names options, longest first: a name inside a longer name does not count."""
+        if text in self._read:
+            return self._read[text]
         words = self.words(text)
         found: list[Mention] = []
         for i, word in enumerate(words):
@@ -211,6 +216,7 @@ class Options:
             if mention.last_token > reach:
                 kept.append(mention)
                 reach = mention.last_token
+        self._read[text] = kept
         return kept
 
     def is_letter_text(self, letter: str) -> frozenset[str]:
@@ -238,7 +244,8 @@ def _without_articles(pattern: tuple[str, ...], musical: bool) -> tuple[str, ...
 def _match(words: Sequence[Token], start: int, pattern: tuple[str, ...]) -> int | None:
     j = start
     for n, wanted in enumerate(pattern):
-        while n and j < len(words) and words[j].text in _ARTICLES and words[j].text != wanted:
+        behind = j + _ARTICLES_SKIPPED if n else j
+        while j < min(behind, len(words)) and words[j].text in _ARTICLES and words[j].text != wanted:
             j += 1
         if j >= len(words) or words[j].text != wanted:
             return None

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from audiobench.extraction.negation import REFUSAL
 from audiobench.extraction.numbers import find_numbers, plain
-from audiobench.extraction.text import final_answer, normalise
+from audiobench.extraction.text import closed, readable, squeeze
 
 _MARKER = re.compile(
-    r"(?:final answer(?:\s+is)?|(?:the |correct )*answer(?:\s+is)?|答案(?:是|为)?|conclusion(?:\s+is)?)\s*[:=]?\s*",
+    r"(?:final answer(?:\s+is)?|answer(?:\s+is)?|答案(?:是|为)?|conclusion(?:\s+is)?)\s*[:=]?\s*",
     re.IGNORECASE,
 )
 _WRAPPER = re.compile(
@@ -21,9 +21,10 @@ _NO = re.compile(
     r"\bno\b(?!\s+(?:doubt|one|matter|longer|longer|way|problem|information|audio|question|idea)\b)|^\s*(?:否|不|不是|不对)\s*[。,.!]*\s*$",
     re.IGNORECASE,
 )
-_NOT_YES_NO = re.compile(
-    r"\b(?:not|n't)\b[^.;,\n]*\b(?:yes|no)\b|\b(?:yes|no)\s+(?:or|and|/)\s+(?:yes|no)\b|\byes\s*/\s*no\b", re.IGNORECASE
-)
+_NOT_YES_NO = re.compile(r"\b(?:yes|no)\s+(?:or|and|/)\s+(?:yes|no)\b|\byes\s*/\s*no\b", re.IGNORECASE)
+_CLAUSE_ENDS = re.compile(r"[.;,\n]")
+_DENIAL = re.compile(r"\b(?:not|n't)\b", re.IGNORECASE)
+_YES_OR_NO = re.compile(r"\b(?:yes|no)\b", re.IGNORECASE)
 _INVALID = re.compile(
     r"\binvalid(?:ly)?\b|\b(?:not|n't|isn't|cannot be|never|neither|hardly|far from)\s+(?:(?:deductively|logically|formally|really|at all|considered|necessarily|a|an|be)\s+)*valid\b|无效",
     re.IGNORECASE,
@@ -73,11 +74,12 @@ def short_answer(text: str) -> tuple[str, str] | None:
 
 def _scan(text: str, read: Callable[[str], str | None]) -> tuple[str, str] | None:
     """Try what is wrapped, what follows the last answer marker, then the whole answer."""
-    answer = final_answer(text)
+    answer = readable(text)
     if not answer:
         return None
-    answer = re.sub(r"[*`_]+", "", normalise(answer))
-    wrapped = {read(next(g for g in m.groups() if g is not None)) for m in _WRAPPER.finditer(answer)}
+    answer = squeeze(re.sub(r"[*`_]+", "", answer)).strip()
+    contents = {next(g for g in m.groups() if g is not None) for m in _WRAPPER.finditer(closed(answer))}
+    wrapped = {read(content) for content in contents}
     if wrapped:
         value = wrapped.pop()
         return (value, "wrapped") if value and not wrapped else None
@@ -102,10 +104,16 @@ def _scan(text: str, read: Callable[[str], str | None]) -> tuple[str, str] | Non
 
 
 def _read_yes_no(text: str) -> str | None:
-    if _NOT_YES_NO.search(text):
+    if _NOT_YES_NO.search(text) or any(_denies(clause) for clause in _CLAUSE_ENDS.split(text)):
         return None
     said = {word for word, pattern in (("yes", _YES), ("no", _NO)) if pattern.search(text)}
     return said.pop() if len(said) == 1 else None
+
+
+def _denies(clause: str) -> bool:
+    """True for "not ... yes"."""
+    denial = _DENIAL.search(clause)
+    return bool(denial and _YES_OR_NO.search(clause, denial.end()))
 
 
 def _read_valid(text: str) -> str | None:

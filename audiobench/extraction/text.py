@@ -12,6 +12,10 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
 _SPECIAL_TOKEN = re.compile(r"<\|[^<>|]{1,40}\|>")
 _OPEN_THINK = re.compile(r"<(?:think|thinking|thought)>", re.IGNORECASE)
 _CLOSE_THINK = re.compile(r"</(?:think|thinking|thought)>", re.IGNORECASE)
+_ANSWER_TAGS = tuple(
+    (re.compile(f"<{name}>", re.IGNORECASE), re.compile(f"</{name}>", re.IGNORECASE)) for name in ("answer", "response")
+)
+_SPACES = re.compile(r"\s{2,}")
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "−": "-"})
 
 # A token is a number (sign and decimal point kept), a word (a sharp sign kept: C is not C#), one CJK character, or
@@ -36,7 +40,52 @@ class Token:
 
 def normalise(text: str) -> str:
     """Unicode NFKC (full-width letters and punctuation become plain), straight quotes, no invisible characters."""
+    if not text.isascii():
+        text = _few_marks(text)
     return unicodedata.normalize("NFKC", text).translate(_INVISIBLE).translate(_QUOTES)
+
+
+def _few_marks(text: str) -> str:
+    """At most thirty combining marks in a row, as in Unicode's stream-safe text (UAX #15); more take NFKC for ever."""
+    kept: list[str] = []
+    run = 0
+    for char in text:
+        run = run + 1 if unicodedata.combining(char) else 0
+        if run <= 30:
+            kept.append(char)
+    return "".join(kept)
+
+
+def squeeze(text: str) -> str:
+    """Every run of white space short: one blank, or one or two newlines and the blank that indents the next line."""
+    return _SPACES.sub(_squeezed, text)
+
+
+def _squeezed(run: re.Match[str]) -> str:
+    spaces = run.group()
+    newlines = "\n" * min(spaces.count("\n"), 2)
+    return newlines + (" " if not newlines or spaces[-1] != "\n" else "")
+
+
+def readable(text: str) -> str | None:
+    """What the rules read: the final answer, normalised, without long white space; None where there is none.
+
+    Compatibility characters that NFKC spells out (up to eighteen characters for one) may not make a text much longer:
+    such a response is a runaway generation and is not read.
+    """
+    answer = final_answer(text)
+    if not answer:
+        return None
+    plain = normalise(answer)
+    return squeeze(plain) if len(plain) <= 1000 + 1.5 * len(answer) else None
+
+
+def closed(text: str) -> str:
+    """The text without `<answer>` and `<response>` tags that nothing closes."""
+    for opening, closing in _ANSWER_TAGS:
+        end = max((m.end() for m in closing.finditer(text)), default=0)
+        text = text[:end] + opening.sub("", text[end:])
+    return text
 
 
 def final_answer(text: str) -> str | None:
