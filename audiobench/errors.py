@@ -22,6 +22,8 @@ class ExitCode(IntEnum):
     """The two results do not rest on the same samples, prompt, extraction or scorer."""
     INCOMPLETE = 4
     """Errors, invalid audio, a missing baseline, a full disk."""
+    INTERNAL = 70
+    """A bug in audiobench (EX_SOFTWARE): never a verdict on a model."""
     SIGINT = 130
     SIGTERM = 143
 

@@ -1,7 +1,7 @@
 """Read YAML that people write: safe, small, and with errors that name file, line and key.
 
 No tag runs code: lm-eval's `!function module.name` is kept as an inert string, any other tag is refused. Duplicate
-keys and alias bombs are refused too. `validate` turns pydantic's findings into one line each.
+keys, alias bombs and endless nesting are refused too. `validate` turns pydantic's findings into one line each.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from audiobench.errors import UsageError
 
 MAX_BYTES = 1_000_000
 MAX_ALIASES = 100
+MAX_DEPTH = 50
+MAX_EXPANDED = 2 * MAX_BYTES
+"""Characters and values, those of an alias counted each time that it stands; without aliases no file can exceed it."""
 
 Model = TypeVar("Model", bound=BaseModel)
 KeyPath = tuple[str | int, ...]
@@ -26,7 +29,23 @@ _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Loader(_Base):
-    """Safe loader that knows one inert tag."""
+    """Safe loader that knows one inert tag, and names the line of a value that is none of its type."""
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        kind = str(node.tag).rsplit(":", 1)[-1]
+        try:
+            value = super().construct_object(node, deep)
+        except (ValueError, KeyError, AttributeError, TypeError, OverflowError) as error:
+            said = f"{_short(node.value)} is no {kind} ({error}); put it in quotes if it is text"
+            raise yaml.constructor.ConstructorError(None, None, said, node.start_mark) from error
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            said = f"{_short(node.value)}: a number of more than 64 bits; put it in quotes if it is text"
+            raise yaml.constructor.ConstructorError(None, None, said, node.start_mark)
+        return value
+
+
+def _short(value: Any) -> str:
+    return repr(value) if len(str(value)) <= 40 else f"{str(value)[:37]!r}..."
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -43,6 +62,9 @@ def _function(loader: Any, node: yaml.Node) -> str:
 
 
 _Loader.add_constructor("!function", _function)
+_PREFIX = "tag:yaml.org,2002:"
+for _kind in ("binary", "set", "omap", "pairs"):  # nothing that JSON could not hold
+    _Loader.yaml_constructors.pop(_PREFIX + _kind, None)
 
 
 def load(path: Path) -> tuple[Any, dict[KeyPath, int]]:
@@ -52,22 +74,22 @@ def load(path: Path) -> tuple[Any, dict[KeyPath, int]]:
         UsageError: unreadable, too large, not YAML, a tag that would build an object, a duplicate key, too many aliases.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path}: not a plain file")
         raw = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if len(raw) > MAX_BYTES:
         raise UsageError(f"{path}: {len(raw)} bytes; a declaration is at most {MAX_BYTES} bytes")
     lines: dict[KeyPath, int] = {}
     try:
-        aliases = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(raw, Loader=_Loader))
-        if aliases > MAX_ALIASES:
-            raise UsageError(f"{path}: {aliases} aliases; at most {MAX_ALIASES} are allowed")
+        _check_events(raw, path)
         loader = _Loader(raw)
         try:
             node = loader.get_single_node()
             if node is None:
                 raise UsageError(f"{path}: empty file")
-            _note_lines(node, (), lines, path)
+            _note_lines(node, (), lines, path, {})
             data = loader.construct_document(node)
         finally:
             loader.dispose()
@@ -77,28 +99,71 @@ def load(path: Path) -> tuple[Any, dict[KeyPath, int]]:
         keys = [key for key, line in lines.items() if key and mark and line == mark.line + 1]
         named = f" {'.'.join(map(str, keys[0]))}:" if keys else ""
         if isinstance(error, yaml.constructor.ConstructorError) and "constructor for the tag" in str(error.problem):
-            tag = str(error.problem).split("'")[1].replace("tag:yaml.org,2002:", "!!")
+            tag = str(error.problem).split("'")[1].replace(_PREFIX, "!!")
             raise UsageError(f"{path}{where}:{named} the tag {tag} is not allowed; only plain values are") from error
         raise UsageError(f"{path}{where}:{named} {error.problem or error.context}") from error
     except (yaml.YAMLError, RecursionError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not YAML: {error}") from error
+        raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     return data, lines
 
 
-def _note_lines(node: yaml.Node, at: KeyPath, lines: dict[KeyPath, int], path: Path) -> None:
-    lines.setdefault(at, node.start_mark.line + 1)
+def _check_events(raw: bytes, path: Path) -> None:
+    """Counts aliases and depth before anything is built."""
+    aliases = depth = 0
+    for event in yaml.parse(raw, Loader=_Loader):
+        if isinstance(event, yaml.AliasEvent):
+            aliases += 1
+        elif isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise UsageError(f"{path}:{event.start_mark.line + 1}: nested more than {MAX_DEPTH} levels deep")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    if aliases > MAX_ALIASES:
+        raise UsageError(f"{path}: {aliases} aliases; at most {MAX_ALIASES} are allowed")
+
+
+def _note_lines(node: Any, at: KeyPath, lines: dict[KeyPath, int], path: Path, sizes: dict[int, int]) -> int:
+    """Notes the line of each key and makes keys text; returns what the node holds with aliases written out (`sizes`:
+    the same by node, so that a shared node is visited once; 0 while a node is being visited).
+    """
+    line = node.start_mark.line + 1
+    lines.setdefault(at, line)
+    if id(node) in sizes:
+        if not sizes[id(node)]:
+            raise UsageError(f"{path}:{line}: an alias inside of what it stands for")
+        return sizes[id(node)]
+    sizes[id(node)] = 0
+    size = 1
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
-            name = str(key.value)
+            name = _key(key, value, path)
             if name in seen:
                 raise UsageError(f"{path}:{key.start_mark.line + 1}: {name}: key given twice")
             seen.add(name)
-            lines[(*at, name)] = key.start_mark.line + 1
-            _note_lines(value, (*at, name), lines, path)
+            lines.setdefault((*at, name), key.start_mark.line + 1)
+            size += len(name) + _note_lines(value, (*at, name), lines, path, sizes)
     elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            _note_lines(item, (*at, index), lines, path)
+        size += sum(_note_lines(item, (*at, index), lines, path, sizes) for index, item in enumerate(node.value))
+    else:
+        size += len(node.value)
+    if size > MAX_EXPANDED:
+        raise UsageError(f"{path}:{line}: grows beyond {MAX_EXPANDED} characters when its aliases are written out")
+    sizes[id(node)] = size
+    return size
+
+
+def _key(key: Any, value: Any, path: Path) -> str:
+    """The key's text; a key that YAML would take for a number, a date, true or null is text too, as in JSON."""
+    where = f"{path}:{key.start_mark.line + 1}"
+    if not isinstance(key, yaml.ScalarNode):
+        raise UsageError(f"{where}: a key must be text, not a list or an object")
+    if key.tag == f"{_PREFIX}merge" and isinstance(value, yaml.SequenceNode):
+        raise UsageError(f"{where}: <<: takes one alias, not a list of them")
+    if key.tag in [_PREFIX + kind for kind in ("int", "float", "bool", "null", "timestamp")]:
+        key.tag = f"{_PREFIX}str"
+    return str(key.value)
 
 
 def validate(model: type[Model], path: Path) -> Model:

@@ -62,7 +62,10 @@ class Sample:
 
     @property
     def target_index(self) -> int | None:
-        """Slot of the right option; None when there are no choices or no target."""
+        """Slot of the right option; None when there are no choices or no target.
+
+        Where several options have its text, the first of them: they are equally right.
+        """
         if not isinstance(self.target, str) or not self.choices:
             return None
         return self.choices.index(self.target) if self.target in self.choices else None

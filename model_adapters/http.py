@@ -22,6 +22,7 @@ import orjson
 from pydantic import SecretStr
 
 from audiobench.errors import UsageError
+from audiobench.plain_text import printable
 from model_adapters.base import RetryableError, RunError, SampleError
 
 MESSAGE_CHARS = 300
@@ -90,21 +91,35 @@ def find_key(variables: Iterable[str], *, required: bool, model: str) -> SecretS
     return None
 
 
+def check_url(url: str, *, of: str = "--base-url") -> None:
+    """Whether a base URL (http, https, or ws, wss for realtime) can be used and written down. Never shows the URL, which
+    may hold a password; `of` is what errors call it.
+
+    Raises:
+        UsageError: it is not one, or it holds a user, a password, a query or a fragment.
+    """
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https", "ws", "wss") and parts.hostname and (parts.port or 1) > 0
+    except ValueError:
+        usable, parts = False, urlsplit("")
+    if "@" in parts.netloc:
+        raise UsageError(f"{of}: it must have no user and password; keys come from the environment")
+    if not usable:
+        raise UsageError(f"{of}: it must look like http://host:port/v1 or https://host/v1")
+    if parts.query or parts.fragment:
+        raise UsageError(f"{of}: it must have no query; keys come from the environment")
+
+
 def address(url: str, model: str) -> str:
     """A base URL as written by a user, without its last slash.
 
     Raises:
-        UsageError: it is not one, or it holds a query (a key does not belong there).
+        UsageError: it is not one, or it holds a password or a query (a key does not belong there).
     """
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) > 0
-    except ValueError:
-        usable, parts = False, urlsplit("")
-    if not usable:
+    check_url(url, of=f"model {model}: base URL")
+    if urlsplit(url).scheme not in ("http", "https"):
         raise UsageError(f"model {model}: base URL: it must look like http://host:port/v1 or https://host/v1")
-    if parts.query or parts.fragment:
-        raise UsageError(f"model {model}: base URL: it must have no query; keys come from the environment")
     return url.rstrip("/")
 
 
@@ -141,9 +156,9 @@ class HttpClient:
                     self._secrets.append(form.encode())
 
     def scrub(self, text: str) -> str:
-        """`text` without this client's secrets and without anything shaped like a key."""
+        """`text` without this client's secrets, anything shaped like a key, and control characters."""
         clean = self._clean(text.encode("utf-8", "replace")).decode("utf-8", "replace")
-        return _KEY_SHAPES.sub(lambda m: (m[1] or m[2] or "") + "***", clean)
+        return _KEY_SHAPES.sub(lambda m: (m[1] or m[2] or "") + "***", printable(clean))
 
     def _clean(self, body: bytes) -> bytes:
         for secret in self._secrets:

@@ -10,7 +10,7 @@ from typing import Any
 
 from audiobench import strict_yaml
 from audiobench.errors import UsageError
-from model_adapters import own_code
+from model_adapters import http, own_code
 from model_adapters.base import Adapter
 from model_adapters.spec import ModelSpec
 
@@ -42,8 +42,28 @@ def find_model(name: str, *, base_url: str | None = None) -> ModelSpec:
     """The declared model of that name, of that YAML path, or ad hoc `adapter:served-name` or `FILE.py:Class`.
 
     Raises:
-        UsageError: no such model, or its file is not valid.
+        UsageError: no such model, its file is not valid, or a base URL holds a password.
     """
+    spec = _find_model(name, base_url)
+    _check_urls(spec, base_url)
+    return spec
+
+
+def _check_urls(spec: ModelSpec, base_url: str | None) -> None:
+    """A password would be stored with the run; what else is an address is a foreign adapter's own business."""
+    options = {f"options.{key}": value for key, value in spec.options.items() if isinstance(value, str)}
+    for key, url in {"base URL": base_url, "base_url": spec.base_url, **options}.items():
+        if not url:
+            continue
+        if spec.adapter in ADAPTERS and key not in options:
+            http.check_url(url, of=f"model {spec.name}: {key}")
+        elif "@" in url.partition("://")[2].partition("/")[0]:
+            raise UsageError(
+                f"model {spec.name}: {key}: it must have no user and password; keys come from the environment"
+            )
+
+
+def _find_model(name: str, base_url: str | None) -> ModelSpec:
     if name.endswith((".yaml", ".yml")):
         path = Path(name)
         if not path.is_file():
@@ -52,7 +72,9 @@ def find_model(name: str, *, base_url: str | None = None) -> ModelSpec:
     files = model_files()
     if name in files:
         return strict_yaml.validate(ModelSpec, files[name])
-    adapter, colon, served = name.rpartition(":")
+    adapter, colon, served = name.partition(":")  # a served name may hold colons (`google/gemini:free`)
+    if adapter not in ADAPTERS and adapter not in _entry_points():
+        adapter, colon, served = name.rpartition(":")
     if not colon and (name in ADAPTERS or name in _entry_points()):
         adapter, served = name, name
     elif adapter.endswith(".py"):
@@ -74,8 +96,9 @@ def build_adapter(spec: ModelSpec, *, base_url: str | None = None, timeout: floa
     """The adapter that `spec` names; `timeout` in seconds is for one attempt.
 
     Raises:
-        UsageError: the adapter does not exist or cannot be imported.
+        UsageError: the adapter does not exist or cannot be imported, or its base URL holds a password.
     """
+    _check_urls(spec, base_url)
     own = ADAPTERS.get(spec.adapter)
     target = own or _entry_points().get(spec.adapter) or spec.adapter
     module_name, colon, class_name = target.rpartition(":")

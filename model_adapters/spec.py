@@ -157,11 +157,18 @@ class ModelSpec(Declared):
         return [value] if isinstance(value, str) else value
 
     def sha256(self) -> str:
-        """Hex digest of everything that can change a response (not prices, addresses or notes)."""
+        """Hex digest of everything that can change a response (not prices, addresses, sources, licences or notes)."""
         parts = self.model_dump(
             mode="json",
             include={
-                "adapter", "served_model", "dialect", "weights", "system", "sampling", "thinking", "audio", "options",
+                "adapter": True, "served_model": True, "dialect": True, "system": True, "sampling": True, "options": True,
+                "weights": {"repo", "revision"},
+                "serve": {"args", "plugin"},
+                "thinking": True, "audio": True,
+            },
+            exclude={
+                "thinking": {"source": True, "on": {"label"}, "off": {"label"}, "budget": {"label"}},
+                "audio": {"source", "tokens_per_second"},
             },
         )  # fmt: skip
         return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -15,6 +15,8 @@ from audiobench.types import Clip
 
 MAX_BYTES = 512 * 2**20
 MAX_SECONDS = 3600.0
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+"""Opening a pipe that nobody writes to does not wait."""
 UNREADABLE = {"m4a": "MPEG-4 audio", "aac": "AAC", "webm": "WebM"}
 
 
@@ -113,12 +115,17 @@ def read(clip: Clip, limits: Limits | None = None) -> RawAudio:
 
 
 def duration(clip: Clip) -> float | None:
-    """Seconds, as recorded or (WAV only) as the start of the file says; None where that does not tell. Never raises."""
+    """Seconds, as recorded or (WAV only) as the start of the file says; None where that does not tell, or it is no
+    plain file. Never raises.
+    """
     if clip.seconds is not None:
         return clip.seconds
     try:
-        with open(clip.path, "rb", buffering=0) as file:
-            head, size = file.read(4096), os.fstat(file.fileno()).st_size
+        with open(os.open(clip.path, _READ), "rb", buffering=0) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                return None
+            head, size = file.read(4096), status.st_size
     except OSError:
         return None
     header = wav_header(head, size) if sniff(head) == "wav" else None
@@ -130,7 +137,7 @@ def duration(clip: Clip) -> float | None:
 def _bytes_of(clip: Clip, limits: Limits) -> tuple[bytes, int]:
     path = clip.path
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        descriptor = os.open(path, _READ)
         with open(descriptor, "rb", buffering=0) as file:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):

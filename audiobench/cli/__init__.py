@@ -6,12 +6,17 @@ Nothing heavy is imported here: `audiobench --help` answers within 100 ms.
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
 import audiobench
 from audiobench.errors import AudiobenchError, ExitCode
+from audiobench.plain_text import printable
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
 
 COMMANDS = {
     "run": "ask a model the samples of some tasks and score the answers",
@@ -39,7 +44,7 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
         prog="audiobench",
         description="Evaluate audio language models: does thinking help, and does the model listen?",
         epilog="Exit codes: 0 all scored / gate passed, 1 regression, 2 usage, 3 not comparable, 4 incomplete, "
-        "130/143 interrupted.",
+        "70 a bug in audiobench, 130/143 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"audiobench {audiobench.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -56,23 +61,59 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     only = next((word for word in arguments if word in COMMANDS), None)
-    parsed = build_parser(only).parse_args(arguments)
+    json_wanted = "--json" in arguments
     try:
+        parsed = build_parser(only).parse_args(arguments)
+        json_wanted = getattr(parsed, "json", False) is True
         return int(parsed.run(parsed))
     except AudiobenchError as error:
-        if getattr(parsed, "json", False) is True:
-            import json
-
-            print(json.dumps({"error": str(error), "exit_code": int(error.exit_code)}))
-        else:
-            print(f"audiobench: {error}", file=sys.stderr)
-        return int(error.exit_code)
+        return _fail(str(error), error.exit_code, json_wanted)
     except KeyboardInterrupt:
         print("audiobench: interrupted", file=sys.stderr)
         return int(ExitCode.SIGINT)
     except BrokenPipeError:
         sys.stderr.close()
         return int(ExitCode.OK)
+    except Exception as error:
+        _traceback()
+        if isinstance(error, OSError) and error.filename is not None:
+            code = ExitCode.INCOMPLETE if error.errno in _DISK else ExitCode.USAGE
+            return _fail(f"{error.filename}: {error.strerror}", code, json_wanted)
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        return _fail(
+            f"{said} ({_place(error)}); this is a bug, please report it; AUDIOBENCH_TRACEBACK=1 shows where",
+            ExitCode.INTERNAL,
+            json_wanted,
+        )
+
+
+def _fail(message: str, code: ExitCode, as_json: bool) -> int:
+    if as_json:
+        import json
+
+        print(json.dumps({"error": message, "exit_code": int(code)}))
+    else:
+        print(f"audiobench: {printable(message)}", file=sys.stderr)
+    return int(code)
+
+
+def _place(error: BaseException) -> str:
+    """file:line of the innermost frame that is ours."""
+    root = os.path.dirname(os.path.dirname(os.path.abspath(audiobench.__file__)))
+    place, step = "outside of audiobench", error.__traceback__
+    while step is not None:
+        file = os.path.relpath(step.tb_frame.f_code.co_filename, root)
+        if file.split(os.sep)[0] in ("audiobench", "model_adapters"):
+            place = f"{file}:{step.tb_lineno}"
+        step = step.tb_next
+    return place
+
+
+def _traceback() -> None:
+    if os.environ.get("AUDIOBENCH_TRACEBACK"):
+        import traceback
+
+        traceback.print_exc()
 
 
 if __name__ == "__main__":

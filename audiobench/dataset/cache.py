@@ -93,8 +93,10 @@ class CacheFolder:
         """The record of a file that is already in the folder; without sha256 when it is not there."""
         path = self.path / name
         try:
-            data = path.read_bytes()
+            data = path.read_bytes() if path.is_file() else None
         except OSError:
+            data = None
+        if data is None:
             return {"path": name}
         digest = hashlib.sha256(data).hexdigest()
         return {"path": name, "sha256": digest, "bytes": len(data), "seconds": seconds_of(data, path)}

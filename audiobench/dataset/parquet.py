@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from audiobench.audio.container import sniff
-from audiobench.dataset.rows import Row
+from audiobench.dataset.rows import Row, check_plain
 from audiobench.errors import UsageError
 
 Store = Callable[[bytes], dict[str, Any]]
@@ -20,6 +20,7 @@ def parquet_rows(path: Path, store: Store) -> Iterator[Row]:
     Raises:
         UsageError: not a parquet file, or broken.
     """
+    check_plain(path)
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -42,6 +42,12 @@ class Rows:
         return place if self.numbers is None else self.numbers[place]
 
 
+def check_plain(path: Path) -> None:
+    """Raises UsageError for what is there and is no plain file (a pipe would be waited for, a device has no end)."""
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path}: must be a plain file")
+
+
 def read_jsonl(path: Path) -> list[Row]:
     """The rows of a JSON-lines file; blank lines are skipped.
 
@@ -49,6 +55,7 @@ def read_jsonl(path: Path) -> list[Row]:
         UsageError: unreadable, or a line is not a JSON object (named by its number).
     """
     rows: list[Row] = []
+    check_plain(path)
     try:
         with path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
@@ -72,6 +79,7 @@ def read_json(path: Path) -> list[Row]:
     Raises:
         UsageError: unreadable, not JSON, or of another shape.
     """
+    check_plain(path)
     try:
         value = orjson.loads(path.read_bytes())
     except OSError as error:

@@ -185,7 +185,7 @@ class SampleBuilder:
         clean = neutralise_row(raw)
         self.neutralised += clean is not raw
         choices = tuple(None if c is None else c if isinstance(c, str) else str(c) for c in self._choices(clean))
-        choices, target, slot = self._answer(choices, clean, name)
+        choices, target = self._answer(choices, clean, name)
         metadata = {
             key: value
             for key, value in clean.items()
@@ -193,8 +193,6 @@ class SampleBuilder:
         }
         for label, value in self._breakdown.items():
             metadata[label] = _label(value(clean))
-        if slot is not None and choices.index(target) != slot:
-            metadata["target_index"] = slot
         question = self._question(clean) if self._question else ""
         transcript = self._transcript(clean) if self._transcript else None
         return Sample(
@@ -211,13 +209,13 @@ class SampleBuilder:
 
     def _answer(
         self, choices: tuple[str | None, ...], row: Row, name: str
-    ) -> tuple[tuple[str | None, ...], str | tuple[str, ...] | None, int | None]:
-        """(choices, target) without prefixes, and the right slot, which is found before prefixes go."""
+    ) -> tuple[tuple[str | None, ...], str | tuple[str, ...] | None]:
+        """(choices, target) without prefixes; the right slot is found before prefixes go."""
         target = self._target(row)
         if not choices or not any(choice is not None for choice in choices):
             if isinstance(target, list | tuple):
-                return (), tuple(str(part) for part in target), None
-            return (), None if target is None else str(target), None
+                return (), tuple(str(part) for part in target)
+            return (), None if target is None else str(target)
         slot = _slot(choices, target)
         text = choices[slot] if slot is not None else None if target is None else str(target)
         if slot is None:
@@ -232,7 +230,7 @@ class SampleBuilder:
             strip = self._prefix
             choices = tuple(None if choice is None else strip.sub("", choice, count=1) for choice in choices)
             text = choices[slot] if slot is not None else text
-        return choices, text, slot
+        return choices, text
 
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:
@@ -245,8 +243,19 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
 
 
 def _slot(choices: Sequence[str | None], target: Any) -> int | None:
-    """Slot of the right option: an index, the very text, or the only text that differs in white space alone."""
+    """Slot of the right option: an index (from 0), the very text, or the only text that differs in white space alone.
+
+    Raises:
+        RowError: a number that could be an index and is also the text of another option.
+    """
     if isinstance(target, int) and not isinstance(target, bool):
+        texts = [None if choice is None else choice.strip() for choice in choices]
+        if str(target) in texts and (not 0 <= target < len(texts) or texts[target] != str(target)):
+            raise RowError(
+                f"target {target} is the text of option {texts.index(str(target))} and would be the index of another: "
+                "make it text (doc_to_target: '{{answer ~ \"\"}}') or, for an index, give the option itself "
+                "(doc_to_target: '{{choices[answer]}}')"
+            )
         return target if 0 <= target < len(choices) and choices[target] is not None else None
     if isinstance(target, list | tuple) and len(target) == 1:
         target = target[0]

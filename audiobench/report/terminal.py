@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from audiobench.plain_text import one_line, printable
 from audiobench.task.spec import TaskSpec
 from audiobench.types import Condition
 
@@ -62,6 +63,11 @@ def failures(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{n} {kind}" for kind, n in counts.items() if n and kind != "scored") or "-"
 
 
+def _cell(text: str) -> str:
+    """Text of a data set or a model file, as a table may show it."""
+    return escape(one_line(text))
+
+
 def score_table(summaries: Sequence[Mapping[str, Any]], tasks: Mapping[str, TaskSpec]) -> Table:
     """One row for each task and condition."""
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -79,8 +85,8 @@ def score_table(summaries: Sequence[Mapping[str, Any]], tasks: Mapping[str, Task
         if official and official.get("value") is not None:
             shown = f"{number(entry, official['value'])} (n={official['n']})"
         table.add_row(
-            escape(task.task),
-            escape(condition_label(entry)),
+            _cell(task.task),
+            _cell(condition_label(entry)),
             name,
             str(entry["n"]),
             number(entry, value["value"]),
@@ -96,12 +102,12 @@ def score_table(summaries: Sequence[Mapping[str, Any]], tasks: Mapping[str, Task
 def breakdown_table(entry: Mapping[str, Any], column: str) -> Table:
     """The metric by one column."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(escape(column))
+    table.add_column(_cell(column))
     for name in ("n", "value", "95 % interval"):
         table.add_column(name, justify="right")
     for label, value in entry["breakdown"][column].items():
         table.add_row(
-            escape(label), str(value["n"]), number(entry, value["value"]), escape(interval(entry, value["ci"]))
+            _cell(label), str(value["n"]), number(entry, value["value"]), escape(interval(entry, value["ci"]))
         )
     return table
 
@@ -134,18 +140,18 @@ def print_run(
     for entry in single if breakdowns else ():
         for column, labels in entry.get("breakdown", {}).items():
             if 1 < len(labels) <= LONGEST_BREAKDOWN:
-                out.print(f"\n{entry['task']}, {condition_label(entry)}, by {column}", markup=False)
+                out.print(printable(f"\n{entry['task']}, {condition_label(entry)}, by {column}"), markup=False)
                 out.print(breakdown_table(entry, column))
     for entry in summaries:
         if "speech" in entry:
             from audiobench.speech.summary import lines as speech_lines
 
-            out.print("\n" + "\n".join(speech_lines(entry)), markup=False)
+            out.print(printable("\n" + "\n".join(speech_lines(entry))), markup=False)
     for name in dict.fromkeys(entry["task"] for entry in summaries):
         lines = reference_lines(tasks[name], model)
         if lines:
             out.print(f"\npublished scores for {name} (their prompts and scorers, not ours):", markup=False)
-            out.print("\n".join(lines), markup=False)
+            out.print(printable("\n".join(lines)), markup=False)
     if len(single) < len(summaries):
         out.print(f"\nconditions side by side, paired: audiobench ablate {folder}", markup=False)
     out.print(f"\nstored in {folder}", markup=False)

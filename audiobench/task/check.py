@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from jinja2 import TemplateError, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateSyntaxError, nodes
 
 from audiobench import prompt as prompting
 from audiobench import strict_yaml, template
@@ -30,8 +29,9 @@ PROMPT_NAMES = frozenset(prompting.variables(Sample("", "")))
 SUBMISSION_NAMES = frozenset(("id", "answer", "question", "row"))
 LM_EVAL_CLASS = "!function audiobench.lm_eval_bridge.AudioBenchTask"
 
+_NESTED = re.compile(r"\((?:[^()\\]|\\.)*[+*}](?:[^()\\]|\\.)*\)(?:[+*]|\{\d*,)")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_PARSER = ImmutableSandboxedEnvironment()
+_PARSER = template.Sandbox()
 _LOCAL = (".jsonl", ".json", ".parquet", ".csv", ".tsv")
 
 Key = tuple[str | int, ...]
@@ -103,10 +103,7 @@ def _columns(task: TaskSpec) -> Iterator[Finding]:
         if isinstance(breakdown, dict):
             yield from _template_values((*where, "breakdown"), breakdown)
         if columns.choice_prefix is not None:
-            try:
-                re.compile(columns.choice_prefix)
-            except re.error as error:
-                yield (*where, "choice_prefix"), f"not a regular expression: {error}"
+            yield from _pattern((*where, "choice_prefix"), columns.choice_prefix)
     for index, form in enumerate(task.forms):
         if not form.when:
             yield ("forms", index, "when"), "name at least one column that only this form has"
@@ -119,6 +116,15 @@ def _columns(task: TaskSpec) -> Iterator[Finding]:
             yield ("chance",), "per_sample needs options: give doc_to_choice, a number in [0, 1], or none"
     if isinstance(task.chance, float | int) and not 0 <= task.chance <= 1:
         yield ("chance",), f"{task.chance} is not in [0, 1]"
+
+
+def _pattern(key: Key, text: str) -> Iterator[Finding]:
+    try:
+        re.compile(text)
+    except (re.error, RecursionError, OverflowError) as error:
+        yield key, f"not a regular expression: {error}"
+    if _NESTED.search(text):
+        yield key, f"{text!r} repeats what is repeated already, as in (a+)+, which can take for ever: repeat it once"
 
 
 def _has_choices(task: TaskSpec) -> bool:
@@ -141,13 +147,11 @@ def _template(key: Key, text: str, allowed: frozenset[str] | None = None) -> Ite
     from jinja2 import meta
 
     try:
-        tree = _PARSER.parse(text)
         template.compiled(text)
-    except TemplateError as error:
-        yield key, f"not a template: {error}"
-        return
+        tree = _PARSER.parse(text)
     except UsageError as error:
-        yield key, str(error)
+        wrong = type(error.__cause__) is TemplateSyntaxError
+        yield key, f"not a template: {error.__cause__}" if wrong else str(error)
         return
     for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
         name = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)

@@ -12,6 +12,7 @@ from audiobench import strict_yaml
 from audiobench.errors import UsageError
 from audiobench.task.spec import TaskSpec
 
+_TAGS = re.compile(rb"^tag:[ \t]*\[([^\]]*)\]|^tag:[ \t]*\n((?:[ \t]*-[^\n]*\n?)+)|^tag:[ \t]*([\w\-]+)", re.MULTILINE)
 _NAME = re.compile(rb"^task:\s*[\"']?([A-Za-z0-9_\-]+)", re.MULTILINE)
 
 
@@ -68,7 +69,8 @@ def find_task(name: str) -> tuple[TaskSpec, Path]:
     else:
         files = task_files()
         if name not in files:
-            close = difflib.get_close_matches(name, files, n=3)
+            tags = {tag for path in files.values() for tag in (*task_tags(path), path.parent.name)}
+            close = difflib.get_close_matches(name, {*files, *tags}, n=3)
             hint = f"did you mean {' or '.join(close)}?" if close else "see `audiobench tasks list`"
             raise UsageError(f"--tasks {name}: no such task; {hint}")
         path = files[name]
@@ -76,12 +78,23 @@ def find_task(name: str) -> tuple[TaskSpec, Path]:
 
 
 def expand(names: list[str]) -> list[str]:
-    """Task names with tags and groups (`listening`) replaced by the tasks that carry them."""
+    """Task names with groups (`listening`: a folder) and tags (`audio_reasoning`) replaced by their tasks. A group goes
+    before a tag of the same name.
+    """
     expanded: list[str] = []
     for name in names:
         if name.endswith((".yaml", ".yml")) or "/" in name or name in task_files():
             expanded.append(name)
             continue
         tagged = [task for task, path in task_files().items() if path.parent.name == name]
+        tagged = tagged or [task for task, path in task_files().items() if name in task_tags(path)]
         expanded.extend(tagged or [name])
     return list(dict.fromkeys(expanded))
+
+
+def task_tags(path: Path) -> list[str]:
+    """The tags that a task file declares, read from its `tag:` lines alone."""
+    match = _TAGS.search(path.read_bytes())
+    found = next((part for part in match.groups() if part), b"") if match else b""
+    words = re.split(r"[,\n]", found.decode("utf-8", "replace"))
+    return [tag for word in words if (tag := word.split("#")[0].strip().removeprefix("-").strip().strip("\"'"))]

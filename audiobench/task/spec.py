@@ -184,8 +184,9 @@ class TaskSpec(Columns):
     def fingerprint(self, prompt: Prompt, extra: dict[str, str] | None = None) -> dict[str, str]:
         """sha256 (hex) of each part that can change a score; `extra` brings the parts known only to a run.
 
-        Parts: prompt (text, order, version), extraction, scorer (name; its version comes in `extra`), generation,
-        dataset (path, name, revision, split).
+        Parts: prompt (name, version, order, system, text), extraction, scorer (name; its version comes in `extra`),
+        dataset (path, name, split, filter; its content and revision come with the run). Generation parameters are the
+        model's business: a run records them with its plan.
         """
         parts: dict[str, Any] = {
             "prompt": prompt.model_dump(exclude={"source", "generation_kwargs"}),

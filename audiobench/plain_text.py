@@ -1,0 +1,18 @@
+"""Text of strangers (labels, ids, a server's words) made fit for a terminal, where control characters are commands."""
+
+from __future__ import annotations
+
+import re
+
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""ANSI sequences whole; C0 and C1 but for tab and newline; the characters that turn the direction of writing."""
+
+
+def printable(text: str) -> str:
+    """`text` without control characters; tabs and newlines stay."""
+    return _CONTROL.sub("", text)
+
+
+def one_line(text: str) -> str:
+    """`text` without control characters, white space of any kind as single spaces."""
+    return " ".join(printable(text).split())

@@ -1,0 +1,273 @@
+"""Hostile and mistaken input at the command line: one line that says what is wrong, soon, and never exit code 1."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audiobench import audio
+from audiobench import cli as command_line
+from audiobench.errors import UsageError
+from audiobench.report import terminal
+from audiobench.task.find import expand, find_task, task_files, task_tags
+from audiobench.types import Clip
+from model_adapters.http import HttpClient, check_url
+from model_adapters.registry import build_adapter, find_model
+from model_adapters.spec import ModelSpec
+from tests.run.conftest import make_task
+
+Cli = Callable[..., Any]
+LONG_LOOP = "{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}"
+DEEP = "{% for a in range(900) %}" * 3 + "{% endfor %}" * 3
+WIDE = "{% for a in range(900) %}{% for b in range(900) %}xxxx{% endfor %}{% endfor %}"
+MACRO = "{% macro f(n) %}{{ f(n) }}{{ f(n) }}{% endmacro %}{{ f(9) }}"
+
+
+def check(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str]:
+    """Exit code and standard error of a command, in this process."""
+    began = time.monotonic()
+    code = command_line.main([str(word) for word in words])
+    assert time.monotonic() - began < 5
+    return code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("metadata: " + "[" * 200_000, "nested more than 50 levels"),
+        ("task_alias: 2026-13-45", "'2026-13-45' is no timestamp"),
+        ("task_alias: !!int abc", "'abc' is no int"),
+        ("expected_rows: " + "9" * 6000, "is no int"),
+        ("choice_prefix: (a+)+$", "can take for ever"),
+        ("choice_prefix: '(?:[A-Z]*x){2,}'", "can take for ever"),
+        (f"doc_to_question: '{LONG_LOOP}'", "range of 99999 numbers"),
+    ],
+)
+def test_tasks_check_answers_soon(line: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = make_task(tmp_path / "t", 1)
+    key = line.split(":")[0]
+    kept = [old for old in file.read_text().splitlines() if not old.startswith(f"{key}:")]
+    file.write_text("\n".join([*kept[:2], line, *kept[2:]]) + "\n")
+    code, said = check(capsys, "tasks", "check", file)
+    if key == "doc_to_question":  # what a row gives is known in a run alone
+        code, said = check(capsys, "run", "--model", "first_choice", "--tasks", file, "--out", tmp_path / "out")
+    assert code == 2 and says in said, said[-500:]
+    assert len(said) < 1000 and "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (LONG_LOOP, "a range of 99999 numbers; at most 1000"),
+        (WIDE, "gives more than 1000000 characters"),
+        (DEEP, "nested more than 2 deep"),
+        (MACRO, "macros and recursive loops"),
+        ("{{ 9 ** 9 ** 9 ** 9 }}", "** is not for templates"),
+        ("{{ 'x' * 10000000000 }}", "repetition of more than"),
+        ("x {{ " + "(" * 50_000 + " }}", "too deeply nested"),
+    ],
+)
+def test_a_prompt_that_would_never_end(
+    text: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = make_task(tmp_path / "t", 1)
+    head = file.read_text().split("    text:")[0]
+    file.write_text(head + f"    text: {json.dumps(text)}\n")
+    code, said = check(capsys, "tasks", "check", file)
+    assert code == 2 and says in said and len(said) < 1000, said[-500:]
+
+
+def test_a_bug_is_neither_a_verdict_nor_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise KeyError("surprise")
+
+    monkeypatch.setattr("audiobench.task.find.task_files", broken)
+    code, said = check(capsys, "tasks", "list")
+    assert code == 70
+    assert said.count("\n") == 1 and "KeyError: 'surprise' (audiobench/cli/tasks.py:" in said
+    assert "this is a bug, please report it; AUDIOBENCH_TRACEBACK=1 shows where" in said
+    monkeypatch.setenv("AUDIOBENCH_TRACEBACK", "1")
+    assert "Traceback" in check(capsys, "tasks", "list")[1]
+    command_line.main(["tasks", "list", "--json"])
+    assert json.loads(capsys.readouterr().out)["exit_code"] == 70
+
+
+def test_an_interrupt_stays_an_interrupt(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("audiobench.task.find.task_files", interrupted)
+    assert check(capsys, "tasks", "list") == (130, "audiobench: interrupted\n")
+
+
+def test_the_help_tells_the_exit_code_of_a_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command_line.main(["--help"])
+    assert "70 a bug" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://user:hunter22@127.0.0.1:1/v1", "https://hunter22@host/v1", "ftp://host/hunter22", "hunter22", "http://h/?key=hunter22",
+     "ws://u:hunter22@host", "http://[hunter22", "file:///hunter22", "http://u:hunter22@/v1"],
+)  # fmt: skip
+def test_a_password_in_a_url_is_refused_and_not_shown(url: str) -> None:
+    for refuse in (
+        lambda: check_url(url),
+        lambda: find_model("openai_chat:m", base_url=url),
+        lambda: build_adapter(ModelSpec(name="m", adapter="openai_chat", served_model="m"), base_url=url),
+        lambda: build_adapter(ModelSpec(name="m", adapter="openai_chat", served_model="m", base_url=url)),
+    ):
+        with pytest.raises(UsageError) as caught:
+            refuse()
+        assert "hunter22" not in str(caught.value)
+
+
+def test_a_run_with_a_password_in_its_url_writes_nothing(cli: Cli, toy: Any, tmp_path: Path) -> None:
+    url = "http://user:hunter22@127.0.0.1:9/v1"
+    result = cli("run", "--model", "openai_chat:m", "--base-url", url, "--tasks", toy(2), "--out", tmp_path / "out")
+    assert result.returncode == 2 and "no user and password" in result.stderr
+    assert "hunter22" not in result.stdout + result.stderr
+    assert not [p for p in tmp_path.rglob("*") if p.is_file() and b"hunter22" in p.read_bytes()]
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8000/v1", "https://[::1]:1/v1", "wss://host/v1/realtime"])
+def test_usual_addresses_pass(url: str) -> None:
+    check_url(url)
+
+
+def test_a_model_file_with_a_password_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "m.yaml"
+    head = "name: m\nadapter: cascade\nserved_model: m\n"
+    for line in ("base_url: http://u:hunter22@h/v1\n", "options: {asr_base_url: 'http://u:hunter22@h/v1'}\n"):
+        file.write_text(head + line)
+        with pytest.raises(UsageError, match="must have no user and password") as caught:
+            find_model(str(file))
+        assert "hunter22" not in str(caught.value)
+
+
+def test_control_characters_do_not_reach_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    evil = "\x1b[2J\x1b]0;owned\x07re\x9b31md\u202e\r\n"
+    entry = {
+        "metrics": {"acc": {"value": 0.5, "ci": [0.1, 0.9]}},
+        "breakdown": {evil: {evil: {"n": 2, "value": 0.5, "ci": [0.1, 0.9]}}},
+    }
+    terminal.console(200).print(terminal.breakdown_table(entry, evil))
+    shown = capsys.readouterr().out
+    assert "owned" in shown and "red" in shown.replace("31m", "")
+    assert not set(shown) & set("\x1b\x07\x9b\r\u202e")
+    assert HttpClient(timeout=1).scrub("bad \x1b[31mred\x1b[0m\x07") == "bad red"
+
+
+def test_control_characters_of_an_id_do_not_reach_standard_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = make_task(tmp_path / "t", 1)
+    rows = tmp_path / "t" / "items.jsonl"
+    row = {**json.loads(rows.read_text()), "id": "a\x1b[2Jb", "answer": "none of them"}
+    rows.write_text(json.dumps(row) + "\n")
+    code, said = check(capsys, "run", "--model", "first_choice", "--tasks", file, "--out", tmp_path / "out")
+    assert code == 2 and "id ab" in said and "\x1b" not in said
+
+
+SPEC: dict[str, Any] = {
+    "name": "m", "adapter": "openai_chat", "served_model": "m",
+    "weights": {"repo": "o/r", "revision": "1", "license": "a", "parameters": 8, "gigabytes": 16},
+    "serve": {"args": {"quantization": "fp8"}, "min_gpus": 1},
+    "thinking": {"on": {"prefill": "<think>", "label": "x"}, "source": "a"},
+    "audio": {"chunk_seconds": 25, "tokens_per_second": 12.5, "source": "a"}, "notes": "a",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "same"),
+    [
+        ("audio", {"source": "b"}, True), ("audio", {"tokens_per_second": 25}, True), ("thinking", {"source": "b"}, True),
+        ("thinking", {"on": {"prefill": "<think>", "label": "y"}}, True), ("weights", {"license": "b"}, True),
+        ("weights", {"gigabytes": 17, "parameters": 9}, True), ("serve", {"min_gpus": 2}, True),
+        ("audio", {"chunk_seconds": 30}, False), ("thinking", {"on": {"prefill": "<think>\n"}}, False),
+        ("weights", {"revision": "2"}, False), ("serve", {"args": {"quantization": "awq"}}, False),
+        ("thinking", {"close_tag": "</thinking>"}, False), ("audio", {"formats": ["mp3"]}, False),
+    ],
+)  # fmt: skip
+def test_a_model_is_the_same_model_as_long_as_its_answers_are(part: str, change: dict[str, Any], same: bool) -> None:
+    before = ModelSpec(**SPEC).sha256()
+    after = ModelSpec(**{**SPEC, part: {**SPEC[part], **change}}).sha256()
+    assert (before == after) is same
+    assert ModelSpec(**{**SPEC, "notes": "b", "source": ["b"]}).sha256() == before
+
+
+def test_a_served_name_may_hold_a_colon() -> None:
+    spec = find_model("openai_chat:google/gemini:free")
+    assert (spec.adapter, spec.served_model, spec.name) == ("openai_chat", "google/gemini:free", "google-gemini-free")
+
+
+def test_a_tag_is_the_tasks_that_carry_it(tmp_path: Path) -> None:
+    declared = {name: find_task(name)[0].tag for name in task_files()}
+    assert {name: task_tags(path) for name, path in task_files().items()} == declared
+    assert expand(["audio_reasoning"]) == [name for name, tags in declared.items() if "audio_reasoning" in tags] != []
+    assert expand(["listening"]) == [
+        name for name, path in task_files().items() if path.parent.name == "listening"
+    ] or ("listening" in task_files())
+    file = tmp_path / "t.yaml"
+    for text in ("task: t\ntag:\n  - a  # why\n  - 'b'\nx: 1\n", 'tag: [a,\n  "b"]\n', "tag:\n- a\n- b\nz: [c]\n"):
+        file.write_text(text)
+        assert task_tags(file) == ["a", "b"]
+    with pytest.raises(UsageError, match="did you mean audio_reasoning"):
+        find_task("audio_reasonin")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
+def test_what_is_no_plain_file_is_invalid_audio(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    {"pipe": lambda: os.mkfifo(path), "folder": path.mkdir, "device": lambda: path.symlink_to("/dev/zero")}[kind]()
+    assert audio.duration(Clip(path)) is None
+    with pytest.raises(audio.InvalidAudioError, match=r"not a plain file|Is a directory"):
+        audio.read(Clip(path))
+
+
+def test_a_run_does_not_wait_for_a_pipe(cli: Cli, tmp_path: Path) -> None:
+    file = make_task(tmp_path / "t", 3)
+    clip = tmp_path / "t" / "audio" / "1.wav"
+    clip.unlink()
+    os.mkfifo(clip)
+    result = cli("run", "--model", "first_choice", "--tasks", file, "--out", tmp_path / "out", timeout=20)
+    assert result.returncode == 4, result.stderr
+    assert "1 invalid_audio" in result.stdout, result.stdout
+    (tmp_path / "t" / "items.jsonl").unlink()
+    os.mkfifo(tmp_path / "t" / "items.jsonl")
+    result = cli("run", "--model", "first_choice", "--tasks", file, "--out", tmp_path / "out2", timeout=20)
+    assert result.returncode == 2 and "must be a plain file" in result.stderr, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("choices", "answer", "right"),
+    [
+        (["1", "2", "3", "4"], 3, None), (["4", "3", "2", "1"], 2, "2"), (["1", "2"], 2, None), (["a", "b"], 1, "b"),
+        (["1", "2", "3", "4"], "3", "3"), ([" 1", "2 "], 1, None), (["0", "1"], 1, "1"),
+    ],
+)  # fmt: skip
+def test_a_number_that_is_index_and_text_is_not_guessed(
+    choices: list[str], answer: Any, right: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from audiobench import dataset
+
+    file = make_task(tmp_path / "t", 1)
+    rows = tmp_path / "t" / "items.jsonl"
+    rows.write_text(json.dumps({**json.loads(rows.read_text()), "choices": choices, "answer": answer}) + "\n")
+    if right is not None:
+        assert dataset.load(*find_task(str(file))).samples[0].target == right
+        return
+    code, said = check(capsys, "run", "--model", "first_choice", "--tasks", file, "--out", tmp_path / "out")
+    assert code == 2 and "row 1 (id s0): target" in said and "would be the index of another" in said
+    text = file.read_text().replace("{{answer}}", "{{answer ~ ''}}")
+    file.write_text(text)
+    assert dataset.load(*find_task(str(file))).samples[0].target.strip() == str(answer)  # type: ignore[union-attr]
