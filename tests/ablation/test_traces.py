@@ -84,7 +84,7 @@ def measured(capsys, *words: str) -> tuple[int, dict]:
 
 
 def calls(log: Path) -> list[dict]:
-    return [json.loads(x) for x in log.read_text().splitlines()] if log.exists() else []
+    return [json.loads(x) for x in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
 
 
 def test_steps_are_sentences_and_lines():
