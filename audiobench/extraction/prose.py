@@ -38,7 +38,7 @@ class Prose:
         named: set[str] = set()
         for match in cues.ANY_LETTER.finditer(text):
             letter = (match.group(1) or match.group(2)).upper()
-            if letter not in self.offered.letters or match.start() in spans:
+            if letter in named or letter not in self.offered.letters or match.start() in spans:
                 continue
             if match.group(2) and (
                 cues.OTHER_NAMING.search(text[max(0, match.start() - 24) : match.start()])
