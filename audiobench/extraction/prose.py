@@ -36,18 +36,21 @@ class Prose:
         """Letters of offered options that stand on their own in a piece of prose and are not denied."""
         spans = self.struck(text, hedged)
         named: set[str] = set()
+        shadowed = {
+            letter
+            for letter in self.offered.letters
+            for o in self.offered.all
+            if o.pattern[:1] == (letter.casefold(),) or o.strict.startswith(letter.casefold() + ".")
+        }
         for match in cues.ANY_LETTER.finditer(text):
             letter = (match.group(1) or match.group(2)).upper()
             if letter in named or letter not in self.offered.letters or match.start() in spans:
                 continue
             if match.group(2) and (
-                cues.OTHER_NAMING.search(text[max(0, match.start() - 24) : match.start()])
+                letter in shadowed
                 or cues.MUSICAL_AFTER.match(text, match.end())
                 or (letter in "AI" and re.match(r"\s+(?!(?:or|and|nor|vs)\b)\w", text[match.end() : match.end() + 8]))
-                or any(
-                    o.pattern[:1] == (letter.casefold(),) or o.strict.startswith(letter.casefold() + ".")
-                    for o in self.offered.all
-                )
+                or cues.OTHER_NAMING.search(text[max(0, match.start() - 24) : match.start()])
             ):
                 continue
             named.add(letter)
