@@ -14,30 +14,18 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from audiobench.doctor_checkpoint import Check, Status, of_checkpoint, version_of
 from audiobench.errors import AudiobenchError, ExitCode
 
 if TYPE_CHECKING:
     from model_adapters.spec import ModelSpec
 
-Status = Literal["ok", "note", "problem"]
-
 TESTED_VLLM = ("0.32", "0.33")
 """Series of vLLM whose interfaces the plugin leans on."""
 
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line of the table."""
-
-    name: str
-    status: Status
-    found: str
-    fix: str = ""
 
 
 def doctor(model: str | None = None) -> list[Check]:
@@ -78,14 +66,6 @@ def exit_code(checks: Iterable[Check]) -> ExitCode:
 def _python() -> Check:
     where = f"{platform.system()} {platform.machine()}, {sys.prefix}"
     return Check("python", "ok", f"{platform.python_version()} on {where}")
-
-
-def version_of(package: str) -> str | None:
-    """Installed version of a distribution, or None."""
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 PROBE = """
@@ -303,7 +283,6 @@ def of_model(name: str) -> list[Check]:
             checks.append(Check("adapter", "ok", "address and key are there"))
         except AudiobenchError as error:
             checks.append(Check("adapter", "problem", str(error)))
-    from audiobench.doctor_checkpoint import of_checkpoint
 
     return [*checks, *of_checkpoint(spec)]
 

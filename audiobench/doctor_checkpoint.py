@@ -5,17 +5,37 @@ Small files of a Hub repository are fetched if the Hub can be reached; weights n
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from audiobench.doctor import Check, Status, version_of
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from model_adapters.spec import ModelSpec
 
+Status = Literal["ok", "note", "problem"]
+
 SMALL_FILES = ["*.json", "*.txt", "*.model", "*.jinja"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the table."""
+
+    name: str
+    status: Status
+    found: str
+    fix: str = ""
+
+
+def version_of(package: str) -> str | None:
+    """Installed version of a distribution, or None."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def of_checkpoint(spec: ModelSpec) -> list[Check]:
@@ -49,7 +69,7 @@ def _expected(spec: ModelSpec) -> list[Check]:
     if version_of("torch") is None or version_of("transformers") is None:
         return []
     from model_adapters.step_audio.configuration import released_config
-    from model_adapters.step_audio.weights import count_parameters
+    from model_adapters.step_audio.reference import count_parameters
 
     totals = {size: count_parameters(released_config(size))["total"] / 1e9 for size in ("mini", "r1")}
     size, total = min(totals.items(), key=lambda item: abs(item[1] - declared))
@@ -82,8 +102,7 @@ def _folder(spec: ModelSpec) -> tuple[Path | None, Check | None]:
 
 
 def _configuration(spec: ModelSpec, folder: Path) -> list[Check]:
-    from model_adapters.step_audio.reference import load_config
-    from model_adapters.step_audio.weights import count_parameters
+    from model_adapters.step_audio.reference import count_parameters, load_config
 
     try:
         config = load_config(folder)

@@ -7,7 +7,7 @@ bytes are read when a model class asks for them, and dropped again.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pybase64
 from lm_eval.models.api_models import JsonChatStr
@@ -17,20 +17,10 @@ from audiobench.errors import UsageError
 from audiobench.types import AudioPart, Clip, Outcome, Request
 from model_adapters.spec import AudioSupport
 
-if TYPE_CHECKING:
-    from audiobench.lm_eval_bridge.task import AudioBenchTask
-
 PLACEHOLDER = "<audio>"
 """Where a clip belongs in the text, by lm-eval's convention."""
 WAV = AudioSupport(formats=["wav"])
 SPEECH = AudioSupport(formats=["wav"], sample_rate=16000, channels=1)
-
-
-class Context(str):
-    """The prompt as text, with `<audio>` where the clips go; `task` and `sample_id` say which item of ours it asks."""
-
-    task: AudioBenchTask
-    sample_id: str
 
 
 class Reply(str):

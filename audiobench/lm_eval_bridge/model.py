@@ -22,9 +22,9 @@ from lm_eval.api.model import LM
 import audiobench
 from audiobench import results, think
 from audiobench.errors import ExitCode, IncompleteError, UsageError
-from audiobench.lm_eval_bridge.contexts import Context, Reply, Turns
+from audiobench.lm_eval_bridge.contexts import Reply, Turns
 from audiobench.lm_eval_bridge.foreign import ForeignWork, foreign_work
-from audiobench.lm_eval_bridge.task import AudioBenchTask
+from audiobench.lm_eval_bridge.task import AudioBenchTask, Context
 from audiobench.runner import run as runner
 from audiobench.runner.work import TaskWork
 from audiobench.score import scorer_of

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 
 from audiobench import dataset, prompt, think
 from audiobench.errors import UsageError
-from audiobench.lm_eval_bridge.contexts import Context, Media, Reply, Turns, Waveform, as_chat, as_turns
+from audiobench.lm_eval_bridge.contexts import Media, Reply, Turns, Waveform, as_chat, as_turns
 from audiobench.results import ERROR_RATES
 from audiobench.score import outcome, scorer_of
 from audiobench.task.find import task_files, task_name
@@ -36,6 +36,13 @@ ANY_MODEL = ModelSpec(name="lm-eval", adapter="lm_eval", served_model="lm-eval")
 NO_ANSWER = "no_answer"
 """Metric: share of responses that hold no usable answer (unparsed, truncated or refused). They count as wrong."""
 _LOADER_KEYS = ("class", "tag", "group", "task_list", "include")
+
+
+class Context(str):
+    """The prompt as text, with `<audio>` where the clips go; `task` and `sample_id` say which item of ours it asks."""
+
+    task: AudioBenchTask
+    sample_id: str
 
 
 class AudioBenchTask(Task):

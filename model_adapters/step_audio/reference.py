@@ -217,6 +217,18 @@ def load_config(path: str | Path) -> StepAudio2Config:
     return StepAudio2Config(**{k: v for k, v in data.items() if k != "model_type"})
 
 
+def count_parameters(config: StepAudio2Config) -> dict[str, int]:
+    """Parameters of the encoder, the adaptor, the decoder and in total, from the configuration alone (meta device)."""
+    with torch.device("meta"):
+        model = StepAudio2(config)
+    parts = {
+        "encoder": sum(p.numel() for p in model.encoder.parameters()),
+        "adapter": sum(p.numel() for p in model.adapter.parameters()),
+        "decoder": sum(p.numel() for p in model.language_model.parameters()),
+    }
+    return {**parts, "total": sum(parts.values())}
+
+
 def _restore_buffers(model: StepAudio2, device: str) -> None:
     """Rotary frequencies are not in a checkpoint: build them anew after construction on the meta device."""
     decoder = model.language_model.model

@@ -7,7 +7,6 @@ Published names (github.com/stepfun-ai/vllm @5fab0f250 and the mini model's Hugg
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -136,19 +135,3 @@ def _listed(what: str, names: list[str], limit: int = 8) -> list[str]:
         return []
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return [f"{what} {', '.join(names[:limit])}{more}"]
-
-
-def count_parameters(config: Any) -> Mapping[str, int]:
-    """Parameters of the encoder, the adaptor, the decoder and in total, from the configuration alone (meta device)."""
-    import torch
-
-    from model_adapters.step_audio.reference import StepAudio2
-
-    with torch.device("meta"):
-        model = StepAudio2(config)
-    parts = {
-        "encoder": sum(p.numel() for p in model.encoder.parameters()),
-        "adapter": sum(p.numel() for p in model.adapter.parameters()),
-        "decoder": sum(p.numel() for p in model.language_model.parameters()),
-    }
-    return {**parts, "total": sum(parts.values())}

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from model_adapters.step_audio.configuration import MINI_TEXT, StepAudio2Config, published_layout, released_config
-from model_adapters.step_audio.reference import load_config
+from model_adapters.step_audio.reference import count_parameters, load_config
 from model_adapters.step_audio.testing import tiny_config
-from model_adapters.step_audio.weights import CheckpointError, count_parameters
+from model_adapters.step_audio.weights import CheckpointError
 
 
 @pytest.mark.parametrize(
