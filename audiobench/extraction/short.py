@@ -23,7 +23,7 @@ _NO = re.compile(
 )
 _NOT_YES_NO = re.compile(r"\b(?:yes|no)\s+(?:or|and|/)\s+(?:yes|no)\b|\byes\s*/\s*no\b", re.IGNORECASE)
 _CLAUSE_ENDS = re.compile(r"[.;,\n]")
-_DENIAL = re.compile(r"\b(?:not|n't)\b", re.IGNORECASE)
+_DENIAL = re.compile(r"(?:\bnot|n't|n’t)\b", re.IGNORECASE)
 _YES_OR_NO = re.compile(r"\b(?:yes|no)\b", re.IGNORECASE)
 _INVALID = re.compile(
     r"\binvalid(?:ly)?\b|\b(?:not|n't|isn't|cannot be|never|neither|hardly|far from)\s+(?:(?:deductively|logically|formally|really|at all|considered|necessarily|a|an|be)\s+)*valid\b|无效",
