@@ -26,7 +26,12 @@ def build(data: Path, item: dict[str, object]) -> bytes:
         {"type": "text", "text": f"{item['question']}\n{options}\nAnswer with the letter."},
         {"type": "input_audio", "input_audio": {"data": pybase64.b64encode(raw).decode(), "format": "wav"}},
     ]
-    body = {"model": "mock-audio", "temperature": 0, "max_tokens": 64, "messages": [{"role": "user", "content": content}]}
+    body = {
+        "model": "mock-audio",
+        "temperature": 0,
+        "max_tokens": 64,
+        "messages": [{"role": "user", "content": content}],
+    }
     return orjson.dumps(body)
 
 

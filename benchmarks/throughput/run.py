@@ -54,7 +54,14 @@ class Mock:
 
     def __init__(self, bench: Path, data: Path, *options: str, port: int = 8913) -> None:
         self.root = f"http://127.0.0.1:{port}"
-        command = [sys.executable, str(bench / "mockserver.py"), "--port", str(port), "--index", str(data / "index.json")]
+        command = [
+            sys.executable,
+            str(bench / "mockserver.py"),
+            "--port",
+            str(port),
+            "--index",
+            str(data / "index.json"),
+        ]
         self.process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL)
         for _ in range(100):
             try:
@@ -145,7 +152,13 @@ def main() -> None:
             sys.executable, "-m", "audiobench", "run", "--model", str(model), "--tasks", str(task), "--base-url",
             mock.root + "/v1", "--max-concurrency", "128", "--out", str(out), "--json",
         ]  # fmt: skip
-        bare = [sys.executable, str(HERE / "bare_loop.py"), str(data), mock.root + "/v1", str(options.work / "bare.jsonl")]
+        bare = [
+            sys.executable,
+            str(HERE / "bare_loop.py"),
+            str(data),
+            mock.root + "/v1",
+            str(options.work / "bare.jsonl"),
+        ]
         clients = {"audiobench": ours} if scenario == "again" else {"bare loop": bare, "audiobench": ours}
         rows: dict[str, list[dict[str, float]]] = {name: [] for name in clients}
         try:
@@ -163,7 +176,9 @@ def main() -> None:
                 f"{median(found, 'code'):.0f} |"
             )
         if len(rows) == 2:
-            print(f"| | ratio | {median(rows['audiobench'], 'wall') / median(rows['bare loop'], 'wall'):.3f} | | | | | |")
+            print(
+                f"| | ratio | {median(rows['audiobench'], 'wall') / median(rows['bare loop'], 'wall'):.3f} | | | | | |"
+            )
         summary = out / "mcq10s" / "summary.json"
         if scenario != "again" and summary.is_file():
             entry = json.loads(summary.read_text())[0]
