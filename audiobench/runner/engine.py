@@ -191,14 +191,17 @@ class Engine:
         keys: list[str] = []
 
         async def once(pending: Request) -> Response:
-            """One call with retries; audio is read inside the gate, so only what is on the wire is in memory."""
+            """One call with retries; audio is read inside the gate, so only what is on the wire is in memory.
+
+            The key is that of the request itself, not of a pass of it (a budget in two passes asks twice).
+            """
             nonlocal attempts
             calls = 0
 
             async def attempt() -> Response:
                 nonlocal calls
                 calls += 1
-                key, loaded, facts = await load(pending, work, self._threads)
+                key, loaded, facts = await load(pending, work, self._threads, keyed_as=request)
                 record["audio"] = facts
                 # handed over, not held: an adapter lets go of the clip once its body is built
                 handed = [loaded]
@@ -241,9 +244,12 @@ class Engine:
 
 
 async def load(
-    request: Request, work: TaskWork, threads: ThreadPoolExecutor
+    request: Request, work: TaskWork, threads: ThreadPoolExecutor, *, keyed_as: Request | None = None
 ) -> tuple[str, Request, list[dict[str, Any]]]:
-    """The request's journal key, the request with audio bytes, and what the journal says of each clip."""
+    """The request's journal key, the request with audio bytes, and what the journal says of each clip.
+
+    `keyed_as`: the request whose key it is, when `request` is one pass of it.
+    """
     parts = request.audio
     support = work.model.audio
     if support.max_clips is not None and len(parts) > support.max_clips:
@@ -273,9 +279,10 @@ async def load(
             }
         )
     whole = request.with_audio(loaded)
-    cut = any(len(pieces) > 1 for pieces in loaded.values())
-    # a key knows clips, not the pieces that an adapter wants them in
-    keyed = request.with_audio({i: [replace(p[0], data=b"")] for i, p in loaded.items()}) if cut else whole
+    keyed = whole
+    if keyed_as not in (None, request) or any(len(pieces) > 1 for pieces in loaded.values()):
+        # a key knows clips, not the pieces that an adapter wants them in
+        keyed = (keyed_as or request).with_audio({i: [replace(p[0], data=b"")] for i, p in loaded.items()})
     return keyed.key(work.model_sha256), whole, facts
 
 

@@ -186,3 +186,20 @@ def test_a_user_adapter_that_raises_loses_only_that_sample(
     assert result.returncode == 4 and "Traceback" not in result.stderr
     assert "1 x ValueError: boom" in result.stderr
     assert comparable(tmp_path / "out")["counts"]["scored"] == 3
+
+
+def test_a_budget_in_two_passes_resumes_like_everything_else(
+    toy: Callable[[int], Path], cli: Any, tmp_path: Path
+) -> None:
+    model, out = tmp_path / "thinker.yaml", tmp_path / "out"
+    model.write_text(
+        "name: thinker\nadapter: scripted\nserved_model: thinker\noptions: {reasoning_words: 30}\n"
+        'thinking: {default: on, on: {prefill: "<think>\\n"}, off: {prefill: "<think>\\n\\n</think>\\n"}, budget: {method: two_pass}}\n'
+    )
+    run = ("run", "--model", model, "--tasks", toy(6), "--think", "on,off,budget:8", "--out", out)
+    first = cli(*run)
+    assert first.returncode == 0, first.stderr
+    again = cli(*run)
+    assert "18 already done" in again.stderr and "0 requests to send" in again.stderr
+    lines = (out / "toy" / "samples.jsonl").read_text().splitlines()
+    assert len(lines) == 18 and not any("stale" in line for line in lines)
