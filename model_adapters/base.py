@@ -29,6 +29,11 @@ class SampleError(Exception):
 class RunError(Exception):
     """No request can succeed (401, 403, 404, daily quota); the run stops."""
 
+    def __init__(self, message: str, *, incomplete: bool = False) -> None:
+        super().__init__(message)
+        self.incomplete = incomplete
+        """True where nothing the user wrote is wrong (a quota, another model that answers): exit code 4, not 2."""
+
 
 @runtime_checkable
 class Adapter(Protocol):

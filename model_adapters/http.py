@@ -306,7 +306,7 @@ class HttpClient:
         message = f"{where}: {label}: {text}" if text else f"{where}: {label}"
         codes = {code.lower(), *(str(d.get("reason", "")).lower() for d in details)}
         if codes & FATAL_CODES or _quota_of_the_day(details):
-            raise RunError(message)
+            raise RunError(message, incomplete=True)
         if status in RETRY_STATUS or status >= 500:
             wait = retry_after(headers or {}, details)
             raise RetryableError(message, retry_after=wait, rate_limited=status == 429)

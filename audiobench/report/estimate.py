@@ -33,13 +33,13 @@ def _estimate_task(prepared: Prepared, work: TaskWork) -> dict[str, Any]:
     heard = [c for c in work.conditions if c.audio not in ("none", "transcript")]
     seconds = work.seconds()[0] * len(heard) * work.epochs * share
     text_tokens = _text_tokens(work) * share
-    rate = model.audio.tokens_per_second
+    rate = _measured_rate(work) or model.audio.tokens_per_second
     audio_tokens = seconds * rate if rate is not None else None
     measured = _measured_completion(work)
     completion = measured if measured is not None else _assumed_completion(work)
     price = model.price_on(date.today())
     dollars = None
-    if price is not None and (audio_tokens is not None or not seconds):
+    if price is not None:
         usage = {
             "prompt": text_tokens + (audio_tokens or 0),
             "audio": audio_tokens or 0,
@@ -57,6 +57,7 @@ def _estimate_task(prepared: Prepared, work: TaskWork) -> dict[str, Any]:
         "completion_tokens": round(completion * open_requests),
         "completion_from": "this run's responses" if measured is not None else "assumption",
         "dollars": dollars,
+        "dollars_without_audio": dollars is not None and audio_tokens is None and bool(seconds),
     }
 
 
@@ -67,6 +68,17 @@ def _text_tokens(work: TaskWork) -> float:
             request = work.request(sample, condition, 0)
             characters += sum(len(p.text) for m in request.messages for p in m.parts if isinstance(p, TextPart))
     return characters * work.epochs / CHARACTERS_PER_TOKEN
+
+
+def _measured_rate(work: TaskWork) -> float | None:
+    """Audio tokens a second of this run's finished responses, where the server counts them."""
+    tokens = seconds = 0.0
+    for record in journal.read(work.journal_path):
+        counted = ((record.get("response") or {}).get("usage") or {}).get("audio")
+        if counted:
+            tokens += counted
+            seconds += sum(clip["seconds"] for clip in record["audio"])
+    return tokens / seconds if seconds else None
 
 
 def _measured_completion(work: TaskWork) -> float | None:
@@ -88,12 +100,21 @@ def _assumed_completion(work: TaskWork) -> float:
     return tokens / len(work.conditions)
 
 
+def dollars(amount: float) -> str:
+    """An amount with as many digits as it needs to say something."""
+    return f"{amount:.2f}" if amount >= 0.1 else f"{amount:.4f}"
+
+
 def estimate_lines(entries: list[dict[str, Any]]) -> list[str]:
     """The estimate as text."""
     lines = []
     for entry in entries:
         audio = "unknown" if entry["audio_tokens"] is None else f"{entry['audio_tokens']:,}"
-        money = "no price known" if entry["dollars"] is None else f"about ${entry['dollars']:.2f}"
+        money = "no price known"
+        if entry["dollars"] is not None:
+            money = f"about ${dollars(entry['dollars'])}"
+        if entry["dollars_without_audio"]:
+            money = f"at least ${dollars(entry['dollars'])}: how many tokens a second of audio costs is not known"
         lines.append(
             f"{entry['task']}: {entry['requests']:,} requests, {entry['audio_hours']:.2f} h of audio; tokens: "
             f"{entry['text_tokens']:,} text in, {audio} audio in, {entry['completion_tokens']:,} out "
@@ -101,5 +122,5 @@ def estimate_lines(entries: list[dict[str, Any]]) -> list[str]:
         )
     known = [entry["dollars"] for entry in entries if entry["dollars"] is not None]
     if len(entries) > 1 and known:
-        lines.append(f"in all: about ${sum(known):.2f}")
+        lines.append(f"in all: about ${dollars(sum(known))}")
     return lines

@@ -166,7 +166,7 @@ class Engine:
             record["attempts"] = getattr(error, "attempts", 1)
             self._failed(str(error))
         except RunError as error:
-            self._stop(ExitCode.INCOMPLETE if getattr(error, "quota", False) else ExitCode.USAGE, str(error))
+            self._stop(ExitCode.INCOMPLETE if error.incomplete else ExitCode.USAGE, str(error))
             return
         except AudiobenchError as error:
             self._stop(error.exit_code, str(error))
@@ -212,7 +212,8 @@ class Engine:
                 if response.raw.get("model_differs") and not self.allow_other_model:
                     raise RunError(
                         f"{response.served_model} answered although {work.model.served_model} was asked; nothing of it "
-                        "was kept (--allow-other-model to go on)"
+                        "was kept (--allow-other-model to go on)",
+                        incomplete=True,
                     )
                 if not response.text and not response.reasoning and response.finish_reason == "stop":
                     record["empty"] = record.get("empty", 0) + 1
@@ -229,7 +230,8 @@ class Engine:
             served = self.ending.served_models
             served[response.served_model] = served.get(response.served_model, 0) + 1
         record["key"] = keys[0]
-        record["attempts"] = attempts
+        passes = 2 if work.thinks[condition.think].two_pass else 1
+        record["attempts"] = attempts - passes + 1
         record["response"] = shown_response(response)
 
     def _failed(self, message: str) -> None:
@@ -294,7 +296,7 @@ def new_record(sample: Sample, condition: Condition, epoch: int) -> dict[str, An
 def shown_sample(sample: Sample, task: TaskSpec) -> dict[str, Any]:
     """What scoring and viewing need of a sample, so that a journal stands for itself."""
     columns = scorer_of(task.scorer).columns
-    kept = {*task.breakdown, *columns, "target_index"}
+    kept = {*task.breakdown, *columns}
     shown: dict[str, Any] = {
         "question": sample.question,
         "choices": list(sample.choices),

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from audiobench.statistics.intervals import wilson
+from audiobench.statistics.intervals import binomial
 from audiobench.types import Outcome
 
 PLAIN_EVERY_SECONDS = 10.0
@@ -50,7 +50,7 @@ class Tally:
         if self.valued:
             mean = self.right / self.valued
             if 0 <= mean <= 1:
-                interval = wilson(self.right, self.valued)
+                interval = binomial(round(self.right), self.valued)
                 parts.append(f"score {100 * mean:.1f} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]")
             else:
                 parts.append(f"score {mean:.3g}")

@@ -35,10 +35,12 @@ from audiobench.task.spec import Prompt, TaskSpec
 from audiobench.types import Condition, Outcome, Request, Sample
 from model_adapters.base import Adapter
 from model_adapters.dialects import cannot
+from model_adapters.http import check_url
 from model_adapters.registry import ADAPTERS, build_adapter, find_model
 from model_adapters.spec import ModelSpec
 
 DEFAULT_MAX_CONCURRENCY = 256
+RETIREMENT_WARNING_DAYS = 90
 
 
 @dataclass(slots=True)
@@ -119,6 +121,10 @@ def prepare(options: RunOptions) -> Prepared:
     Raises:
         UsageError: and nothing has been asked or written.
     """
+    for url in options.base_urls:
+        check_url(url)
+    if options.judge_base_url:
+        check_url(options.judge_base_url, of="--judge-base-url")
     model = find_model(options.model, base_url=options.base_urls[0] if options.base_urls else None)
     thinks = {asked: think.resolve(model, asked, allow_approx=options.allow_approx) for asked in options.think}
     _check_audio(model, options)
@@ -319,11 +325,18 @@ def plan_lines(prepared: Prepared) -> list[str]:
         lines.extend(f"  note: {note}" for note in data.notes)
         if work.task.protocol == "realtime" and not prepared.options.asr:
             lines.append("  note: spoken answers are scored once --asr MODEL has written them down")
-    lines.extend(f"  note: {note}" for note in earlier(prepared))
+    lines.extend(f"  note: {note}" for note in [*retiring(prepared.model), *earlier(prepared)])
     lines.append(
         f"model {prepared.model.name}: {prepared.total - prepared.finished} requests to send -> {prepared.folder}"
     )
     return lines
+
+
+def retiring(model: ModelSpec) -> list[str]:
+    """A warning for a model that its provider will soon take away."""
+    if model.retires_on is None or (model.retires_on - date.today()).days > RETIREMENT_WARNING_DAYS:
+        return []
+    return [f"model {model.name} retires on {model.retires_on}; afterwards another model may answer under its name"]
 
 
 def earlier(prepared: Prepared) -> list[str]:
@@ -379,6 +392,8 @@ def execute(prepared: Prepared) -> RunResult:
         summaries = write_summaries(prepared, ending)
     finally:
         lock.release()
+    if tally.priced and ending.reason and options.max_cost is not None:
+        ending.reason += f"; ${tally.dollars:.2f} spent by this command"
     code = ending.exit_code if ending.exit_code is not ExitCode.OK else completeness(summaries)
     return RunResult(prepared.folder, code, ending.reason, summaries, tally)
 
@@ -438,7 +453,7 @@ async def _drive(prepared: Prepared, adapter: Adapter, tally: Tally, progress: P
 
     def over_budget() -> str | None:
         if options.max_cost is not None and tally.dollars >= options.max_cost:
-            return f"--max-cost {options.max_cost:g}: ${tally.dollars:.2f} spent"
+            return f"--max-cost {options.max_cost:g}: reached; what was on the wire was still paid for"
         return None
 
     if options.batch:

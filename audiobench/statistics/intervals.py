@@ -104,7 +104,7 @@ def proportion(
     groups = _grouped(data, clusters)
     binary = all(v in (0.0, 1.0) for v in data)
     if groups is None and binary and epochs == 1:
-        return _binomial(round(sum(data)), n, level)
+        return binomial(round(sum(data)), n, level)
     method = "wilson-effective" if groups is None else "wilson-clustered"
     if groups is None:
         groups = [(v, 1) for v in data]
@@ -253,7 +253,10 @@ def _bootstrapped(
     return Interval(low, high, "bootstrap" + suffix)
 
 
-def _binomial(k: int, n: int, level: float) -> Interval:
+def binomial(k: int, n: int, level: float = 0.95) -> Interval:
+    """Interval for `k` right of `n`: Wilson, widened to the exact bound where Wilson falls short (see `proportion`)."""
+    if n == 0:
+        return UNKNOWN
     score = wilson(k, n, level)
     if n > EXACT_N and min(k, n - k) > EXACT_BELOW:
         return score

@@ -291,6 +291,7 @@ def test_text_has_enough_contrast(browser, page, scheme) -> None:
     browser.scheme(scheme)
     look(browser, page, "/household/house-00007")
     browser.until("!!document.querySelector('.sample')")
+    browser.until("document.getAnimations().length === 0")  # colours fade in
     low = browser.js("""(() => {
       const rgb = (c) => c.match(/[\\d.]+/g).map(Number);
       const light = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
