@@ -110,11 +110,12 @@ def estimate_lines(entries: list[dict[str, Any]]) -> list[str]:
     lines = []
     for entry in entries:
         audio = "unknown" if entry["audio_tokens"] is None else f"{entry['audio_tokens']:,}"
+        amount: float | None = entry["dollars"]
         money = "no price known"
-        if entry["dollars"] is not None:
-            money = f"about ${dollars(entry['dollars'])}"
-        if entry["dollars_without_audio"]:
-            money = f"at least ${dollars(entry['dollars'])}: how many tokens a second of audio costs is not known"
+        if amount is not None and entry["dollars_without_audio"]:
+            money = f"at least ${dollars(amount)}: how many tokens a second of audio costs is not known"
+        elif amount is not None:
+            money = f"about ${dollars(amount)}"
         lines.append(
             f"{entry['task']}: {entry['requests']:,} requests, {entry['audio_hours']:.2f} h of audio; tokens: "
             f"{entry['text_tokens']:,} text in, {audio} audio in, {entry['completion_tokens']:,} out "
