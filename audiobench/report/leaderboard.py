@@ -7,8 +7,7 @@ the column's gets a mark, a note that names the part, and no rank.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,7 +105,7 @@ def make_board(
     specs = {task: shipped(task) for task in names}
     averaged = [task for task in names if _is_share(rows, task)]
     board = Board(names, {t: (s.title if s else t) for t, s in specs.items()}, averaged, rows, notes)
-    _mark(board, strict)
+    _mark(board, {task: spec.expected_rows for task, spec in specs.items() if spec}, strict)
     for row in board.rows:
         _average(row, board)
     _rank(board)
@@ -114,25 +113,46 @@ def make_board(
     return board
 
 
-def _mark(board: Board, strict: bool) -> None:
-    """Mark measured cells whose fingerprint is not that of most of their column."""
+def _mark(board: Board, expected: Mapping[str, int | None], strict: bool) -> None:
+    """Mark measured cells whose fingerprint is not the reference of their column; `expected` rows of each task."""
     marks: dict[str, str] = {}
     for task in board.tasks:
         cells = [(row, row.cells[task]) for row in board.measured if task in row.cells]
-        full = [cell for row, cell in cells if row.condition.audio == "full"] or [cell for _, cell in cells]
-        prints = Counter(tuple(sorted(cell.fingerprint.items())) for cell in full)
-        if not prints:
+        if not cells:
             continue
-        usual = dict(prints.most_common(1)[0][0])
+        full = [(row, cell) for row, cell in cells if row.condition.audio == "full"] or cells
+        usual, asked = _reference(full, expected.get(task))
         for row, cell in cells:
             parts = difference(usual, cell.fingerprint, audio=row.condition.audio == "full")
             if not parts:
                 continue
             text = f"{board.titles[task]}: not comparable with the rest of the column: {', '.join(parts)} differ"
+            if "samples" in parts and cell.asked != asked:
+                text += f" ({cell.asked} samples, the column has {asked})"
             if strict:
                 raise NotComparableError(f"{cell.run}: {text}; show it marked by leaving out --strict")
             cell.mark = marks.setdefault(text, MARKS[len(marks) % len(MARKS)])
     board.notes += [f"[{mark}] {text}" for text, mark in marks.items()]
+
+
+def _reference(cells: Sequence[tuple[Row, Cell]], expected: int | None) -> tuple[Mapping[str, str], int]:
+    """(fingerprint, size of its sample set) that a column goes by.
+
+    The task's whole sample set first, else the largest one; among its fingerprints that of most models, then the newest.
+    """
+    models: dict[tuple[tuple[str, str], ...], set[str]] = {}
+    newest: dict[tuple[tuple[str, str], ...], str] = {}
+    sizes: dict[str, int] = {}
+    users: dict[str, set[str]] = {}
+    for row, cell in cells:
+        key, samples = tuple(sorted(cell.fingerprint.items())), cell.fingerprint.get("samples", "")
+        models.setdefault(key, set()).add(row.model)
+        newest[key] = max(newest.get(key, ""), cell.date)
+        users.setdefault(samples, set()).add(row.model)
+        sizes[samples] = max(sizes.get(samples, 0), cell.asked)
+    chosen = max(sizes, key=lambda samples: (sizes[samples] == expected, sizes[samples], len(users[samples])))
+    able = [key for key in models if dict(key).get("samples", "") == chosen]
+    return dict(max(able, key=lambda key: (len(models[key]), newest[key]))), sizes[chosen]
 
 
 def _average(row: Row, board: Board) -> None:

@@ -36,6 +36,7 @@ class Entry(BaseModel):
         option_order: int
         prompt: str
         protocol: str
+        epochs: int = 1
 
     class Value(BaseModel):
         """A metric."""
@@ -58,6 +59,9 @@ class Entry(BaseModel):
 
     task: str
     condition: How
+    n: int = 0
+    """Samples that were planned."""
+    counts: dict[str, int] = {}
     metrics: dict[str, Value]
     coverage: float
     chance: float | None = None
@@ -112,6 +116,8 @@ class Cell:
     """Set where the cell is not comparable with the others of its column."""
     notes: str = ""
     """For published scores: what the source leaves open."""
+    asked: int = 0
+    """Size of the sample set that the fingerprint stands for: samples with a record, answered or not."""
 
 
 @dataclass(slots=True)
@@ -173,7 +179,7 @@ def measured_rows(
             cell = _cell(entry, spec, metric, info.date, str(path))
             if cell is None:
                 continue
-            condition = Condition(**entry.condition.model_dump())
+            condition = Condition(**entry.condition.model_dump(exclude={"epochs"}))
             name = info.model.name
             row = rows.setdefault((name, info.model.sha256 or "", condition.label), Row(name, condition))
             row.effective = ", ".join(entry.think_effective) or row.effective
@@ -223,6 +229,7 @@ def _cell(entry: Entry, spec: TaskSpec | None, metric: str | None, date: str, ru
     about: dict[str, Any] = {
         "coverage": entry.coverage, "chance": None if chance is None else 100 * chance, "date": date, "run": run,
         "prompt": entry.condition.prompt, "fingerprint": entry.fingerprint,
+        "asked": entry.n - entry.counts.get("missing", 0) // max(1, entry.condition.epochs),
     }  # fmt: skip
     scale = _scale(name, spec)
     if metric == "official":

@@ -124,6 +124,40 @@ def test_a_subset_is_marked(runs: Path) -> None:
     assert part.rank is None and any("samples differ" in note for note in board.notes)
 
 
+def test_the_whole_task_is_the_reference_however_many_rows_a_subset_has(tmp_path: Path) -> None:
+    write_run(tmp_path / "whole", {"t": answers(right(0.8), think="on")}, model="whole")
+    part = [line for think in ("on", "off", "default") for line in answers(right(0.9, 60), think=think)]
+    write_run(tmp_path / "part", {"t": part}, model="part")
+    write_run(tmp_path / "part2", {"t": part}, model="part2")
+    board = make_board([tmp_path])
+    assert rows(board) == {("whole", "on"): (1, 1)} | {
+        (model, think): None for model in ("part", "part2") for think in ("on", "off", "default")
+    }
+    assert [note for note in board.notes if note.startswith("[")] == [
+        "[a] t: not comparable with the rest of the column: audio, samples differ (60 samples, the column has 200)"
+    ]
+
+
+def test_the_tasks_own_number_of_rows_decides_over_a_larger_set(tmp_path: Path, monkeypatch) -> None:
+    class Spec:
+        title, expected_rows, scorer, reference_scores = "T", 200, "option_match", ()
+
+    monkeypatch.setattr("audiobench.report.leaderboard.shipped", lambda task: Spec())
+    write_run(tmp_path / "whole", {"t": answers(right(0.8))}, model="whole")
+    write_run(tmp_path / "more", {"t": answers(right(0.8, 260))}, model="more")
+    assert rows(make_board([tmp_path])) == {("whole", "default"): (1, 1), ("more", "default"): None}
+
+
+def test_models_are_counted_not_their_conditions(tmp_path: Path) -> None:
+    for model in ("a", "b"):
+        write_run(tmp_path / model, {"t": answers(right(0.8), think="on")}, model=model)
+    many = [line for think in ("on", "off", "default") for line in answers(right(0.8), think=think)]
+    write_run(tmp_path / "odd", {"t": many}, model="odd", fingerprint={"prompt": "9" * 64})
+    found = rows(make_board([tmp_path]))
+    assert found["a", "on"] == found["b", "on"] == (1, 2)
+    assert {found["odd", think] for think in ("on", "off", "default")} == {None}
+
+
 def test_the_newer_of_two_runs_is_shown_and_said_so(runs: Path) -> None:
     lines = answers(right(0.7), think="on")
     write_run(runs / "strong2", {"t": lines}, model="strong", info={"updated": 1.8e9})
