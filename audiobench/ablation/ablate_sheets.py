@@ -257,7 +257,7 @@ def _stability(found: dict[str, Any]) -> list[Sheet]:
         )  # fmt: skip
     sheet.notes.append("circular: right at every order; same answer: the same option text at every order")
     sheet.notes.append(
-        "p: chi-square of the chosen places against an even choice (? where a place expects fewer than 5)"
+        "p: chi-square of the chosen places against an even choice, by sample (? where a place expects fewer than 5)"
     )
     return [sheet]
 

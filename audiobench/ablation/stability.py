@@ -35,16 +35,21 @@ def option_stability(arm: Arm) -> dict[str, Any] | None:
 
 
 def positions(arm: Arm) -> dict[str, Any]:
-    """How often each offered place was chosen, against an even choice (places count the offered options only)."""
+    """How often each offered place was chosen, against an even choice (places count the offered options only).
+
+    Every answer is counted; the test takes the sample as its unit.
+    """
     chosen: list[int | None] = []
     offered: list[int] = []
+    samples: list[str] = []
     for scored in arm:
         places = [slot for slot, text in enumerate(scored.record["sample"]["choices"]) if text is not None]
         slot = chosen_slot(scored)
         if scored.outcome.value is not None and places:
             chosen.append(places.index(slot) if slot in places else None)
             offered.append(len(places))
-    return asdict(position_bias(chosen, offered))
+            samples.append(scored.id)
+    return asdict(position_bias(chosen, offered, samples))
 
 
 def consistency(arm: Arm) -> dict[str, Any] | None:

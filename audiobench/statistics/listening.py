@@ -82,9 +82,9 @@ class PositionBias:
     expected: tuple[float, ...]
     chi2: float
     p: float
-    """Pearson's chi-square test; 1.0 where nothing can be tested."""
+    """Chi-square test with the sample as the unit; 1.0 where nothing can be tested."""
     reliable: bool
-    """Every expected count is at least 5, as the test wants."""
+    """In every slot, the samples expect at least 5 choices, however often each was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,14 +227,28 @@ def option_order(
     )
 
 
-def position_bias(chosen: Iterable[int | None], offered: Iterable[int], slots: int | None = None) -> PositionBias:
+def position_bias(
+    chosen: Iterable[int | None],
+    offered: Iterable[int],
+    samples: Iterable[Hashable] | None = None,
+    slots: int | None = None,
+) -> PositionBias:
     """Histogram of chosen option slots against an even choice among the options offered, with a chi-square test.
 
     `chosen[i]` is the slot that sample i's answer named (None: unparsed, left out), `offered[i]` how many options the
-    sample had. The even choice is right where gold positions are balanced, or over all cyclic rotations. Raises
-    ValueError when a chosen slot was not offered.
+    sample had, `samples[i]` which sample it was (each its own if not given). The even choice is right where gold
+    positions are balanced, or over all cyclic rotations.
+
+    Answers to one sample (epochs, option orders) are not independent, so the sample is the unit: without a preference,
+    a sample's answers could as well have fallen any number of places further on, all together. The statistic is
+    D' V+ D, with D the counts less the even choice and V its covariance over those rotations of every sample; for one
+    answer a sample and equal numbers of options it is Pearson's. Raises ValueError when a chosen slot was not offered,
+    or a sample offers now more, now fewer options.
     """
-    pairs = [(c, k) for c, k in zip(chosen, offered, strict=True) if c is not None]
+    picked, sizes = list(chosen), list(offered)
+    ids = list(range(len(picked))) if samples is None else list(samples)
+    rows = [(c, k, i) for c, k, i in zip(picked, sizes, ids, strict=True) if c is not None]
+    pairs = [(c, k) for c, k, _ in rows]
     for c, k in pairs:
         if not 0 <= c < k:
             raise ValueError(f"position bias: slot {c} was chosen but only {k} options were offered")
@@ -242,15 +256,41 @@ def position_bias(chosen: Iterable[int | None], offered: Iterable[int], slots: i
     counts = Counter(c for c, _ in pairs)
     expected = [sum(1 / k for _, k in pairs if slot < k) for slot in range(width)]
     observed = [counts[slot] for slot in range(width)]
-    tested = [(o, e) for o, e in zip(observed, expected, strict=True) if e > 0]
-    chi2 = sum((o - e) ** 2 / e for o, e in tested)
-    p = 1.0
-    if len(tested) > 1:
-        from scipy.special import chdtrc
-
-        p = float(chdtrc(len(tested) - 1, chi2))
-    reliable = len(tested) > 1 and all(e >= 5 for _, e in tested)
+    answers: dict[Hashable, list[int]] = {}
+    for c, k, i in rows:
+        table = answers.setdefault(i, [0] * k)
+        if len(table) != k:
+            raise ValueError(f"position bias: sample {i!r} was offered {len(table)} options, then {k}")
+        table[c] += 1
+    chi2, p, reliable = _even_choice(list(answers.values()))
     return PositionBias(tuple(observed), tuple(expected), chi2, p, reliable)
+
+
+def _even_choice(tables: Sequence[Sequence[int]]) -> tuple[float, float, bool]:
+    """(chi2, p, reliable) of slot counts, one table a sample; see `position_bias`."""
+    used = max((len(table) for table in tables), default=0)
+    if used < 2:
+        return 0.0, 1.0, False
+    import numpy as np
+    from scipy.special import chdtrc
+
+    shift, spread = np.zeros(used), np.zeros((used, used))
+    asked, moved = np.zeros(used), np.zeros(used)
+    for table in tables:
+        k = len(table)
+        centred = np.asarray(table, dtype=float) - sum(table) / k
+        shift[:k] += centred
+        asked[:k] += 1 / k
+        if any(count != table[0] for count in table):
+            moved[:k] += 1 / k
+            turned = np.stack([np.roll(centred, s) for s in range(k)])
+            spread[:k, :k] += turned.T @ turned / k
+    if not moved.any():
+        return 0.0, 1.0, bool((asked >= 5).all())
+    sizes, axes = np.linalg.eigh(spread)
+    kept = sizes > 1e-9 * sizes[-1]
+    chi2 = float(((shift @ axes[:, kept]) ** 2 / sizes[kept]).sum())
+    return chi2, float(chdtrc(int(kept.sum()), chi2)), bool((moved >= 5).all())
 
 
 def self_consistency(answers: Sequence[Sequence[str | None]], targets: Sequence[str] | None = None) -> SelfConsistency:

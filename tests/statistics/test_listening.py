@@ -91,6 +91,39 @@ def test_position_bias():
         position_bias([2], [2])
 
 
+@pytest.mark.parametrize(("orders", "epochs"), [(1, 1), (1, 8), (4, 1), (4, 8), (2, 3)])
+def test_position_bias_does_not_take_repeated_answers_for_new_ones(orders, epochs):
+    """A model without a preference that says the same in every epoch: at most the nominal share of false alarms."""
+    numpy = pytest.importorskip("numpy")
+    draw = numpy.random.default_rng(7)
+    alarms = 0
+    for _ in range(600):
+        slots = draw.integers(0, 4, size=(50, orders))
+        chosen = [int(c) for row in slots for c in row for _ in range(epochs)]
+        ids = [i for i in range(50) for _ in range(orders * epochs)]
+        alarms += position_bias(chosen, [4] * len(ids), ids).p < 0.05
+    assert alarms / 600 < 0.05 + 2.5 * (0.05 * 0.95 / 600) ** 0.5
+    assert alarms / 600 > 0.015, "nor is the test blind"
+
+
+def test_position_bias_by_sample():
+    chosen = [0] * 30 + [1] * 22 + [2] * 25 + [3] * 23
+    once = position_bias(chosen, [4] * 100)
+    again = position_bias(chosen * 8, [4] * 800, list(range(100)) * 8)
+    assert (again.chi2, again.p) == pytest.approx((once.chi2, once.p)), "epochs that repeat add nothing"
+    assert again.counts == tuple(8 * c for c in once.counts)
+    followed = position_bias([0, 1, 2, 3] * 30, [4] * 120, [i for i in range(30) for _ in range(4)])
+    assert (followed.chi2, followed.p, followed.reliable) == (0.0, 1.0, True), (
+        "the text was followed through all orders"
+    )
+    stuck = position_bias([0] * 120, [4] * 120, [i for i in range(30) for _ in range(4)])
+    assert stuck.p < 1e-10 and stuck.reliable
+    few = position_bias([0] * 32, [4] * 32, [0] * 16 + [1] * 16)
+    assert not few.reliable, "two samples are two samples"
+    with pytest.raises(ValueError, match="offered 4 options, then 3"):
+        position_bias([0, 0], [4, 3], ["a", "a"])
+
+
 def test_self_consistency():
     result = self_consistency([["A", "A", "B"], ["C", "C", "C"], [None, None, "D"]], ["A", "B", "D"])
     assert result.agreement == pytest.approx((1 / 3 + 1 + 0) / 3)
