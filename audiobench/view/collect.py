@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from audiobench.results import Run, Scored, TaskRun, summarise_condition
@@ -50,6 +50,7 @@ def collect(runs: Sequence[Run]) -> list[TaskPage]:
 
 def _page(name: str, members: Sequence[tuple[int, TaskRun]], runs: Sequence[Run]) -> TaskPage:
     found = [(number, task_run, condition) for number, task_run in members for condition in task_run.conditions]
+    _baseline_first(found, runs)
     labels = arm_labels([(runs[number], condition) for number, _, condition in found])
     ids = dict.fromkeys(sample for _, task_run in members for sample in task_run.plan["ids"])
     samples: dict[str, list[list[Scored]]] = {sample: [[] for _ in found] for sample in ids}
@@ -68,6 +69,22 @@ def _page(name: str, members: Sequence[tuple[int, TaskRun]], runs: Sequence[Run]
         for (number, task_run, condition), label, group in zip(found, labels, groups, strict=True)
     ]
     return TaskPage(name, members[0][1], arms, samples, _notes(arms, members))
+
+
+def _baseline_first(arms: list[tuple[int, TaskRun, Condition]], runs: Sequence[Run]) -> None:
+    """Let each think=on change places with its think=off where that comes later: differences are on minus off.
+
+    A twin is of the same run, or else of another run of the same model, and equal in all but how it thinks.
+    """
+    for at, (number, _, condition) in enumerate(arms):
+        if condition.think != "on":
+            continue
+        off = replace(condition, think="off")
+        twins = [i for i, (n, _, how) in enumerate(arms) if how == off and runs[n].model == runs[number].model]
+        own = [i for i in twins if arms[i][0] == number]
+        twin = min(own or twins, default=0)
+        if twin > at:
+            arms[at], arms[twin] = arms[twin], arms[at]
 
 
 def arm_labels(arms: Sequence[tuple[Run, Condition]]) -> list[str]:

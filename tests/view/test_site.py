@@ -207,6 +207,23 @@ def test_two_runs_of_a_task_stand_side_by_side(tmp_path: Path, export, run, clip
     assert [len(epochs) for epochs in last["arms"]] == [1, 1, 0, 0]
 
 
+def test_thinking_is_compared_with_not_thinking_in_whatever_order_it_ran(tmp_path: Path, export, clips) -> None:
+    lines = list(many(40, clips))
+    by_mode = {think: [line for line in lines if line["condition"]["think"] == think] for think in ("on", "off")}
+    together = write_run(tmp_path / "together", [*by_mode["on"], *by_mode["off"]])
+    apart = [write_run(tmp_path / think, by_mode[think]) for think in ("on", "off")]
+    usual = write_run(tmp_path / "usual", [*by_mode["off"], *by_mode["on"]])
+    wanted = collect([Run.open(usual)])[0]
+    for runs in ([together], apart):
+        page = collect([Run.open(run) for run in runs])[0]
+        assert [arm.condition.think for arm in page.arms] == ["off", "on"]
+        assert [arm.summary["metrics"] for arm in page.arms] == [arm.summary["metrics"] for arm in wanted.arms]
+        assert difference(page, 0, 1) == difference(wanted, 0, 1)
+    other = write_run(tmp_path / "other", by_mode["off"], model="another-model")
+    page = collect([Run.open(apart[0]), Run.open(other)])[0]
+    assert [arm.condition.think for arm in page.arms] == ["on", "off"], "two models keep the order given"
+
+
 def test_runs_come_in_the_order_given_and_once(tmp_path: Path, run, clips) -> None:
     first = write_run(tmp_path / "zzz", many(5, clips), model="zzz")
     assert main(["view", str(first), str(run.parent), str(run), "--out", str(tmp_path / "out"), "--pictures", "0"]) == 0
