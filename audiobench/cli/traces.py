@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from typing import Any
 
 from audiobench.errors import ExitCode, UsageError
@@ -41,15 +42,15 @@ def run(args: argparse.Namespace) -> int:
     arms = {name: selector.arms(name) for name in names}
     if not any(traced(arm) for group in arms.values() for arm in group):
         raise UsageError(f"{selector.text}: no response has a reasoning trace; run with --think on")
-    failed = 0
+    failed: Counter[str] = Counter()
     if args.judge or args.early:
         from audiobench.journal import RunLock
 
         lock = RunLock(selector.run.folder)
         try:
             chosen = {name: [(arm, _limited(traced(arm), args.limit)) for arm in group] for name, group in arms.items()}
-            failed += _judge(args, chosen) if args.judge else 0
-            failed += _early(args, selector.run, chosen) if args.early else 0
+            failed += _judge(args, chosen) if args.judge else Counter()
+            failed += _early(args, selector.run, chosen) if args.early else Counter()
         finally:
             lock.release()
     found = [{"task": name, "arms": [measure_arm(arm) for arm in group]} for name, group in arms.items()]
@@ -64,8 +65,16 @@ def run(args: argparse.Namespace) -> int:
 
         show([sheet for entry in found for sheet in trace_sheets(entry)])
     if failed:
-        print(f"audiobench: {failed} calls failed for good; the same command asks for them again", file=sys.stderr)
+        print(f"audiobench: {_why(failed)}; the same command asks for them again", file=sys.stderr)
     return int(code)
+
+
+def _why(failed: Counter[str]) -> str:
+    """`30 calls failed for good, 28 of them with: HTTP 500: ...`, on one line."""
+    ((reason, n),) = failed.most_common(1)
+    total = failed.total()
+    share = "" if n == total else f", {n} of them"
+    return f"{total} call{'s' * (total > 1)} failed for good{share} with: {' '.join(reason.split())[:300]}"
 
 
 def _limited(found: list[Any], limit: int | None) -> list[Any]:
@@ -76,7 +85,7 @@ def _limited(found: list[Any], limit: int | None) -> list[Any]:
     return ordered[:limit] if limit else ordered
 
 
-def _judge(args: argparse.Namespace, chosen: dict[str, list[tuple[Any, list[Any]]]]) -> int:
+def _judge(args: argparse.Namespace, chosen: dict[str, list[tuple[Any, list[Any]]]]) -> Counter[str]:
     from audiobench.ablation.traces import asking
     from audiobench.ablation.traces.judges import JUDGES, RUBRICS
     from audiobench.runner.retry import RetryPolicy
@@ -114,13 +123,13 @@ def _judge(args: argparse.Namespace, chosen: dict[str, list[tuple[Any, list[Any]
             file=sys.stderr,
         )
     if not todo:
-        return 0
+        return Counter()
     adapter = build_adapter(spec, base_url=args.judge_base_url, timeout=args.timeout)
     policy = RetryPolicy(attempts=args.attempts, attempt_seconds=args.timeout)
     return asking.ask_all(adapter, spec.name, todo, concurrency=args.max_concurrency, policy=policy)
 
 
-def _early(args: argparse.Namespace, run: Any, chosen: dict[str, list[tuple[Any, list[Any]]]]) -> int:
+def _early(args: argparse.Namespace, run: Any, chosen: dict[str, list[tuple[Any, list[Any]]]]) -> Counter[str]:
     from audiobench.ablation.traces import early
     from audiobench.runner.retry import RetryPolicy
     from model_adapters.registry import build_adapter
@@ -144,7 +153,7 @@ def _early(args: argparse.Namespace, run: Any, chosen: dict[str, list[tuple[Any,
             file=sys.stderr,
         )
     if not todo:
-        return 0
+        return Counter()
     bases = run.info.get("base_urls") or []
     base = args.base_url or (bases[0] if bases else None)
     adapter = build_adapter(spec, base_url=base, timeout=args.timeout)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,8 +65,8 @@ def ask_all(
     *,
     concurrency: int = CONCURRENCY,
     policy: RetryPolicy | None = None,
-) -> int:
-    """Ask for every job; returns how many calls failed for good (their traces are judged by the others).
+) -> Counter[str]:
+    """Ask for every job; returns why calls failed for good, counted (their traces are judged by the others).
 
     Raises:
         UsageError: no call can succeed (wrong key, wrong model).
@@ -75,11 +76,13 @@ def ask_all(
     )
 
 
-async def _ask_all(adapter: Adapter, judge: str, jobs: Sequence[Job], gate: Concurrency, policy: RetryPolicy) -> int:
+async def _ask_all(
+    adapter: Adapter, judge: str, jobs: Sequence[Job], gate: Concurrency, policy: RetryPolicy
+) -> Counter[str]:
     writers = {file: journal.Journal(file) for file in {job.file for job in jobs}}
     tasks = [asyncio.create_task(_ask(adapter, judge, job, gate, policy, writers[job.file])) for job in jobs]
     try:
-        return sum(await asyncio.gather(*tasks))
+        return sum(await asyncio.gather(*tasks), Counter())
     except RunError as error:
         raise UsageError(f"judge {judge}: {error}") from error
     finally:
@@ -93,11 +96,11 @@ async def _ask_all(adapter: Adapter, judge: str, jobs: Sequence[Job], gate: Conc
 
 async def _ask(
     adapter: Adapter, judge: str, job: Job, gate: Concurrency, policy: RetryPolicy, writer: journal.Journal
-) -> int:
+) -> Counter[str]:
     turns = job.measure.render(job.record)
     messages = tuple(Message(cast(Any, role), (TextPart(text),)) for role, text in turns)
     replies: list[str] = []
-    failed = 0
+    failed: Counter[str] = Counter()
     for number in range(job.runs):
         generation = job.measure.generation(number)
         request = Request(messages, generation, sample_id=job.record["id"], epoch=number)
@@ -107,8 +110,8 @@ async def _ask(
 
         try:
             response, _ = await call(attempt, gate, policy)
-        except (ExhaustedError, SampleError):
-            failed += 1
+        except (ExhaustedError, SampleError) as error:
+            failed[str(error)] += 1
             continue
         replies.append(response.text)
     writer.append(
@@ -117,7 +120,7 @@ async def _ask(
             "template_sha256": job.measure.template_sha256,
             "prompt_sha256": hashlib.sha256(repr(turns).encode()).hexdigest(),
             "replies": replies, "verdicts": [job.measure.parse(reply, job.record) for reply in replies],
-            "failed": failed,
+            "failed": failed.total(),
         }
     )  # fmt: skip
     return failed

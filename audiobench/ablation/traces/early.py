@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -132,8 +133,8 @@ def open_cuts(cuts: Iterable[Cut]) -> list[Cut]:
 
 def ask_all(
     adapter: Adapter, spec: ModelSpec, cuts: Sequence[Cut], *, concurrency: int = 64, policy: RetryPolicy | None = None
-) -> int:
-    """Ask for every cut; returns how many calls failed for good.
+) -> Counter[str]:
+    """Ask for every cut; returns why calls failed for good, counted.
 
     Raises:
         UsageError: no call can succeed, or a clip is not what it was.
@@ -144,11 +145,11 @@ def ask_all(
 
 async def _ask_all(
     adapter: Adapter, spec: ModelSpec, cuts: Sequence[Cut], gate: Concurrency, policy: RetryPolicy
-) -> int:
+) -> Counter[str]:
     writers = {file: journal.Journal(file) for file in {cut.file for cut in cuts}}
     tasks = [asyncio.create_task(_ask(adapter, spec, cut, gate, policy, writers[cut.file])) for cut in cuts]
     try:
-        return sum(await asyncio.gather(*tasks))
+        return sum(await asyncio.gather(*tasks), Counter())
     except RunError as error:
         raise UsageError(f"model {spec.name}: {error}") from error
     finally:
@@ -162,7 +163,7 @@ async def _ask_all(
 
 async def _ask(
     adapter: Adapter, spec: ModelSpec, cut: Cut, gate: Concurrency, policy: RetryPolicy, writer: journal.Journal
-) -> int:
+) -> Counter[str]:
     request = request_for(cut, spec)
 
     async def attempt() -> Response:
@@ -170,8 +171,8 @@ async def _ask(
 
     try:
         response, _ = await call(attempt, gate, policy)
-    except (ExhaustedError, SampleError):
-        return 1
+    except (ExhaustedError, SampleError) as error:
+        return Counter([str(error)])
     response = split(response, f"{spec.thinking.close_tag}\n", spec.thinking)
     again = {
         **cut.scored.record,
@@ -187,7 +188,7 @@ async def _ask(
             "prefill_sha256": hashlib.sha256((request.prefill or "").encode()).hexdigest(),
         }
     )  # fmt: skip
-    return 0
+    return Counter()
 
 
 def summary(arm: Arm, fractions: Sequence[float] | None = None) -> dict[str, Any] | None:
