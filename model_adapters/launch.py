@@ -148,17 +148,18 @@ def plan_server(
             f"model {spec.name}: {'weights' if spec.weights is None else 'serve'}: not given in its model file, so it "
             "is not served from here; use --base-url"
         )
-    if importlib.util.find_spec("vllm") is None:
-        raise UsageError(
-            f"model {spec.name}: vLLM is not installed here: pip install 'audiobench-harness[vllm]', "
-            "or point --base-url at a running server"
-        )
     cpu = _is_cpu_build() if cpu is None else cpu
     environment = {"VLLM_NO_USAGE_STATS": os.environ.get("VLLM_NO_USAGE_STATS", "1")}
     if cpu:
         parallel, share = _on_cpu(spec, tensor_parallel, environment), None
     else:
         parallel, share = _on_gpus(spec, visible_gpus() if gpus is None else gpus, tensor_parallel)
+    # after the fit: who has no GPU for the model need not install anything
+    if importlib.util.find_spec("vllm") is None:
+        raise UsageError(
+            f"model {spec.name}: vLLM is not installed here: pip install 'audiobench-harness[vllm]', "
+            "or point --base-url at a running server"
+        )
     allowed = os.environ.get("VLLM_PLUGINS")
     if spec.serve and spec.serve.plugin and allowed is not None and "step_audio" not in allowed.split(","):
         environment["VLLM_PLUGINS"] = f"{allowed},step_audio".strip(",")

@@ -89,8 +89,10 @@ def test_what_cannot_be_served_says_so(vllm_is_here):
 
 def test_without_vllm(monkeypatch):
     monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"67 GB.*--base-url"):
+        plan_server(R1, gpus=[], cpu=False)
     with pytest.raises(UsageError, match=r"audiobench-harness\[vllm\]"):
-        plan_server(R1)
+        plan_server(R1, gpus=gpus(1, 139), cpu=False)
 
 
 def test_cuda_visible_devices():
