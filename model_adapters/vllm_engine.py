@@ -177,7 +177,7 @@ class VLLMEngine:
             return self._engine
 
     def _start(self) -> Any:
-        from model_adapters.launch import plan_server
+        from model_adapters.launch import checkpoint, plan_server
 
         plan = plan_server(self.spec, tensor_parallel=self.options.tensor_parallel)
         for name, value in plan.environment.items():
@@ -186,7 +186,7 @@ class VLLMEngine:
         from vllm.v1.engine.async_llm import AsyncLLM
 
         arguments = {
-            "model": self.spec.weights.repo if self.spec.weights else None,
+            "model": checkpoint(self.spec.weights.repo) if self.spec.weights else None,
             "revision": self.spec.weights.revision if self.spec.weights else None,
             "tensor_parallel_size": plan.tensor_parallel,
             "enable_log_requests": False,

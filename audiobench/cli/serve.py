@@ -15,7 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--tensor-parallel", type=int, metavar="N", help="GPUs (default: from what is visible and free)"
     )
     parser.add_argument("--log", type=Path, metavar="FILE", help="the server's own output (default: a temporary file)")
-    parser.add_argument("--dry-run", action="store_true", help="print the command and do not start it")
+    parser.add_argument("--dry-run", action="store_true", help="print the command, also where it cannot run")
     parser.add_argument("vllm_args", nargs="*", metavar="-- ARGS", help="further options for vLLM's server")
 
 
@@ -23,6 +23,7 @@ def run(args: argparse.Namespace) -> int:
     """Start the server and keep it until it is interrupted or ends."""
     import shlex
     import signal
+    import sys
     import time
 
     from audiobench.errors import ExitCode, IncompleteError
@@ -32,7 +33,12 @@ def run(args: argparse.Namespace) -> int:
     spec = find_model(args.model)
     common = {"host": args.host, "tensor_parallel": args.tensor_parallel, "extra_args": args.vllm_args}
     if args.dry_run:
-        plan = plan_server(spec, port=args.port or 8000, **common)
+        plan = plan_server(spec, port=args.port or 8000, anywhere=True, **common)
+        if plan.not_here:
+            print(f"not for this machine: {plan.not_here}", file=sys.stderr)
+            print(
+                "paths in the command are this machine's; elsewhere `audiobench serve` finds its own", file=sys.stderr
+            )
         print(" ".join([*(f"{k}={shlex.quote(v)}" for k, v in plan.environment.items()), shlex.join(plan.command)]))
         return int(ExitCode.OK)
 

@@ -116,10 +116,17 @@ def test_a_checkpoint_that_does_not_fit(tmp_path):
     assert "answer" not in checks
 
 
-def test_a_released_model_that_is_not_here(monkeypatch):
+def test_a_released_model_that_is_not_here(monkeypatch, capsys):
+    import model_adapters.launch as launch
+
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(launch, "visible_gpus", list)
+    monkeypatch.setattr(launch, "_is_cpu_build", lambda: False)
     checks = by_name(of_model("step-audio-r1"))
     assert checks["parameters"].found == "expected 33.487 B; the r1 configuration gives 33.487 B"
-    assert checks["serving"].status in ("ok", "note")
+    assert checks["serving"].status == "problem"
+    assert "cannot be served here: " in checks["serving"].found and "67 GB in bf16" in checks["serving"].found
+    assert show(checks.values()) == ExitCode.INCOMPLETE
+    assert "the model cannot be served here" in capsys.readouterr().out.splitlines()[-1]
     assert checks["checkpoint"].status == "note"
     assert of_model("step-audio-r9")[0].status == "problem"

