@@ -65,15 +65,11 @@ def random_model(config: StepAudio2Config, device: torch.device, seed: int = 0) 
     model = model.to(DTYPE).to_empty(device=device).eval()
     generator = torch.Generator(device).manual_seed(seed)
     with torch.no_grad():
-        for parameter in model.parameters():
+        for name, parameter in model.named_parameters():
             if parameter.ndim > 1:
                 parameter.normal_(0.0, 0.02, generator=generator)
-        for module in model.modules():
-            bias, weight = getattr(module, "bias", None), getattr(module, "weight", None)
-            if isinstance(bias, Tensor):
-                bias.zero_()
-            if isinstance(weight, Tensor) and weight.ndim == 1:
-                weight.fill_(1.0)
+            else:
+                parameter.fill_(0.0 if name.endswith("bias") else 1.0)
     decoder = model.language_model.model
     decoder.rotary_emb = type(decoder.rotary_emb)(config=config.text_config).to(device)
     return model
