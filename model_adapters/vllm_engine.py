@@ -110,8 +110,10 @@ class VLLMEngine:
         if self._engine is not None:
             engine, self._engine = self._engine, None
             await asyncio.to_thread(engine.shutdown)
+            # AsyncLLM.__del__ shuts down once more, which fails with a traceback when the interpreter is ending
+            engine.shutdown = _nothing
             del engine
-            gc.collect()  # its cycles would otherwise be broken after vLLM's modules are gone
+            gc.collect()
 
     async def _ask(self, engine: Any, request: Request) -> tuple[Any, float | None]:
         from vllm.renderers import ChatParams
@@ -232,6 +234,10 @@ def _message(message: Message) -> dict[str, Any]:
             data = pybase64.b64encode(part.data).decode("ascii")
             content.append({"type": "input_audio", "input_audio": {"data": data, "format": part.format or "wav"}})
     return {"role": message.role, "content": content}
+
+
+def _nothing(timeout: float | None = None) -> None:
+    """What is left to shut down of an engine that has been."""
 
 
 def _root(error: BaseException) -> str:
