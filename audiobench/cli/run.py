@@ -48,9 +48,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Plan, run, show."""
-    from audiobench.runner import run as runner
+    from audiobench.runner.options import RunOptions
+    from audiobench.runner.plan import plan_lines
+    from audiobench.runner.prepare import prepare
+    from audiobench.runner.run import execute
 
-    options = runner.RunOptions(
+    options = RunOptions(
         model=args.model,
         tasks=_list(args.tasks),
         limit=_positive("--limit", args.limit),
@@ -81,11 +84,11 @@ def run(args: argparse.Namespace) -> int:
         quiet=args.quiet or args.json,
         batch=args.batch,
         batch_poll=args.batch_poll,
-        command=runner.command_line(),
+        command=["audiobench", *sys.argv[1:]],
     )
-    prepared = runner.prepare(options)
+    prepared = prepare(options)
     if not options.quiet:
-        print("\n".join(runner.plan_lines(prepared)), file=sys.stderr)
+        print("\n".join(plan_lines(prepared)), file=sys.stderr)
     if options.dry_run:
         from audiobench.report.estimate import estimate, estimate_lines
 
@@ -95,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             print("\n".join(estimate_lines(expected)))
         return 0
-    result = runner.execute(prepared)
+    result = execute(prepared)
     if args.json:
         _print_json({"run": str(result.folder), "exit_code": int(result.exit_code), "results": result.summaries})
     else:

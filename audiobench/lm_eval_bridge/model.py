@@ -25,7 +25,10 @@ from audiobench.errors import ExitCode, IncompleteError, UsageError
 from audiobench.lm_eval_bridge.contexts import Reply, Turns
 from audiobench.lm_eval_bridge.foreign import ForeignWork, foreign_work
 from audiobench.lm_eval_bridge.task import AudioBenchTask, Context
-from audiobench.runner import run as runner
+from audiobench.runner import prepare
+from audiobench.runner.options import RunOptions
+from audiobench.runner.plan import plan_lines
+from audiobench.runner.run import execute
 from audiobench.runner.work import TaskWork
 from audiobench.score import scorer_of
 from audiobench.types import Condition
@@ -79,7 +82,7 @@ class AudiobenchLM(LM):
         urls = base_url.split("+") if isinstance(base_url, str) else list(base_url or ())
         self.spec = find_model(str(model), base_url=urls[0] if urls else None)
         self.plan = _plan(self.spec, str(think), allow_approx)
-        self.options = runner.RunOptions(
+        self.options = RunOptions(
             model=str(model),
             tasks=[],
             prompt=prompt,
@@ -163,19 +166,19 @@ class AudiobenchLM(LM):
         return [replies[id(request)].pop(0) for request in requests]  # a repeated request stands here several times
 
     def _ask_ours(
-        self, options: runner.RunOptions, group: list[tuple[AudioBenchTask, list[Instance]]]
+        self, options: RunOptions, group: list[tuple[AudioBenchTask, list[Instance]]]
     ) -> dict[int, list[str]]:
         """Tasks of ours, as `audiobench run` asks them."""
         if self.spec.text_only:
             raise UsageError(f"model {self.spec.name} takes text only; use `audiobench run --audio none,transcript`")
-        folder = options.out or Path("results") / self.spec.name / runner.run_name(self.spec, options)
+        folder = options.out or Path("results") / self.spec.name / prepare.run_name(self.spec, options)
         works, datasets = [], {}
         for task, requests in group:
             scorer = scorer_of(task.spec.scorer)
             if scorer.judge is not None and options.judge is None:
                 raise UsageError(f"task {task.spec.task} needs a judge: add judge=MODEL to --model_args")
-            runner.check_task(task.spec, task.file)
-            chosen = runner.choose_prompt(task.spec, self.spec, options.prompt)
+            prepare.check_task(task.spec, task.file)
+            chosen = prepare.choose_prompt(task.spec, self.spec, options.prompt)
             work = TaskWork(
                 task=task.spec,
                 prompt=chosen,
@@ -192,7 +195,7 @@ class AudiobenchLM(LM):
             work.mark_finished()
             works.append(work)
             datasets[task.spec.task] = task.data
-        _run(runner.Prepared(options, self.spec, works, datasets, folder))
+        _run(prepare.Prepared(options, self.spec, works, datasets, folder))
         replies: dict[int, list[str]] = {}
         run = results.Run.open(folder)
         for task, requests in group:
@@ -204,11 +207,11 @@ class AudiobenchLM(LM):
                 replies[id(request)] = [reply]
         return replies
 
-    def _ask_other(self, options: runner.RunOptions, requests: list[Instance]) -> dict[int, list[str]]:
+    def _ask_other(self, options: RunOptions, requests: list[Instance]) -> dict[int, list[str]]:
         """A task of lm-eval's own kind: a text with `<audio>` where the clips go, and the clips."""
-        folder = options.out or Path("results") / self.spec.name / runner.run_name(self.spec, options)
+        folder = options.out or Path("results") / self.spec.name / prepare.run_name(self.spec, options)
         work, data = foreign_work(requests, folder, self.spec, self.plan, options.seed)
-        _run(runner.Prepared(options, self.spec, [work], {work.task.task: data}, folder))
+        _run(prepare.Prepared(options, self.spec, [work], {work.task.task: data}, folder))
         texts: dict[tuple[str, int], str] = {}
         for scored in results.Run.open(folder).tasks[work.task.task].scored():
             texts[scored.id, scored.epoch] = scored.record["response"]["text"]
@@ -241,11 +244,11 @@ def _by_overrides(
         yield group[0][0].overrides, group
 
 
-def _run(prepared: runner.Prepared) -> None:
+def _run(prepared: prepare.Prepared) -> None:
     """Ask what the journals do not answer yet."""
     if not prepared.options.quiet:
-        print("\n".join(runner.plan_lines(prepared)), file=sys.stderr)
-    result = runner.execute(prepared)
+        print("\n".join(plan_lines(prepared)), file=sys.stderr)
+    result = execute(prepared)
     if result.exit_code is ExitCode.OK:
         return
     open_ = sum(entry["counts"][kind] for entry in result.summaries for kind in ("error", "invalid_audio", "missing"))

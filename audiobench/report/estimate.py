@@ -9,7 +9,7 @@ from audiobench import cost, journal
 from audiobench.types import TextPart
 
 if TYPE_CHECKING:
-    from audiobench.runner.run import Prepared
+    from audiobench.runner.prepare import Prepared
     from audiobench.runner.work import TaskWork
 
 CHARACTERS_PER_TOKEN = 4.0

@@ -12,7 +12,9 @@ import pytest
 
 from audiobench.ablation.arms import Arm, How
 from audiobench.results import Scored
-from audiobench.runner import run as runner
+from audiobench.runner.options import RunOptions
+from audiobench.runner.prepare import prepare
+from audiobench.runner.run import execute
 from audiobench.task.spec import TaskSpec
 from audiobench.types import Outcome
 
@@ -98,10 +100,8 @@ def controlled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
             file = folder / f"{name}.yaml"
             file.write_bytes(orjson.dumps(model))
             model = str(file)
-        chosen = runner.RunOptions(
-            model=model, tasks=["listening"], limit=limit, out=folder / name, quiet=True, **options
-        )
-        result = runner.execute(runner.prepare(chosen))
+        chosen = RunOptions(model=model, tasks=["listening"], limit=limit, out=folder / name, quiet=True, **options)
+        result = execute(prepare(chosen))
         assert result.exit_code == 0, result.reason
         return result.folder
 

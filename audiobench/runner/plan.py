@@ -1,0 +1,77 @@
+"""The plan in words: what will be asked and why, before anything is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from audiobench import results
+from audiobench.runner.prepare import Prepared
+from audiobench.types import Condition
+from model_adapters.spec import ModelSpec
+
+RETIREMENT_WARNING_DAYS = 90
+
+
+def plan_lines(prepared: Prepared) -> list[str]:
+    """What will be asked, before anything is."""
+    lines = []
+    for work in prepared.works:
+        seconds, exact = work.seconds()
+        hours = f", {'' if exact else 'about '}{seconds / 3600:.2f} h of audio" if seconds else ""
+        total = prepared.datasets[work.task.task].total
+        why = f"{len(work.samples)}{f' of {total}' if total != len(work.samples) else ''} samples"
+        if len(work.conditions) > 1:
+            why += f" x {_conditions_in_words(work.conditions)}"
+        if work.epochs > 1:
+            why += f" x {work.epochs} epochs"
+        data = prepared.datasets[work.task.task]
+        done = f", {len(work.finished)} already done" if work.finished else ""
+        lines.append(f"{work.task.title}: {why}{hours} = {work.total} requests{done}; prompt {work.prompt.name}")
+        lines.extend(f"  note: {note}" for note in data.notes)
+        if work.task.protocol == "realtime" and not prepared.options.asr:
+            lines.append("  note: spoken answers are scored once --asr MODEL has written them down")
+    lines.extend(f"  note: {note}" for note in [*retiring(prepared.model), *earlier(prepared)])
+    lines.append(
+        f"model {prepared.model.name}: {prepared.total - prepared.finished} requests to send -> {prepared.folder}"
+    )
+    return lines
+
+
+def _conditions_in_words(conditions: Sequence[Condition]) -> str:
+    """`5 think modes x 7 audio conditions x 2 option orders (70 conditions)`."""
+    names = {"think": "think modes", "audio": "audio conditions", "option_order": "option orders"}
+    counts = {name: len({getattr(condition, name) for condition in conditions}) for name in names}
+    parts = [f"{count} {names[name]}" for name, count in counts.items() if count > 1]
+    return " x ".join(parts) + (f" ({len(conditions)} conditions)" if len(parts) > 1 else "")
+
+
+def retiring(model: ModelSpec) -> list[str]:
+    """A warning for a model that its provider will soon take away."""
+    if model.retires_on is None or (model.retires_on - date.today()).days > RETIREMENT_WARNING_DAYS:
+        return []
+    return [f"model {model.name} retires on {model.retires_on}; afterwards another model may answer under its name"]
+
+
+def earlier(prepared: Prepared) -> list[str]:
+    """What people should know of the run that the directory holds already."""
+    existing = prepared.folder / "run.json"
+    if not existing.is_file():
+        return []
+    notes = []
+    urls = results.read_json(existing).get("base_urls", [])
+    if prepared.finished and prepared.options.base_urls and urls != prepared.options.base_urls:
+        notes.append(f"{prepared.finished} answers came from {', '.join(urls) or 'elsewhere'} and are kept as they are")
+    for work in prepared.works:
+        plan = work.folder / "plan.json"
+        before = set(results.read_json(plan).get("ids", [])) if plan.is_file() else set()
+        left = len(before - {sample.id for sample in work.samples})
+        if left:
+            notes.append(
+                f"{work.task.task}: {left} samples of the earlier start are not asked for now; tables leave them out"
+            )
+        if work.stale:
+            notes.append(
+                f"{work.task.task}: {len(work.stale)} answers were given to another request and are asked again"
+            )
+    return notes

@@ -1,0 +1,230 @@
+"""From options to work: load the model, the tasks and the data, and refuse here whatever cannot work."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import orjson
+
+from audiobench import dataset, prompt, results, think
+from audiobench.errors import UsageError
+from audiobench.extraction import check_rules
+from audiobench.runner.options import RunOptions
+from audiobench.runner.work import TaskWork
+from audiobench.scorers import SCORERS
+from audiobench.task.find import expand, find_task
+from audiobench.task.spec import Prompt, TaskSpec
+from audiobench.types import Condition, Request, Sample
+from model_adapters.dialects import cannot
+from model_adapters.http import check_url
+from model_adapters.registry import ADAPTERS, find_model
+from model_adapters.spec import ModelSpec
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A run that is ready to start."""
+
+    options: RunOptions
+    model: ModelSpec
+    works: list[TaskWork]
+    datasets: dict[str, dataset.Dataset]
+    folder: Path
+
+    @property
+    def total(self) -> int:
+        """Requests in all."""
+        return sum(work.total for work in self.works)
+
+    @property
+    def finished(self) -> int:
+        """Requests that the journals already answer."""
+        return sum(len(work.finished) for work in self.works)
+
+
+def prepare(options: RunOptions) -> Prepared:
+    """Read the model, the tasks and the data; refuse here whatever cannot work.
+
+    Raises:
+        UsageError: and nothing has been asked or written.
+    """
+    for url in options.base_urls:
+        check_url(url)
+    if options.judge_base_url:
+        check_url(options.judge_base_url, of="--judge-base-url")
+    model = find_model(options.model, base_url=options.base_urls[0] if options.base_urls else None)
+    thinks = {asked: think.resolve(model, asked, allow_approx=options.allow_approx) for asked in options.think}
+    _check_audio(model, options)
+    if options.judge_batch:
+        from audiobench.batch.support import check_judge
+
+        if options.judge is None:
+            raise UsageError("--judge-batch: name the judge with --judge")
+        check_judge(find_model(options.judge, base_url=options.judge_base_url))
+    if options.asr:
+        from audiobench.speech.transcribe import find_recogniser
+
+        find_recogniser(options)
+    if options.batch:
+        from audiobench.batch.support import check_batch
+
+        check_batch(model, thinks.values(), options)
+    if model.retires_on is not None and model.retires_on <= date.today() and not options.allow_other_model:
+        raise UsageError(
+            f"model {model.name} was retired on {model.retires_on}; its provider may answer with another model "
+            "(--allow-other-model to ask anyway)"
+        )
+    loaded: list[tuple[TaskSpec, Path]] = [find_task(name) for name in expand(options.tasks)]
+    folder = options.out or Path("results") / model.name / run_name(model, options)
+    works, datasets = [], {}
+    for task, file in loaded:
+        check_task(task, file)
+        check_protocol(task, model)
+        chosen = choose_prompt(task, model, options.prompt)
+        data = dataset.load(
+            task,
+            file,
+            data=options.data.get(task.task),
+            limit=options.limit,
+            ids=options.ids,
+            shard=options.shard,
+            audio_required=any(heard not in ("none", "transcript") for heard in options.audio),
+        )
+        datasets[task.task] = data
+        work = TaskWork(
+            task=task,
+            prompt=chosen,
+            samples=data.samples,
+            conditions=conditions(task, chosen.name, options, data.samples, protocol_of(task, model)),
+            epochs=options.epochs,
+            folder=folder / task.task,
+            model=model,
+            model_sha256=model.sha256(),
+            thinks=thinks,
+            seed=options.seed,
+            overrides=options.generation,
+            swap=_swap(data.samples, options.seed) if "swap" in options.audio else {},
+        )
+        if "transcript" in options.audio:
+            _check_transcripts(task, data.samples)
+        if data.samples:
+            for condition in work.conditions:
+                check_request(model, work.request(data.samples[0], condition, 0))
+        works.append(work)
+    unknown = set(options.data) - {work.task.task for work in works}
+    if unknown:
+        raise UsageError(f"--data {', '.join(sorted(unknown))}: no such task in this run: {', '.join(options.tasks)}")
+    check_folder(folder, model)
+    for work in works:
+        work.mark_finished()
+    return Prepared(options, model, works, datasets, folder)
+
+
+def check_folder(folder: Path, model: ModelSpec) -> None:
+    """Raise UsageError when `folder` holds a run of another model: its answers must not be taken for this one's."""
+    existing = folder / "run.json"
+    if existing.is_file():
+        before = results.read_json(existing)["model"]
+        if before["sha256"] != model.sha256():
+            raise UsageError(
+                f"--out {folder}: holds a run of model {before['name']} as it was declared then; use another --out"
+            )
+
+
+def choose_prompt(task: TaskSpec, model: ModelSpec, asked: str | None) -> Prompt:
+    """The prompt that was asked for; else the model publisher's own where the task has it; else the task's first.
+
+    Raises:
+        UsageError: the task has no prompt of the asked name.
+    """
+    names = [prompt.name for prompt in task.prompt]
+    if asked is not None and asked not in names:
+        raise UsageError(f"--prompt {asked}: task {task.task} has: {', '.join(names)}")
+    if asked is None and model.prompt in names:
+        asked = model.prompt
+    return task.find_prompt(asked)
+
+
+def check_request(model: ModelSpec, request: Request) -> None:
+    """Raise UsageError when the model's server has no way to say what every such request holds."""
+    why = cannot(model, request.generation, prefill=request.prefill is not None)
+    if why:
+        raise UsageError(why)
+
+
+def _check_audio(model: ModelSpec, options: RunOptions) -> None:
+    unknown = [name for name in options.audio if name not in prompt.AUDIO_CONDITIONS]
+    if unknown:
+        raise UsageError(f"--audio {','.join(unknown)}: allowed: {', '.join(prompt.AUDIO_CONDITIONS)}")
+    heard = [name for name in options.audio if name not in ("none", "transcript")]
+    if model.text_only and heard:
+        raise UsageError(f"--audio {','.join(heard)}: model {model.name} takes text only; use none or transcript")
+
+
+def check_task(task: TaskSpec, file: Path) -> None:
+    """Raise UsageError when a name in the task file is not one of the closed sets."""
+    check_rules(task.extraction)
+    if task.scorer not in SCORERS:
+        raise UsageError(f"{file}: scorer: {task.scorer!r} is unknown; allowed: {', '.join(sorted(SCORERS))}")
+
+
+def check_protocol(task: TaskSpec, model: ModelSpec) -> None:
+    """Raise UsageError when the task wants spoken answers and the model's adapter only gives text."""
+    if task.protocol == "realtime" and model.adapter in ADAPTERS and model.adapter != "realtime":
+        raise UsageError(
+            f"task {task.task} is speech to speech: model {model.name} (adapter {model.adapter}) does not answer in "
+            "audio; take a model of adapter realtime, such as gpt-realtime-2.1"
+        )
+
+
+def protocol_of(task: TaskSpec, model: ModelSpec) -> str:
+    """The protocol of the task's conditions."""
+    return "realtime" if "realtime" in (task.protocol, model.adapter) else "chat"
+
+
+def conditions(
+    task: TaskSpec, prompt_name: str, options: RunOptions, samples: Sequence[Sample], protocol: str = "chat"
+) -> list[Condition]:
+    """Audio outermost and thinking innermost, so that neighbours share as much of the prompt as possible."""
+    most = max((len(sample.choices) for sample in samples), default=0)
+    orders = range(min(options.option_orders, max(most, 1)))
+    return [
+        Condition(think=mode, audio=heard, option_order=order, prompt=prompt_name, protocol=protocol)
+        for heard in options.audio
+        for order in orders
+        for mode in options.think
+    ]
+
+
+def _check_transcripts(task: TaskSpec, samples: Sequence[Sample]) -> None:
+    """Refuse the transcript condition before anything is sent, where it would be missing in the middle of a run."""
+    missing = [sample.id for sample in samples if sample.transcript is None]
+    if missing:
+        raise UsageError(
+            f"task {task.task}: audio=transcript: {len(missing)} of {len(samples)} samples have no transcript "
+            f"(doc_to_transcript), the first is {missing[0]}"
+        )
+
+
+def _swap(samples: Sequence[Sample], seed: int) -> dict[str, Sample]:
+    from audiobench.audio.conditions import swaps
+
+    by_id = {sample.id: sample for sample in samples}
+    return {sample: by_id[other] for sample, other in swaps(samples, seed).items()}
+
+
+def run_name(model: ModelSpec, options: RunOptions) -> str:
+    """Name of the run's directory: the same command finds its own journal again."""
+    parts = [
+        model.sha256(), options.prompt, options.think, options.audio, options.option_orders,
+        options.generation, options.seed, options.shard,
+    ]  # fmt: skip
+    digest = hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()[:8]
+    label = "-".join(mode.replace(":", "") for mode in options.think)
+    if options.audio != ["full"]:
+        label += "_" + "-".join(options.audio)
+    return f"{label}_{digest}"
