@@ -125,6 +125,7 @@ def _merge_task(parts: Sequence[TaskRun], held: tuple[set[int], int], folder: Pa
     plan = {
         **min((part.plan for part in parts), key=lambda plan: _canonical(plan["task"])),
         "ids": ids,
+        "fewer_orders": {k: v for part in parts for k, v in part.plan.get("fewer_orders", {}).items()},
         "shard": None if len(shards) == count else [sorted(shards), count],
     }
     if "dataset" in plan:

@@ -28,12 +28,19 @@ class Option:
     text: str | None
 
 
+def option_orders(sample: Sample) -> int:
+    """How many orders its options have by rotation: as many as there are options; 1 for an open question."""
+    return max(1, len(sample.options))
+
+
 def arrange(sample: Sample, order: int) -> Sample:
-    """`sample` with its options rotated by `order` places (0 = as published)."""
-    if not order or not sample.choices:
+    """`sample` with its options rotated by `order` places (0 = as published); padded slots stay where they are."""
+    if not order or not sample.options:
         return sample
-    shift = order % len(sample.choices)
-    return replace(sample, choices=sample.choices[shift:] + sample.choices[:shift])
+    texts = [text for _, text in sample.options]
+    shift = order % len(texts)
+    turned = iter(texts[shift:] + texts[:shift])
+    return replace(sample, choices=tuple(None if choice is None else next(turned) for choice in sample.choices))
 
 
 def build(

@@ -14,7 +14,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import fsum
+from math import fsum, inf
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,11 @@ class TaskRun:
         """Repetitions a condition."""
         return self.plan["epochs"]
 
+    def asked(self, condition: Condition) -> list[str]:
+        """Ids of the samples that the plan asks under this condition: those with so many option orders."""
+        fewer = self.plan.get("fewer_orders", {})
+        return [sample for sample in self.plan["ids"] if condition.option_order < fewer.get(sample, inf)]
+
     def judgements(self) -> dict[tuple[str, str], Mapping[str, Any]]:
         """Judge verdicts by sample id and journal key; a later line wins."""
         return {(line["id"], line["key"]): line for line in journal.read(self.folder / "judgements.jsonl")}
@@ -104,11 +109,11 @@ class TaskRun:
 
     def records(self, condition: Condition | None = None) -> Iterator[Mapping[str, Any]]:
         """Every record that the plan asks for; a later line of the same slot wins, and a stale one takes it back."""
-        ids, conditions, epochs = set(self.plan["ids"]), set(self.conditions), self.epochs
+        asked, epochs = {how: set(self.asked(how)) for how in self.conditions}, self.epochs
         latest: dict[tuple[str, Condition, int], Mapping[str, Any]] = {}
         for record in journal.read(self.folder / "samples.jsonl"):
             how = Condition(**record["condition"])
-            if record["id"] not in ids or how not in conditions or record["epoch"] >= epochs:
+            if record["id"] not in asked.get(how, ()) or record["epoch"] >= epochs:
                 continue
             if condition is not None and how != condition:
                 continue
@@ -192,7 +197,8 @@ def summarise(task_run: TaskRun) -> list[dict[str, Any]]:
 def summarise_condition(task_run: TaskRun, condition: Condition, group: Sequence[Scored]) -> dict[str, Any]:
     """The summary entry of one condition."""
     task, plan = task_run.task, task_run.plan
-    expected = len(plan["ids"]) * task_run.epochs
+    asked = len(task_run.asked(condition))
+    expected = asked * task_run.epochs
     counts = {status: 0 for status in STATUSES}
     for scored in group:
         counts[scored.outcome.status] += 1
@@ -201,7 +207,7 @@ def summarise_condition(task_run: TaskRun, condition: Condition, group: Sequence
     entry: dict[str, Any] = {
         "task": task.task,
         "condition": {**condition.as_dict(), "epochs": task_run.epochs},
-        "n": len(plan["ids"]),
+        "n": asked,
         "counts": {**counts, "missing": expected - len(group)},
         "errors": [{"message": message, "n": n} for message, n in reasons.most_common(MOST_REASONS)],
         "coverage": len(responded) / expected if expected else 0.0,

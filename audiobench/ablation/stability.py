@@ -19,17 +19,21 @@ RIGHT = "\0right"
 def option_stability(arm: Arm) -> dict[str, Any] | None:
     """Accuracy at each option order, circular accuracy, position histogram; None with one order or no options.
 
-    Over the samples that have an answered epoch at every order. The histogram counts every answer of these samples.
+    Over the samples that have an answered epoch at every order of theirs. A sample with fewer options than there are
+    orders was not asked again what it had been asked: its options, rotated further, come to an order that it has, whose
+    answers stand for it. The histogram counts every answer of these samples once.
     """
     if not is_share(arm.task_run.task):
         return None
     orders = sorted({order for sample in arm.slots.values() for order in sample})
     table = means(arm, arm.slots)
-    ids = [i for i in arm.slots if all(order in table.get(i, {}) for order in orders) and _choices(arm, i)]
+    options = {i: _options(arm, i) for i in arm.slots}
+    rotated = {i: [order % options[i] for order in orders] for i in arm.slots if options[i]}
+    ids = [i for i, own in rotated.items() if all(order in table.get(i, {}) for order in own)]
     if len(orders) < 2 or not ids:
         return None
-    values = [[table[i][order] for order in orders] for i in ids]
-    answers = [[_first_answer(arm.slots[i][order].values()) for order in orders] for i in ids]
+    values = [[table[i][order] for order in rotated[i]] for i in ids]
+    answers = [[_first_answer(arm.slots[i][order].values()) for order in rotated[i]] for i in ids]
     found = asdict(option_order(values, answers, clusters_of(arm, ids)))
     return {**found, "position": positions(arm.only(ids)), "lost": len(arm.slots) - len(ids)}
 
@@ -100,5 +104,6 @@ def _first_answer(epochs: Any) -> str | None:
     return chosen_text(first[0]) if first else None
 
 
-def _choices(arm: Arm, sample: str) -> bool:
-    return any(text is not None for text in next(iter(arm.of_sample(sample))).record["sample"]["choices"])
+def _options(arm: Arm, sample: str) -> int:
+    choices = next(iter(arm.of_sample(sample))).record["sample"]["choices"]
+    return sum(text is not None for text in choices)

@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from audiobench import cost, journal
-from audiobench.types import TextPart
+from audiobench.types import Condition, TextPart
 
 if TYPE_CHECKING:
     from audiobench.runner.prepare import Prepared
@@ -30,8 +30,7 @@ def _estimate_task(prepared: Prepared, work: TaskWork) -> dict[str, Any]:
     model = prepared.model
     open_requests = work.total - len(work.finished)
     share = open_requests / work.total if work.total else 0.0
-    heard = [c for c in work.conditions if c.audio not in ("none", "transcript")]
-    seconds = work.seconds()[0] * len(heard) * work.epochs * share
+    seconds = work.seconds()[0] * _times_heard(work) * work.epochs * share
     text_tokens = _text_tokens(work) * share
     rate = _measured_rate(work) or model.audio.tokens_per_second
     audio_tokens = seconds * rate if rate is not None else None
@@ -61,12 +60,24 @@ def _estimate_task(prepared: Prepared, work: TaskWork) -> dict[str, Any]:
     }
 
 
+def _passes(work: TaskWork, condition: Condition) -> int:
+    """How often the prompt is sent: twice for a thinking budget in two passes."""
+    return 2 if work.thinks[condition.think].two_pass else 1
+
+
+def _times_heard(work: TaskWork) -> float:
+    """How often a sample's audio is sent, in the mean over samples."""
+    heard = [_passes(work, c) for s in work.samples for c in work.asked(s) if c.audio not in ("none", "transcript")]
+    return sum(heard) / max(1, len(work.samples))
+
+
 def _text_tokens(work: TaskWork) -> float:
     characters = 0
     for sample in work.samples:
-        for condition in work.conditions:
+        for condition in work.asked(sample):
             request = work.request(sample, condition, 0)
-            characters += sum(len(p.text) for m in request.messages for p in m.parts if isinstance(p, TextPart))
+            length = sum(len(p.text) for m in request.messages for p in m.parts if isinstance(p, TextPart))
+            characters += length * _passes(work, condition)
     return characters * work.epochs / CHARACTERS_PER_TOKEN
 
 

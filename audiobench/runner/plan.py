@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 
 from audiobench import results
 from audiobench.runner.prepare import Prepared
-from audiobench.types import Condition
+from audiobench.runner.work import TaskWork
 from model_adapters.spec import ModelSpec
 
 RETIREMENT_WARNING_DAYS = 90
@@ -20,30 +19,41 @@ def plan_lines(prepared: Prepared) -> list[str]:
         seconds, exact = work.seconds()
         hours = f", {'' if exact else 'about '}{seconds / 3600:.2f} h of audio" if seconds else ""
         total = prepared.datasets[work.task.task].total
-        why = f"{len(work.samples)}{f' of {total}' if total != len(work.samples) else ''} samples"
-        if len(work.conditions) > 1:
-            why += f" x {_conditions_in_words(work.conditions)}"
-        if work.epochs > 1:
-            why += f" x {work.epochs} epochs"
+        why = f"{len(work.samples)}{f' of {total}' if total != len(work.samples) else ''} samples{_factors(work)}"
         data = prepared.datasets[work.task.task]
         done = f", {len(work.finished)} already done" if work.finished else ""
         lines.append(f"{work.task.title}: {why}{hours} = {work.total} requests{done}; prompt {work.prompt.name}")
         lines.extend(f"  note: {note}" for note in data.notes)
         if work.task.protocol == "realtime" and not prepared.options.asr:
             lines.append("  note: spoken answers are scored once --asr MODEL has written them down")
-    lines.extend(f"  note: {note}" for note in [*retiring(prepared.model), *earlier(prepared)])
+    lines.extend(f"  note: {note}" for note in [*_two_passes(prepared), *retiring(prepared.model), *earlier(prepared)])
     lines.append(
         f"model {prepared.model.name}: {prepared.total - prepared.finished} requests to send -> {prepared.folder}"
     )
     return lines
 
 
-def _conditions_in_words(conditions: Sequence[Condition]) -> str:
-    """`5 think modes x 7 audio conditions x 2 option orders (70 conditions)`."""
-    names = {"think": "think modes", "audio": "audio conditions", "option_order": "option orders"}
-    counts = {name: len({getattr(condition, name) for condition in conditions}) for name in names}
+def _two_passes(prepared: Prepared) -> list[str]:
+    """Which requests take two calls."""
+    thinks = {mode: plan for work in prepared.works for mode, plan in work.thinks.items() if plan.two_pass}
+    return [f"{', '.join(thinks)}: two calls a request (think, then answer)"] if thinks else []
+
+
+def _factors(work: TaskWork) -> str:
+    """What the samples are multiplied by, such as ` x 5 think modes x 7 audio conditions x 8 epochs`.
+
+    Where some have fewer options than there are option orders: ` in up to 4 option orders (310 in all) x ...`.
+    """
+    names = {"option_order": "option orders", "think": "think modes", "audio": "audio conditions"}
+    counts = {name: len({getattr(condition, name) for condition in work.conditions}) for name in names}
     parts = [f"{count} {names[name]}" for name, count in counts.items() if count > 1]
-    return " x ".join(parts) + (f" ({len(conditions)} conditions)" if len(parts) > 1 else "")
+    parts += [f"{work.epochs} epochs"] if work.epochs > 1 else []
+    fewer, orders = work.fewer_orders, counts["option_order"]
+    if fewer:
+        arranged = (len(work.samples) - len(fewer)) * orders + sum(fewer.values())
+        first = f" in up to {orders} option orders, one for each option ({arranged:,} in all)"
+        return first + "".join(f" x {part}" for part in parts[1:])
+    return "".join(f" x {part}" for part in parts)
 
 
 def retiring(model: ModelSpec) -> list[str]:

@@ -190,8 +190,8 @@ def conditions(
     task: TaskSpec, prompt_name: str, options: RunOptions, samples: Sequence[Sample], protocol: str = "chat"
 ) -> list[Condition]:
     """Audio outermost and thinking innermost, so that neighbours share as much of the prompt as possible."""
-    most = max((len(sample.choices) for sample in samples), default=0)
-    orders = range(min(options.option_orders, max(most, 1)))
+    most = max((prompt.option_orders(sample) for sample in samples), default=1)
+    orders = range(min(options.option_orders, most))
     return [
         Condition(think=mode, audio=heard, option_order=order, prompt=prompt_name, protocol=protocol)
         for heard in options.audio

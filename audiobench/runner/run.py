@@ -165,6 +165,7 @@ def write_plans(prepared: Prepared) -> None:
                 "prompt": work.prompt.model_dump(mode="json"),
                 "ids": [sample.id for sample in work.samples],
                 "conditions": [condition.as_dict() for condition in work.conditions],
+                "fewer_orders": work.fewer_orders,
                 "epochs": work.epochs,
                 "shard": list(options.shard) if options.shard else None,
                 "seed": work.seed,

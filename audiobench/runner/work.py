@@ -1,4 +1,4 @@
-"""What is to be asked: samples x conditions x epochs, less what the journal already holds."""
+"""What is to be asked: each sample's conditions and epochs, less what the journal already holds."""
 
 from __future__ import annotations
 
@@ -59,7 +59,19 @@ class TaskWork:
     @property
     def total(self) -> int:
         """Requests in all, finished ones included."""
-        return len(self.samples) * len(self.conditions) * self.epochs
+        return sum(1 for sample in self.samples for _ in self.asked(sample)) * self.epochs
+
+    @property
+    def fewer_orders(self) -> dict[str, int]:
+        """Sample id -> its option orders, for samples that have fewer options than the run has option orders."""
+        most = 1 + max((condition.option_order for condition in self.conditions), default=0)
+        counts = {sample.id: prompt.option_orders(sample) for sample in self.samples}
+        return {sample: orders for sample, orders in counts.items() if orders < most}
+
+    def asked(self, sample: Sample) -> Iterator[Condition]:
+        """The conditions of one sample: rotated as often as it has options, it would be asked the same again."""
+        orders = prompt.option_orders(sample)
+        return (condition for condition in self.conditions if condition.option_order < orders)
 
     def seconds(self) -> tuple[float, bool]:
         """Audio of the samples in seconds, and whether that is exact.
@@ -97,7 +109,7 @@ class TaskWork:
         if not done:
             return
         for sample in self.samples:
-            for condition in self.conditions:
+            for condition in self.asked(sample):
                 for epoch in range(self.epochs):
                     slot = (sample.id, condition, epoch)
                     record = done.get(slot)
@@ -167,7 +179,7 @@ def schedule(works: Sequence[TaskWork]) -> Iterator[tuple[TaskWork, Sample, Cond
     order = [(-_length(sample), index, work, sample) for work in works for index, sample in enumerate(work.samples)]
     order.sort(key=lambda entry: entry[:2])
     for _, _, work, sample in order:
-        for condition in work.conditions:
+        for condition in work.asked(sample):
             for epoch in range(work.epochs):
                 if (sample.id, condition, epoch) not in work.finished:
                     yield work, sample, condition, epoch
