@@ -24,38 +24,68 @@ from audiobench.statistics.intervals import proportion
 
 SOUNDING = ("full", "noise", "swap", "reverse")
 
-_THING = r"(?:audio|sounds?|recordings?|(?:sound |audio |voice )?clips?|audio files?|sound files?|speech|music)"
-_NOT = r"(?:can(?:no|')?t|can not|cannot|am (?:not able|unable) to|'m (?:not able|unable) to)"
-_ANY = r"(?:(?:any|the|this|that|an?|your|actual|provided|attached|such) )*"
+_AUDIO = r"(?:(?:audio|sound|voice)(?: (?:files?|clips?|recordings?|inputs?|content|data))?|sounds|recordings?|clips?)"
+_ANY = r"(?:(?:any|the|this|that|an?|your|actual|provided|attached|such|such an) )*"
+_WHOLE = (
+    rf"{_ANY}{_AUDIO}\b(?! (?:of|from|in|clearly|well|properly|besides|beyond|other than|except|cues?|differences?)\b)"
+)
+"""The audio itself, not something in it: "the clip", but not "the sound of a piano" or "the audio clearly"."""
+_MODEL = r"an? (?:[\w-]+ ){0,4}(?:model|assistant|ai|system)\b"
+_CANNOT = (
+    r"(?:can(?:no|')?t|can not|could not|couldn't|(?:'m|am|was) (?:not able to|unable to|incapable of|not capable of)"
+    r"|wasn't able to)(?: \w+)?"
+)
+_I = r"\bi(?: \w+)? ?"
+_LISTEN = (
+    r"(?:listen(?:ing)? to|process(?:ing)?|analy[sz](?:e|ing)|interpret(?:ing)?|perceiv(?:e|ing)|understand(?:ing)?)"
+)
+_HEAR = r"(?:hear(?:ing)?|access(?:ing)?|play(?:ing)?|receiv(?:e|ing)|open(?:ing)?)"
+_OR = r"(?:,? (?:or|and) (?:\w+ )?\w+(?: to)?)?"
+_GIVEN = r"(?:provided|attached|given|included|uploaded|available|present|supplied|accessible|shared)"
+_FILE = r"(?:audio|recording|(?:audio |sound )?clip|(?:audio|sound) file)(?: (?:clip|file|recording|input|content))?"
+
+_ZH_AUDIO = r"(?:任何|这段|这个|该|此|[您你](?:提供|上传|发送)?的)?(?:音频|声音|录音|语音)(?!(?:文件|片段)?(?:[里中]|内(?!容)|的(?!内容)))"
+_ZH_CANNOT = r"(?:无法|不能|不会|没有能力|没办法|不具备|不支持)(?:直接|真正|实际)?"
+_ZH_PROCESS = r"(?:处理|分析|理解|识别|感知|收听)"
+_ZH_HEAR = r"(?:听[到见取]?|播放|访问|获取|接收|打开|读取)"
 
 ABILITY = re.compile(
-    rf"\b(?:as|i am|i'm|being) (?:just |only |merely )?an? (?:purely |solely )?(?:text|language)(?:[- ](?:based|only))?"
-    rf"(?: ai)?(?: language)? (?:model|assistant|ai|system)\b"
-    rf"|\bi (?:\w+ )?(?:{_NOT}) (?:\w+ )?(?:listen to|process|analy[sz]e|interpret|perceive|understand) {_ANY}{_THING}\b"
-    rf"|\bi (?:do not|don't) (?:have|possess) (?:the )?(?:ability|capability|capabilities|capacity)"
-    rf" (?:to|for|of) (?:hear|hearing|listen|listening|process|processing|perceiv\w+|audio)\b"
+    rf"\b(?:as|i am|i'm|being) (?:just |only |merely )?an? (?:[\w-]+ )?text(?:-based|-only| based| only)? (?:ai )?"
+    rf"(?:language )?(?:model|assistant|ai|system)\b"
+    rf"|\b(?:as|i am|i'm|being) (?:just |only |merely )?{_MODEL}[^.!?]{{0,40}}?{_CANNOT} (?:{_HEAR}|{_LISTEN}){_OR} {_WHOLE}"
+    rf"|{_I}{_CANNOT} {_LISTEN}{_OR} {_WHOLE}"
+    rf"|{_I}(?:have no|lack (?:the|any)|(?:do not|don't) (?:have|possess)(?: the| any)?) (?:ability|capability|capabilities|capacity)"
+    rf" (?:to|for|of) (?:hear|listen|process|perceiv|audio)"
     rf"|\bi (?:only|can only) (?:process|handle|understand|work with) text\b"
-    r"|作为一?[个名]?(?:纯)?(?:文本|语言|文字)(?:的)?(?:AI|人工智能)?(?:模型|助手)"
-    r"|(?:我|本模型)?(?:无法|不能|没有能力|没办法|不具备)(?:直接)?(?:处理|分析|理解|识别|感知|收听)(?:任何|这段|该|此)?(?:音频|声音|录音|语音)"
-    r"|不具备(?:听觉|听取?音频|音频处理)(?:的)?能力|我只能处理(?:文本|文字)",
+    rf"|作为一?[个名]?(?:纯)?(?:文本|文字)(?:的)?(?:AI|人工智能)?(?:模型|助手)"
+    rf"|作为[^，,。]{{0,12}}(?:模型|助手|AI)[，,]?\s?我?{_ZH_CANNOT}(?:{_ZH_HEAR}|{_ZH_PROCESS}){_ZH_AUDIO}"
+    rf"|{_ZH_CANNOT}{_ZH_PROCESS}{_ZH_AUDIO}|不支持(?:音频|语音)(?:识别|输入|处理|理解)"
+    rf"|(?:没有|不具备)(?:听觉|听力|(?:听取?|处理|分析|理解)音频|音频处理)(?:的)?(?:能力|功能)|我只能处理(?:文本|文字)",
     re.IGNORECASE,
 )
 UNHEARD = re.compile(
-    rf"\bi (?:\w+ )?(?:{_NOT}) (?:\w+ )?(?:hear|access|play|receive) {_ANY}{_THING}\b"
-    r"|\bi (?:do not|don't|did not|didn't) (?:\w+ )?hear (?:any|the|an?)? ?(?:audio|recording|clip|sound file)\b"
-    r"|(?:我)?(?:听不[到见清]|无法听[到见取]?|不能听[到见取]?|没有听[到见])(?:任何|这段|该|此)?(?:音频|声音|录音|语音)",
+    rf"{_I}{_CANNOT} {_HEAR}{_OR} {_WHOLE}"
+    rf"|\bi (?:do not|don't|did not|didn't) (?:\w+ )?hear {_ANY}(?:audio|recording|clip|sound file)\b(?! \w)"
+    rf"|\bi (?:do not|don't) have (?:direct )?access to {_WHOLE}"
+    rf"|\bwithout (?:access to |hearing |listening to )?{_ANY}{_AUDIO},? (?:itself,? )?(?:i (?:can(?:no|')?t|can not|have to|must|will|am|would)|it is (?:impossible|not possible))\b"
+    rf"|(?<![他她它们人者])(?:听不[到见清]|没有听[到见]){_ZH_AUDIO}"
+    rf"|(?<![他她它们人者]){_ZH_CANNOT}{_ZH_HEAR}(?:[或和、](?:{_ZH_HEAR}|{_ZH_PROCESS}))?{_ZH_AUDIO}",
     re.IGNORECASE,
 )
 ABSENT = re.compile(
-    rf"\b(?:no|without (?:any|an)|there (?:is|was) no|there (?:is|was)n't (?:any|an)) (?:actual )?(?:audio|recording|(?:audio |sound )?clip|(?:audio|sound) file)"
-    r"(?: (?:clip|file|recording|input|content))?"
-    r" (?:is|was|has been|were|appears to be|seems to be)?\s?(?:provided|attached|given|included|uploaded|available|present|supplied|accessible|here|in (?:this|your|the))\b"
-    rf"|\b(?:audio|recording|(?:audio |sound )?clip|(?:audio|sound) file)(?: (?:clip|file|recording|input))? (?:is|was|has) ?(?:not|n't) (?:been )?(?:provided|attached|given|included|uploaded|available|present|supplied)\b"
-    rf"|\b(?:you|the user) (?:have|has|did)(?: not|n't)(?: actually)? (?:provided?|attach(?:ed)?|upload(?:ed)?|includ(?:e|ed)|shared?|give|given) {_ANY}(?:audio|recording|clip|sound file)\b"
-    rf"|\bi (?:do not|don't|cannot|can't) see {_ANY}(?:audio|recording|clip|sound file|attachment)\b"
-    rf"|\b(?:please|could you|can you) (?:\w+ )?(?:provide|upload|attach|share|send) {_ANY}(?:audio|recording|clip|sound file)\b"
+    rf"\b(?:no|without (?:any|an)|there (?:is|was) no|there (?:is|was)n't (?:any|an)|there (?:does not|doesn't) (?:seem|appear) to be (?:any|an)) (?:actual )?{_FILE}"
+    rf" (?:is|was|has been|were|appears to be|seems to be|to have been)?\s?(?:{_GIVEN}|here|in (?:this|your|the (?:prompt|message|question|request|conversation))|to (?:analy[sz]e|listen to|work with|hear))\b"
+    rf"|\b{_FILE} (?:is|was|has) ?(?:not|n't) (?:been )?{_GIVEN}\b"
+    rf"|\b{_FILE} (?:did not|didn't|does not|doesn't|has not|hasn't) (?:seem to have )?(?:come through|load(?:ed)?|upload(?:ed)?|arrived?)\b"
+    rf"|\b(?:you|the user) (?:have|has|did)(?: not|n't)(?: actually)? (?:provided?|attach(?:ed)?|upload(?:ed)?|includ(?:e|ed)|shared?|give|given) {_ANY}{_FILE}\b"
+    rf"|\bi (?:do not|don't|cannot|can't) see {_ANY}(?:{_FILE}|attachment)\b"
+    rf"|\bi (?:was|am|have)(?: not|n't) (?:been )?(?:provided|given) (?:with )?{_ANY}{_FILE}\b"
+    rf"|\bi (?:have not|haven't|did not|didn't|never) receiv(?:e|ed) {_ANY}{_FILE}\b"
+    rf"|\b(?:please|could you|can you) (?:\w+ )?(?:provide|upload|attach|share|send) {_ANY}{_FILE}\b"
     r"|(?:没有|未|并未|并没有|尚未)(?:收到|提供|附上|上传|给出|包含|附带|看到)(?:任何|相关的?|该|这段|所说的)?(?:音频|录音|声音|语音)"
-    r"|(?:音频|录音|语音)(?:文件|片段)?(?:并)?(?:没有|未)(?:被)?(?:提供|上传|附上|给出|收到)"
+    r"|看不到(?:任何|这段|该|此)?(?:音频|录音)"
+    r"|(?:音频|录音|语音)(?:文件|片段)?(?:并)?(?:没有|未)(?:被)?(?:提供|上传|附上|给出|收到)(?=[，。；！？,.;!?\s]|$)"
+    r"|没有(?:任何)?(?:音频|录音)(?:文件|片段|内容)?(?=可供|可以|供我|[，。；！？,.;!?\s]|$)"
     r"|请(?:您|你)?(?:先|重新)?(?:提供|上传|附上|发送)(?:一下|相关的?|该|这段)?(?:音频|录音|语音)",
     re.IGNORECASE,
 )
