@@ -16,7 +16,7 @@ from audiobench.extraction.numbers import final_number
 from audiobench.extraction.text import final_answer, readable
 from audiobench.types import LETTERS, Answer
 
-VERSION = "2"
+VERSION = "3"
 """Raised when a rule changes what it finds; part of a task's fingerprint."""
 
 _Options = Sequence[tuple[str, str]]

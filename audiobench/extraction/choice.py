@@ -161,9 +161,10 @@ class _Reader:
                 and re.match(r"\s+[a-z]", text[cue.end() : cue.end() + 8])
                 and not cues.BECAUSE.match(text, cue.end())
             )
-            if article or letter not in self.offered.letters or cue.start() in denied:
+            at = cue.end() - 1
+            if article or letter not in self.offered.letters or at in denied:
                 continue
-            if negation.rejected_at(text, cue.end()) or cue.start() in hedged:
+            if negation.rejected_at(text, cue.end()) or at in hedged:
                 continue
             self.check_after_label(letter, text[cue.end() : cue.end() + self.offered.reach])
             found.append((cue.start(), Found(letter, "option_letter")))
@@ -223,7 +224,7 @@ class _Reader:
         if match:
             letter = (match.group(1) or match.group(2)).upper()
             return letter, match.end(), "paren_letter" if match.group(1) else "letter"
-        loose = re.match(r"\s*([A-Z])(?=\s)", text)
+        loose = re.match(r"\s*([A-Z])(?=\s|而)", text)
         if (
             loose
             and (loose.group(1) not in "AI" or cues.BECAUSE.match(text, loose.end()))
@@ -319,11 +320,15 @@ class _Reader:
 
     @cached_property
     def without_echo(self) -> str:
-        """The text without lines that repeat the list of options."""
+        """The text without the lines that repeat the list of options; what repeats one of them once more stays."""
         exact = lru_cache(maxsize=None)(self.offered.exact)
-        lines = [m for m in cues.LINE_LABEL.finditer(self.text) if m.group(1).upper() in exact(m.group(2))]
-        if len({m.group(1).upper() for m in lines}) < 2:
+        echoed: dict[str, re.Match[str]] = {}
+        for line in cues.LINE_LABEL.finditer(self.text):
+            if line.group(1).upper() in exact(line.group(2)):
+                echoed.setdefault(line.group(1).upper(), line)
+        if len(echoed) < 2:
             return self.text
+        lines = list(echoed.values())
         ends = [0, *(m.end() for m in lines)]
         starts = [*(m.start() for m in lines), len(self.text)]
         kept = "".join(self.text[a:b] for a, b in zip(ends, starts, strict=True))

@@ -8,16 +8,23 @@ WRAPPERS = (
     ("boxed", re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")),
     ("answer_tag", re.compile(r"<answer>(.*?)</answer>", re.IGNORECASE | re.DOTALL)),
     ("response_tag", re.compile(r"<response>(.*?)</response>", re.IGNORECASE | re.DOTALL)),
-    ("json", re.compile(r'"(?:final_?answer|answer|choice|option|prediction)"\s*:\s*"([^"]*)"', re.IGNORECASE)),
+    (
+        "json",
+        re.compile(
+            r"""["'](?:final_?answer|answer|choice|option|prediction)["']\s*:\s*["']"""
+            r"""((?<=")[^"]*(?=")|(?<=')[^']*(?='))""",
+            re.IGNORECASE,
+        ),
+    ),
 )
 LATEX = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mathsf|textit)\s*\{([^{}]*)\}|\\[()\[\]]|\$([^$\n]+)\$")
-MARKUP = re.compile(r"[*`]+|(?m:^\s{0,3}#{1,6}\s+)|(?m:^\s*>\s+)")
+MARKUP = re.compile(r"[*`]+(?!\d)|(?<![,(*`])[*`]+|\b_+|_+\b|(?m:^\s{0,3}#{1,6}\s+)|(?m:^\s*>\s+)")
 BOLD = re.compile(r"(\*\*|__)(?=\S)(.{1,1000}?)(?<=\S)\1")
 WRAPPING = " \t\n\"'.,;:!?。、…"
 
 # A letter used as a label: "(B)", "B.", "B)", "B:", "B -", "B" at the end of a line.
 LABEL = re.compile(
-    r"\s*(?:(?:option|choice|answer|选项)\s*)?(?:[(\[]\s*([A-Za-z])\s*[)\]]\s*[.:,、-]?|([A-Za-z])(?:\s*[.:)\]、。!](?=\s|$|[^\x00-\x7f]|[A-Z(\"'\d])|,(?=\s)"
+    r"\s*(?:(?:option|choice|answer|选项)\s*)?(?:[(\[]\s*([A-Za-z])\s*[)\]]\s*[.:,、-]?|([A-Za-z])(?:\s*[.:)\]、。!](?=\s|$|[^\x00-\x7f]|[A-Z](?!\.)|[(\"'\d])|,(?=\s)"
     r"|\s+[-–—]\s|\s*(?=\n|$)))",
     re.IGNORECASE,
 )
@@ -34,17 +41,19 @@ NAMED_LETTER = re.compile(
     r"(?:\b[Oo]ption|\bOPTION|\b[Cc]hoice|\bCHOICE|\b[Aa]nswer|\bANSWER|\b[Ll]etter|选项|答案|选择?|应选)\s*(?:[(\[]\s*([A-Za-z])\s*[)\]]|([A-Z])(?![A-Za-z0-9_'#♯&/]|[.][A-Za-z]))"
 )
 CONCLUDED = re.compile(
-    r"(?:\b(?:so|therefore|thus|hence)[,:]?\s+(?:it (?:is|must be|should be)\s+|it's\s+)?|,\s+|\bit(?:'s| is| must be| should be)\s+)"
-    r"[(\[]?([A-Z])[)\]]?\s*[.!。]?\s*$"
+    r"(?:\b(?:so|therefore|thus|hence)[,:]?\s+(?:it (?:is|must be|should be)\s+|it's\s+)?|,\s+|\bit(?:'s| is| must be| should be)\s+|[是は])"
+    r"[(\[]?([A-Z])[)\]]?\s*(?:です)?[.!。]?\s*$"
 )
-ANY_LETTER = re.compile(r"[(\[]\s*([A-Za-z])\s*[)\]]|(?<![\w'’.&/#♯-])([A-Z])(?![\w'’&#♯]|[.][A-Za-z]|-[a-z]|/[A-Z])")
+LETTER_PAIR = re.compile(r"(?<![\w'’.&/#♯+-])[(\[]?([A-Z])[)\]]?\s+(?:or|and|nor)\s+[(\[]?([A-Z])(?![\w'’&#♯+])")
+ANY_LETTER = re.compile(r"[(\[]\s*([A-Za-z])\s*[)\]]|(?<![\w'’.&/#♯+-])([A-Z])(?![\w'’&#♯+]|[.][A-Za-z]|-[a-z]|/[A-Z])")
 OTHER_NAMING = re.compile(
-    r"\b(?:speaker|person|voice|track|section|part|type|clip|audio|sound|key(?: of| is)?|in|note|chord|vitamin|plan|class|grade|team|side|point"
+    r"\b(?:speaker|person|voice|track|section|part|type|clip|audio|sound|key(?: of| is)?|in|note|chord|vitamin|plan|figure|class|grade|team|side|point"
     r"|scene|segment|verse|theme|hepatitis|studio|recording|sample|string|tuned to|of)\s+$",
     re.IGNORECASE,
 )
 MUSICAL_AFTER = re.compile(r"[ -](?:minor|major|flat|sharp|chord|note|natural|dorian|string)\b", re.IGNORECASE)
 JOINED = re.compile(r"[\s,.;)*\"']*(?:\b(?:or|and|nor|either)\b|/|&|\||或者?|和|以及|与)[\s(*\"']*", re.IGNORECASE)
+SHARING = re.compile(r"([^\W_]+)\s*(?:\b(?:or|and|to)\b|/|&|或|和)\s*(?:an?\s+|the\s+)?$", re.IGNORECASE)
 LINE_LABEL = re.compile(r"(?m)^\s{0,3}[-*•]?\s{0,3}[(\[]?([A-Za-z])\s{0,3}[).:\]、]\s{0,3}(\S.*)$")
 CONCLUSION = re.compile(
     r"^\W*(?:therefore|thus|hence|in conclusion|to conclude|consequently|on reflection|overall|finally|in summary|so the answer)\b",
@@ -55,7 +64,7 @@ CORRECTION = re.compile(
     re.IGNORECASE,
 )
 FINAL = re.compile(r"\b(?:final|correct)\s*$|最终$", re.IGNORECASE)
-STARTS_ANSWER = re.compile(r"\s*(?:[,.;:!?\n。—]|$|\s[-–—]\s|\()")
+STARTS_ANSWER = re.compile(r"\s*(?:[,.;:!\n。—]|$|\s[-–—]\s|\()")
 EXPLANATION = re.compile(
     r"[.!]?\s*\n\s*(?:explanation|reason(?:ing)?|rationale|justification|because|解释|理由)\b", re.IGNORECASE
 )

@@ -19,20 +19,22 @@ _NOT_A_DENIAL = re.compile(
 _DENIAL = re.compile(
     r"\b(?:not|never|neither|nor|without|hardly|unlike|cannot|rather than|instead of|other than|as opposed to"
     r"|except(?: for)?|different from|opposed to|far from|anything but|lacks?|lacking|absence of|free of|devoid of"
-    r"|than|versus|vs|compared (?:to|with)|doubt|deny|denies|exclud(?:e|es|ed|ing)|eliminat(?:e|es|ed|ing)|reject(?:s|ed)?"
+    r"|less(?= [^.;\n]{1,60} than\b)|than|compared (?:to|with)|false that|doubt|deny|denies|exclud(?:e|es|ed|ing)|eliminat(?:e|es|ed|ing)|reject(?:s|ed)?"
     r"|rul(?:e|es|ed|ing) out|dismiss(?:es|ed)?|wrong|incorrect(?:ly)?|contrary to|fails? to|mistaken(?: for)?|confused with)\b"
     r"|n't\b|\bno\b(?!\s*[,.:;!]|\s*$)"
-    r"|不是|不选|并非|而非|没有|不像|排除|不可能|而不是|不太像|别选",
+    r"|\b(?:nicht|keine?|pas|não|не)\b|不是|不选|并非|而非|没有|不像|排除|不可能|而不是|不太像|别选",
     re.IGNORECASE,
 )
+_NON = re.compile(r"\bnon-\w+", re.IGNORECASE)
 _CLAUSE_END = re.compile(
-    r"[;.!?\n。](?!\d)|\s[-–—]+\s|—|,?\s{0,3}\b(?:but|however|so|therefore|thus|hence|because|since)\b"
+    r"[;.!?\n。](?!\d)|\s[-–—]+\s|—|,?\s{0,3}\b(?:but|however|so|therefore|thus|hence)\b"
+    r"|(?<!not )(?<!n't )\b(?:because|since)\b"
     r"|,\s{0,3}(?:it|this|that|he|she|they|there|the (?:answer|correct|right|best))\b|\b(?:it|this|that)(?:'s| is| was| must| sounds)"
-    r"|,?\s{0,3}(?:而是|而应|所以|因此|但|应该是|应选|应为|答案|[,;。]\s{0,3}是)",
+    r"|,?\s{0,3}(?:而是|而应|所以|因此|但|应该是|应选|应为|答案)|[,;。]\s{0,3}[是选只而应]",
     re.IGNORECASE,
 )
 _SUPPOSITION = re.compile(
-    r"\b(?:if|whether|unless|suppose|supposing|assum(?:e|ing)|imagine|were it|would have|used to"
+    r"\b(?:if|whether|unless|(?-i:Had)|suppose|supposing|assum(?:e|ing)|imagine|were it|would have|used to"
     r"|(?:can ?not|can't|couldn't|could not|unable to|hard to|difficult to|impossible to|don't|do not|not possible to|not able to)"
     r"\s+(?:\w+ly )?(?:tell|determine|hear|say|identify|know|decide|distinguish|be sure|confirm|discern|make out|listen|access|process"
     r"|perceive|answer|judge|establish|verify|think|believe|agree|see)|not (?:sure|certain|clear)|unsure|uncertain|unclear|no idea)\b"
@@ -42,11 +44,11 @@ _SUPPOSITION = re.compile(
 _SENTENCE_END = re.compile(r"[;!?\n。]|\.(?!\d)|,\s*(?:so|therefore|thus|hence|but|then)\b|\bbut\b", re.IGNORECASE)
 _REJECTED_AFTER = re.compile(
     r"(?:\b(?:is|are|was|were|seems?|looks?|sounds?|appears?|can be|could be|would be|be)\s+(?:\w+ly |very |rather |also |both |all )?"
-    r"(?:not\b|n't|wrong|incorrect|unlikely|impossible|ruled out|eliminated|excluded|rejected|out\b|absent|false|inconsistent"
+    r"(?:not\b|less\b|n't|a mistake|an error|wrong|incorrect|unlikely|impossible|ruled out|eliminated|excluded|rejected|out\b|absent|false|inconsistent"
     r"|implausible|a distractor|distractors|missing|invalid|improbable)"
     r"|\b(?:is|are|was|were|does|do|did|ca|could|would|wo|has|had)n't\b"
     r"|\b(?:cannot|does not|do not|did not|can not|could not|would not|doesn't)\b"
-    r"|不对|不正确|错误|不符|不合适|可以排除|不太可能)",
+    r"|では?な[いく]|ではありません|じゃな[いく]|不对|不正确|错误|不符|不合适|可以排除|不太可能)",
     re.IGNORECASE,
 )
 _CLAUSE_START = re.compile(
@@ -61,7 +63,7 @@ _HEDGE = re.compile(
 REFUSAL = re.compile(
     r"\b(?:can(?:no|')?t|can not|could(?: not|n't)|unable to|not able to|don't|do not|didn't|did not|won't|will not)\s+(?:\w+ly |actually )?"
     r"(?:hear|listen|access|process|play|tell|determine|identify|answer|know|receive|see|have access|detect any|assist|help|provide)\b"
-    r"|\b(?:i'm|i am) (?:sorry|not sure|unsure|uncertain|afraid)|\bno audio\b|\b(?:not enough|insufficient) (?:information|context|evidence)"
+    r"|\b(?:i'm|i am) (?:sorry|not sure|unsure|uncertain|afraid)|\b(?:happy|glad) to (?:help|assist)\b|\bno audio\b|\b(?:not enough|insufficient) (?:information|context|evidence)"
     r"|\b(?:as an? (?:text|language|ai)\b)|\b(?:unclear|unknown|uncertain|undetermined|not sure|impossible to|difficult to say|hard to (?:say|tell))\b"
     r"|无法|听不到|不知道|不确定|抱歉",
     re.IGNORECASE,
@@ -95,6 +97,7 @@ def denied(text: str) -> tuple[tuple[int, int], ...]:
     for cue in _DENIAL.finditer(text):
         if cue.start() not in innocent:
             spans.append((cue.end(), _next(clause_ends, cue.end(), len(text))))
+    spans += [prefixed.span() for prefixed in _NON.finditer(text)]
     sentence_ends = [m.start() for m in _SENTENCE_END.finditer(text)]
     for cue in _SUPPOSITION.finditer(text):
         spans.append((cue.end(), _next(sentence_ends, cue.end(), len(text))))

@@ -160,7 +160,8 @@ class Options:
             ]
         self.letters = tuple(letter.upper() for letter, _ in options)
         raw = [tuple(t.text for t in tokens(normalise(text))) for _, text in options]
-        musical = sum(1 for r in raw if len(r) > 1 and r[0] in _NOTES) > 1
+        notes = [r[0] for r in raw if len(r) > 1 and r[0] in _NOTES]
+        musical = len(notes) > 1 and set(notes) != {"a"}
         self.all = tuple(
             Option(letter.upper(), text, strict_form(text), _without_articles(pattern, musical))
             for (letter, text), pattern in zip(options, raw, strict=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from audiobench.extraction import cues, negation
-from audiobench.extraction.options import Options
+from audiobench.extraction.options import Mention, Options
+from audiobench.extraction.text import tokens
 
 
 class Ambiguous(Exception):
@@ -29,8 +30,23 @@ class Prose:
                 continue
             if len(mention.letters) > 1:
                 raise Ambiguous
-            named |= mention.letters
+            named |= mention.letters | self.shared(text, mention)
         return named
+
+    def shared(self, text: str, mention: Mention) -> set[str]:
+        """Letters of the options that share the mention's last word: both guitars in "acoustic or electric guitar".
+
+        Raises:
+            Ambiguous: a range of numbers ("2 or 3 dogs").
+        """
+        joined = cues.SHARING.search(text, max(0, mention.start - 40), mention.start)
+        if not joined:
+            return set()
+        word = tokens(joined.group(1))[-1].text
+        pattern = self.offered.by_letter[next(iter(mention.letters))].pattern
+        if word.isdigit() and pattern[0].isdigit():
+            raise Ambiguous
+        return {o.letter for o in self.offered.all if word in o.pattern and o.pattern[-1] == pattern[-1]}
 
     def letters(self, text: str, *, hedged: bool = True) -> set[str]:
         """Letters of offered options that stand on their own in a piece of prose and are not denied."""
@@ -42,6 +58,9 @@ class Prose:
             for o in self.offered.all
             if o.pattern[:1] == (letter.casefold(),) or o.strict.startswith(letter.casefold() + ".")
         }
+        for pair in cues.LETTER_PAIR.finditer(text):
+            if pair.start() not in spans:
+                named |= {*pair.groups()} & {*self.offered.letters}
         for match in cues.ANY_LETTER.finditer(text):
             letter = (match.group(1) or match.group(2)).upper()
             if letter in named or letter not in self.offered.letters or match.start() in spans:

@@ -16,13 +16,13 @@ _ANSWER_TAGS = tuple(
     (re.compile(f"<{name}>", re.IGNORECASE), re.compile(f"</{name}>", re.IGNORECASE)) for name in ("answer", "response")
 )
 _SPACES = re.compile(r"\s{2,}")
-_QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "−": "-"})
+_QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "−": "-", "–": "-"})
 
-# A token is a number (sign and decimal point kept), a word (a sharp sign kept: C is not C#), one CJK character, or
-# one symbol. Everything else separates.
+# A token is a number (with its sign and decimal point, a range or fraction whole: "2-3", "3/4"), a word (a sharp sign
+# kept: C is not C#), one CJK character, or one symbol. Everything else separates.
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 _TOKEN = re.compile(
-    rf"(?<![\w)])-\d+(?:[.,]\d+)*(?![^\W_{_CJK}])|\d+(?:[.,:]\d+)+(?![^\W_{_CJK}])"
+    rf"(?<![\w)])-\d+(?:[.,]\d+)*(?![^\W_{_CJK}])|\d+(?:[.,:/-]\d+)+(?![^\W_{_CJK}])"
     rf"|[{_CJK}]"
     rf"|(?:(?![{_CJK}])[^\W_])+(?:'(?:(?![{_CJK}])[^\W\d_])+)*[#♯]?"
     rf"|[^\w\s.,;:!?\"'()\[\]{{}}*`~<>|\\/\-–—…。、《》「」【】·•]"

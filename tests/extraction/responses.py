@@ -15,6 +15,8 @@ BELLS = ("Not a bell", "A bell", "Bells", "No bell")
 AFFECTED = ("Not affected", "Affected")
 ORDER = ("The door opens, then the dog barks", "The dog barks, then the door opens", "Only the door opens")
 CHORDS = ("C", "C#", "Cm7", "D:min/1")
+CHORDS_LISTED = ("B:maj7/1", "E:(1,5)/1", "G#:min7(4,*5)/1")
+METRES = ("3/4", "4/4", "6/8")
 
 # Thirty phrasings that all mean option B; published extractors get 7 to 18 of them right.
 THIRTY = (
@@ -120,6 +122,20 @@ CHOSEN = (
     (CHORDS, "D:min/1", "D"),
     (("1.5 seconds", "0.5 seconds"), "0.5 seconds", "B"),
     (("Once", "Twice", "Three times"), "3 times", "C"),
+    (VOICES, "__B__", "B"),
+    (VOICES, "{'answer': 'B'}", "B"),
+    (VOICES, "不选B，选C", "C"),
+    (VOICES, "我选B，不选A", "B"),
+    (VOICES, "正确答案不是B而是C", "C"),
+    (VOICES, "答案应该是B而不是C", "B"),
+    (VOICES, "我认为是B。", "B"),
+    (VOICES, "答えはBです。", "B"),
+    (("男性", "女性", "子供"), "男性ではなく女性です。", "B"),
+    (("狗", "猫", "鸟"), "没有狗，只有鸟。", "C"),
+    (VOICES, "A. Man\nB. Woman\nC. Child\nD. Robot\n\nB. Woman", "B"),
+    (METRES, "3/4", "A"),
+    (GUITARS, "It is not an acoustic but an electric guitar.", "B"),
+    (("3", "4", "5"), "1 + 2 = 3", "A"),
 )
 
 ADVERSARIAL = (
@@ -249,4 +265,36 @@ ADVERSARIAL = (
     (("all of the above", "wind", "rain"), "wind and rain", None),
     (("wind", "rain", "both A and B"), "The answer is both A and B.", "C"),
     (("wind", "rain", "Cannot be determined"), "Cannot be determined", "C"),
+    # Two options that share a word, ranges, fractions.
+    (GUITARS, "It is an acoustic or electric guitar.", None),
+    (GUITARS, "The answer is acoustic or electric guitar.", None),
+    (GUITARS, "acoustic/electric guitar", None),
+    (("Male voice", "Female voice"), "A male and female voice", None),
+    (("3", "4", "5", "10"), "2-3", None),
+    (("3", "4", "5", "10"), "2–3", None),
+    (("3", "4", "5", "10"), "10/10", None),
+    (("3", "4", "5", "10"), "2 or 3 dogs", None),
+    (("60 BPM", "90 BPM", "120 BPM"), "60 to 90 BPM", None),
+    (("60 BPM", "90 BPM", "120 BPM"), "100-120 BPM", None),
+    (METRES, "4", None),
+    # Denied in other words, in other languages.
+    (VOICES, "B is less likely than C.", None),
+    (("happy", "sad"), "He is less happy than sad.", None),
+    (("happy", "sad"), "Happy? No.", None),
+    (("happy", "sad"), "I'm happy to help!", None),
+    (("speech", "music"), "a non-speech sound", None),
+    (("Because it rains", "Because he left"), "It is not because it rains.", None),
+    (VOICES, "Choosing B would be a mistake.", None),
+    (VOICES, "It is false that the answer is B.", None),
+    (VOICES, "Had the pitch been higher, the answer would be B.", None),
+    (VOICES, "Nicht B.", None),
+    (("男性", "女性", "子供"), "女性ではありません", None),
+    # Letters that are no labels, two letters, a list of options that holds stars.
+    (VOICES, "A.I. speaks", None),
+    (VOICES, "B+", None),
+    (VOICES, "Figure B shows the waveform.", None),
+    (("A street", "A park", "An office", "A car"), "A or B", None),
+    (("A street", "A park", "An office", "A car"), "A. A park", None),
+    (MINORS, "C or D", None),
+    (CHORDS_LISTED, "A. B:maj7/1\nB. E:(1,5)/1\nC. G#:min7(4,*5)/1", None),
 )
