@@ -126,7 +126,7 @@ def _judge(args: argparse.Namespace, chosen: dict[str, list[tuple[Any, list[Any]
         return Counter()
     adapter = build_adapter(spec, base_url=args.judge_base_url, timeout=args.timeout)
     policy = RetryPolicy(attempts=args.attempts, attempt_seconds=args.timeout)
-    return asking.ask_all(adapter, spec.name, todo, concurrency=args.max_concurrency, policy=policy)
+    return asking.ask_all(adapter, spec, todo, concurrency=args.max_concurrency, policy=policy)
 
 
 def _early(args: argparse.Namespace, run: Any, chosen: dict[str, list[tuple[Any, list[Any]]]]) -> Counter[str]:

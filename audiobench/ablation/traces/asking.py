@@ -1,8 +1,8 @@
 """Asking judges about traces; every reply goes into `<task>/traces.jsonl`, an append-only file beside the journal.
 
-A line: key and id of the judged response, measure, judge, template_sha256, prompt_sha256, replies, verdicts (null for a
-reply that cannot be read) and the number of calls that failed. Lines that exist are not asked for again; lines with a
-failed call are.
+A line: key and id of the judged response, measure, judge, served_models (by which names the judge's server answered),
+template_sha256, prompt_sha256, replies, verdicts (null for a reply that cannot be read) and the number of calls that
+failed. Lines that exist are not asked for again; lines with a failed call are.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from audiobench.ablation.traces.judges import TraceJudge
 from audiobench.errors import UsageError
 from audiobench.runner.concurrency import Concurrency
 from audiobench.runner.retry import ExhaustedError, RetryPolicy, call
+from audiobench.think import split
 from audiobench.types import Message, Request, Response, TextPart
 from model_adapters.base import Adapter, RunError, SampleError
+from model_adapters.spec import ModelSpec
 
 FILE = "traces.jsonl"
 CONCURRENCY = 64
@@ -60,7 +62,7 @@ def open_jobs(jobs: Iterable[Job], judge: str) -> list[Job]:
 
 def ask_all(
     adapter: Adapter,
-    judge: str,
+    judge: ModelSpec,
     jobs: Sequence[Job],
     *,
     concurrency: int = CONCURRENCY,
@@ -77,14 +79,14 @@ def ask_all(
 
 
 async def _ask_all(
-    adapter: Adapter, judge: str, jobs: Sequence[Job], gate: Concurrency, policy: RetryPolicy
+    adapter: Adapter, judge: ModelSpec, jobs: Sequence[Job], gate: Concurrency, policy: RetryPolicy
 ) -> Counter[str]:
     writers = {file: journal.Journal(file) for file in {job.file for job in jobs}}
     tasks = [asyncio.create_task(_ask(adapter, judge, job, gate, policy, writers[job.file])) for job in jobs]
     try:
         return sum(await asyncio.gather(*tasks), Counter())
     except RunError as error:
-        raise UsageError(f"judge {judge}: {error}") from error
+        raise UsageError(f"judge {judge.name}: {error}") from error
     finally:
         for task in tasks:
             task.cancel()
@@ -95,11 +97,12 @@ async def _ask_all(
 
 
 async def _ask(
-    adapter: Adapter, judge: str, job: Job, gate: Concurrency, policy: RetryPolicy, writer: journal.Journal
+    adapter: Adapter, judge: ModelSpec, job: Job, gate: Concurrency, policy: RetryPolicy, writer: journal.Journal
 ) -> Counter[str]:
     turns = job.measure.render(job.record)
     messages = tuple(Message(cast(Any, role), (TextPart(text),)) for role, text in turns)
     replies: list[str] = []
+    served: set[str] = set()
     failed: Counter[str] = Counter()
     for number in range(job.runs):
         generation = job.measure.generation(number)
@@ -113,11 +116,12 @@ async def _ask(
         except (ExhaustedError, SampleError) as error:
             failed[str(error)] += 1
             continue
-        replies.append(response.text)
+        replies.append(split(response, None, judge.thinking).text)  # a judge may think before it replies
+        served.update([response.served_model] if response.served_model else [])
     writer.append(
         {
-            "key": job.record["key"], "id": job.record["id"], "measure": job.measure.name, "judge": judge,
-            "template_sha256": job.measure.template_sha256,
+            "key": job.record["key"], "id": job.record["id"], "measure": job.measure.name, "judge": judge.name,
+            "served_models": sorted(served), "template_sha256": job.measure.template_sha256,
             "prompt_sha256": hashlib.sha256(repr(turns).encode()).hexdigest(),
             "replies": replies, "verdicts": [job.measure.parse(reply, job.record) for reply in replies],
             "failed": failed.total(),

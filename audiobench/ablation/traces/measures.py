@@ -120,6 +120,7 @@ def _identity(lines: Lines, judge: str) -> dict[str, Any]:
     replies = [verdict for line in lines.values() for verdict in line["verdicts"]]
     return {
         "judge": judge,
+        "served_models": sorted({name for line in lines.values() for name in line.get("served_models", ())}),
         "template_sha256": sorted({line["template_sha256"] for line in lines.values()}),
         "calls": len(replies) + sum(line["failed"] for line in lines.values()),
         "failed_calls": sum(line["failed"] for line in lines.values()),
@@ -204,7 +205,10 @@ def consistency(found: Sequence[Scored], lines: Lines, judge: str) -> dict[str, 
 
 
 def rubrics(arm: Arm, lines: Lines, judge: str) -> dict[str, Any] | None:
-    """MMAR-Rubrics: mean of the middle three of five ratings, 0 where the answer is wrong."""
+    """MMAR-Rubrics: mean of the middle three of five ratings, 0 where the answer is wrong.
+
+    A response of which fewer than five ratings can be read has no published score; it is counted in `not_rated`.
+    """
     mine = {slot: lines[slot] for s in arm if (slot := (s.id, str(s.record.get("key")))) in lines}
     if not mine:
         return None
@@ -220,7 +224,8 @@ def rubrics(arm: Arm, lines: Lines, judge: str) -> dict[str, Any] | None:
             continue
         gate = scorer.official(scored.record["response"]["text"], scored.sample)
         line = mine.get((scored.id, scored.record["key"]))
-        value = 0.0 if gate is not True else trimmed_mean(line["verdicts"]) if line else None
+        ratings = [v for v in line["verdicts"] if v is not None] if line else []
+        value = 0.0 if gate is not True else trimmed_mean(ratings) if len(ratings) >= RUBRICS.runs else None
         right += gate is True
         unread += value is None
         if value is not None:

@@ -79,8 +79,9 @@ def _judged(sheet: Sheet, rows: list[tuple[str, dict[str, Any]]]) -> Sheet:
     templates = sorted({digest[:12] for _, row in rows for digest in row["template_sha256"]})
     calls, failed = sum(row["calls"] for _, row in rows), sum(row["failed_calls"] for _, row in rows)
     unread = sum(row["parse_failures"] for _, row in rows)
+    served = sorted({name for _, row in rows for name in row["served_models"]})
     sheet.notes.append(
-        f"template {', '.join(templates)}; of {calls} calls {failed} failed and {unread} gave a reply that cannot be read"
+        f"answered by {', '.join(served) or 'a server that gives no name'}; template {', '.join(templates)}; of {calls} calls {failed} failed and {unread} gave a reply that cannot be read"
     )
     return sheet
 
