@@ -58,6 +58,7 @@ _OBJECT = """\
 "justification": "Your justification for this score, citing evidence from the model's reasoning. (less than 50 words)"
 }"""
 _LIST = re.compile(r"\[\s*\{.*\}\s*\]", re.DOTALL)
+RUNS = 5
 INVALID = "error:ResponseValidationError"
 
 
@@ -110,15 +111,14 @@ def _parse(reply: str, sample: Sample) -> float | None:
 
 
 def trimmed_mean(ratings: Sequence[float | None]) -> float | None:
-    """Mean without the lowest and the highest rating (plain mean of fewer than three)."""
+    """Mean of the middle three of five ratings; None where fewer can be read: that item has no published score."""
     present = sorted(r for r in ratings if r is not None)
-    kept = present[1:-1] if len(present) > 2 else present
-    return sum(kept) / len(kept) if kept else None
+    return sum(present[1:-1]) / (len(present) - 2) if len(present) >= RUNS else None
 
 
 SCORER = Scorer(
     name="mmar_rubrics",
-    version="1",
+    version="2",
     metric="rubric",
     score=option_match,
     doc="five judge ratings of the reasoning against the item's criteria; 0 where the answer is wrong (MMAR-Rubrics)",
@@ -131,7 +131,7 @@ SCORER = Scorer(
         source="ddlBoJack/MMAR code/evaluation_rubrics.py @3bce090",
         model_default="gpt-4o-2024-11-20",
         generation={"temperature": 0.0, "seed": 42},
-        runs=5,
+        runs=RUNS,
         render=render,
         parse=_parse,
         combine=trimmed_mean,

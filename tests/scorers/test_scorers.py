@@ -203,6 +203,7 @@ def test_rubric_prompt_and_rating():
     assert judge.parse("no list", JUDGED) is None
     assert judge.combine([0.0, 0.2, 0.4, 0.6, 1.0]) == pytest.approx(0.4)
     assert mmar_rubrics.trimmed_mean([None, None]) is None
+    assert mmar_rubrics.trimmed_mean([0.2, 1.0, 0.4, 0.6, None]) is None, "four ratings make no published score"
 
 
 @pytest.mark.parametrize(

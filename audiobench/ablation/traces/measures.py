@@ -224,8 +224,7 @@ def rubrics(arm: Arm, lines: Lines, judge: str) -> dict[str, Any] | None:
             continue
         gate = scorer.official(scored.record["response"]["text"], scored.sample)
         line = mine.get((scored.id, scored.record["key"]))
-        ratings = [v for v in line["verdicts"] if v is not None] if line else []
-        value = 0.0 if gate is not True else trimmed_mean(ratings) if len(ratings) >= RUBRICS.runs else None
+        value = 0.0 if gate is not True else trimmed_mean(line["verdicts"]) if line else None
         right += gate is True
         unread += value is None
         if value is not None:
