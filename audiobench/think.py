@@ -120,7 +120,8 @@ async def ask(call: Callable[[Request], Awaitable[Response]], request: Request, 
     answer = split(second, f"{close}\n", plan.thinking)
     answer.reasoning = thought
     answer.think_effective = plan.effective
-    answer.usage = {key: first.usage.get(key, 0) + value for key, value in second.usage.items()}
+    counted = {**first.usage, **second.usage}  # both calls are billed; a server may leave out what is 0
+    answer.usage = {key: (first.usage.get(key) or 0) + (second.usage.get(key) or 0) for key in counted}
     answer.usage["reasoning"] = first.usage.get("completion")
     answer.latency = {"total": first.latency.get("total", 0.0) + second.latency.get("total", 0.0)}
     answer.raw = {**answer.raw, "thinking_cut": first.finish_reason == "length"}

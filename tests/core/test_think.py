@@ -110,7 +110,7 @@ def test_a_budget_in_two_passes() -> None:
     async def model(sent: Request) -> Response:
         asked.append(sent)
         if len(asked) == 1:
-            return Response("It is a low voice and", finish_reason="length", usage={"prompt": 50, "completion": 8})
+            return Response("It is a low voice and", finish_reason="length", usage={"prompt": 50, "cached": 40, "completion": 8})
         return Response("B", usage={"prompt": 60, "completion": 1})
 
     plan = think.resolve(spec(STEP), "budget:8")
@@ -120,7 +120,7 @@ def test_a_budget_in_two_passes() -> None:
     assert second.prefill == ON + "It is a low voice and\n</think>\n"
     assert second.generation["max_gen_toks"] == 100
     assert (got.text, got.reasoning, got.think_effective) == ("B", "It is a low voice and", "two_pass:8")
-    assert got.usage == {"prompt": 110, "completion": 9, "reasoning": 8}
+    assert got.usage == {"prompt": 110, "cached": 40, "completion": 9, "reasoning": 8}
     assert got.raw["thinking_cut"] is True
 
 
