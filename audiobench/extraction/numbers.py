@@ -6,40 +6,19 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
-_UNITS = {
-    word: value
-    for value, word in enumerate(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-        ]
-    )
-}
-_TENS = {
-    word: 10 * value
-    for value, word in enumerate(
-        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2
-    )
-}
+_UNIT_WORDS = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+    "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+_TEN_WORDS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_UNITS = {word: value for value, word in enumerate(_UNIT_WORDS)}
+_TENS = {word: 10 * value for value, word in enumerate(_TEN_WORDS, start=2)}
 _SCALES = {"thousand": 1000, "million": 10**6, "billion": 10**9}
+PRONOUN_BEFORE = frozenset((
+    "no", "any", "every", "some", "first", "second", "third", "last", "this", "that", "which", "each",
+    "other", "only", "the",
+))  # fmt: skip
+"""Words before a "one" that is no number ("no one", "the first one")."""
 _ZH_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "兩": 2}
 _ZH_SCALES = {"十": 10, "百": 100, "千": 1000}
 _LONGEST_NUMERAL = 40
@@ -140,8 +119,12 @@ def _chinese_integer(text: str) -> int | None:
     return total + digit
 
 
-_DIGITS = re.compile(r"(?<![\w.])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?|(?<![\w.])[-+]?\.\d+")
+_DIGITS = re.compile(
+    r"(?<![\w.])[-+]?\d+ \d+/\d+|(?<![\w.])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+|[eE][-+]?\d{1,2}\b)?"
+    r"|(?<![\w.])[-+]?\.\d+"
+)
 _CHINESE = re.compile(rf"负?[{_ZH_NUMBER}]+")
+_FRACTION = re.compile(r"\\[dt]?frac\{(\d+)\}\{(\d+)\}")
 _WORD = re.compile(r"[a-z]+")
 _MARKER = re.compile(
     r"(?:####|final answer(?: is)?\s*:?|(?:the )?(?:correct )?answer(?: is)?\s*[:=]?|答案(?:是|为)?\s*:?)\s*",
@@ -160,7 +143,7 @@ def find_numbers(text: str) -> list[Decimal]:
     taken = {i for start, end, _ in spans for i in range(start, end)}
     words = list(_WORD.finditer(text.casefold()))
     for value, first, last in fold_number_words([w.group() for w in words]):
-        if value.isdigit():
+        if value.isdigit() and not (value == "1" and first and words[first - 1].group() in PRONOUN_BEFORE):
             start = words[first].start()
             sign = -1 if re.search(r"\b(?:minus|negative)\s+$", text[max(0, start - 12) : start], re.IGNORECASE) else 1
             number, end = Decimal(value) * sign, words[last].end()
@@ -189,10 +172,12 @@ def find_numbers(text: str) -> list[Decimal]:
 
 def _decimal(text: str) -> Decimal | None:
     try:
-        numerator, slash, denominator = text.replace(",", "").partition("/")
+        whole, _, fraction = text.replace(",", "").rpartition(" ")
+        numerator, slash, denominator = fraction.partition("/")
         if not slash:
             return Decimal(numerator)
-        return Decimal(numerator) / Decimal(denominator)
+        value = Decimal(numerator) / Decimal(denominator)
+        return (abs(Decimal(whole)) + value).copy_sign(Decimal(whole)) if whole else value
     except (InvalidOperation, ZeroDivisionError):
         return None
 
@@ -209,6 +194,7 @@ def final_number(text: str) -> tuple[str, str] | None:
     In order: the last `\boxed{}`; the first number after the last "answer is" / "####" marker that has one; the
     last number of the text.
     """
+    text = _FRACTION.sub(r"\1/\2", text)
     boxed = _BOXED.findall(text)
     if boxed:
         numbers = find_numbers(re.sub(r"\\[a-z]+\s*", " ", boxed[-1]))
@@ -218,6 +204,8 @@ def final_number(text: str) -> tuple[str, str] | None:
     for marker in list(_MARKER.finditer(text))[:-51:-1]:
         line = text[marker.end() : marker.end() + 200].split("\n", 1)[0]
         numbers = find_numbers(line)
+        if numbers and (re.match("not\\b", line) or (len(set(numbers)) > 1 and re.search(r"\bor\b|或", line))):
+            return None
         if numbers:
             return plain(numbers[0]), "answer_is"
     numbers = find_numbers(text)

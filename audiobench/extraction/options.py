@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from audiobench.extraction.numbers import PRONOUN_BEFORE
 from audiobench.extraction.text import Token, normalise, tokens
 
 _ARTICLES = frozenset(("a", "an", "the"))
@@ -15,98 +16,18 @@ _ARTICLE_ONLY = re.compile(r"[^\w]*(?:(?:an?|the)\s+[\"'(]*)?", re.IGNORECASE)
 _NOTES = frozenset("abcdefg")
 _NOT_AFTER_A_NOTE = frozenset(("minor", "major", "flat", "sharp", "min", "maj"))
 # Options made of these words alone are said in passing too often to count as an answer inside a sentence.
-_COMMON = frozenset(
-    [
-        "1",
-        "other",
-        "both",
-        "all",
-        "no",
-        "yes",
-        "none",
-        "up",
-        "down",
-        "before",
-        "after",
-        "first",
-        "second",
-        "more",
-        "less",
-        "same",
-        "different",
-        "true",
-        "false",
-        "here",
-        "there",
-        "now",
-        "then",
-        "high",
-        "low",
-        "left",
-        "right",
-        "sound",
-        "voice",
-        "audio",
-        "music",
-        "speech",
-    ]
-)
+_COMMON = frozenset((
+    "1", "other", "both", "all", "no", "yes", "none", "up", "down", "before", "after", "first", "second",
+    "more", "less", "same", "different", "true", "false", "here", "there", "now", "then", "high", "low",
+    "left", "right", "sound", "voice", "audio", "music", "speech",
+))  # fmt: skip
 # These say nothing at all inside a sentence.
-_FUNCTION = frozenset(
-    [
-        "it",
-        "is",
-        "to",
-        "in",
-        "on",
-        "of",
-        "and",
-        "or",
-        "a",
-        "i",
-        "he",
-        "she",
-        "they",
-        "this",
-        "that",
-        "not",
-        "so",
-        "as",
-        "at",
-        "by",
-        "for",
-        "from",
-        "what",
-        "who",
-        "can",
-        "will",
-        "may",
-        "like",
-        "we",
-        "you",
-    ]
-)
+_FUNCTION = frozenset((
+    "it", "is", "to", "in", "on", "of", "and", "or", "a", "i", "he", "she", "they", "this", "that", "not",
+    "so", "as", "at", "by", "for", "from", "what", "who", "can", "will", "may", "like", "we", "you",
+))  # fmt: skip
 _AFTER_ANSWER_NO = frozenset(
     ["it", "he", "she", "they", "there", "the", "this", "that", "because", "since", "or", "and"]
-)
-_ONE_AS_PRONOUN_BEFORE = frozenset(
-    [
-        "no",
-        "any",
-        "every",
-        "some",
-        "first",
-        "second",
-        "third",
-        "last",
-        "this",
-        "that",
-        "which",
-        "each",
-        "other",
-        "only",
-        "the",
-    ]
 )
 
 
@@ -266,4 +187,4 @@ def _pronoun_one(words: Sequence[Token], i: int, pattern: tuple[str, ...]) -> bo
         return False
     before = words[i - 1].text if i else ""
     after = words[i + 1].text if i + 1 < len(words) else ""
-    return before in _ONE_AS_PRONOUN_BEFORE or after == "of"
+    return before in PRONOUN_BEFORE or after == "of"

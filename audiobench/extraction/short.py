@@ -35,7 +35,7 @@ _NOT_INVALID = re.compile(
 )
 _VALID = re.compile(r"\bvalid(?:ly)?\b|(?<!无)有效", re.IGNORECASE)
 _OPEN = re.compile(
-    r"\b(?:if|whether|unclear|cannot (?:tell|determine|decide)|can't (?:tell|determine|decide)|either|or)\b",
+    r"\b(?:if|whether|unclear|(?:cannot|can't) (?:tell|determine|decide|conclude|say)|either|or)\b",
     re.IGNORECASE,
 )
 
@@ -85,7 +85,7 @@ def _scan(text: str, read: Callable[[str], str | None]) -> tuple[str, str] | Non
         return (value, "wrapped") if value and not wrapped else None
     marked = [answer[m.end() : m.end() + 200].split("\n\n", 1)[0] for m in list(_MARKER.finditer(answer))[-50:]]
     for piece in reversed(marked):
-        first = re.split(r"[.;\n。](?!\d)", piece.strip(), maxsplit=1)[0]
+        first = re.split(r"[.;\n。](?!\d)|,\s*not\b", piece.strip(), maxsplit=1)[0]
         value = read(first)
         if value:
             return value, "answer_is"
