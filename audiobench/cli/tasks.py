@@ -17,8 +17,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     show.add_argument("--json", action="store_true")
     check = commands.add_parser("check", help="validate a task YAML; errors point at line and key")
     check.add_argument("files", nargs="+", metavar="FILE")
-    fetch = commands.add_parser("fetch", help="download a task's data into the cache")
+    fetch = commands.add_parser("fetch", help="download a task's data into the cache and check it")
     fetch.add_argument("task", nargs="+")
+    fetch.add_argument("--refresh", action="store_true", help="ask the Hub again what an unpinned revision is")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -99,8 +100,8 @@ def _fetch(args: argparse.Namespace) -> int:
 
     for name in expand(args.task):
         task, path = find_task(name)
-        data = dataset.fetch(task, path)
-        print(f"{task.task}: {len(data.rows)} rows from {data.source} @ {data.revision or 'local'}")
+        data = dataset.load(task, path, progress=dataset.announce(task.task), refresh=args.refresh)
+        print(f"{task.task}: {data.total} rows from {data.source} @ {data.revision or 'local'}")
         for note in data.notes:
             print(f"  note: {note}")
     return 0

@@ -1,7 +1,7 @@
 """The Hub: which commit, which files, and the files themselves; every failure as one line that says what to do.
 
-`huggingface_hub` does the talking: it honours HF_ENDPOINT, HF_TOKEN, HF_HOME and HF_HUB_OFFLINE, resumes broken-off
-downloads and keeps its own cache. The token is never stored or shown here.
+`huggingface_hub` does the talking: it honours HF_ENDPOINT, HF_TOKEN, HF_HOME and HF_HUB_OFFLINE, tries again where a
+connection breaks and keeps its own cache of whole files. The token is never stored or shown here.
 """
 
 from __future__ import annotations

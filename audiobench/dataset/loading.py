@@ -51,25 +51,27 @@ def load(
     seed: int = 0,
     progress: Progress | None = None,
     audio_required: bool = True,
+    refresh: bool = False,
 ) -> Dataset:
     """The samples of `task`, in the data set's order.
 
     Looks at `data`, AUDIOBENCH_DATA, a local `dataset_path`, `builtin:NAME`, the Hub, in this order. `ids` picks exact
     ids, `limit` a seeded and nested random subset, `shard` (i, n; from 1) one of n disjoint parts of what is left.
     Clips that are not there are a note, and an error when all are missing, unless `audio_required` is False (scoring).
+    `refresh` asks the Hub again what an unpinned revision is.
 
     Raises:
         UsageError: no such data, a row that does not fit the task's columns, an unknown id.
         IncompleteError: the Hub cannot be reached, or its files are not what the task expects.
     """
-    rows = only(task, read_rows(task, task_file, data, progress))
+    rows = only(task, read_rows(task, task_file, data, progress, refresh))
     builder = SampleBuilder(task, rows)
     all_ids = builder.ids()
     notes = list(rows.notes)
     if task.expected_rows is not None and len(all_ids) != task.expected_rows:
         problem = f"{rows.source}: {len(all_ids)} rows, the task expects {task.expected_rows}"
         if rows.from_hub:
-            raise UsageError(f"{problem}; pin dataset_revision, or correct expected_rows in {task_file}")
+            raise UsageError(f"{problem}; correct dataset_revision or expected_rows in {task_file}")
         notes.append(problem)
     chosen = select(all_ids, ids=ids, limit=limit, shard=shard, seed=seed)
     samples = [builder.build(number, all_ids[number]) for number in chosen]
@@ -82,7 +84,9 @@ def load(
     return Dataset(samples, len(all_ids), rows.source, rows.revision, builder.form, content_sha256(samples), notes)
 
 
-def read_rows(task: TaskSpec, task_file: Path, data: Path | None, progress: Progress | None) -> Rows:
+def read_rows(
+    task: TaskSpec, task_file: Path, data: Path | None, progress: Progress | None, refresh: bool = False
+) -> Rows:
     """All rows of the task's data, wherever it is."""
     local = local_data(task, task_file, data)
     if local is not None:
@@ -91,7 +95,7 @@ def read_rows(task: TaskSpec, task_file: Path, data: Path | None, progress: Prog
 
     if task.dataset_path.startswith("builtin:"):
         return builtin_rows(task, task_file, progress)
-    return hub_rows(task, task_file, progress)
+    return hub_rows(task, task_file, progress, refresh)
 
 
 def only(task: TaskSpec, rows: Rows) -> Rows:
@@ -145,26 +149,6 @@ def content_sha256(samples: Sequence[Sample]) -> str:
         digest.update(orjson.dumps([sample.id, sample.target, sample.question, sample.choices]))
         digest.update(b"\n")
     return digest.hexdigest()
-
-
-def fetch(
-    task: TaskSpec,
-    task_file: Path,
-    *,
-    data: Path | None = None,
-    progress: Progress | None = None,
-    refresh: bool = False,
-) -> Rows:
-    """Brings the task's data into the cache (`refresh`: asks the Hub again what an unpinned revision is).
-
-    Raises:
-        UsageError, IncompleteError: as `load`.
-    """
-    if refresh and local_data(task, task_file, data) is None and not task.dataset_path.startswith("builtin:"):
-        from audiobench.dataset.materialise import hub_rows
-
-        return hub_rows(task, task_file, progress, refresh=True)
-    return read_rows(task, task_file, data, progress)
 
 
 def manifest(task: TaskSpec) -> dict[str, Any] | None:

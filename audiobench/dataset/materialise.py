@@ -241,7 +241,10 @@ def _row_files(task: TaskSpec, names: list[str]) -> list[str]:
                 found += [name for name in sorted(names) if fnmatch.fnmatch(name, pattern) and name.endswith(ROWS)]
         if not found:
             shown = ", ".join([name for name in sorted(names) if name.endswith(ROWS)][:8]) or "none"
-            raise UsageError(f"{where}: data_files {task.data_files} match nothing; candidates: {shown}")
+            raise UsageError(
+                f"{where}: data_files {task.data_files} match nothing; candidates: {shown}; "
+                f"correct data_files, or --data {task.task}=PATH takes a local copy"
+            )
         return found
     return [name for split in splits_of(task) for name in files_of_split(names, split, task.dataset_name, where)]
 

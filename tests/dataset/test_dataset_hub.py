@@ -17,7 +17,8 @@ import pytest
 from loopback_hub import COMMIT, LoopbackHub, make_rows, make_task, tone
 
 from audiobench.audio import read
-from audiobench.dataset import fetch, load, manifest
+from audiobench.cli import main
+from audiobench.dataset import load, manifest
 from audiobench.errors import AudiobenchError, IncompleteError, UsageError
 
 REPO = "lab/probe"
@@ -121,7 +122,7 @@ def test_an_unpinned_revision_is_resolved_once_recorded_and_said(hub: LoopbackHu
     assert first.revision == second.revision == COMMIT
     assert any(COMMIT in note and "main" in note for note in second.notes)
     assert json.loads((cache / "lab--probe" / "revisions.json").read_bytes())["main"]["commit"] == COMMIT
-    fetch(task, YAML, refresh=True)
+    load(task, YAML, refresh=True)
     assert load(task, YAML).revision == "f" * 40
 
 
@@ -315,3 +316,21 @@ def test_a_disk_that_fills_while_downloading_is_not_taken_for_a_lost_network(
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", full)
     with pytest.raises(IncompleteError, match="No space left on device"):
         load(make_task(dataset_path=REPO), YAML)
+
+
+def test_the_fetch_command_says_how_far_it_is_and_checks_what_came(
+    hub: LoopbackHub, cache: Path, tmp_path: Path, capsys, monkeypatch
+):
+    monkeypatch.setattr("audiobench.dataset.progress.PLAIN_EVERY_SECONDS", 0.0)
+    hub.repositories[REPO] = {"test.jsonl": jsonl(make_rows(2)), "audio/0.wav": tone(0), "audio/1.wav": tone(1)}
+    file = tmp_path / "probe.yaml"
+    file.write_text(
+        f"task: probe\ndataset_path: {REPO}\nexpected_rows: 2\ndoc_to_audio: audio\ndoc_to_question: question\n"
+        "doc_to_choice: choices\ndoc_to_target: answer\nprompt: [{text: '{{question}}'}]\n"
+    )
+    assert main(["tasks", "fetch", str(file)]) == 0
+    said = capsys.readouterr()
+    assert f"probe: 2 rows from {REPO} @ {COMMIT}" in said.out and "downloading audio 2/2" in said.err
+    file.write_text(file.read_text().replace("expected_rows: 2", "expected_rows: 3"))
+    assert main(["tasks", "fetch", str(file)]) == 2
+    assert "2 rows, the task expects 3; correct dataset_revision or expected_rows" in capsys.readouterr().err
