@@ -22,11 +22,13 @@ from audiobench.ablation.arms import Arm, chosen_text
 from audiobench.ablation.comparable import OWN_CLIPS
 from audiobench.ablation.traces.judges import trace_of
 from audiobench.errors import UsageError
+from audiobench.prompt import generation_parameters
 from audiobench.results import Scored
 from audiobench.runner.concurrency import Concurrency
 from audiobench.runner.retry import ExhaustedError, RetryPolicy, call
 from audiobench.score import outcome
 from audiobench.statistics.intervals import proportion
+from audiobench.task.spec import Prompt
 from audiobench.think import split
 from audiobench.types import AudioPart, Clip, Message, Part, Request, Response, TextPart
 from model_adapters.base import Adapter, RunError, SampleError
@@ -82,12 +84,10 @@ def request_for(cut: Cut, spec: ModelSpec) -> Request:
     thinking = spec.thinking
     opening = thinking.on.prefill or f"{thinking.open_tag}\n"
     thought = truncated(trace_of(record), cut.fraction)
-    generation = {
-        **plan["task"]["generation_kwargs"], **spec.sampling, **plan["prompt"]["generation_kwargs"],
-        "seed": plan["seed"] + cut.scored.epoch, **plan["overrides"], **thinking.on.generation,
-    }  # fmt: skip
+    asked, seed = Prompt.model_validate(plan["prompt"]), plan["seed"] + cut.scored.epoch
+    generation = generation_parameters(cut.arm.task_run.task, asked, spec, seed, plan["overrides"])
     return Request(
-        tuple(messages), generation, prefill=f"{opening}{thought}\n{thinking.close_tag}\n",
+        tuple(messages), {**generation, **thinking.on.generation}, prefill=f"{opening}{thought}\n{thinking.close_tag}\n",
         extra_body=thinking.on.extra_body, think=cut.arm.how.think, sample_id=cut.scored.id, epoch=cut.scored.epoch,
         sample=replace(cut.scored.sample, clips=_own_clips(cut)),
     )  # fmt: skip
