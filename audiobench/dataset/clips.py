@@ -43,6 +43,11 @@ class ClipFinder:
             return tuple(self._clip(item) for item in value)
         return (self._clip(value),)
 
+    def absent(self, text: str) -> Clip:
+        """A clip that stands for what a row should have had; missing, and `invalid_audio` when read."""
+        self.missing.append(text)
+        return Clip(Path(self._base) / text.replace("/", "_"))
+
     def _clip(self, value: Any) -> Clip:
         if isinstance(value, str):
             path, size = self._find(value)

@@ -12,6 +12,7 @@ from audiobench.dataset.clips import ClipError, ClipFinder
 from audiobench.dataset.rows import CLIPS, Row, Rows
 from audiobench.dataset.special_tokens import neutralise_row
 from audiobench.errors import UsageError
+from audiobench.extraction import OPTION_RULES
 from audiobench.task.spec import Columns, TaskSpec
 from audiobench.template import Row as TemplateRow
 from audiobench.template import evaluate
@@ -119,6 +120,7 @@ class SampleBuilder:
         self._audio = getter(columns.doc_to_audio) if columns.doc_to_audio else None
         self._question = getter(columns.doc_to_question) if columns.doc_to_question else None
         self._choices = _choice_getter(columns.doc_to_choice)
+        self._choosing = columns.doc_to_choice is not None and set(task.extraction) <= set(OPTION_RULES)
         self._target = _target_getter(columns.doc_to_target)
         self._transcript = getter(columns.doc_to_transcript) if columns.doc_to_transcript else None
         self._cluster = getter(columns.doc_to_cluster) if columns.doc_to_cluster else None
@@ -178,6 +180,8 @@ class SampleBuilder:
 
     def _build(self, raw: Row, name: str) -> Sample:
         clips = self.finder.clips(raw[CLIPS] if CLIPS in raw else self._audio(raw) if self._audio else None)
+        if self._audio and not clips:
+            clips = (self.finder.absent(f"no audio in row {name}"),)
         cluster = None if self._cluster is None else str(self._cluster(raw))
         raw.pop(CLIPS, None)
         if self._audio_column in raw and not isinstance(raw[self._audio_column], str):
@@ -185,6 +189,8 @@ class SampleBuilder:
         clean = neutralise_row(raw)
         self.neutralised += clean is not raw
         choices = tuple(None if c is None else c if isinstance(c, str) else str(c) for c in self._choices(clean))
+        if self._choosing and all(choice is None for choice in choices):
+            raise RowError("it has no choices")
         choices, target = self._answer(choices, clean, name)
         metadata = {
             key: value

@@ -103,6 +103,8 @@ EXTRACTORS: Mapping[str, tuple[_Extractor, str]] = {
     "full_text": (_plain(_full_text), "the whole final answer, thinking removed"),
 }
 """Name -> (function, what it finds)."""
+OPTION_RULES = ("multiple_choice", "option_letter", "option_text")
+"""The rules that find nothing where no option is offered."""
 
 
 def extract(

@@ -16,6 +16,7 @@ from jinja2 import TemplateSyntaxError, nodes
 from audiobench import prompt as prompting
 from audiobench import strict_yaml, template
 from audiobench.errors import UsageError
+from audiobench.extraction import OPTION_RULES
 from audiobench.task.spec import Columns, TaskSpec
 from audiobench.types import Sample
 
@@ -24,7 +25,6 @@ GENERATION = (
     "max_gen_toks", "until", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "presence_penalty",
     "frequency_penalty", "seed", "stop_token_ids",
 )  # fmt: skip
-OPTION_EXTRACTORS = ("multiple_choice", "option_letter", "option_text")
 PROMPT_NAMES = frozenset(prompting.variables(Sample("", "")))
 SUBMISSION_NAMES = frozenset(("id", "answer", "question", "row"))
 LM_EVAL_CLASS = "!function audiobench.lm_eval_bridge.AudioBenchTask"
@@ -110,7 +110,7 @@ def _columns(task: TaskSpec) -> Iterator[Finding]:
     if task.doc_to_audio is None and not any(form.doc_to_audio for form in task.forms):
         yield ("doc_to_audio",), "which column holds the clip?"
     if not _has_choices(task):
-        if task.scorer == "option_match" or any(rule in OPTION_EXTRACTORS for rule in task.extraction):
+        if task.scorer == "option_match" or any(rule in OPTION_RULES for rule in task.extraction):
             yield ("extraction",), "these rules and this scorer need options: give doc_to_choice, or other ones"
         if task.chance == "per_sample":
             yield ("chance",), "per_sample needs options: give doc_to_choice, a number in [0, 1], or none"

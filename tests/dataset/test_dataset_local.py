@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loopback_hub import make_rows, make_task, tone, write_clips, write_jsonl
 
-from audiobench.audio import read
+from audiobench.audio import InvalidAudioError, read
 from audiobench.dataset import load
 from audiobench.dataset.selection import select
 from audiobench.dataset.special_tokens import neutralise
@@ -121,6 +121,17 @@ def test_missing_clips_are_noted_and_a_wrong_folder_is_an_error(folder: Path):
         load(task, folder / "task.yaml")
 
 
+@pytest.mark.parametrize("nothing", [None, []])
+def test_a_row_without_audio_is_never_asked_without_it(folder: Path, nothing):
+    rows = make_rows(2)
+    rows[1]["audio"] = nothing
+    write_jsonl(folder / "items.jsonl", rows)
+    loaded = load(make_task(dataset_path="items.jsonl"), folder / "task.yaml")
+    assert "1 of 2 clips are missing, first no audio in row item-1" in loaded.notes[0]
+    with pytest.raises(InvalidAudioError, match="no audio in row item-1: no such file"):
+        read(loaded.samples[1].clips[0])
+
+
 def test_scoring_needs_no_audio_and_a_packed_archive_is_pointed_at(folder: Path):
     task = make_task(dataset_path="items.jsonl")
     (folder / "audio").rename(folder.parent / "elsewhere")
@@ -153,6 +164,14 @@ def test_a_target_that_is_no_choice(tmp_path: Path, cache: Path, answer):
     assert withheld.samples[0].target is None
     allowed = load_rows(tmp_path, rows, dataset_kwargs={"unmatched_targets": 1})
     assert any("1 targets are none of the choices: item-0" in note for note in allowed.notes)
+
+
+@pytest.mark.parametrize("choices", [None, [], [None, None]])
+def test_a_choice_among_nothing(tmp_path: Path, cache: Path, choices):
+    rows = [{**make_rows(1)[0], "choices": choices}]
+    with pytest.raises(UsageError, match=r"row 1 \(id item-0\): it has no choices"):
+        load_rows(tmp_path, rows)
+    assert load_rows(tmp_path, rows, extraction=["full_text"]).samples[0].choices == ()
 
 
 @pytest.mark.parametrize("answer, slot", [(2, 2), ("rain ", 2), ("cat", 1), (["dog"], 0)])
