@@ -101,7 +101,10 @@ def load(path: Path) -> tuple[Any, dict[KeyPath, int]]:
         if isinstance(error, yaml.constructor.ConstructorError) and "constructor for the tag" in str(error.problem):
             tag = str(error.problem).split("'")[1].replace(_PREFIX, "!!")
             raise UsageError(f"{path}{where}:{named} the tag {tag} is not allowed; only plain values are") from error
-        raise UsageError(f"{path}{where}:{named} {error.problem or error.context}") from error
+        problem = str(error.problem or error.context)
+        if "maximum nesting depth" in problem:  # libyaml's own limit comes before ours where it looks far ahead
+            problem = f"nested more than {MAX_DEPTH} levels deep"
+        raise UsageError(f"{path}{where}:{named} {problem}") from error
     except (yaml.YAMLError, RecursionError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     return data, lines

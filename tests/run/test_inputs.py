@@ -40,8 +40,7 @@ def check(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, 
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("metadata: " + "[" * 60 + "]" * 60, "nested more than 50 levels"),
-        ("metadata: " + "[" * 200_000, "nest"),  # by this or by libyaml's own limit
+        ("metadata: " + "[" * 200_000, "nested more than 50 levels"),
         ("task_alias: 2026-13-45", "'2026-13-45' is no timestamp"),
         ("task_alias: !!int abc", "'abc' is no int"),
         ("expected_rows: " + "9" * 6000, "is no int"),
