@@ -76,9 +76,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(ExitCode.OK)
     except Exception as error:
         _traceback()
-        if isinstance(error, OSError) and error.filename is not None:
+        if isinstance(error, OSError) and (error.filename is not None or error.errno in _DISK):
             code = ExitCode.INCOMPLETE if error.errno in _DISK else ExitCode.USAGE
-            return _fail(f"{error.filename}: {error.strerror}", code, json_wanted)
+            place = error.filename or "standard output"
+            return _fail(f"{place}: {error.strerror}", code, json_wanted and error.filename is not None)
         said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         return _fail(
             f"{said} ({_place(error)}); this is a bug, please report it; AUDIOBENCH_TRACEBACK=1 shows where",

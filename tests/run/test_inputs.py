@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,7 @@ from audiobench.types import Clip
 from model_adapters.http import HttpClient, check_url
 from model_adapters.registry import build_adapter, find_model
 from model_adapters.spec import ModelSpec
-from tests.run.conftest import make_task
+from tests.run.conftest import command, make_task
 
 Cli = Callable[..., Any]
 LONG_LOOP = "{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}"
@@ -271,3 +272,11 @@ def test_a_number_that_is_index_and_text_is_not_guessed(
     text = file.read_text().replace("{{answer}}", "{{answer ~ ''}}")
     file.write_text(text)
     assert dataset.load(*find_task(str(file))).samples[0].target.strip() == str(answer)  # type: ignore[union-attr]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+@pytest.mark.parametrize("words", [("tasks", "list"), ("tasks", "list", "--json"), ("tasks", "show", "mmau")])
+def test_a_full_disk_under_standard_output_is_incomplete(words: tuple[str, ...]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command(*words), stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (4, "audiobench: standard output: No space left on device\n")
