@@ -277,6 +277,6 @@ def test_a_number_that_is_index_and_text_is_not_guessed(
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
 @pytest.mark.parametrize("words", [("tasks", "list"), ("tasks", "list", "--json"), ("tasks", "show", "mmau")])
 def test_a_full_disk_under_standard_output_is_incomplete(words: tuple[str, ...]) -> None:
-    with open("/dev/full", "w") as full:
+    with open("/dev/full", "w", encoding="utf-8") as full:
         done = subprocess.run(command(*words), stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
     assert (done.returncode, done.stderr) == (4, "audiobench: standard output: No space left on device\n")
