@@ -97,6 +97,11 @@ def _report(args: Any, summaries: list[dict[str, Any]], out: Path, lines: int, r
             sheet.notes.append(
                 f"{s['task']}: {s['incomplete']} samples have fewer than {args.k} answers and are left out"
             )
+        if s["n"] and args.k > 1 and not any(s["passed_histogram"][1:-1]):
+            sheet.notes.append(
+                f"{s['task']}: each sample is passed always or never; at temperature 0 all answers are alike "
+                "(run with --gen temperature=1)"
+            )
     sheet.notes.append(f"kept: {args.keep} of {args.k} right; {lines} manifest lines in {out}")
     if args.rewards:
         sheet.notes.append(f"{rewards} responses with 0.8 x right + 0.2 x reasoning present in {args.rewards}")

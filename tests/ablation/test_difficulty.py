@@ -71,3 +71,9 @@ def test_samples_without_enough_answers_are_counted(folder, capsys):
     journal.write_text("".join(x + "\n" for x in journal.read_text().splitlines()[:-1]))
     assert main(["difficulty", str(folder), "--json"]) == 4
     assert json.loads(capsys.readouterr().out)["tasks"][0]["incomplete"] == 1
+
+
+def test_answers_that_are_all_alike_are_remarked_upon(tmp_path, capsys):
+    lines = [line(f"s{i}", "dog" if i else "cat", epoch=epoch) for i in range(3) for epoch in range(4)]
+    assert main(["difficulty", str(write_run(tmp_path / "run", lines)), "--k", "4", "--keep", "1..3"]) == 0
+    assert "each sample is passed always or never" in capsys.readouterr().out
