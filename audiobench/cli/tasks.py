@@ -77,7 +77,10 @@ def _show(args: argparse.Namespace) -> int:
         lines.extend(f"      | {line}" for line in (prompt.text or "").splitlines())
     if task.reference_scores:
         lines.append("  published scores")
-        lines.extend(f"    {s.model:<28} {s.value:g} {s.metric}  {s.source}" for s in task.reference_scores)
+        lines.extend(
+            f"    {s.model:<28} {s.value:g} {s.metric}  {s.source}{'; ' + s.notes if s.notes else ''}"
+            for s in task.reference_scores
+        )
     print("\n".join(line for line in lines if line))
     return 0
 

@@ -18,6 +18,9 @@ from audiobench.types import Condition
 LONGEST_BREAKDOWN = 12
 """Breakdowns with more labels than this are left to `audiobench report --breakdown` and the viewer."""
 
+NARROW = 110
+"""Columns; on a narrower terminal a result takes two lines instead of a table's row."""
+
 MOST_REFERENCES = 6
 """Published scores shown under a table; `audiobench tasks show` has them all."""
 
@@ -79,11 +82,7 @@ def score_table(summaries: Sequence[Mapping[str, Any]], tasks: Mapping[str, Task
     table.add_column("not scored")
     for entry in summaries:
         task = tasks[entry["task"]]
-        name, value = next(iter(entry["metrics"].items()), ("-", {"value": None, "ci": [None, None]}))
-        official = entry.get("official")
-        shown = "-"
-        if official and official.get("value") is not None:
-            shown = f"{number(entry, official['value'])} (n={official['n']})"
+        name, value = _main(entry)
         table.add_row(
             _cell(task.task),
             _cell(condition_label(entry)),
@@ -93,10 +92,36 @@ def score_table(summaries: Sequence[Mapping[str, Any]], tasks: Mapping[str, Task
             escape(interval(entry, value["ci"])),
             percent(entry["coverage"]) + "%",
             percent(entry["chance"]),
-            shown,
+            _official(entry),
             failures(entry["counts"]),
         )
     return table
+
+
+def score_lines(entry: Mapping[str, Any]) -> list[str]:
+    """One result on two lines, for terminals that are too narrow for the table."""
+    name, value = _main(entry)
+    parts = [
+        f"{name} {number(entry, value['value'])} {interval(entry, value['ci'])}".removesuffix(" -"),
+        f"n {entry['n']}",
+        f"coverage {percent(entry['coverage'])}%",
+        f"chance {percent(entry['chance'])}",
+        f"official {_official(entry)}",
+        f"not scored: {failures(entry['counts'])}",
+    ]
+    shown = "  ".join(part for part in parts if not part.endswith(" -"))
+    return [one_line(f"{entry['task']}, {condition_label(entry)}"), f"  {shown}"]
+
+
+def _main(entry: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    return next(iter(entry["metrics"].items()), ("-", {"value": None, "ci": [None, None]}))
+
+
+def _official(entry: Mapping[str, Any]) -> str:
+    official = entry.get("official")
+    if not official or official.get("value") is None:
+        return "-"
+    return f"{number(entry, official['value'])} (n={official['n']})"
 
 
 def breakdown_table(entry: Mapping[str, Any], column: str) -> Table:
@@ -117,7 +142,7 @@ def reference_lines(task: TaskSpec, model: str) -> list[str]:
     best_first = sorted(task.reference_scores, key=lambda score: (score.model != model, -score.value))
     lines = [
         f"  {score.model} {score.value:g} ({score.metric}{', think=' + score.think if score.think else ''};"
-        f" {score.source})"
+        f" {score.source}{'; ' + score.notes if score.notes else ''})"
         for score in best_first[:MOST_REFERENCES]
     ]
     if len(best_first) > MOST_REFERENCES:
@@ -135,7 +160,10 @@ def print_run(
 ) -> None:
     """The closing table of a run."""
     out = console()
-    out.print(score_table(summaries, tasks))
+    if out.width < NARROW:
+        out.print(printable("\n".join(line for entry in summaries for line in score_lines(entry))), markup=False)
+    else:
+        out.print(score_table(summaries, tasks))
     single = [entry for entry in summaries if sum(e["task"] == entry["task"] for e in summaries) == 1]
     for entry in single if breakdowns else ():
         for column, labels in entry.get("breakdown", {}).items():

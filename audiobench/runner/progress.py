@@ -119,4 +119,4 @@ class Progress:
             return
         from rich.text import Text
 
-        self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
+        self._live.update(Text(line), refresh=True)

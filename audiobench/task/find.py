@@ -72,7 +72,7 @@ def find_task(name: str) -> tuple[TaskSpec, Path]:
             tags = {tag for path in files.values() for tag in (*task_tags(path), path.parent.name)}
             close = difflib.get_close_matches(name, {*files, *tags}, n=3)
             hint = f"did you mean {' or '.join(close)}?" if close else "see `audiobench tasks list`"
-            raise UsageError(f"--tasks {name}: no such task; {hint}")
+            raise UsageError(f"task {name}: no such task; {hint}")
         path = files[name]
     return strict_yaml.validate(TaskSpec, path), path
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from audiobench import audio
 from audiobench import cli as command_line
@@ -166,6 +167,22 @@ def test_control_characters_do_not_reach_a_terminal(capsys: pytest.CaptureFixtur
     assert "owned" in shown and "red" in shown.replace("31m", "")
     assert not set(shown) & set("\x1b\x07\x9b\r\u202e")
     assert HttpClient(timeout=1).scrub("bad \x1b[31mred\x1b[0m\x07") == "bad red"
+
+
+@pytest.mark.parametrize(
+    ("width", "says"),
+    [
+        (80, "toy, think=default audio=full\n  acc 100.0 [47.8, 100.0]  n 5  coverage 100.0%  chance 25.0\n"),
+        (130, "toy   think=default audio=full  acc     5  100.0  [47.8, 100.0]    100.0%    25.0         -  -"),
+    ],
+)
+def test_results_fit_the_terminal(
+    width: int, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(terminal, "console", lambda: Console(width=width, highlight=False))
+    words = ("run", "--model", "oracle", "--tasks", make_task(tmp_path / "t", 5), "--audio", "full,none", "--quiet")
+    assert command_line.main([*map(str, words), "--out", str(tmp_path / "out")]) == 0
+    assert says in capsys.readouterr().out
 
 
 def test_control_characters_of_an_id_do_not_reach_standard_error(
