@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from audiobench.extraction import extract
-from audiobench.scorers import SCORERS, Scorer
+from audiobench.scorers import SCORERS, JudgeSpec, Scorer
 from audiobench.speech.heard import NOT_TRANSCRIBED, pending
 from audiobench.task.spec import TaskSpec
 from audiobench.types import Answer, Outcome, Sample
@@ -75,7 +75,7 @@ def outcome(record: Mapping[str, Any], task: TaskSpec, judgements: Judgements | 
     if answer.value is None:
         return _failed("unparsed", scorer, sample, official)
     if scorer.judge is not None and not (scorer.judge.gated and not scorer.score(answer, sample, text)[0]):
-        return _judged(record, answer, judgements or {}, official)
+        return _judged(record, scorer.judge, answer, judgements or {}, official)
     value, detail = scorer.score(answer, sample, text)
     return Outcome("scored", value, _shown(answer, sample), answer.rule, official, detail)
 
@@ -83,12 +83,17 @@ def outcome(record: Mapping[str, Any], task: TaskSpec, judgements: Judgements | 
 def _failed(status: Any, scorer: Scorer, sample: Sample, official: Any) -> Outcome:
     """A response without a usable answer counts as the worst one: wrong, or every word missed."""
     if scorer.judge is not None or scorer.higher_is_better:
-        return Outcome(status, 0.0, None, None, official)
+        return Outcome(status, scorer.judge.scale[0] if scorer.judge else 0.0, None, None, official)
     value, detail = scorer.score(Answer(""), sample, "")
     return Outcome(status, value, None, None, official, detail)
 
 
-def _judged(record: Mapping[str, Any], answer: Answer, judgements: Judgements, official: Any) -> Outcome:
+def _judged(
+    record: Mapping[str, Any], judge: JudgeSpec, answer: Answer, judgements: Judgements, official: Any
+) -> Outcome:
+    settled = judge.settled(record["response"]["text"]) if judge.settled else None
+    if settled is not None:
+        return Outcome("scored", settled, answer.value, answer.rule, official, {"settled": "without a judge"})
     verdict = judgements.get((record["id"], record["key"]))
     if verdict is None:
         return Outcome("error", None, answer.value, answer.rule, official, {"message": NOT_JUDGED})

@@ -35,6 +35,8 @@ class JudgeSpec:
     """Ratings of one response -> its value on `scale`; None when no rating could be read."""
     scale: tuple[float, float]
     """Lowest and highest value."""
+    settled: Callable[[str], float | None] | None = None
+    """Response text -> a value that stands whatever a judge would say, or None; the judge is then not asked."""
     gated: bool = False
     """True: where our own verdict is 0 the value is 0 and the judge is not asked."""
 

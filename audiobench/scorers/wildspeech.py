@@ -102,6 +102,10 @@ def has_repeated_sentence(transcript: str, *, times: int = 3, min_length: int = 
     return False
 
 
+NOT_ENGLISH = 1.0
+"""Rating of an item whose first response is not English, whatever the judge said."""
+
+
 def is_english(text: str) -> bool:
     """True when most letters are Latin, or there are none."""
     letters = [c for c in text if c.isalpha()]
@@ -113,7 +117,7 @@ def item_rating(
 ) -> float | None:
     """Mean rating of one item; 1 when its first response is not English; None when a rating is missing."""
     if responses and not english(responses[0]):
-        return 1.0
+        return NOT_ENGLISH
     if not ratings or any(r is None for r in ratings):
         return None
     return mean(list(ratings))
@@ -170,10 +174,11 @@ JUDGE = JudgeSpec(
     parse=parse_rating,
     combine=mean,
     scale=(1.0, 10.0),
+    settled=lambda text: None if is_english(text) else NOT_ENGLISH,
 )
 SCORER = Scorer(
     name="wildspeech_judge",
-    version="1",
+    version="2",
     metric="rating",
     score=_score,
     doc="mean of three judge ratings from 1 to 10 against the item's checklist (WildSpeech-Bench)",

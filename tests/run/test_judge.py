@@ -78,3 +78,20 @@ def test_ratings_are_made_once_and_an_unreadable_reply_is_counted(
     assert again.returncode == 0
     assert entry(again)["metrics"]["rating"]["value"] == 7.0, "only the unreadable one is asked again"
     assert entry(cli(*arguments))["metrics"]["rating"]["value"] == 7.0, "the verdicts are kept"
+
+
+def test_an_answer_that_is_not_english_is_rated_one_without_a_judge(chatty: Path, cli: Any, tmp_path: Path) -> None:
+    said = {"q0": "当然可以，我来帮你。", "q1": "Of course.", "q2": ""}
+    lines = [json.dumps({"id": name, "text": text}) + "\n" for name, text in said.items()]
+    (tmp_path / "said.jsonl").write_text("".join(lines))
+    model = tmp_path / "model.yaml"
+    model.write_text(
+        f"name: said\nadapter: scripted\nserved_model: said\noptions: {{replies: {tmp_path}/said.jsonl}}\n"
+    )
+    rater = judge(tmp_path, dict.fromkeys(said, "Score: 9"))
+    result = cli("run", "--model", model, "--tasks", chatty, "--judge", rater, "--out", tmp_path / "out", "--json")
+    assert entry(result)["metrics"]["rating"]["value"] == pytest.approx((1 + 9 + 1) / 3), (
+        "no answer is the lowest rating"
+    )
+    verdicts = (tmp_path / "out/chatty/judgements.jsonl").read_text().splitlines()
+    assert [json.loads(line)["id"] for line in verdicts] == ["q1"]
