@@ -114,7 +114,8 @@ def notes(a: Arm, b: Arm) -> list[str]:
     for name in ("overrides", "seed"):
         x, y = a.task_run.plan.get(name), b.task_run.plan.get(name)
         if x != y:
-            lines.append(f"generation differs: {name} {x or 'none'} ({a.label}), {y or 'none'} ({b.label})")
+            x, y = ("none" if value in (None, {}) else value for value in (x, y))
+            lines.append(f"generation differs: {name} {x} ({a.label}), {y} ({b.label})")
     x, y = (arm.run.info["model"].get("sampling") or {} for arm in (a, b))
     if a.run.model == b.run.model and x != y:
         lines.append(f"sampling of {a.run.model} differs: {x} against {y}")

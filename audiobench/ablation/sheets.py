@@ -22,26 +22,60 @@ class Sheet:
     notes: list[str] = field(default_factory=list)
     left: int = 1
 
+    def columns(self) -> list[int]:
+        """The columns to show: those with nothing but dashes (a price that nobody knows) say nothing."""
+        return [place for place in range(len(self.header)) if any(row[place] != "-" for row in self.rows)]
+
 
 def show(sheets: Sequence[Sheet]) -> None:
-    """Print on the terminal."""
+    """Print on the terminal; no cell is ever cut (see `blocks`), and long notes wrap between words."""
     from rich.markup import escape
+    from rich.padding import Padding
     from rich.table import Table
+    from rich.text import Text
 
     from audiobench.report.terminal import console
 
     out = console()
     for sheet in sheets:
         out.print(f"\n[bold]{escape(clean(sheet.title))}[/bold]")
-        if sheet.rows:
+        for piece, block in enumerate(blocks(sheet, out.width) if sheet.rows else ()):
             table = Table(box=None, pad_edge=False, header_style="bold")
-            for place, name in enumerate(sheet.header):
-                table.add_column(name, justify="left" if place < sheet.left else "right")
+            for place, name in block.items():
+                table.add_column(name, justify="left" if place < sheet.left else "right", no_wrap=True)
             for row in sheet.rows:
-                table.add_row(*(escape(clean(cell)) for cell in row))
-            out.print(table)
+                table.add_row(*(escape(clean(row[place])) for place in block))
+            out.print(table if piece == 0 else Padding(table, (1, 0, 0, 0)))
         for note in sheet.notes:
-            out.print("  " + clean(note), markup=False, soft_wrap=True)
+            if out.is_terminal:
+                out.print(Padding(Text(clean(note)), (0, 0, 0, 2)))
+            else:
+                out.print("  " + clean(note), markup=False, soft_wrap=True)
+
+
+def blocks(sheet: Sheet, width: int) -> list[dict[int, str]]:
+    """The table in pieces that fit `width`, each {column: header}: the text columns again, and some of the others.
+
+    One piece where everything fits, if need be with headers on several lines.
+    """
+    from textwrap import fill
+
+    from rich.cells import cell_len
+
+    cells = {place: max(cell_len(clean(row[place])) for row in sheet.rows) for place in sheet.columns()}
+    names = {place: sheet.header[place] for place in cells}
+    if sum(max(cells[place], len(names[place])) + 2 for place in cells) - 2 <= width:
+        return [names]
+    sizes = {place: max(cells[place], *map(len, name.split())) for place, name in names.items()}
+    names = {place: fill(name, sizes[place], break_long_words=False) for place, name in names.items()}
+    first = [place for place in names if place < sheet.left]
+    found = [{place: names[place] for place in first}]
+    for place in [place for place in names if place >= sheet.left]:
+        taken = sum(sizes[other] + 2 for other in found[-1])
+        if taken + sizes[place] > width and len(found[-1]) > len(first):
+            found.append({other: names[other] for other in first})
+        found[-1][place] = names[place]
+    return found
 
 
 def markdown(sheets: Sequence[Sheet]) -> str:
@@ -50,8 +84,10 @@ def markdown(sheets: Sequence[Sheet]) -> str:
     for sheet in sheets:
         lines += [f"### {_safe(sheet.title)}", ""]
         if sheet.rows:
-            rule = ["---" if place < sheet.left else "---:" for place in range(len(sheet.header))]
-            lines += [_row(sheet.header), _row(rule, safe=False), *map(_row, sheet.rows), ""]
+            places = sheet.columns()
+            rule = ["---" if place < sheet.left else "---:" for place in places]
+            table = [[cells[place] for place in places] for cells in (sheet.header, *sheet.rows)]
+            lines += [_row(table[0]), _row(rule, safe=False), *map(_row, table[1:]), ""]
         lines += [f"- {_safe(note)}" for note in sheet.notes]
         lines += [""] if sheet.notes else []
     return "\n".join(lines)
@@ -177,8 +213,8 @@ def _differences(found: dict[str, Any]) -> Sheet:
 def _spending(found: dict[str, Any]) -> Sheet:
     sheet = Sheet(
         "what it took",
-        ("arm", "reasoning tokens", "median", "tokens a response", "tokens a right answer", "seconds, median", "p95",
-         "$", "$ a right answer"),
+        ("arm", "reasoning tokens", "median", "tokens a response", "tokens a right answer", "prompt cached, %",
+         "seconds, median", "p95", "$", "$ a right answer"),
     )  # fmt: skip
     estimated = False
     for arm in found["arms"]:
@@ -187,8 +223,9 @@ def _spending(found: dict[str, Any]) -> Sheet:
         mark = "~" if thought.get("estimated") else ""
         sheet.rows.append(
             (arm["label"], mark + number(thought.get("mean")), mark + number(thought.get("median")),
-             number(arm["completion_tokens"]), number(arm["tokens_per_correct"]), significant(total.get("median")),
-             significant(total.get("p95")), significant(arm["dollars"]), significant(arm["dollars_per_correct"]))
+             number(arm["completion_tokens"]), number(arm["tokens_per_correct"]), points(arm["cached_prompt"], True),
+             significant(total.get("median")), significant(total.get("p95")), significant(arm["dollars"]),
+             significant(arm["dollars_per_correct"]))
         )  # fmt: skip
     if estimated:
         sheet.notes.append("~ the server gives no count: the completion's tokens, shared out by characters")
@@ -216,7 +253,8 @@ def _breakdowns(found: dict[str, Any], title: str, only: str | None = None) -> l
                      p_value(row["p"]), p_value(row["p_adjusted"]), points(row["mde"], share))
                 )  # fmt: skip
             cells = sum(len(rows) for rows in pair["breakdown"].values())
-            sheet.notes.append(f"p adjusted: Benjamini-Hochberg over all {cells} breakdown rows of this pair")
+            if shown:
+                sheet.notes.append(f"p adjusted: Benjamini-Hochberg over all {cells} breakdown rows of this pair")
             if long:
                 left = len(labels) - len(shown)
                 sheet.notes.append(f"{left} labels without a significant change: --breakdown {column} shows them all")

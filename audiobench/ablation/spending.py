@@ -33,7 +33,8 @@ def spending(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
     """Tokens, seconds and dollars of the arm's responses to these samples; null where nothing was measured.
 
     Keys: responses, reasoning_tokens {mean, median, p95, n, estimated}, completion_tokens (mean of a response),
-    tokens_per_correct, latency {total: {n, median, p95}, ...} (seconds), dollars, dollars_per_correct.
+    tokens_per_correct, cached_prompt (share of the prompt tokens that the server took from its cache, where it counts
+    them), latency {total: {n, median, p95}, ...} (seconds), dollars, dollars_per_correct.
     """
     spec = ModelSpec.model_validate({k: v for k, v in arm.run.info["model"].items() if k != "sha256"})
     answered = [s for sample in ids for s in arm.of_sample(sample) if s.record.get("response")]
@@ -47,6 +48,7 @@ def spending(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
         "reasoning_tokens": _lengths(answered),
         "completion_tokens": sum(completions) / len(completions) if completions else None,
         "tokens_per_correct": sum(completions) / right if completions and complete and right else None,
+        "cached_prompt": _cached(answered),
         "latency": _latency(answered),
         "dollars": paid,
         "dollars_per_correct": paid / right if paid is not None and right else None,
@@ -55,6 +57,13 @@ def spending(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
 
 def _usage(scored: Scored) -> Mapping[str, Any]:
     return scored.record["response"].get("usage") or {}
+
+
+def _cached(answered: Sequence[Scored]) -> float | None:
+    counted = [u for s in answered if (u := _usage(s)).get("prompt")]
+    if all(u.get("cached") is None for u in counted):
+        return None
+    return sum(u.get("cached") or 0 for u in counted) / sum(u["prompt"] for u in counted)  # vLLM leaves out a 0
 
 
 def _lengths(answered: Sequence[Scored]) -> dict[str, Any] | None:

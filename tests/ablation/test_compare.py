@@ -192,7 +192,8 @@ def test_a_corpus_metric_is_recomputed(tmp_path):
 
 def test_spending_counts_tokens_of_right_answers(tmp_path):
     def use(reasoning: int | None, completion: int) -> dict[str, Any]:
-        return {"usage": {"completion": completion, "prompt": 10, "reasoning": reasoning}, "reasoning": "ab " * 30}
+        usage = {"completion": completion, "prompt": 10, "reasoning": reasoning}
+        return {"usage": usage | ({} if reasoning else {"cached": 8}), "reasoning": "ab " * 30}
 
     priced = {"prices": [{"input": 1.0, "output": 10.0}]}
     lines = [line(f"s{i}", "dog" if i < 2 else "cat", response=use(80, 100)) for i in range(4)]
@@ -205,6 +206,7 @@ def test_spending_counts_tokens_of_right_answers(tmp_path):
     assert off["dollars_per_correct"] == pytest.approx(off["dollars"] / 2)
     assert on["reasoning_tokens"]["estimated"] and on["reasoning_tokens"]["mean"] == pytest.approx(186 * 90 / 93)
     assert on["latency"]["total"]["median"] == 0.5
+    assert (off["cached_prompt"], on["cached_prompt"]) == (None, 0.8)
 
 
 def test_wrong_usage_is_one_line(tmp_path, capsys):
