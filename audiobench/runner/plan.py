@@ -21,14 +21,14 @@ def plan_lines(prepared: Prepared) -> list[str]:
         total = prepared.datasets[work.task.task].total
         why = f"{len(work.samples)}{f' of {total}' if total != len(work.samples) else ''} samples{_factors(work)}"
         data = prepared.datasets[work.task.task]
-        done = f", {len(work.finished)} already done" if work.finished else ""
-        lines.append(f"{work.task.title}: {why}{hours} = {work.total} requests{done}; prompt {work.prompt.name}")
+        done = f", {len(work.finished):,} already done" if work.finished else ""
+        lines.append(f"{work.task.title}: {why}{hours} = {work.total:,} requests{done}; prompt {work.prompt.name}")
         lines.extend(f"  note: {note}" for note in data.notes)
         if work.task.protocol == "realtime" and not prepared.options.asr:
             lines.append("  note: spoken answers are scored once --asr MODEL has written them down")
     lines.extend(f"  note: {note}" for note in [*_two_passes(prepared), *retiring(prepared.model), *earlier(prepared)])
     lines.append(
-        f"model {prepared.model.name}: {prepared.total - prepared.finished} requests to send -> {prepared.folder}"
+        f"model {prepared.model.name}: {prepared.total - prepared.finished:,} requests to send -> {prepared.folder}"
     )
     return lines
 
