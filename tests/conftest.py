@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# the same examples on every machine, however slow it is
+settings.register_profile("audiobench", deadline=None, derandomize=True)
+settings.load_profile("audiobench")
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -94,7 +94,7 @@ def test_what_the_model_does_not_take_is_invalid_and_never_cut(tmp_path: Path, s
         convert(clip, **support)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     frames=st.integers(1, 5000),
     chunk=st.floats(0.01, 0.4),

@@ -39,14 +39,14 @@ def runs(draw: st.DrawFn) -> list[Arm]:
     return arms
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(runs(), st.floats(0, 0.2), st.floats(0.001, 0.5))
 def test_a_run_never_fails_against_itself(run: list[Arm], margin: float, alpha: float) -> None:
     verdict = gate(run, run, margin=margin, gain_margin=0, max_unparsed_increase=0, alpha=alpha)
     assert int(verdict.exit_code) == 0, verdict.level
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(runs())
 def test_a_run_that_answers_everything_right_is_never_worse(run: list[Arm]) -> None:
     perfect = [arm(["1" * a.epochs] * len(a.rows), task=a.task, think=a.condition.think) for a in run]

@@ -28,7 +28,7 @@ from tests.gate.runs import answers, write_run
 ANYTHING = st.text(st.characters(), max_size=60)
 """Text with control characters, lone surrogates and right-to-left marks."""
 JSON = st.none() | st.booleans() | st.integers(-3, 10**6) | st.floats(allow_nan=False) | st.text(max_size=5) | st.just([]) | st.just({})  # fmt: skip
-FUZZ = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @FUZZ

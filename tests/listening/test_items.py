@@ -44,7 +44,7 @@ PINNED = [767, 319, 71, 729, 591]
 
 
 @given(st.integers(0, TRAIN_SEEDS - 1), st.sampled_from(NAMES), st.integers(0, 10_000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_an_item_is_a_function_of_seed_family_and_index(seed: int, family: str, index: int):
     a, b = evaluation_item(seed, family, index), evaluation_item(seed, family, index)
     assert a == b
@@ -52,7 +52,7 @@ def test_an_item_is_a_function_of_seed_family_and_index(seed: int, family: str, 
 
 
 @given(st.integers(0, TRAIN_SEEDS - 1), st.sampled_from(NAMES), st.integers(0, 10_000))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_the_answer_follows_from_the_events(seed: int, family: str, index: int):
     item = evaluation_item(seed, family, index)
     assert oracle.answer(item.row()) == item.target
@@ -66,7 +66,7 @@ def test_the_answer_follows_from_the_events(seed: int, family: str, index: int):
 
 
 @given(st.integers(TRAIN_SEEDS, 2**40), st.sampled_from(NAMES), st.integers(0, 1000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_training_and_evaluation_never_share_a_seed(seed: int, family: str, index: int):
     with pytest.raises(UsageError, match="evaluation seeds are 0 to 999999"):
         evaluation_item(seed, family, index)

@@ -70,7 +70,7 @@ def test_think_marks_split_as_in_the_released_models(reference: Reference):
 
 
 @given(st.text(max_size=60))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_any_text_survives_the_tokenizer(text: str):
     words = load_tokenizer(CHECKPOINT)
     assert words.decode(words(text, add_special_tokens=False)["input_ids"]) == text
