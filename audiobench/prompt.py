@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from audiobench import template
 from audiobench.errors import UsageError
 from audiobench.task.spec import Prompt, TaskSpec
+from audiobench.template import Option
 from audiobench.think import ThinkPlan, apply
 from audiobench.types import LETTERS, AudioPart, Clip, Condition, Message, Part, Request, Sample, TextPart
 from model_adapters.spec import ModelSpec
@@ -18,14 +19,6 @@ AUDIO_CONDITIONS = ("full", "none", "silence", "noise", "swap", "reverse", "tran
 
 TRANSCRIPT = "Transcript of the audio:\n{transcript}\n"
 """What stands in the audio's place under the `transcript` condition."""
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """An option as a prompt template sees it."""
-
-    letter: str
-    text: str | None
 
 
 def option_orders(sample: Sample) -> int:

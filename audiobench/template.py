@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from jinja2 import StrictUndefined, TemplateError, nodes
@@ -29,10 +29,23 @@ MAX_CHARS = 1_000_000
 """Characters that a template may give."""
 
 
+class Option(NamedTuple):
+    """An option as a prompt template sees it."""
+
+    letter: str
+    text: str | None
+
+
 class Sandbox(ImmutableSandboxedEnvironment):
     """The sandbox, without arithmetic that takes all time or memory."""
 
     intercepted_binops = frozenset(("*", "**"))
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """An attribute, if it is safe; an option's fields are, and asking would take half of a prompt's time."""
+        if type(obj) is Option and attribute in Option._fields:
+            return getattr(obj, attribute)
+        return super().getattr(obj, attribute)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         if operator == "**":
