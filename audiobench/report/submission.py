@@ -15,7 +15,7 @@ def write_submission(task_run: TaskRun) -> Path:
     """Write `<task>/<submission file>`: one object a sample, fields as the task's `submission` says.
 
     The fields are templates over `id`, `answer` (the extracted option's text, empty when unparsed), `output` (the
-    model's text), `question` and the sample's metadata.
+    model's text), `question`, `choices`, and `row` with the breakdown columns as well.
 
     Raises:
         UsageError: the task declares no submission fields.

@@ -176,10 +176,13 @@ def print_run(
 
             out.print(printable("\n" + "\n".join(speech_lines(entry))), markup=False)
     for name in dict.fromkeys(entry["task"] for entry in summaries):
+        if tasks[name].answers_withheld:
+            file, where = folder / name / tasks[name].submission["file"], tasks[name].source.homepage
+            out.print(f"\nto submit{f' to {where}' if where else ''}: {file}", markup=False, soft_wrap=True)
         lines = reference_lines(tasks[name], model)
         if lines:
             out.print(f"\npublished scores for {name} (their prompts and scorers, not ours):", markup=False)
             out.print(printable("\n".join(lines)), markup=False)
     if len(single) < len(summaries):
         out.print(f"\nconditions side by side, paired: audiobench ablate {folder}", markup=False)
-    out.print(f"\nstored in {folder}", markup=False)
+    out.print(f"\nstored in {folder}", markup=False, soft_wrap=True)

@@ -26,7 +26,7 @@ GENERATION = (
     "frequency_penalty", "seed", "stop_token_ids",
 )  # fmt: skip
 PROMPT_NAMES = frozenset(prompting.variables(Sample("", "")))
-SUBMISSION_NAMES = frozenset(("id", "answer", "question", "row"))
+SUBMISSION_NAMES = frozenset(("id", "answer", "output", "question", "choices", "row"))
 LM_EVAL_CLASS = "!function audiobench.lm_eval_bridge.AudioBenchTask"
 
 _NESTED = re.compile(r"\((?:[^()\\]|\\.)*[+*}](?:[^()\\]|\\.)*\)(?:[+*]|\{\d*,)")
@@ -158,8 +158,9 @@ def _template(key: Key, text: str, allowed: frozenset[str] | None = None) -> Ite
         if isinstance(name, str) and name.startswith("_"):
             yield key, f"{name!r}: names that begin with an underscore are out of reach of a template"
     if allowed is not None:
+        columns = "doc" if "doc" in allowed else "row"
         for name in sorted(meta.find_undeclared_variables(tree) - allowed - {"range"}):
-            yield key, f"{_unknown('variable', name, allowed)} (a column is `doc.{name}`)"
+            yield key, f"{_unknown('variable', name, allowed)} (a column is `{columns}.{name}`)"
 
 
 def _prompts(task: TaskSpec) -> Iterator[Finding]:
