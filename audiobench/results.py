@@ -210,7 +210,7 @@ def summarise_condition(task_run: TaskRun, condition: Condition, group: Sequence
         "n": asked,
         "counts": {**counts, "missing": expected - len(group)},
         "errors": [{"message": message, "n": n} for message, n in reasons.most_common(MOST_REASONS)],
-        "coverage": len(responded) / expected if expected else 0.0,
+        "coverage": (len(group) - counts["error"] - counts["invalid_audio"]) / expected if expected else 0.0,
         "metrics": {},
         "chance": chance(task, group),
         "usage": total_usage(group),
