@@ -92,6 +92,7 @@ def prepare(options: RunOptions) -> Prepared:
             limit=options.limit,
             ids=options.ids,
             shard=options.shard,
+            progress=None if options.quiet else dataset.announce(task.task),
             audio_required=any(heard not in ("none", "transcript") for heard in options.audio),
         )
         datasets[task.task] = data
