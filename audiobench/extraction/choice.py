@@ -209,13 +209,9 @@ class _Reader:
             self.check_joined(mention.letters, text[mention.end :])
             if negation.rejected_at(text, mention.end):
                 return None
-            if len(mention.letters) > 1:
-                raise Ambiguous
             return self.one(mention.letters, rule)
         sentence = _first_sentence(text)
         named = self.prose.mentions(sentence) | self.prose.letters(sentence)
-        if len(named) > 1:
-            raise Ambiguous
         return self.one(named, rule) if named else None
 
     def label_at(self, text: str) -> tuple[str, int, str] | None:
