@@ -379,8 +379,9 @@ def _wait_until_healthy(
 
 
 def _answers(url: str) -> bool:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(url, timeout=2) as reply:
+        with direct.open(url, timeout=2) as reply:
             return reply.status == 200
     except OSError:
         return False

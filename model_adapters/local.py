@@ -45,8 +45,8 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     checkpoint: str | None = None
-    """Folder of the checkpoint (a leading ~ is expanded); none = `weights.repo` if it is a folder, else the embedded
-    tiny model."""
+    """Folder of the checkpoint (a leading ~ is expanded); none = `weights.repo`, and where that is not given either, the
+    embedded tiny model."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     device: str = "cpu"
     batch_size: int = 32
@@ -205,10 +205,11 @@ class Local:
         if named is None:
             return EMBEDDED
         folder = Path(os.path.expanduser(named))
-        if self.options.checkpoint is None and not folder.is_dir():
-            return EMBEDDED
         if not (folder / "config.json").is_file():
-            raise UsageError(f"model {self.spec.name}: options.checkpoint: no config.json in {folder}")
+            field = "options.checkpoint" if self.options.checkpoint else "weights.repo"
+            raise UsageError(
+                f"model {self.spec.name}: {field}: no config.json in {folder}; adapter local takes a folder on this machine"
+            )
         return folder
 
 

@@ -182,8 +182,7 @@ class VLLMEngine:
         from model_adapters.launch import checkpoint, plan_server
 
         plan = plan_server(self.spec, tensor_parallel=self.options.tensor_parallel)
-        for name, value in plan.environment.items():
-            os.environ.setdefault(name, value)
+        os.environ.update(plan.environment)  # the user's own values are in it
         from vllm import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 

@@ -54,6 +54,7 @@ from model_adapters.step_audio.frontend import (
     check_audio,
     encoder_frames,
     log_mel_chunks,
+    mel_frames,
 )
 from model_adapters.step_audio.modules import Adapter, AudioEncoder, embed_chunks
 from model_adapters.step_audio.prompts import audio_span
@@ -166,12 +167,10 @@ class StepAudioProcessingInfo(BaseProcessingInfo):
 
     def token_counts(self, samples: Sequence[int]) -> list[int]:
         """Audio tokens of each chunk of clips of so many samples."""
-        from model_adapters.step_audio.frontend import token_count
-
         step = round(self.chunk_seconds * SAMPLE_RATE)
         lengths = [min(step, n - start) for n in samples for start in range(0, n, step)]
-        trim = self.get_hf_config().mel_trim_frames
-        return [token_count(length, mel_trim_frames=trim) for length in lengths]
+        config = self.get_hf_config()
+        return [chunk_tokens(mel_frames(length), config) for length in lengths]
 
 
 class StepAudioDummyInputs(BaseDummyInputsBuilder[StepAudioProcessingInfo]):

@@ -15,7 +15,7 @@ from audiobench.errors import UsageError
 from audiobench.types import AudioPart, Clip, Message, Request, TextPart
 from model_adapters.base import Adapter, RunError, SampleError
 from model_adapters.local import Local
-from model_adapters.spec import ModelSpec
+from model_adapters.spec import ModelSpec, Weights
 from model_adapters.step_audio.sampling import Sampling
 from model_adapters.step_audio.tokenizer import THINK_OFF, THINK_ON
 
@@ -130,6 +130,9 @@ def test_options_and_checkpoint_are_checked(tmp_path):
         Local(spec(tmp_path, colour="red"))
     with pytest.raises(UsageError, match=r"no config\.json"):
         Local(spec(tmp_path))
+    hub = ModelSpec(name="r1", adapter="local", served_model="r1", weights=Weights(repo="stepfun-ai/Step-Audio-R1"))
+    with pytest.raises(UsageError, match=r"weights\.repo: no config\.json in stepfun-ai/Step-Audio-R1"):
+        Local(hub)
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
     answer = run(tmp_path, [request("x")])[0]
     assert isinstance(answer, RunError) and "model_type is None" in str(answer)
