@@ -38,7 +38,7 @@ DECLARED = re.compile(
     re.IGNORECASE,
 )
 NAMED_LETTER = re.compile(
-    r"(?:\b[Oo]ption|\bOPTION|\b[Cc]hoice|\bCHOICE|\b[Aa]nswer|\bANSWER|\b[Ll]etter|选项|答案|选择?|应选)\s*(?:[(\[]\s*([A-Za-z])\s*[)\]]|([A-Z])(?![A-Za-z0-9_'#♯&/]|[.][A-Za-z]))"
+    r"(?:\b[Oo]ption|\bOPTION|\b[Cc]hoice|\bCHOICE|\b[Aa]nswer|\bANSWER|\b[Ll]etter|选项|答案|选择?|应选)[ \t]*(?:[(\[]\s*([A-Za-z])\s*[)\]]|([A-Z])(?![A-Za-z0-9_'#♯&/]|[.][A-Za-z]))"
 )
 CONCLUDED = re.compile(
     r"(?:\b(?:so|therefore|thus|hence)[,:]?\s+(?:it (?:is|must be|should be)\s+|it's\s+)?|,\s+|\bit(?:'s| is| must be| should be)\s+|[是は])"

@@ -29,7 +29,8 @@ _NON = re.compile(r"\bnon-\w+", re.IGNORECASE)
 _CLAUSE_END = re.compile(
     r"[;.!?\n。](?!\d)|\s[-–—]+\s|—|,?\s{0,3}\b(?:but|however|so|therefore|thus|hence)\b"
     r"|(?<!not )(?<!n't )\b(?:because|since)\b"
-    r"|,\s{0,3}(?:it|this|that|he|she|they|there|the (?:answer|correct|right|best))\b|\b(?:it|this|that)(?:'s| is| was| must| sounds)"
+    r"|,\s{0,3}(?:it|this|that|he|she|they|there|the (?:answer|correct|right|best))\b"
+    r"|(?<!not )(?<!nor )(?<!neither )\b(?:it|this|that)(?:'s| is| was| must| sounds)"
     r"|,?\s{0,3}(?:而是|而应|所以|因此|但|应该是|应选|应为|答案)|[,;。]\s{0,3}[是选只而应]",
     re.IGNORECASE,
 )

@@ -296,5 +296,7 @@ ADVERSARIAL = (
     (("A street", "A park", "An office", "A car"), "A or B", None),
     (("A street", "A park", "An office", "A car"), "A. A park", None),
     (MINORS, "C or D", None),
+    (("Opening a gift", "Writing a letter", "Reading"), "A. Opening a gift\nB. Writing a letter\nC. Reading", None),
+    (("It is early", "It is late"), "Neither it is early nor it is late.", None),
     (CHORDS_LISTED, "A. B:maj7/1\nB. E:(1,5)/1\nC. G#:min7(4,*5)/1", None),
 )
