@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any
 
+from audiobench import journal
 from model_adapters.spec import ModelSpec, Price
 
 MILLION = 1_000_000
+
+
+def is_known(spec: ModelSpec) -> bool:
+    """Whether responses of this model have a price today: its file names one, or its server says it with each answer."""
+    return spec.price_on(date.today()) is not None or (spec.adapter, spec.dialect) == ("openai_chat", "openrouter")
 
 
 def of_usage(usage: Mapping[str, Any], price: Price) -> float:
@@ -25,19 +32,32 @@ def of_usage(usage: Mapping[str, Any], price: Price) -> float:
     out_rate = price.output if price.audio_output is None else price.audio_output
     completion = max(0, (usage.get("completion") or 0) - audio_out)
     dollars = text * price.input + audio * audio_rate + cached * cached_rate
-    return (dollars + completion * price.output + audio_out * out_rate) / MILLION
+    dollars += completion * price.output + audio_out * out_rate
+    return dollars / MILLION + (usage.get("audio_seconds") or 0) * (price.audio_second or 0)
 
 
 def of_record(record: Mapping[str, Any], spec: ModelSpec) -> float | None:
-    """US dollars of a journal record at the price of its day; None without a price or without usage.
+    """US dollars of a journal record at the price of its day; without a price, what the server itself said
+    (`raw.cost`); None where neither is known.
 
     What a batch job answered (`record["batch"]`) costs the price's `batch_factor` of it; None where none is declared.
     """
     response = record.get("response")
-    if not response or not response.get("usage"):
+    if not response:
         return None
     price = spec.price_on(date.fromtimestamp(record["time"]))
-    if price is None or (record.get("batch") and price.batch_factor is None):
+    if price is None:
+        return (response.get("raw") or {}).get("cost")
+    if not response.get("usage") or (record.get("batch") and price.batch_factor is None):
         return None
     factor = price.batch_factor if record.get("batch") else 1.0
     return of_usage(response["usage"], price) * (factor or 1.0)
+
+
+def of_run(folder: Path, spec: ModelSpec) -> float | None:
+    """US dollars of every answer in the journals of a run directory, those that were asked anew included; None where no
+    cost is known.
+    """
+    records = (record for file in sorted(folder.glob("*/samples.jsonl")) for record in journal.read(file))
+    paid = [dollars for record in records if (dollars := of_record(record, spec)) is not None]
+    return sum(paid) if paid else None

@@ -28,6 +28,7 @@ from audiobench.speech.heard import heard
 from audiobench.statistics import intervals
 from audiobench.task.spec import TaskSpec
 from audiobench.types import LETTERS, STATUSES, Answer, Condition, Outcome, Sample
+from model_adapters.spec import ModelSpec
 
 SCHEMA_VERSION = 1
 MOST_REASONS = 5
@@ -154,6 +155,11 @@ class Run:
     def model(self) -> str:
         """The model's name."""
         return self.info["model"]["name"]
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model as it was declared then."""
+        return ModelSpec.model_validate({k: v for k, v in self.info["model"].items() if k != "sha256"})
 
     def summaries(self) -> list[dict[str, Any]]:
         """Every task's and condition's summary, made anew from the journals."""

@@ -9,11 +9,10 @@ An answer is either returned (`Reply`) or raised as one of the three errors of `
 from __future__ import annotations
 
 import asyncio
-import io
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -24,24 +23,25 @@ from pydantic import SecretStr
 from audiobench.errors import UsageError
 from audiobench.plain_text import printable
 from model_adapters.base import RetryableError, RunError, SampleError
+from model_adapters.http_errors import (
+    KEY_CODES,
+    QUOTA_CODES,
+    RETRY_STATUS,
+    RUN_STATUS,
+    error_fields,
+    page_title,
+    quota_of_the_day,
+    retry_after,
+)
 
 MESSAGE_CHARS = 300
 """Longest server message in an error."""
 CONNECT_SECONDS = 30.0
 KEEP_ALIVE_SECONDS = 4.0
 """Idle connections are dropped before servers drop them (uvicorn: 5 s), which would look like a reset."""
+BLOCK_BYTES = 1 << 20
 SECRET_CHARS = 12
 """Shorter "keys" are placeholders for servers without keys (`EMPTY`); hiding them would alter answers."""
-RETRY_STATUS = frozenset({408, 409, 425, 429})
-RUN_STATUS = frozenset({401, 402, 403, 404, 405, 410})
-FATAL_CODES = frozenset(
-    {
-        "insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "account_deactivated",
-        "invalid_api_key", "api_key_invalid", "arrearage",
-    }
-)  # fmt: skip
-"""Error codes that mean that no request can succeed, whatever the HTTP status (compared in lower case)."""
-
 _KEY_SHAPES = re.compile(
     r"(?i)(bearer\s+)[\w.~+/=-]{6,}"
     r"|((?:api[-_]?key|x-goog-api-key|access[-_]?token|[?&]key)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,}]{4,}"
@@ -169,12 +169,12 @@ class HttpClient:
     async def post(
         self,
         url: str,
-        body: bytes,
+        body: bytes | Sequence[bytes],
         headers: Mapping[str, str],
         *,
         on_event: Callable[[bytes], None] | None = None,
     ) -> Reply:
-        """Send `body` once. `on_event` gets the data of each server-sent event of a successful streamed answer.
+        """Send `body` (in pieces, so that a clip is not copied into a body) once. `on_event` gets the data of each server-sent event of a successful streamed answer.
 
         Raises:
             RetryableError: time-out, no connection, reset, answer cut off.
@@ -190,7 +190,7 @@ class HttpClient:
         self,
         method: str,
         url: str,
-        body: bytes | None,
+        body: bytes | Sequence[bytes] | None,
         headers: Mapping[str, str],
         on_event: Callable[[bytes], None] | None,
     ) -> Reply:
@@ -198,14 +198,15 @@ class HttpClient:
 
         session = self._session()
         shown = where(url)
-        # aiohttp would write a large `bytes` body in one piece; a file object goes out in blocks
-        data: Any = io.BytesIO(body) if body is not None and len(body) > 1 << 20 else body
+        pieces = [body] if isinstance(body, bytes) else body
+        if pieces is not None:
+            headers = {**headers, "Content-Length": str(sum(map(len, pieces)))}
         began = time.perf_counter()
         try:
             async with session.request(
                 method,
                 url,
-                data=data,
+                data=None if pieces is None else _blocks(pieces),
                 headers=headers,
                 proxy=_proxy(url),
                 allow_redirects=False,
@@ -224,6 +225,8 @@ class HttpClient:
             raise RunError(f"{shown}: not a usable URL") from None
         except aiohttp.ClientConnectorCertificateError as error:
             raise RunError(f"{shown}: {self._short(error)}") from None
+        except aiohttp.ClientPayloadError:
+            raise RetryableError(f"{shown}: the connection was cut in the middle of the answer") from None
         except (aiohttp.ClientError, OSError) as error:
             raise RetryableError(f"{shown}: {self._short(error)}") from None
 
@@ -291,7 +294,7 @@ class HttpClient:
         try:
             data = orjson.loads(reply.body)
         except orjson.JSONDecodeError:
-            data = reply.body[:4000].decode("utf-8", "replace")
+            data = page_title(reply.body[:4000].decode("utf-8", "replace"))
         self.fail(reply.status, data, where=reply.where, headers=reply.headers)
 
     def fail(self, status: int, data: Any, *, where: str, headers: Mapping[str, str] | None = None) -> None:
@@ -305,7 +308,11 @@ class HttpClient:
         label = f"HTTP {status}" + (f" {self.scrub(code)[:60]}" if code and code != str(status) else "")
         message = f"{where}: {label}: {text}" if text else f"{where}: {label}"
         codes = {code.lower(), *(str(d.get("reason", "")).lower() for d in details)}
-        if codes & FATAL_CODES or _quota_of_the_day(details):
+        if codes & KEY_CODES:
+            raise RunError(message)
+        if quota_of_the_day(details):
+            raise RunError(f"{message} (the quota of the day is used up)", incomplete=True)
+        if codes & QUOTA_CODES:
             raise RunError(message, incomplete=True)
         if status in RETRY_STATUS or status >= 500:
             wait = retry_after(headers or {}, details)
@@ -313,6 +320,15 @@ class HttpClient:
         if status in RUN_STATUS or code == "FAILED_PRECONDITION":
             raise RunError(message)
         raise SampleError(message)
+
+
+async def _blocks(pieces: Sequence[bytes]) -> AsyncIterator[memoryview]:
+    """What goes onto the wire, block by block: aiohttp would copy a `bytes` body once to put the headers before it,
+    and again for as much of it as the socket does not take at once.
+    """
+    for piece in pieces:
+        for at in range(0, len(piece), BLOCK_BYTES):
+            yield memoryview(piece)[at : at + BLOCK_BYTES]
 
 
 def json_object(reply: Reply) -> dict[str, Any]:
@@ -324,70 +340,12 @@ def json_object(reply: Reply) -> dict[str, Any]:
     try:
         data = orjson.loads(reply.body)
     except orjson.JSONDecodeError:
-        raise RetryableError(f"{reply.where}: the answer is not valid JSON ({len(reply.body)} bytes)") from None
+        html = reply.body.lstrip().startswith(b"<")
+        what = "an HTML page: is the base URL right?" if html else f"not valid JSON ({len(reply.body)} bytes)"
+        raise RetryableError(f"{reply.where}: the answer is {what}") from None
     if not isinstance(data, dict):
         raise RetryableError(f"{reply.where}: the answer is not a JSON object")
     return data
-
-
-def error_fields(data: Any) -> tuple[str, str, list[dict[str, Any]]]:
-    """(code, message, Google's details) of an error body, in any of the shapes that servers use."""
-    if isinstance(data, list) and data:
-        data = data[0]
-    if not isinstance(data, dict):
-        return "", data if isinstance(data, str) else "", []
-    error = data.get("error", data)
-    if not isinstance(error, dict):
-        return "", str(error), []
-    code = next((str(error[k]) for k in ("code", "status", "type") if isinstance(error.get(k), str)), "")
-    if not code and error.get("code") is not None:
-        code = str(error["code"])
-    if isinstance(error.get("status"), str) and isinstance(error.get("code"), int):
-        code = error["status"]
-    message = next((error[k] for k in ("message", "detail", "msg") if error.get(k)), "")
-    text = message if isinstance(message, str) else orjson.dumps(message).decode()
-    details = error.get("details")
-    found = [d for d in details if isinstance(d, dict)] if isinstance(details, list) else []
-    return code, text, found
-
-
-def _quota_of_the_day(details: list[dict[str, Any]]) -> bool:
-    for detail in details:
-        if str(detail.get("@type", "")).endswith("QuotaFailure"):
-            for violation in detail.get("violations") or []:
-                if isinstance(violation, dict) and "perday" in str(violation.get("quotaId", "")).lower():
-                    return True
-    return False
-
-
-def retry_after(headers: Mapping[str, str], details: Iterable[Mapping[str, Any]] = ()) -> float | None:
-    """Seconds that a server asks us to wait: `retry-after-ms`, `Retry-After` (seconds or a date), Google's RetryInfo."""
-    waits: list[float] = []
-    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        value = next((v for k, v in headers.items() if k.lower() == name), None)
-        if value is None:
-            continue
-        try:
-            waits.append(float(value) * scale)
-        except ValueError:
-            if (seconds := _until(value)) is not None:
-                waits.append(seconds)
-        break
-    for detail in details:
-        delay = str(detail.get("retryDelay", ""))
-        if re.fullmatch(r"\d+(\.\d+)?s", delay):
-            waits.append(float(delay[:-1]))
-    sane = [max(0.0, wait) for wait in waits if wait == wait and wait < 1e7]
-    return max(sane) if sane else None
-
-
-def _until(date: str) -> float | None:
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return parsedate_to_datetime(date).timestamp() - time.time()
-    except (TypeError, ValueError):
-        return None
 
 
 _proxies: dict[str, str | None] = {}

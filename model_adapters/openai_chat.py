@@ -20,7 +20,8 @@ from audiobench.errors import UsageError
 from audiobench.types import AudioPart, Message, Request, Response, TextPart
 from model_adapters.base import RetryableError, SampleError
 from model_adapters.dialects import MIME, Dialect, find_dialect, merge, same_model, sampling_fields
-from model_adapters.http import HttpClient, Reply, address, error_fields, find_key, json_object
+from model_adapters.http import HttpClient, Reply, address, find_key, json_object, where
+from model_adapters.http_errors import error_fields
 from model_adapters.spec import ModelSpec
 
 FILTER_CODES = frozenset(
@@ -105,7 +106,11 @@ class OpenAIChat:
     # -- the request
 
     def body(self, request: Request) -> bytes:
-        """The JSON body of `request`, clips included.
+        """The JSON body of `request`, clips included; raises as `pieces` does."""
+        return b"".join(self.pieces(request))
+
+    def pieces(self, request: Request) -> list[bytes]:
+        """The JSON body of `request`, cut before and after the base64 of each clip.
 
         Raises:
             SampleError: the server has no way to say something that the request holds.
@@ -129,7 +134,7 @@ class OpenAIChat:
         joined = [pieces[0]]
         for clip, piece in zip(clips, pieces[1:], strict=True):
             joined += (pybase64.b64encode(clip.data), piece)
-        return b"".join(joined)
+        return joined
 
     def _message(self, message: Message, clips: list[AudioPart]) -> dict[str, Any]:
         role = self.dialect.user_role if message.role == "user" else message.role
@@ -181,14 +186,14 @@ class OpenAIChat:
 
     async def generate(self, request: Request) -> Response:
         """Ask once; see `model_adapters.base.Adapter.generate`. `text` is the content as the server gave it."""
-        parts = _Parts()
-        body = self.body(request)
+        parts = _Parts(where(self._url))
+        body = self.pieces(request)
         del request  # and with it the clip: from here on only its base64 is in memory
         reply = await self._http.post(self._url, body, self._headers(), on_event=parts.event)
         if reply.status == 400 and (blocked := self._blocked(reply)) is not None:
             return blocked
         self._http.check(reply)
-        data = parts.assembled(reply.where) if reply.streamed else json_object(reply)
+        data = parts.assembled() if reply.streamed else json_object(reply)
         response = self._response(data, reply)
         response.latency = {"total": time.perf_counter() - reply.sent}
         if parts.first is not None:
@@ -311,7 +316,9 @@ def _usage(usage: Mapping[str, Any]) -> dict[str, Any]:
 class _Parts:
     """A streamed answer, put together."""
 
-    def __init__(self) -> None:
+    def __init__(self, where: str) -> None:
+        self.where = where
+        """Scheme, host and path, for messages."""
         self.first: float | None = None
         self.data: dict[str, Any] = {}
         self.text: list[str] = []
@@ -327,7 +334,7 @@ class _Parts:
         try:
             chunk = orjson.loads(data)
         except orjson.JSONDecodeError:
-            raise RetryableError("the stream holds an event that is not valid JSON") from None
+            raise RetryableError(f"{self.where}: the stream holds an event that is not valid JSON") from None
         if not isinstance(chunk, dict):
             return
         for key in ("id", "model", "system_fingerprint", "provider", "usage", "error"):
@@ -352,7 +359,7 @@ class _Parts:
                 if self.first is None:
                     self.first = time.perf_counter()
 
-    def assembled(self, where: str) -> dict[str, Any]:
+    def assembled(self) -> dict[str, Any]:
         """The same shape as an answer in one piece.
 
         Raises:
@@ -361,7 +368,7 @@ class _Parts:
         if not self.any_choice or "error" in self.data:
             return self.data
         if self.finish is None:
-            raise RetryableError(f"{where}: the stream ended before the answer did")
+            raise RetryableError(f"{self.where}: the stream ended before the answer did")
         message = {"content": "".join(self.text), "audio": {"transcript": "".join(self.transcript)}}
         message |= {name: "".join(pieces) for name, pieces in self.thought.items() if pieces}
         message["refusal"] = "".join(self.refusal)

@@ -25,7 +25,7 @@ class ThinkMode(Declared):
 
     how: Literal["exact", "approx", "unsupported"] = "exact"
     label: str | None = None
-    """For `approx`: what is really done (`minimal`); for prompting: `cot_prompt`."""
+    """What is really done: for `approx` (`minimal`), for prompting (`cot_prompt`), where there are levels (`high`)."""
     prefill: str | None = None
     """Start of the assistant's turn, which the model continues."""
     extra_body: dict[str, Any] = {}
@@ -87,6 +87,8 @@ class Price(Declared):
     output: float
     """Text out, thinking included."""
     audio_output: float | None = None
+    audio_second: float | None = None
+    """US dollars a second of audio in, where a model is charged by time."""
     batch_factor: float | None = None
     source: str | None = None
 

@@ -16,15 +16,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Summarise and print."""
+    from audiobench import cost
     from audiobench.results import find_runs
 
     runs = find_runs(args.runs)
     if args.json:
         import orjson
 
-        found = [{"run": str(r.folder), "model": r.model, "results": r.summaries()} for r in runs]
+        found = [
+            {"run": str(r.folder), "model": r.model, "dollars": cost.of_run(r.folder, r.spec), "results": r.summaries()}
+            for r in runs
+        ]
         sys.stdout.write(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() + "\n")
         return 0
+    from audiobench.report.estimate import dollars
     from audiobench.report.terminal import breakdown_table, condition_label, console, print_run
 
     out = console()
@@ -39,4 +44,6 @@ def run(args: argparse.Namespace) -> int:
                     out.print(breakdown_table(entry, args.breakdown))
             continue
         print_run(summaries, tasks, found.folder, model=found.model)
+        if (spent := cost.of_run(found.folder, found.spec)) is not None:
+            out.print(f"${dollars(spent)} for the model's answers, at the prices of their days", markup=False)
     return 0

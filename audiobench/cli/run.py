@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from audiobench.errors import UsageError
+from audiobench.errors import ExitCode, UsageError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"{entry['task']}: {reason['n']} x {reason['message']}", file=sys.stderr)
     if result.reason:
         print(f"audiobench: {result.reason}", file=sys.stderr)
-    if result.exit_code:
+    if result.exit_code and result.exit_code is not ExitCode.USAGE:
         import shlex
 
         print(f"to go on, run the same command again:\n  {shlex.join(options.command)}", file=sys.stderr)

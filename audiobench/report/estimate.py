@@ -42,6 +42,7 @@ def _estimate_task(prepared: Prepared, work: TaskWork) -> dict[str, Any]:
         usage = {
             "prompt": text_tokens + (audio_tokens or 0),
             "audio": audio_tokens or 0,
+            "audio_seconds": seconds,
             "completion": completion * open_requests,
         }
         dollars = cost.of_usage(usage, price)
@@ -56,7 +57,10 @@ def _estimate_task(prepared: Prepared, work: TaskWork) -> dict[str, Any]:
         "completion_tokens": round(completion * open_requests),
         "completion_from": "this run's responses" if measured is not None else "assumption",
         "dollars": dollars,
-        "dollars_without_audio": dollars is not None and audio_tokens is None and bool(seconds),
+        "dollars_without_audio": price is not None
+        and audio_tokens is None
+        and price.audio_second is None
+        and bool(seconds),
     }
 
 

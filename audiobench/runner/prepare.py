@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 
-from audiobench import dataset, prompt, results, think
+from audiobench import cost, dataset, prompt, results, think
 from audiobench.errors import UsageError
 from audiobench.extraction import check_rules
 from audiobench.runner.options import RunOptions
@@ -59,6 +59,11 @@ def prepare(options: RunOptions) -> Prepared:
     model = find_model(options.model, base_url=options.base_urls[0] if options.base_urls else None)
     thinks = {asked: think.resolve(model, asked, allow_approx=options.allow_approx) for asked in options.think}
     _check_audio(model, options)
+    if options.max_cost is not None and not cost.is_known(model):
+        raise UsageError(
+            f"--max-cost {options.max_cost:g}: what model {model.name} costs is not known (no price in its file), so "
+            "nothing could be counted; leave it out, or declare prices"
+        )
     if options.judge_batch:
         from audiobench.batch.support import check_judge
 

@@ -214,6 +214,28 @@ def test_generate_content(name, fixtures, probe, sent):
         assert headers[header] == theirs[header]
 
 
+NOT_SENT = {
+    "gemini_dev_audio_offsets": "whole clips are sent",
+    "gemini_dev_count_tokens": "tokens are counted from usage",
+    "gemini_dev_interactions": "generateContent is what batch jobs take too",
+    "openai_responses_judge": "judges are asked by chat completions",
+}
+"""Captured calls that this package does not make, and why; `litellm_*` shows what another library sends."""
+ELSEWHERE = {
+    "gemini_dev_file_uri": "below",
+    "gemini_live_s2s_dev": "tests/realtime/test_frames.py",
+    "openai_batch_create": "tests/batch/test_batch.py",
+    "openai_batch_upload": "tests/batch/test_batch.py",
+}
+
+
+def test_every_captured_call_is_compared_or_known_not_to_be_made(fixtures):
+    found = {path.stem for path in fixtures.glob("*.json")}
+    known = {*OPENAI, *GEMINI, *NOT_SENT, *ELSEWHERE}
+    assert {name for name in found - known if not name.startswith("litellm_")} == set()
+    assert known <= found
+
+
 def test_a_file_is_referred_to_as_the_sdk_does(fixtures, probe, spec):
     (captured,) = json.loads((fixtures / "gemini_dev_file_uri.json").read_text())["requests"]
     adapter = build_adapter(spec(adapter="gemini", served_model="gemini-2.5-flash", options=NO_SAFETY))

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from audiobench.errors import UsageError
 from model_adapters.base import RetryableError, RunError, SampleError
-from model_adapters.http import retry_after
+from model_adapters.http_errors import retry_after
 from model_adapters.registry import build_adapter
 
 KEY = "sk-sentinel-0123456789/abc+def"
@@ -68,13 +68,17 @@ def test_status(status, kind, attempt, reply_with):
 
 
 @pytest.mark.parametrize(
-    ("status", "body"),
+    ("status", "body", "incomplete"),
     [
-        (429, openai_error("insufficient_quota")),
-        (400, openai_error("invalid_api_key")),
-        (400, openai_error("Arrearage")),
-        (400, google_error(400, "INVALID_ARGUMENT", {"@type": "x/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"})),
-        (400, google_error(400, "FAILED_PRECONDITION")),
+        (429, openai_error("insufficient_quota"), True),
+        (400, openai_error("Arrearage"), True),
+        (401, openai_error("invalid_api_key"), False),
+        (
+            400,
+            google_error(400, "INVALID_ARGUMENT", {"@type": "x/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}),
+            False,
+        ),
+        (400, google_error(400, "FAILED_PRECONDITION"), False),
         (
             429,
             google_error(
@@ -86,12 +90,17 @@ def test_status(status, kind, attempt, reply_with):
                 },
                 {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "3s"},
             ),
+            True,
         ),
     ],
-    ids=["quota", "key", "unpaid", "google key", "google precondition", "google day"],
+    ids=["quota", "unpaid", "key", "google key", "google precondition", "google day"],
 )
-def test_what_no_waiting_mends_stops_the_run(status, body, attempt, reply_with):
-    assert type(attempt(reply_with(body, status))) is RunError
+def test_what_no_waiting_mends_stops_the_run(status, body, incomplete, attempt, reply_with):
+    """Where something the user wrote is wrong (a key), the run ends as a usage error, otherwise as incomplete."""
+    error = attempt(reply_with(body, status))
+    assert type(error) is RunError
+    assert error.incomplete is incomplete
+    assert ("quota of the day" in str(error)) == ("PerDay" in str(body))
 
 
 def test_a_quota_of_the_minute_waits_as_long_as_google_says(attempt, reply_with):
@@ -146,6 +155,14 @@ def test_a_broken_answer_may_be_tried_again(body, attempt, reply_with):
     assert type(attempt(reply_with(body))) is RetryableError
 
 
+def test_an_html_page_is_called_one(attempt, reply_with):
+    page = b"<!DOCTYPE html><html><head><title>404 Not Found</title></head><body>" + b"x" * 5000
+    assert "the answer is an HTML page: is the base URL right?" in str(attempt(reply_with(page)))
+    error = attempt(reply_with(page, 404))
+    assert type(error) is RunError
+    assert str(error).endswith("/v1/chat/completions: HTTP 404: 404 Not Found (an HTML page)")
+
+
 @pytest.mark.parametrize("reason", ["error", "abort"])
 def test_a_server_that_gave_up_may_be_tried_again(reason, attempt, reply_with):
     body = {"choices": [{"message": {"content": "half an ans"}, "finish_reason": reason}]}
@@ -170,7 +187,9 @@ def test_reset_refused_and_cut_off(attempt, serve, spec, ask):
         return response
 
     assert type(attempt(reset)) is RetryableError
-    assert type(attempt(cut)) is RetryableError
+    error = attempt(cut)
+    assert type(error) is RetryableError
+    assert str(error).endswith(": the connection was cut in the middle of the answer")
 
     async def nobody_there():
         adapter = build_adapter(spec(), base_url="http://127.0.0.1:1/v1")

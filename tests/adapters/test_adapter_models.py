@@ -122,36 +122,65 @@ def test_a_price_that_changes_by_date():
     assert retired.retires_on == date(2026, 12, 1)
 
 
-def test_prices_are_those_of_the_price_list(shared):
-    path = shared / "facts" / "prices.csv"
-    if not path.is_file():
-        pytest.skip("no price list")
-    with path.open(encoding="utf-8") as file:
-        rows = {
-            row["model"].rsplit("/", 1)[-1]: row
-            for row in csv.DictReader(file)
-            if not row["model"].startswith("vertex")
-        }
-    rows["voxtral-small"] = rows["voxtral-small-latest"]
-    rows["gpt-audio-mini"] = rows["gpt-audio-mini-2025-12-15"]
-    rows["gpt-audio-1.5-azure"] = rows["gpt-audio-1.5-2026-02-23"]
-    compared = 0
-    for name in API:
-        row, price = rows.get(name), find_model(name).price_on(CHECKED)
-        if row is None or price is None:
+ROWS = {
+    "gpt-audio-mini": "gpt-audio-mini-2025-12-15",
+    "gpt-audio-1.5-azure": "azure/gpt-audio-1.5-2026-02-23",
+    "gemini-3.1-pro-preview-vertex": "vertex_ai/gemini-3.1-pro-preview",
+    "voxtral-small": "mistral/voxtral-small-latest",
+    "qwen3.8-omni-flash": "dashscope/qwen3.8-omni-flash",
+}
+"""Model -> row of the price list, where the names differ by more than `gemini/`."""
+PRICED = sorted(name for name in model_files() if find_model(name).prices)
+
+
+@pytest.mark.parametrize("name", PRICED)
+def test_prices_are_those_of_the_price_list(name, shared):
+    with (shared / "facts" / "prices.csv").open(encoding="utf-8") as file:
+        rows = {row["model"]: row for row in csv.DictReader(file)}
+    price = find_model(name).price_on(CHECKED)
+    assert price is not None
+    if price.audio_second is not None:
+        assert f"{price.audio_second:.6f}".rstrip("0") in rows[name]["note"]
+        return
+    row = rows[ROWS.get(name, name if name in rows else f"gemini/{name}")]
+    for column, value in (
+        ("usd_per_1M_text_in", price.input),
+        ("usd_per_1M_audio_in", price.audio_input),
+        ("usd_per_1M_text_out", price.output),
+        ("usd_per_1M_audio_out", price.audio_output),
+        ("usd_per_1M_cached_in", price.cached_input),
+    ):
+        assert value == (float(row[column]) if row[column] else None), column
+    if not row["batch_in"]:
+        assert price.batch_factor is None
+        return
+    assert price.batch_factor == pytest.approx(float(row["batch_in"]) / price.input)
+    assert price.batch_factor == pytest.approx(float(row["batch_out"]) / price.output)
+    if row["batch_audio_in"]:
+        assert price.batch_factor == pytest.approx(float(row["batch_audio_in"]) / price.audio_input)
+
+
+@pytest.mark.parametrize("name", ["gemini-3.6-flash", "gemini-3.7-flash", "gemini-3.8-flash"])
+def test_promotional_prices_double_with_the_year(name):
+    before, after = (find_model(name).price_on(day) for day in (date(2026, 12, 31), date(2027, 1, 1)))
+    assert before is not None and after is not None
+    assert (after.input, after.output) == (2 * before.input, 2 * before.output) == (1.5, 7.5)
+
+
+def test_every_model_that_is_reached_says_where_its_facts_were_read_and_when():
+    for name in model_files():
+        spec = find_model(name)
+        if spec.adapter in ("scripted", "random", "first_choice", "deaf", "oracle"):
             continue
-        compared += 1
-        for column, value in (
-            ("usd_per_1M_text_in", price.input),
-            ("usd_per_1M_audio_in", price.audio_input),
-            ("usd_per_1M_text_out", price.output),
-            ("usd_per_1M_audio_out", price.audio_output),
-            ("usd_per_1M_cached_in", price.cached_input),
-        ):
-            assert value == (float(row[column]) if row[column] else None), (name, column)
-        if row["batch_in"]:
-            assert price.batch_factor == pytest.approx(float(row["batch_in"]) / price.input), name
-            assert price.batch_factor == pytest.approx(float(row["batch_out"]) / price.output), name
-        elif name.startswith("gpt-audio"):
-            assert price.batch_factor is None
-    assert compared >= 17
+        assert spec.source and spec.checked_on, name
+        assert spec.thinking.source or spec.text_only, name
+        assert spec.audio.source or spec.text_only, name
+
+
+def test_retirement_dates_are_those_of_the_providers():
+    dates = {name: day.isoformat() for name in model_files() if (day := find_model(name).retires_on)}
+    assert dates == {
+        "gemini-2.5-flash": "2026-12-01", "gemini-2.5-pro": "2026-12-01",
+        "gpt-audio": "2027-01-20", "gpt-audio-mini": "2027-01-20", "gpt-realtime-2025-08-28": "2027-01-20",
+        "gpt-audio-1.5-azure": "2027-08-24", "whisper-1": "2027-02-26",
+    }  # fmt: skip
