@@ -49,7 +49,8 @@ class TaskWork:
     finished: set[Slot] = field(default_factory=set)
     stale: list[Slot] = field(default_factory=list)
     """Slots that the journal answers under another request than today's."""
-    _arranged: dict[tuple[str, int], Sample] = field(default_factory=dict)
+    _read: int | None = None
+    """Bytes of the journal that `finished` and `stale` know of."""
 
     @property
     def journal_path(self) -> Path:
@@ -103,7 +104,14 @@ class TaskWork:
         )
 
     def mark_finished(self) -> None:
-        """Find which slots the journal answers: the key of today's request must be the recorded one."""
+        """Find which slots the journal answers: the key of today's request must be the recorded one.
+
+        A journal only ever grows, so one that has not is not read again.
+        """
+        size = self.journal_path.stat().st_size if self.journal_path.is_file() else 0
+        if size == self._read:
+            return
+        self._read = size
         done = read_done(self.journal_path)
         self.finished, self.stale = set(), []
         if not done:
