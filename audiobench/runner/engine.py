@@ -35,6 +35,11 @@ HOPELESS = 20
 HOPELESS_LATER = 100
 """The same after a success; at least twice what may be on the wire at once."""
 
+
+class _NotSent(Exception):
+    """A request that was still waiting for its turn when the run was to stop: it stays open."""
+
+
 Observer = Callable[[TaskWork, dict[str, Any]], None]
 """Called with every journal record, as it is written."""
 
@@ -73,6 +78,7 @@ class Engine:
         self._journals: dict[str, Journal] = {}
         self._threads = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="audio")
         self._stopping = asyncio.Event()
+        self._grace: float | None = GRACE_SECONDS
         self._freed = asyncio.Event()
         """Set whenever a slot ends or the run is to stop."""
         self._failures = 0
@@ -122,7 +128,7 @@ class Engine:
             self._freed.clear()
             await self._freed.wait()
         if tasks:
-            await asyncio.wait(tasks, timeout=GRACE_SECONDS)
+            await asyncio.wait(tasks, timeout=self._grace)
 
     def _interrupted(self, number: signal.Signals) -> None:
         if self._stopping.is_set():
@@ -159,6 +165,8 @@ class Engine:
             await self._ask(work, request, condition, record)
             self._succeeded = True
             self._failures = 0
+        except _NotSent:
+            return
         except InvalidAudioError as error:
             record["error"] = {"kind": "invalid_audio", "message": str(error)}
         except (ExhaustedError, SampleError) as error:
@@ -184,6 +192,7 @@ class Engine:
         self.observe(work, record)
         reason = self.stop_when()
         if reason:
+            self._grace = None  # what is on the wire is paid for: its answers are waited for
             self._stop(ExitCode.INCOMPLETE, reason)
 
     async def _ask(self, work: TaskWork, request: Request, condition: Condition, record: dict[str, Any]) -> None:
@@ -200,6 +209,8 @@ class Engine:
 
             async def attempt() -> Response:
                 nonlocal calls
+                if self._stopping.is_set() and not attempts:
+                    raise _NotSent
                 calls += 1
                 key, loaded, facts = await load(pending, work, self._threads, keyed_as=request)
                 record["audio"] = facts

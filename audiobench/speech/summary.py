@@ -14,6 +14,8 @@ from audiobench.task.spec import TaskSpec
 if TYPE_CHECKING:
     from audiobench.results import Scored
 
+LATE_MS = 20.0
+"""A session whose client was late by more than this has times that may be too long by as much."""
 RULES = {"bba_judge_aa": ("bba_extract", ["short_answer"])}
 """Judged scorer -> the scorer and extraction that give the same verdict without a judge."""
 
@@ -22,6 +24,7 @@ def speech(task: TaskSpec, group: Sequence[Scored], epochs: int) -> dict[str, An
     """What `summary.json` holds under `speech`.
 
     - `answers`, `transcribed`, `no_audio`: counts; `asr`: names of the recognisers;
+    - `late`: sessions whose client itself was late by more than `LATE_MS`, and the worst of all, in ms;
     - `by_rule`, `by_judge`: the metric {value, ci, n}, both over what the recogniser heard; `agreement`: share of the
       answers that both have a verdict on and that get the same one;
     - `runs`: the two values of each epoch;
@@ -37,6 +40,8 @@ def speech(task: TaskSpec, group: Sequence[Scored], epochs: int) -> dict[str, An
         "no_audio": sum(bool((s.record["response"].get("raw") or {}).get("no_audio")) for s in answered),
         "asr": sorted({s.record["response"]["heard"]["asr"] for s in spoken if "heard" in s.record["response"]}),
     }
+    late = [(s.record["response"].get("raw") or {}).get("late_ms", 0.0) for s in spoken]
+    found["late"] = {"n": sum(ms > LATE_MS for ms in late), "worst_ms": max(late, default=0.0)}
     if task.scorer not in RULES:
         return found
     scorer, rules = RULES[task.scorer]
@@ -108,6 +113,11 @@ def lines(entry: Mapping[str, Any]) -> list[str]:
         if name in entry["latency"]:
             t = entry["latency"][name]
             out.append(f"  {words}: median {t['median']:.2f} s, p95 {t['p95']:.2f} s, n={t['n']}")
+    if found["late"]["n"]:
+        out.append(
+            f"  in {found['late']['n']} sessions this client was more than {LATE_MS:g} ms late (at worst "
+            f"{found['late']['worst_ms']:g} ms), and its times may be as much too long: lower --max-concurrency"
+        )
     return out
 
 

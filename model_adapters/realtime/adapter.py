@@ -26,6 +26,7 @@ from model_adapters.realtime import failures
 from model_adapters.realtime.gemini_live import GeminiLive
 from model_adapters.realtime.openai import SERVER_VAD, OpenAIRealtime
 from model_adapters.realtime.protocol import Frame, Wire
+from model_adapters.realtime.session_loop import SessionLoop
 from model_adapters.realtime.turn import Turn
 from model_adapters.spec import ModelSpec
 from model_adapters.waveforms import waveform
@@ -100,6 +101,7 @@ class Realtime:
         self._key = find_key(spec.api_key_env or variables, required=required, model=spec.name)
         self._http = HttpClient(timeout=timeout, secrets=[self._key])
         self.wire = self._wire()
+        self._sessions = SessionLoop()
 
     def __repr__(self) -> str:
         return f"Realtime({self.spec.name}, {self.options.protocol})"
@@ -128,19 +130,21 @@ class Realtime:
         pcm = {id(part): await asyncio.to_thread(_pcm16, part, self.wire.input_rate) for part in request.audio}
         turn = Turn()
         pacer = _Pacer(self.options, self.wire.input_rate)
+        session = self._session(setup, request, pcm, turn, pacer)
         try:
-            async with asyncio.timeout(self.timeout):
-                await self._session(setup, request, pcm, turn, pacer)
+            await self._sessions.run(asyncio.wait_for(session, self.timeout))
         except TimeoutError:
             stage = "answer" if turn.packets else "audio" if turn.configured else "session"
             raise RetryableError(f"{where(self._base)}: no complete {stage} within {self.timeout:g} s") from None
-        return await self._response(turn, request, pcm, pacer)
+        return await self._response(turn, request, pcm)
 
     # -- one session
 
     async def _session(self, setup: Frame, request: Request, pcm: dict[int, bytes], turn: Turn, pacer: _Pacer) -> None:
         from websockets.asyncio.client import connect
         from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+
+        from model_adapters.realtime.stamped import StampedConnection
 
         shown = where(self._base)
         key = self._key.get_secret_value() if self._key else None
@@ -150,6 +154,7 @@ class Realtime:
                 self._base + self.wire.path(self.spec.served_model),
                 additional_headers=self.wire.headers(key),
                 user_agent_header="audiobench",
+                create_connection=StampedConnection,
                 compression=None,
                 max_size=MOST_EVENT_BYTES,
                 open_timeout=min(CONNECT_SECONDS, self.timeout),
@@ -187,6 +192,7 @@ class Realtime:
 
         listener = asyncio.create_task(listen())
         speaker = asyncio.create_task(self._speak(socket, request, pcm, turn, pacer))
+        watcher = asyncio.create_task(turn.watch())
         try:
             await asyncio.wait({listener, speaker}, return_when=asyncio.FIRST_COMPLETED)
             if listener.done():
@@ -194,14 +200,13 @@ class Realtime:
             await speaker
             await listener
         finally:
-            for task in (listener, speaker):
+            for task in (listener, speaker, watcher):
                 task.cancel()
-            await asyncio.gather(listener, speaker, return_exceptions=True)
+            await asyncio.gather(listener, speaker, watcher, return_exceptions=True)
 
     async def _receive(self, socket: Any, turn: Turn) -> None:
-        """Take one event; the time is noted before it is read."""
-        data = await socket.recv()
-        now = time.monotonic()
+        """Take one event."""
+        data, now = await socket.receive()
         try:
             event = orjson.loads(data)
         except orjson.JSONDecodeError:
@@ -262,11 +267,11 @@ class Realtime:
 
     # -- the answer
 
-    async def _response(self, turn: Turn, request: Request, pcm: dict[int, bytes], pacer: _Pacer) -> Response:
+    async def _response(self, turn: Turn, request: Request, pcm: dict[int, bytes]) -> Response:
         options = self.options
         manual = options.turn == "manual"
         zero = "turn_end_sent" if manual else "end_of_audio_sent"
-        sound = turn.first_sound() if turn.packets else None
+        sound = await asyncio.to_thread(turn.first_sound) if turn.packets else None
         if sound is not None:
             turn.mark("first_sound", sound)
         said = "".join(turn.transcript) or "".join(turn.text)
@@ -278,10 +283,9 @@ class Realtime:
             "pace": options.pace,
             "clock_zero": f"{self.wire.turn_end} sent" if manual else "last chunk of the clip sent",
             "clock": turn.clock(zero),
+            "late_ms": round(turn.late * 1000, 1),
             "input": self._input(request, pcm),
         }
-        if options.pace == "realtime":
-            raw["late_ms"] = round(pacer.late * 1000, 1)
         if (served := turn.served_model) and not same_model(self.spec.served_model, served):
             raw["model_differs"] = True
         text = said
@@ -329,7 +333,8 @@ class Realtime:
         return about
 
     async def close(self) -> None:
-        """Nothing stays open between requests."""
+        """End the thread of the sessions; no connection stays open between requests."""
+        await self._sessions.close()
 
 
 class _Pacer:
@@ -340,8 +345,6 @@ class _Pacer:
         self.rate = rate
         self.step = max(1, round((options.chunk_ms if self.paced else BURST_CHUNK_MS) * rate / 1000)) * 2
         self.due = 0.0
-        self.late = 0.0
-        """Worst lateness of a piece, in seconds: how far the client was from real time."""
 
     def start(self) -> None:
         """The clip begins now."""
@@ -357,7 +360,6 @@ class _Pacer:
             return
         self.due += size / 2 / self.rate
         await asyncio.sleep(max(0.0, self.due - time.monotonic()))
-        self.late = max(self.late, time.monotonic() - self.due)
 
 
 async def _send(socket: Any, frame: Frame) -> None:

@@ -36,7 +36,8 @@ def closed(code: int, reason: str, *, configured: bool, where: str, http: HttpCl
     said = http.scrub(" ".join(reason.split()))[:MESSAGE_CHARS]
     text = f"{where}: the connection closed before the answer was complete (code {code}{': ' + said if said else ''})"
     if _QUOTA.search(reason) or _DAILY.search(reason):
-        return RunError(text) if _DAILY.search(reason) else RetryableError(text, rate_limited=True)
+        daily = _DAILY.search(reason)
+        return RunError(text, incomplete=True) if daily else RetryableError(text, rate_limited=True)
     if code in UNTAKEABLE:
         return SampleError(text)
     if code == POLICY:

@@ -7,7 +7,8 @@ All times are of one monotonic clock (`time.monotonic()`, seconds) in the client
 - `first_audio_sent`, `end_of_audio_sent`: first and last chunk of the clip handed to the socket;
 - `turn_end_sent`: the event that ends the user's turn handed to the socket (`input_audio_buffer.commit`,
   `activityEnd`);
-- `first_audio_packet`: arrival of the first event that holds audio (at least one sample);
+- `first_audio_packet`: arrival (the bytes come from the socket) of the first event that holds audio, at least one
+  sample;
 - `first_sound`: when a player that starts with the first packet and plays in real time reaches the first sample
   louder than -50 dBFS (never before that sample has arrived);
 - `done`: arrival of the event that ends the answer.
@@ -18,12 +19,15 @@ detects its end (which then includes the silence that the server waits for).
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
 SILENCE_DBFS = -50.0
 """Samples whose magnitude is above this level (relative to full scale) count as sound."""
+TICK_SECONDS = 0.01
 
 
 @dataclass(slots=True)
@@ -45,11 +49,20 @@ class Turn:
     """Set when the answer is complete: stop | length | content_filter."""
     configured: bool = False
     responding: bool = False
+    late: float = 0.0
+    """By how many seconds, at worst, the client woke later than it wanted to: a moment may be noted so much too late."""
     raw: dict[str, Any] = field(default_factory=dict)
 
     def mark(self, name: str, now: float) -> None:
         """Note a moment, unless it has been already."""
         self.times.setdefault(name, now)
+
+    async def watch(self) -> None:
+        """Keep `late`, until cancelled; on the loop that notes the moments."""
+        while True:
+            due = time.monotonic() + TICK_SECONDS
+            await asyncio.sleep(TICK_SECONDS)
+            self.late = max(self.late, time.monotonic() - due)
 
     def heard(self, pcm: bytes, now: float) -> None:
         """Take an audio event."""

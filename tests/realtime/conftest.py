@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +33,20 @@ def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def ask() -> Callable[..., Response]:
+def ask(asking: Callable[..., Awaitable[Response]]) -> Callable[..., Response]:
+    """`asking` on a loop of its own."""
+    return lambda *arguments, **options: asyncio.run(asking(*arguments, **options))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def asking() -> Callable[..., Awaitable[Response]]:
     """Ask a server about a clip; `parts` in order (strings are text, None is the clip)."""
 
-    def call(
+    async def call(
         server: Loopback,
         *,
         seconds: float = 0.1,
+        pcm: bytes | None = None,
         rate: int | None = None,
         folder: Path | None = None,
         parts: tuple[str | None, ...] = (None,),
@@ -57,11 +64,14 @@ def ask() -> Callable[..., Response]:
         )
         adapter = Realtime(spec, base_url=server.url, timeout=timeout)
         adapter.audio_folder = folder
-        data = pcm_wav(tone(seconds, rate), rate, 1)
+        data = pcm_wav(pcm or tone(seconds, rate), rate, 1)
         clip = AudioPart(Clip(Path("q.wav")), data=data, format="wav", seconds=seconds, sample_rate=rate)
         messages = [Message("user", tuple(clip if part is None else TextPart(part) for part in parts))]
         if system:
             messages.insert(0, Message("system", (TextPart(system),)))
-        return asyncio.run(adapter.generate(Request(tuple(messages), sample_id="q/1", **(request or {}))))
+        try:
+            return await adapter.generate(Request(tuple(messages), sample_id="q/1", **(request or {})))
+        finally:
+            await adapter.close()
 
     return call

@@ -22,6 +22,8 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from model_adapters.realtime.turn import Turn
+
 Protocol = Literal["openai", "stepfun", "gemini_live"]
 
 
@@ -64,7 +66,10 @@ class Heard:
     frames: list[dict[str, Any]] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     turn_ended: float = 0.0
-    first_packet: float = 0.0
+    sent: list[float] = field(default_factory=list)
+    """When each packet of the answer was."""
+    clock: Turn = field(default_factory=Turn)
+    """Knows how late this end was, as the client's does."""
 
     @property
     def pcm(self) -> bytes:
@@ -98,7 +103,7 @@ class Loopback:
         assert socket.request is not None
         heard = Heard(socket.request.path, {k.lower(): v for k, v in socket.request.headers.raw_items()})
         self.heard.append(heard)
-        answers: set[asyncio.Task[None]] = set()
+        answers = {asyncio.create_task(heard.clock.watch())}
         with contextlib.suppress(ConnectionClosed):
             if self.protocol != "gemini_live":
                 await self.send(
@@ -164,7 +169,7 @@ class Loopback:
                 await self.send(socket, event)
             for packet in script.packets:
                 await asyncio.sleep(max(0.0, until - time.monotonic()))
-                heard.first_packet = heard.first_packet or time.monotonic()
+                heard.sent.append(time.monotonic())
                 await self.send(socket, self.audio(packet))
                 until = time.monotonic() + script.gap
             if script.close_with:
