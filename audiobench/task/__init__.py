@@ -1,6 +1,1 @@
-"""Benchmarks, declared in YAML."""
-
-from audiobench.task.find import find_task, task_files
-from audiobench.task.spec import TaskSpec
-
-__all__ = ["TaskSpec", "find_task", "task_files"]
+"""Benchmarks, declared in YAML: `spec` (the format), `find` (by name or path), `check` (what people got wrong)."""

@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from audiobench import strict_yaml
 from audiobench.errors import UsageError
-from audiobench.task.spec import TaskSpec
+
+if TYPE_CHECKING:
+    from audiobench.task.spec import TaskSpec
 
 _TAGS = re.compile(rb"^tag:[ \t]*\[([^\]]*)\]|^tag:[ \t]*\n((?:[ \t]*-[^\n]*\n?)+)|^tag:[ \t]*([\w\-]+)", re.MULTILINE)
 _NAME = re.compile(rb"^task:\s*[\"']?([A-Za-z0-9_\-]+)", re.MULTILINE)
@@ -74,6 +76,9 @@ def find_task(name: str) -> tuple[TaskSpec, Path]:
             hint = f"did you mean {' or '.join(close)}?" if close else "see `audiobench tasks list`"
             raise UsageError(f"task {name}: no such task; {hint}")
         path = files[name]
+    from audiobench import strict_yaml  # a list of names needs no pydantic
+    from audiobench.task.spec import TaskSpec
+
     return strict_yaml.validate(TaskSpec, path), path
 
 

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from audiobench.audio.container import pcm_wav
-from audiobench.task import TaskSpec
+from audiobench.task.spec import TaskSpec
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -98,7 +98,7 @@ def test_a_later_run_reads_rows_only_and_asks_nobody(hub: LoopbackHub, cache: Pa
     (tmp_path / "task.json").write_text(task.model_dump_json(), encoding="utf-8")
     code = (
         "import sys; from pathlib import Path\n"
-        "from audiobench.task import TaskSpec; from audiobench.dataset import load\n"
+        "from audiobench.task.spec import TaskSpec; from audiobench.dataset import load\n"
         f"task = TaskSpec.model_validate_json(Path({str(tmp_path / 'task.json')!r}).read_text())\n"
         "loaded = load(task, Path('/nowhere/probe.yaml'))\n"
         "heavy = {'pyarrow', 'huggingface_hub', 'numpy', 'soundfile', 'pandas'} & set(sys.modules)\n"
@@ -267,7 +267,7 @@ def test_two_processes_at_once_build_one_cache(hub: LoopbackHub, cache: Path, tm
     hub.repositories[REPO] = {"test.parquet": parquet(make_rows(40))}
     (tmp_path / "task.json").write_text(make_task(dataset_path=REPO).model_dump_json(), encoding="utf-8")
     code = (
-        "from pathlib import Path; from audiobench.task import TaskSpec; from audiobench.dataset import load\n"
+        "from pathlib import Path; from audiobench.task.spec import TaskSpec; from audiobench.dataset import load\n"
         f"task = TaskSpec.model_validate_json(Path({str(tmp_path / 'task.json')!r}).read_text())\n"
         "print(load(task, Path('/nowhere/probe.yaml')).content_sha256)"
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from audiobench.errors import UsageError
-from audiobench.task import find_task
 from audiobench.task.check import check
+from audiobench.task.find import find_task
 
 GOOD = """\
 task: mine

@@ -12,7 +12,8 @@ import pytest
 from audiobench import strict_yaml
 from audiobench.dataset import Dataset, load
 from audiobench.prompt import variables
-from audiobench.task import TaskSpec, find_task
+from audiobench.task.find import find_task
+from audiobench.task.spec import TaskSpec
 from audiobench.template import render
 
 SILENCE = (

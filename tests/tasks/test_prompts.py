@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from audiobench.prompt import variables
-from audiobench.task import find_task
+from audiobench.task.find import find_task
 from audiobench.template import render
 from audiobench.types import Sample
 
@@ -148,7 +148,7 @@ def test_step_audio_r1_parameters(task, penalty):
 
 def test_no_shipped_prompt_cuts_thinking(task_paths):
     from audiobench import strict_yaml
-    from audiobench.task import TaskSpec
+    from audiobench.task.spec import TaskSpec
 
     for path in task_paths:
         spec = strict_yaml.validate(TaskSpec, path)

@@ -9,9 +9,10 @@ import pytest
 
 from audiobench import strict_yaml
 from audiobench.scorers import SCORERS
-from audiobench.task import TaskSpec, find_task, task_files
 from audiobench.task.check import check
+from audiobench.task.find import find_task, task_files
 from audiobench.task.schema import schemas
+from audiobench.task.spec import TaskSpec
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
