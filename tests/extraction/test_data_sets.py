@@ -63,4 +63,4 @@ def test_what_is_denied_or_left_open_is_not_taken(shared, path):
         asked += 1
         if answer.value is not None:
             taken.append((said, choices, answer))
-    assert asked > 500 and len(taken) < 0.005 * asked, taken
+    assert asked > 500 and taken == []
