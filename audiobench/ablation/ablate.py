@@ -67,7 +67,7 @@ def _group(arms: Sequence[Arm], found: dict[str, Any], allowed: Collection[str])
         if listens:
             found["listening"].append(listens)
         found["self_cognition"].append({"think": think, **self_cognition(same)})
-    for arm in arms:
+    for arm in (arm for heard in hearings for arm in in_order([a for a in arms if a.how.audio == heard])):
         name = {"arm": arm.label, **arm.how._asdict()}
         stable = option_stability(arm)
         if stable:

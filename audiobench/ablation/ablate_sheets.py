@@ -69,8 +69,9 @@ def _thinking_elsewhere(entries: list[dict[str, Any]]) -> list[Sheet]:
                  span(pair["ci"], share, pair["interval"], signed=True), str(pair["gained"]), str(pair["lost"]),
                  p_value(pair["p_adjusted"]), points(pair["mde"], share))
             )  # fmt: skip
+    tests = dict.fromkeys(pair["test"] for entry in entries for pair in entry["pairs"])
     sheet.notes.append(
-        "p adjusted: Benjamini-Hochberg over the think modes of one audio condition; test: exact McNemar"
+        f"p adjusted: Benjamini-Hochberg over the think modes of one audio condition; test: {', '.join(tests)}"
     )
     return [sheet] if sheet.rows else []
 
@@ -238,6 +239,14 @@ def _words(found: dict[str, Any]) -> list[Sheet]:
     return [sheet] if sheet.rows else []
 
 
+def _with_the_sound(entries: list[dict[str, Any]], sheet: Sheet) -> list[dict[str, Any]]:
+    """The entries of audio=full where there are any; that the others are in --json is noted on the sheet."""
+    heard = [entry for entry in entries if entry["audio"] == "full"] or entries
+    if len(heard) < len(entries):
+        sheet.notes.append("with the sound; --json has the other audio conditions")
+    return heard
+
+
 def _stability(found: dict[str, Any]) -> list[Sheet]:
     if not found["option_order"]:
         return []
@@ -246,7 +255,7 @@ def _stability(found: dict[str, Any]) -> list[Sheet]:
         ("arm", "n", "acc by order", "spread (pp)", "sd", "circular acc", "95 % interval", "same answer", "chosen place",
          "even choice", "p"),
     )  # fmt: skip
-    for entry in found["option_order"]:
+    for entry in _with_the_sound(found["option_order"], sheet):
         place, ci = entry["position"], entry["circular_interval"]
         sheet.rows.append(
             (entry["arm"], str(entry["n"]), " ".join(points(a, True) for a in entry["accuracy"]),
@@ -255,7 +264,10 @@ def _stability(found: dict[str, Any]) -> list[Sheet]:
              " ".join(map(str, place["counts"])), " ".join(f"{e:.0f}" for e in place["expected"]),
              p_value(place["p"]) + ("" if place["reliable"] else "?"))
         )  # fmt: skip
-    sheet.notes.append("circular: right at every order; same answer: the same option text at every order")
+    sheet.notes.append(
+        "circular: right at every order, of which a sample has as many as options; same answer: the same option text at "
+        "every order"
+    )
     sheet.notes.append(
         "p: chi-square of the chosen places against an even choice, by sample (? where a place expects fewer than 5)"
     )
@@ -269,7 +281,7 @@ def _agreement(found: dict[str, Any]) -> list[Sheet]:
         f"asked {found['epochs']} times",
         ("arm", "n", "agreement", "unanimous", "entropy (bits)", "maj@k", "pass@k", "pass^k"),
     )
-    for entry in found["consistency"]:
+    for entry in _with_the_sound(found["consistency"], sheet):
         top = entry["epochs"]
         majorities = " ".join(f"{k}:{points(v, True)}" for k, v in entry["maj_at"].items())
         sheet.rows.append(

@@ -116,8 +116,12 @@ def score(arm: Arm, ids: Sequence[str]) -> tuple[float | None, Interval]:
     value = sum(values) / len(values)
     if scorer.metric not in SHARES:
         return value, intervals.mean(values, keys)
-    repeats = max(sum(1 for _ in arm.of_sample(sample)) for sample in ids)
-    return value, intervals.proportion(values, keys, epochs=repeats)
+    return value, intervals.proportion(values, keys, epochs=repeats(arm, ids))
+
+
+def repeats(arm: Arm, ids: Sequence[str]) -> float:
+    """Answers that a sample's value averages, over epochs and option orders; the mean over samples."""
+    return sum(1 for sample in ids for _ in arm.of_sample(sample)) / len(ids)
 
 
 def difference(a: Arm, b: Arm, ids: Sequence[str]) -> Difference:

@@ -76,7 +76,7 @@ def _panel(axis: Any, found: dict[str, Any], model: str) -> None:
     beyond = log2(budgets[-1] + 1) + 0.15 * span
     for place, curve in enumerate(found["scaling"]):
         colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
-        x = [log2(budget + 1) + (place - (len(found["scaling"]) - 1) / 2) * 0.012 * span for budget in curve["budgets"]]
+        x = [log2(budget + 1) + _aside(place) * 0.012 * span for budget in curve["budgets"]]
         y = [100 * value for value in curve["accuracy"]]
         bars = [
             [v - 100 * i["low"] for v, i in zip(y, curve["intervals"], strict=True)],
@@ -112,6 +112,11 @@ def _panel(axis: Any, found: dict[str, Any], model: str) -> None:
     n = min(curve["n"] for curve in found["scaling"])
     axis.set_title(f"{model}, {found['task']} (n = {n}, 95 % intervals)", loc="left")
     axis.legend(title="audio: verdict", fontsize=7, title_fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
+
+
+def _aside(place: int) -> int:
+    """Steps from the tick, so that intervals do not cover each other: 0 for the first curve, then 1, -1, 2, -2, ..."""
+    return (place + 1) // 2 * (1 if place % 2 else -1)
 
 
 def _tick(budget: int) -> str:

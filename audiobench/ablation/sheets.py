@@ -151,15 +151,17 @@ def _arms(found: dict[str, Any], title: str) -> Sheet:
     share, lost = found["share"], found["lost"]
     sheet = Sheet(
         title,
-        ("arm", "n", found["metric"], "95 % interval", "unparsed", "refused", "thinking cut", "answer cut",
+        ("arm", "n", found["metric"], "95 % interval", "responses", "unparsed", "refused", "thinking cut", "answer cut",
          "parsed only"),
     )  # fmt: skip
+    repeated = any(arm["counts"]["responses"] != arm["n"] for arm in found["arms"])
     for arm in found["arms"]:
         counts, parsed = arm["counts"], arm["parsed_only"]
         done = f" ({', '.join(arm['think_effective'])})" if arm["think_effective"] else ""
         only = "-" if parsed["value"] is None else f"{points(parsed['value'], share)} (n={parsed['n']})"
         sheet.rows.append(
             (arm["label"] + done, str(arm["n"]), points(arm["value"], share), span(arm["ci"], share, arm["interval"]),
+             str(counts["responses"]) if repeated else "-",
              *(str(counts[k]) for k in ("unparsed", "refused", "truncated_thinking", "truncated_answer")), only)
         )  # fmt: skip
     if lost["common"] < lost["samples"]:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from audiobench.ablation.arms import Arm, chosen_slot, chosen_text, clusters_of
-from audiobench.ablation.measure import is_share, means
+from audiobench.ablation.measure import is_share, value_of
 from audiobench.results import Scored
 from audiobench.statistics.listening import option_order, position_bias, self_consistency
 from audiobench.statistics.passk import maj_at_k, pass_at_k, pass_hat_k
@@ -19,23 +19,33 @@ RIGHT = "\0right"
 def option_stability(arm: Arm) -> dict[str, Any] | None:
     """Accuracy at each option order, circular accuracy, position histogram; None with one order or no options.
 
-    Over the samples that have an answered epoch at every order of theirs. A sample with fewer options than there are
-    orders was not asked again what it had been asked: its options, rotated further, come to an order that it has, whose
-    answers stand for it. The histogram counts every answer of these samples once.
+    Over the samples with an epoch that is answered at every order of theirs: as many as the run has, or as they have
+    options. Each such epoch counts for itself. The histogram counts every answer of these samples.
     """
     if not is_share(arm.task_run.task):
         return None
     orders = sorted({order for sample in arm.slots.values() for order in sample})
-    table = means(arm, arm.slots)
-    options = {i: _options(arm, i) for i in arm.slots}
-    rotated = {i: [order % options[i] for order in orders] for i in arm.slots if options[i]}
-    ids = [i for i, own in rotated.items() if all(order in table.get(i, {}) for order in own)]
+    rows = {i: _rows(arm, i, orders) for i in arm.slots}
+    ids = [i for i, found in rows.items() if found]
     if len(orders) < 2 or not ids:
         return None
-    values = [[table[i][order] for order in rotated[i]] for i in ids]
-    answers = [[_first_answer(arm.slots[i][order].values()) for order in rotated[i]] for i in ids]
-    found = asdict(option_order(values, answers, clusters_of(arm, ids)))
-    return {**found, "position": positions(arm.only(ids)), "lost": len(arm.slots) - len(ids)}
+    answered = [row for i in ids for row in rows[i]]
+    keys = clusters_of(arm, ids) or ids
+    clusters = [key for i, key in zip(ids, keys, strict=True) for _ in rows[i]]
+    values = [[value_of(scored) for scored in row] for row in answered]
+    answers = [[chosen_text(scored) for scored in row] for row in answered]
+    found = asdict(option_order(values, answers, clusters))
+    return {**found, "n": len(ids), "position": positions(arm.only(ids)), "lost": len(arm.slots) - len(ids)}
+
+
+def _rows(arm: Arm, sample: str, orders: Sequence[int]) -> list[list[Scored]]:
+    """The sample's answers at each of its orders, one row for every epoch that has them all."""
+    choices = next(iter(arm.of_sample(sample))).record["sample"]["choices"]
+    own = orders[: sum(text is not None for text in choices)]
+    found = [arm.slots[sample].get(order, {}) for order in own]
+    epochs = sorted(set.intersection(*(set(answers) for answers in found))) if found else []
+    rows = [[answers[epoch] for answers in found] for epoch in epochs]
+    return [row for row in rows if all(scored.outcome.value is not None for scored in row)]
 
 
 def positions(arm: Arm) -> dict[str, Any]:
@@ -97,13 +107,3 @@ def _vote(scored: Scored) -> str | None:
     if scored.outcome.status != "scored":
         return None
     return RIGHT if (scored.outcome.value or 0.0) >= 0.5 else chosen_text(scored)
-
-
-def _first_answer(epochs: Any) -> str | None:
-    first: Sequence[Scored] = sorted(epochs, key=lambda scored: scored.epoch)
-    return chosen_text(first[0]) if first else None
-
-
-def _options(arm: Arm, sample: str) -> int:
-    choices = next(iter(arm.of_sample(sample))).record["sample"]["choices"]
-    return sum(text is not None for text in choices)

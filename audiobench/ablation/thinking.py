@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from audiobench.ablation.arms import Arm, budget_of, by_think, clusters_of, common
-from audiobench.ablation.measure import is_share, means, sample_values, score
+from audiobench.ablation.measure import is_share, means, repeats, sample_values, score
 from audiobench.ablation.spending import reasoning_tokens
 from audiobench.statistics.scaling import length_strata, scaling
 
@@ -32,7 +32,13 @@ def budget_curve(arms: Sequence[Arm], *, margin: float = 0.05) -> dict[str, Any]
     if not ids:
         return None
     rows = [[sum(t[i][o] for o in orders[i]) / len(orders[i]) for t in tables] for i in ids]
-    found = scaling(rows, [budget for budget, _ in limited], clusters_of(limited[0][1], ids), margin=margin)
+    found = scaling(
+        rows,
+        [budget for budget, _ in limited],
+        clusters_of(limited[0][1], ids),
+        margin=margin,
+        epochs=repeats(limited[0][1], ids),
+    )
     unlimited = next((arm for arm in arms if arm.how.think == "on"), None)
     everyone = {sample for _, arm in limited for sample in arm.slots}
     return {

@@ -68,7 +68,7 @@ class OptionOrder:
     spread: float
     """Largest minus smallest accuracy."""
     circular: float
-    """Share of samples that are right at every order."""
+    """Share of samples that are right at every order of theirs."""
     circular_interval: Interval
     consistency: float | None
     """Share of samples with the same option text at every order; None without answers."""
@@ -199,14 +199,15 @@ def option_order(
 ) -> OptionOrder:
     """Stability over option orders. `values[i][j]` is sample i at order j; `answers[i][j]` the chosen option's text.
 
-    Right at an order means value >= 0.5. An unparsed answer (None) is consistent with nothing. Raises ValueError for
-    rows of different lengths or no sample.
+    A row may be shorter than others: a sample with m options has m orders by rotation, and order j of it is order
+    j mod m again. Repeated epochs are rows of their own, with the sample as their cluster. Right means value >= 0.5; an
+    unparsed answer (None) is consistent with nothing. Raises ValueError for an empty row or no sample.
     """
     rows = [as_floats(row) for row in values]
-    if not rows or not rows[0] or any(len(row) != len(rows[0]) for row in rows):
-        raise ValueError("option order: need at least one sample, and as many values for each as there are orders")
-    n, orders = len(rows), len(rows[0])
-    accuracy = [sum(column) / n for column in zip(*rows, strict=True)]
+    if not rows or not all(rows):
+        raise ValueError("option order: need at least one sample, and at least one value for each")
+    n, orders = len(rows), max(map(len, rows))
+    accuracy = [sum(row[order % len(row)] for row in rows) / n for order in range(orders)]
     mean = sum(accuracy) / orders
     sd = sqrt(sum((a - mean) ** 2 for a in accuracy) / (orders - 1)) if orders > 1 else 0.0
     right = [float(all(v >= 0.5 for v in row)) for row in rows]

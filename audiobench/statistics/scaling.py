@@ -88,8 +88,11 @@ def scaling(
     *,
     level: float = 0.95,
     margin: float = 0.05,
+    epochs: float = 1,
 ) -> Scaling:
     """Analyse a budget curve. `values[i][j]` in [0, 1] is sample i at `budgets[j]` (tokens, ascending, >= 2 of them).
+
+    `epochs`: how many answers each value averages, for the intervals of the accuracies (`intervals.proportion`).
 
     Raises ValueError for budgets that are not ascending, rows of another length, or no sample.
     """
@@ -120,7 +123,7 @@ def scaling(
         budgets=tuple(budgets),
         n=len(rows),
         accuracy=tuple(accuracy),
-        intervals=tuple(proportion(c, keys, level) for c in columns),
+        intervals=tuple(proportion(c, keys, level, epochs=epochs) for c in columns),
         slope=slope,
         slope_interval=Interval(trend.low, trend.high, method),
         p=p,

@@ -72,8 +72,15 @@ def test_option_order():
     assert result.accuracy == (0.75, 0.5, 0.75, 0.75)
     assert (result.circular, result.consistency, result.spread) == (0.5, 0.5, 0.25)
     assert result.sd == pytest.approx(0.125)
-    with pytest.raises(ValueError, match="orders"):
-        option_order([[1, 0], [1]])
+    with pytest.raises(ValueError, match="option order"):
+        option_order([[1, 0], []])
+
+
+def test_two_options_have_two_orders():
+    """Order 2 of them is their order 0 again."""
+    result = option_order([[1, 0], [1, 1, 0]], [["dog", "cat"], ["dog", "dog", "cat"]])
+    assert (result.orders, result.accuracy) == (3, (1.0, 0.5, 0.5))
+    assert (result.circular, result.consistency) == (0.0, 0.0)
 
 
 def test_position_bias():
