@@ -12,7 +12,6 @@ The body equals the official SDK's field by field (google-genai 3.4.0). Clips go
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import math
 import os
 import secrets
@@ -29,6 +28,7 @@ from audiobench.errors import UsageError
 from audiobench.types import AudioPart, Message, Request, Response, TextPart
 from model_adapters.base import RetryableError, SampleError
 from model_adapters.dialects import GEMINI_PARAMETERS, merge, same_model, sampling_fields
+from model_adapters.gemini_files import Files
 from model_adapters.http import HttpClient, Reply, address, find_key, json_object
 from model_adapters.spec import ModelSpec
 
@@ -47,9 +47,6 @@ BLOCKED = frozenset(
     {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY", "JAILBREAK", "MODEL_ARMOR"}
 )
 DEVELOPER_API = "https://generativelanguage.googleapis.com"
-FILE_STATE_SECONDS = 1.0
-FILE_HOURS = 40.0
-"""An uploaded clip is used again for this long; Google keeps it for 48 h."""
 
 
 class Vertex(BaseModel):
@@ -116,7 +113,7 @@ class Gemini:
             )
         self._http = HttpClient(timeout=timeout, secrets=[self._key])
         self._mark = f"@@audio {secrets.token_hex(16)}@@"
-        self._files: dict[str, asyncio.Task[tuple[str, float]]] = {}
+        self.files = Files(self._http, self._base, self._api.removeprefix(self._base), self._headers)
 
     def __repr__(self) -> str:
         return f"Gemini({self.spec.name}{', vertex' if self.options.vertex else ''})"
@@ -192,7 +189,7 @@ class Gemini:
     async def generate(self, request: Request) -> Response:
         """Ask once; see `model_adapters.base.Adapter.generate`."""
         headers = await self._headers()
-        body = self.body(request, await self._uploaded(request, headers))
+        body = self.body(request, await self._uploaded(request))
         chunks: list[tuple[float, bytes]] = []
         method = "streamGenerateContent?alt=sse" if self.options.stream else "generateContent"
         reply = await self._http.post(
@@ -268,54 +265,14 @@ class Gemini:
         self._http.check(reply)
         return reply
 
-    # -- clips too large to go inline
-
-    async def _uploaded(self, request: Request, headers: Mapping[str, str]) -> dict[int, str]:
+    async def _uploaded(self, request: Request) -> dict[int, str]:
+        """Place -> address, for the clips of a request that are together too large to go inline."""
         if sum(len(part.data) for part in request.audio) <= self.options.inline_bytes:
             return {}
         if self.options.vertex is not None:
             limit = self.options.inline_bytes
             raise SampleError(f"the clips are larger than {limit} bytes, and Vertex AI has no Files API")
-        return {place: await self._file(part, headers) for place, part in enumerate(request.audio)}
-
-    async def _file(self, part: AudioPart, headers: Mapping[str, str]) -> str:
-        digest = hashlib.sha256(part.data).hexdigest()
-        task = self._files.get(digest)
-        if task is None or _spent(task):
-            task = self._files[digest] = asyncio.create_task(self._upload(part, headers))
-        uri, _ = await asyncio.shield(task)
-        return uri
-
-    async def _upload(self, part: AudioPart, headers: Mapping[str, str]) -> tuple[str, float]:
-        start = {
-            **headers,
-            "X-Goog-Upload-Protocol": "resumable",
-            "X-Goog-Upload-Command": "start",
-            "X-Goog-Upload-Header-Content-Length": str(len(part.data)),
-            "X-Goog-Upload-Header-Content-Type": MIME[part.format],
-        }
-        about = orjson.dumps({"file": {"mimeType": MIME[part.format], "sizeBytes": len(part.data)}})
-        api = self._api.removeprefix(self._base)
-        reply = await self._http.post(f"{self._base}/upload{api}/files", about, start)
-        self._http.check(reply)
-        target = reply.headers.get("x-goog-upload-url")
-        if not target:
-            raise RetryableError(f"{reply.where}: the answer names no upload address")
-        send = {"X-Goog-Upload-Command": "upload, finalize", "X-Goog-Upload-Offset": "0"}
-        reply = await self._http.post(target, part.data, send)
-        self._http.check(reply)
-        file = json_object(reply).get("file") or {}
-        until = time.monotonic() + self._http.timeout
-        while file.get("state") == "PROCESSING" and time.monotonic() < until:
-            await asyncio.sleep(FILE_STATE_SECONDS)
-            reply = await self._http.get(f"{self._api}/{file.get('name')}", headers)
-            self._http.check(reply)
-            file = json_object(reply)
-        if file.get("state") == "FAILED":
-            raise SampleError(f"audio {part.clip.path.name}: the Files API could not process it")
-        if file.get("state", "ACTIVE") != "ACTIVE" or not file.get("uri"):
-            raise RetryableError(f"{reply.where}: the uploaded clip is not ready")
-        return file["uri"], time.monotonic()
+        return {place: await self.files.clip(part, MIME[part.format]) for place, part in enumerate(request.audio)}
 
     async def close(self) -> None:
         """Let go of the shared connections."""
@@ -332,7 +289,7 @@ class _GoogleToken:
         except ImportError:
             raise UsageError(
                 f"model {model}: Vertex AI needs a token in a variable named by api_key_env, or google-auth: "
-                "pip install 'audiobench-harness[vertex]' requests"
+                "pip install 'audiobench-harness[vertex]'"
             ) from None
         try:
             self._credentials, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
@@ -356,12 +313,6 @@ def _version(base: str, wanted: str) -> tuple[str, str]:
     """(base without API version, version); a version at the end of a base URL wins."""
     head, _, last = base.rpartition("/")
     return (head, last) if last in ("v1", "v1beta", "v1alpha", "v1beta1") else (base, wanted)
-
-
-def _spent(task: asyncio.Task[tuple[str, float]]) -> bool:
-    if not task.done():
-        return False
-    return task.cancelled() or bool(task.exception()) or time.monotonic() - task.result()[1] > FILE_HOURS * 3600
 
 
 def _joined(chunks: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,23 +1,25 @@
 """Two batch APIs as one: submit requests under a token, find them again by it, poll, collect.
 
 OpenAI (openai 3.54.0, captured): a JSONL file is uploaded to `/files`, a job over it made at `/batches`, its output and
-error files fetched; up to 50,000 requests and 200 MB a job (we stop at 100). Gemini: `models/M:batchGenerateContent` with the requests inline,
-below 20 MB in all (https://ai.google.dev/api/batch-api); the job is an operation that holds the answers when done.
+error files fetched; up to 50,000 requests and 200 MB a job (we stop at 100). Gemini (google-genai 3.4.0 and
+https://ai.google.dev/gemini-api/docs/batch-api): a JSONL file is put into the Files API, `models/M:batchGenerateContent`
+makes a job over it; the job is an operation that names the file of answers when done.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import orjson
 
 from audiobench.types import Request
-from model_adapters.base import RetryableError, RunError
+from model_adapters.base import RetryableError, RunError, SampleError
 from model_adapters.gemini import Gemini
-from model_adapters.http import Reply, error_fields, json_object
+from model_adapters.http import Reply, json_object
+from model_adapters.http_errors import error_fields
 from model_adapters.openai_chat import FILTER_CODES, OpenAIChat
 
 LISTED_PAGES = 5
@@ -67,8 +69,8 @@ class BatchApi(Protocol):
         """The job that was made under `token`, by a process that did not live to note its name."""
         ...
 
-    async def status(self, job: str, keys: Sequence[str]) -> Status:
-        """How far it is; with its results when it has ended. `keys`: of the job's requests, in order."""
+    async def status(self, job: str) -> Status:
+        """How far it is; with its results when it has ended."""
         ...
 
 
@@ -121,9 +123,8 @@ class OpenAIBatch:
             after = f"&after={listed['last_id']}"
         return None
 
-    async def status(self, job: str, keys: Sequence[str]) -> Status:
+    async def status(self, job: str) -> Status:
         """An expired or cancelled job still has the answers that were ready."""
-        del keys
         data = json_object(await self.adapter.send(f"/batches/{job}"))
         word = str(data.get("status"))
         counts = data.get("request_counts") or {}
@@ -137,7 +138,7 @@ class OpenAIBatch:
         for file in (data.get("output_file_id"), data.get("error_file_id")):
             if file:
                 reply = await self.adapter.send(f"/files/{file}/content")
-                results.extend(_openai_result(orjson.loads(line)) for line in reply.body.splitlines() if line.strip())
+                results += map(_openai_result, _lines(reply))
         return Status("ended", word, done, results=results)
 
 
@@ -153,6 +154,18 @@ def _named(reply: Reply, field: str) -> str:
     return str(name)
 
 
+def _lines(reply: Reply) -> list[dict[str, Any]]:
+    """A file of answers.
+
+    Raises:
+        RetryableError: it is not JSON Lines.
+    """
+    try:
+        return [orjson.loads(line) for line in reply.body.splitlines() if line.strip()]
+    except orjson.JSONDecodeError:
+        raise RetryableError(f"{reply.where}: not JSON Lines ({len(reply.body)} bytes)") from None
+
+
 def _openai_result(line: Mapping[str, Any]) -> Result:
     key, answer = str(line["custom_id"]), line.get("response") or {}
     body, status = answer.get("body"), answer.get("status_code")
@@ -164,25 +177,32 @@ def _openai_result(line: Mapping[str, Any]) -> Result:
 
 
 class GeminiBatch:
-    """`models/M:batchGenerateContent` with inline requests."""
+    """`models/M:batchGenerateContent` over a file of requests."""
 
     name = "gemini"
     most_requests = 10_000
-    most_bytes = 18_000_000
+    most_bytes = 100_000_000
 
     def __init__(self, adapter: Gemini) -> None:
         self.adapter = adapter
 
     def line(self, key: str, request: Request) -> bytes:
-        """One inlined request; the request is the adapter's own body."""
-        return b'{"request":' + self.adapter.body(request) + b',"metadata":' + orjson.dumps({"key": key}) + b"}"
+        """A line of the input file; the request is the adapter's own body, its clips inline.
+
+        Raises:
+            SampleError: as the adapter's `body`; or clips that live go through the Files API.
+        """
+        limit = self.adapter.options.inline_bytes
+        if sum(len(part.data) for part in request.audio) > limit:
+            raise SampleError(f"the clips are larger than {limit} bytes: too large for a batch job, ask it live")
+        return b'{"key":' + orjson.dumps(key) + b',"request":' + self.adapter.body(request) + b"}"
 
     async def submit(self, lines: Sequence[bytes], token: str) -> str:
-        """Create."""
-        head = b'{"batch":{"displayName":' + orjson.dumps(token) + b',"inputConfig":{"requests":{"requests":['
+        """Upload, then create."""
+        file = await self.adapter.files.upload(b"\n".join(lines) + b"\n", "application/jsonl", of=f"batch job {token}")
+        wanted = {"batch": {"displayName": token, "inputConfig": {"fileName": file["name"]}}}
         path = f"/models/{self.adapter.spec.served_model}:batchGenerateContent"
-        reply = await self.adapter.send(path, head + b",".join(lines) + b"]}}}}")
-        return _named(reply, "name")
+        return _named(await self.adapter.send(path, orjson.dumps(wanted)), "name")
 
     async def find(self, token: str) -> str | None:
         """By the job's display name."""
@@ -197,7 +217,7 @@ class GeminiBatch:
             after = f"&pageToken={listed['nextPageToken']}"
         return None
 
-    async def status(self, job: str, keys: Sequence[str]) -> Status:
+    async def status(self, job: str) -> Status:
         """States are named BATCH_STATE_... (REST) or JOB_STATE_... (SDK)."""
         data = json_object(await self.adapter.send(f"/{job}"))
         about = data.get("metadata") or data
@@ -209,22 +229,19 @@ class GeminiBatch:
             return Status("failed", word, done, text)
         if not data.get("done") and not word.endswith(("_SUCCEEDED", "_EXPIRED", "_CANCELLED")):
             return Status("running", word, done)
-        output = data.get("response") or about.get("output") or {}
-        inlined = output.get("inlinedResponses") or {}
-        items = inlined.get("inlinedResponses") if isinstance(inlined, dict) else inlined
-        results = list(_gemini_results(items or [], keys))
+        results: list[Result] = []
+        if file := (data.get("response") or about.get("output") or {}).get("responsesFile"):
+            reply = await self.adapter.send(f"/{file}:download?alt=media")
+            results += map(_gemini_result, _lines(reply))
         return Status("ended", word, done, results=results)
 
 
-def _gemini_results(items: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> Iterator[Result]:
-    """Answers stand in the order of the requests; the key that came along is taken where there is one."""
-    for place, item in enumerate(items):
-        key = str((item.get("metadata") or {}).get("key") or keys[place])
-        if isinstance(item.get("response"), dict):
-            yield Result(key, item["response"])
-            continue
-        code, text, _ = error_fields(item)
-        yield Result(key, error=f"batch: {code}: {text}"[:300])
+def _gemini_result(line: Mapping[str, Any]) -> Result:
+    key = str(line.get("key"))
+    if isinstance(line.get("response"), dict):
+        return Result(key, line["response"])
+    code, text, _ = error_fields(line)
+    return Result(key, error=f"batch: {code}: {text}"[:300])
 
 
 def batch_api(adapter: Any) -> OpenAIBatch | GeminiBatch:

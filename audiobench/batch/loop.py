@@ -100,7 +100,7 @@ class JobLoop:
         except (RetryableError, SampleError) as error:
             self.stop(ExitCode.INCOMPLETE, f"batch: {error}")
         except RunError as error:
-            self.stop(ExitCode.USAGE, str(error))
+            self.stop(ExitCode.INCOMPLETE if error.incomplete else ExitCode.USAGE, str(error))
         except AudiobenchError as error:
             self.stop(error.exit_code, str(error))
         finally:
@@ -166,9 +166,7 @@ class JobLoop:
             shown = []
             for job in list(waiting):
                 try:
-                    status = await self.api.status(
-                        job.name, [request_key(*entry) for entry in enumerate(job.records())]
-                    )
+                    status = await self.api.status(job.name)
                 except RetryableError as error:
                     shown.append(f"{job.name}: {error}")
                     continue

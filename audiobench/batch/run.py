@@ -131,7 +131,8 @@ class BatchRun(JobLoop):
         if response.raw.get("model_differs") and not self.allow_other_model:
             raise RunError(
                 f"{response.served_model} answered although {work.model.served_model} was asked; nothing of it was "
-                "kept (--allow-other-model to go on)"
+                "kept (--allow-other-model to go on)",
+                incomplete=True,
             )
         plan = work.thinks[record["condition"]["think"]]
 

@@ -186,7 +186,7 @@ def files_api(states: list[str]):
 
 
 def test_large_clips_are_uploaded_once(serve, model, ask, clips, monkeypatch):
-    monkeypatch.setattr("model_adapters.gemini.FILE_STATE_SECONDS", 0.01)
+    monkeypatch.setattr("model_adapters.gemini_files.STATE_SECONDS", 0.01)
     handler, stored = files_api(["PROCESSING", "PROCESSING", "ACTIVE"])
 
     async def main():

@@ -141,10 +141,19 @@ class Provider:
         if route == f"/models/{MODEL}:generateContent":
             self.live.append(json.loads(body))
             return 200, self.completion(self.live[-1])
+        if route == "/upload/v1/files":
+            assert json.loads(body)["file"]["mimeType"] == "application/jsonl"
+            return 200, {}
+        if route == "/put":
+            name = f"files/in-{len(self.files)}"
+            self.files[name] = body
+            return 200, {"file": {"name": name, "uri": f"{self.url}/v1/{name}", "state": "ACTIVE"}}
+        if route.endswith(":download"):
+            return 200, self.files[route.removeprefix("/").removesuffix(":download")]
         if route == f"/models/{MODEL}:batchGenerateContent":
             wanted = json.loads(body)
-            items = wanted["batch"]["inputConfig"]["requests"]["requests"]
-            requests = [(item["metadata"]["key"], item["request"]) for item in items]
+            lines = self.files[wanted["batch"]["inputConfig"]["fileName"]].splitlines()
+            requests = [(line["key"], line["request"]) for line in map(json.loads, lines)]
             return self.create(wanted, wanted["batch"]["displayName"], requests, lambda job: self.gemini_job(job))
         if route == "/batches":
             return 200, {"operations": [self.gemini_job(job) for job in self.jobs.values()]}
@@ -169,13 +178,15 @@ class Provider:
         for key, body in job.requests:
             fault = self.fail.get(str(item_of(body)), ())
             if fault == ():
-                items.append({"metadata": {"key": key}, "response": self.completion(body)})
+                items.append({"key": key, "response": self.completion(body)})
             elif fault is not None:
-                items.append({"metadata": {"key": key}, "error": {"code": fault[0], "message": fault[1]["message"]}})
+                items.append({"key": key, "error": {"code": fault[0], "message": fault[1]["message"]}})
+        file = f"files/out-{job.token}"
+        self.files[file] = "".join(json.dumps(item) + "\n" for item in items).encode()
         state = "BATCH_STATE_EXPIRED" if self.outcome == "expired" else "BATCH_STATE_SUCCEEDED"
         return {
             "name": job.name, "metadata": about | {"state": state}, "done": True,
-            "response": {"inlinedResponses": {"inlinedResponses": items}},
+            "response": {"responsesFile": file},
         }  # fmt: skip
 
     # -- both
@@ -221,6 +232,8 @@ def serving(provider: Provider) -> Iterator[Provider]:
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(raw)))
+                if self.path.startswith("/upload/"):
+                    self.send_header("x-goog-upload-url", f"{provider.url}/v1/put")
                 self.end_headers()
                 self.wfile.write(raw)
             except OSError:  # the client was killed
