@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -11,11 +12,24 @@ from audiobench.batch.loop import Group, JobLoop, request_key
 from audiobench.errors import ExitCode
 from audiobench.journal import Journal
 from audiobench.results import TaskRun
-from audiobench.runner.judge import judge_requests, open_records, verdict
+from audiobench.runner.engine import Ending
+from audiobench.runner.judge import judge_requests, judged_tasks, open_records, verdict
 from audiobench.score import scorer_of
 from audiobench.scorers import JudgeSpec
 from model_adapters.base import RetryableError, SampleError
+from model_adapters.registry import build_adapter, find_model
 from model_adapters.spec import ModelSpec
+
+
+def judge_run(works: Sequence[Any], options: Any) -> Ending:
+    """`audiobench.runner.judge.judge_run` by batch jobs."""
+    tasks = judged_tasks(works)
+    if not tasks:
+        return Ending()
+    spec = find_model(options.judge, base_url=options.judge_base_url)
+    adapter = build_adapter(spec, base_url=options.judge_base_url, timeout=options.timeout)
+    judge = BatchJudge(adapter, spec, tasks, poll_seconds=options.batch_poll, quiet=options.quiet)
+    return asyncio.run(judge.run())
 
 
 class BatchJudge(JobLoop):

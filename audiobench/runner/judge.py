@@ -29,19 +29,21 @@ JUDGE_CONCURRENCY = 64
 
 def judge_run(works: Sequence[Any], options: Any) -> Ending:
     """Judge every response of the judged tasks that has no verdict by this judge yet."""
-    judged = [work for work in works if scorer_of(work.task.scorer).judge is not None]
-    if not judged:
+    tasks = judged_tasks(works)
+    if not tasks:
         return Ending()
     spec = find_model(options.judge, base_url=options.judge_base_url)
     adapter = build_adapter(spec, base_url=options.judge_base_url, timeout=options.timeout)
-    run = Run.open(judged[0].folder.parent)
-    tasks = [run.tasks[work.task.task] for work in judged]
-    if options.judge_batch:
-        from audiobench.batch.judging import BatchJudge
-
-        batch = BatchJudge(adapter, spec, tasks, poll_seconds=options.batch_poll, quiet=options.quiet)
-        return asyncio.run(batch.run())
     return asyncio.run(_judge_all(adapter, spec.name, tasks, options))
+
+
+def judged_tasks(works: Sequence[Any]) -> list[TaskRun]:
+    """The tasks of a run whose scorer asks for a judge."""
+    judged = [work for work in works if scorer_of(work.task.scorer).judge is not None]
+    if not judged:
+        return []
+    run = Run.open(judged[0].folder.parent)
+    return [run.tasks[work.task.task] for work in judged]
 
 
 def open_records(task_run: TaskRun, judge: str) -> list[Mapping[str, Any]]:

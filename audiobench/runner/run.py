@@ -68,7 +68,10 @@ def execute(prepared: Prepared) -> RunResult:
 
             ending = transcribe_run(prepared.works, options)
         if options.judge and ending.exit_code is ExitCode.OK:
-            from audiobench.runner.judge import judge_run
+            if options.judge_batch:
+                from audiobench.batch.judging import judge_run
+            else:
+                from audiobench.runner.judge import judge_run
 
             ending = judge_run(prepared.works, options)
         summaries = write_summaries(prepared, ending)
