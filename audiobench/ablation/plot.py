@@ -11,7 +11,7 @@ from audiobench.errors import UsageError
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999")
 """Okabe and Ito's palette: tells colour-blind readers the curves apart."""
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+MARKERS = ("o", "s", "^", "D", "v", "<", ">")
 SUFFIXES = (".png", ".svg", ".pdf")
 
 

@@ -78,10 +78,10 @@ def _why(failed: Counter[str]) -> str:
 
 
 def _limited(found: list[Any], limit: int | None) -> list[Any]:
-    """A fixed choice: the records with the smallest hash of their id, all repetitions of a sample together."""
+    """A fixed choice, the same in each condition: first answers in the order of their id's hash, then repetitions."""
     from hashlib import sha256
 
-    ordered = sorted(found, key=lambda s: (sha256(s.id.encode()).digest(), s.condition.option_order, s.epoch))
+    ordered = sorted(found, key=lambda s: (s.condition.option_order, s.epoch, sha256(s.id.encode()).digest()))
     return ordered[:limit] if limit else ordered
 
 

@@ -145,7 +145,8 @@ def retention_interval(
 ) -> Interval:
     """Fieller's interval of (control - chance) / (full - chance), paired, clustered where clips are shared.
 
-    "none" with (0, 1) where the accuracy with audio is not clearly above `chance`: a ratio to nothing has no interval.
+    "none" with (0, 1) where the accuracy with audio is not clearly above `chance` (a ratio to nothing has no interval),
+    and where no pair differs (which would give one without width).
     """
     a, b = as_floats(control), as_floats(full)
     n = len(a)
@@ -154,7 +155,7 @@ def retention_interval(
     keys: list[Hashable] = list(clusters) if clusters is not None else list(range(n))
     top, bottom = cluster_sums([v - chance for v in a], keys), cluster_sums([v - chance for v in b], keys)
     df = degrees_of_freedom([m for _, m in top])
-    if len(top) < 2 or df <= 0:
+    if len(top) < 2 or df <= 0 or a == b:
         return Interval(0.0, 1.0, "none")
     x, y = sum(s for s, _ in top) / n, sum(s for s, _ in bottom) / n
     factor = len(top) / (len(top) - 1) / n**2

@@ -150,6 +150,15 @@ def test_nothing_is_asked_twice_and_more_runs_are_asked_anew(tmp_path, capsys, j
     assert (folder / "toy" / "traces.jsonl").read_bytes().startswith(before), "append-only"
 
 
+def test_a_limit_takes_different_samples_before_repetitions(tmp_path, capsys, judge):
+    lines = [line(f"s{i}", "dog", epoch=e, response={"reasoning": TRACE}) for i in range(4) for e in range(2)]
+    file, _ = judge()
+    words = (str(write_run(tmp_path / "run", lines)), "--judge", file, "--measures", "grounding", "--limit", "3")
+    _, arm = measured(capsys, *words)
+    judged = [json.loads(x)["id"] for x in (tmp_path / "run/toy/traces.jsonl").read_text().splitlines()]
+    assert len(judged) == len(set(judged)) == arm["grounding"][0]["n"] == 3
+
+
 def test_parse_failures_are_counted_and_not_guessed(tmp_path, capsys, judge):
     folder = traced(tmp_path, [(f"{TRACE} so A", "dog"), (f"{TRACE} so A", "dog")])
     file, _ = judge("babbles")

@@ -53,6 +53,7 @@ def test_retention_interval():
     interval = retention_interval(full, control)
     assert 0.5 in interval and interval.half_width < 0.05
     assert retention_interval(full[:10] * 0, control[:10]).method == "none"
+    assert retention_interval(full[:10], full[:10]).method == "none", "a deaf model's 100 % is no certainty"
     clustered = retention_interval(np.repeat(full[:500], 4), np.repeat(control[:500], 4), np.repeat(np.arange(500), 4))
     assert clustered.half_width == pytest.approx(retention_interval(full[:500], control[:500]).half_width, rel=0.02)
 
