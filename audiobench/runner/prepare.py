@@ -59,11 +59,7 @@ def prepare(options: RunOptions) -> Prepared:
     model = find_model(options.model, base_url=options.base_urls[0] if options.base_urls else None)
     thinks = {asked: think.resolve(model, asked, allow_approx=options.allow_approx) for asked in options.think}
     _check_audio(model, options)
-    if options.max_cost is not None and not cost.is_known(model):
-        raise UsageError(
-            f"--max-cost {options.max_cost:g}: what model {model.name} costs is not known (no price in its file), so "
-            "nothing could be counted; leave it out, or declare prices"
-        )
+    _check_budget(model, options)
     if options.judge_batch:
         from audiobench.batch.support import check_judge
 
@@ -169,6 +165,15 @@ def _check_audio(model: ModelSpec, options: RunOptions) -> None:
     heard = [name for name in options.audio if name not in ("none", "transcript")]
     if model.text_only and heard:
         raise UsageError(f"--audio {','.join(heard)}: model {model.name} takes text only; use none or transcript")
+
+
+def _check_budget(model: ModelSpec, options: RunOptions) -> None:
+    """Refuse a limit that nothing could be counted against."""
+    if options.max_cost is not None and not cost.is_known(model):
+        raise UsageError(
+            f"--max-cost {options.max_cost:g}: what model {model.name} costs is not known (no price in its file), so "
+            "nothing could be counted; leave it out, or declare prices"
+        )
 
 
 def check_task(task: TaskSpec, file: Path) -> None:
