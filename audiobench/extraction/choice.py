@@ -156,13 +156,8 @@ class _Reader:
                 found.append((cue.start(), head))
         for cue in list(cues.NAMED_LETTER.finditer(text))[-_MANY:]:
             letter = (cue.group(1) or cue.group(2)).upper()
-            article = (
-                letter == "A"
-                and re.match(r"\s+[a-z]", text[cue.end() : cue.end() + 8])
-                and not cues.BECAUSE.match(text, cue.end())
-            )
             at = cue.end() - 1
-            if article or letter not in self.offered.letters or at in denied:
+            if letter not in self.offered.letters or at in denied:
                 continue
             if negation.rejected_at(text, cue.end()) or at in hedged:
                 continue
@@ -263,12 +258,9 @@ class _Reader:
         after = rest[joint.end() :]
         label = re.match(r"[(\[]?([A-Z])(?![\w'’])", after)
         mention = self.starts_with_option(after)
-        other = (label is not None and label.group(1) in self.offered.letters and label.group(1) not in letters) or (
-            mention is not None and not mention.letters & letters
-        )
-        if other and not (
-            label and label.group(1) in "AI" and re.match(r"\s+[a-z]", after[label.end() :]) and mention is None
-        ):
+        if label and label.group(1) in self.offered.letters and label.group(1) not in letters:
+            raise Ambiguous
+        if mention and not mention.letters & letters:
             raise Ambiguous
 
     def check_prose(self, letter: str, text: str) -> None:
@@ -350,7 +342,7 @@ class _Reader:
         found: set[str] = set()
         for span in spans:
             try:
-                inner = _Reader(span, self.offered).whole() or _Reader(span, self.offered).leading()
+                inner = _Reader(span, self.offered).inner()
             except Ambiguous:
                 inner = None
             if inner:

@@ -122,6 +122,8 @@ CHOSEN = (
     (CHORDS, "D:min/1", "D"),
     (("1.5 seconds", "0.5 seconds"), "0.5 seconds", "B"),
     (("Once", "Twice", "Three times"), "3 times", "C"),
+    (VOICES, "The answer is A because the pitch is low.", "A"),
+    (VOICES, "A man laughs in the background. Overall, the speaker is a woman.", "B"),
     (VOICES, "__B__", "B"),
     (VOICES, "{'answer': 'B'}", "B"),
     (VOICES, "不选B，选C", "C"),
@@ -265,6 +267,8 @@ ADVERSARIAL = (
     (("all of the above", "wind", "rain"), "wind and rain", None),
     (("wind", "rain", "both A and B"), "The answer is both A and B.", "C"),
     (("wind", "rain", "Cannot be determined"), "Cannot be determined", "C"),
+    (VOICES, "Woman. But I am not sure, I cannot hear it.", None),
+    (VOICES, "B. The pitch is low. A man is speaking.", None),
     # Two options that share a word, ranges, fractions.
     (GUITARS, "It is an acoustic or electric guitar.", None),
     (GUITARS, "The answer is acoustic or electric guitar.", None),
