@@ -48,6 +48,8 @@ def does_it_listen(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> dic
     rows = [row for c in controls.values() for labels in c["breakdown"].values() for row in labels.values()]
     for row, adjusted in zip(rows, benjamini_hochberg([row["p"] for row in rows]), strict=True):
         row["p_adjusted"] = adjusted
+        if row["verdict"] == "listens" and adjusted >= 0.05:  # one of many rows: its own interval is not enough
+            row["verdict"] = "inconclusive-at-this-n"
     return {
         "think": full.how.think,
         "full": full.label,

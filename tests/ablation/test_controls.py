@@ -12,7 +12,7 @@ from audiobench.ablation.ablate_sheets import ablation_sheets
 from audiobench.ablation.sheets import markdown
 from audiobench.cli import main
 from audiobench.results import Run
-from tests.ablation.conftest import scripted
+from tests.ablation.conftest import line, scripted, write_run
 
 SOUNDS = ["full", "none", "silence", "noise", "swap"]
 BUDGETS = ["off", "budget:64", "budget:256", "budget:1024"]
@@ -44,6 +44,21 @@ def test_an_oracle_gains_all_there_is(controlled):
         assert control["control"] == pytest.approx(control["chance"], abs=0.12), "without the sound it guesses"
         assert control["corrected_gain"] == pytest.approx(1.0, abs=0.18)
     assert heard["dependent"]["accuracy"] == 1.0 and heard["dependent"]["n"] > 75
+
+
+def test_one_row_of_many_is_judged_by_its_adjusted_p(tmp_path):
+    """Seven gains of seven, p=0.016, are evidence alone, and none among ten rows."""
+    lines = []
+    for kind, count in [("x", 7), *((f"y{i}", 2) for i in range(9))]:
+        for i in range(count):
+            for audio, text in (("full", "dog" if kind == "x" else "cat"), ("none", "cat")):
+                kept = {"sample": {"metadata": {"kind": kind}}, "condition": {"audio": audio}}
+                lines.append(line(f"{kind}-{i}", text, **kept))
+    run = Run.open(write_run(tmp_path / "run", lines))
+    (heard,) = ablate_task(run, run.tasks["toy"])["listening"]
+    row = heard["controls"]["none"]["breakdown"]["kind"]["x"]
+    assert row["ci"][0] > 0 and row["p"] == pytest.approx(2 / 128) and row["p_adjusted"] == pytest.approx(20 / 128)
+    assert row["verdict"] == "inconclusive-at-this-n"
 
 
 @pytest.mark.parametrize(
