@@ -18,7 +18,7 @@ from audiobench.types import Condition
 
 COMMAND = ["audiobench", "merge"]
 """`command` in the run.json of a merged run."""
-_ALIKE = ("fingerprint", "conditions", "epochs", "seed", "overrides")
+_ALIKE = ("fingerprint", "epochs", "seed", "overrides")
 
 
 class Merged(NamedTuple):
@@ -83,6 +83,9 @@ def _check_alike(parts: Sequence[TaskRun]) -> None:
                 raise NotComparableError(
                     f"{part.folder}: {key} differs from {first.folder}: {part.plan[key]} and {first.plan[key]}"
                 )
+        left, right = ([how for how in run.conditions if not how.option_order] for run in (part, first))
+        if left != right:
+            raise NotComparableError(f"{part.folder}: conditions differ from {first.folder}: {left} and {right}")
 
 
 def _check_out(out: Path, names: Sequence[str]) -> None:
@@ -120,12 +123,14 @@ def _held(parts: Sequence[TaskRun]) -> tuple[set[int], int]:
 def _merge_task(parts: Sequence[TaskRun], held: tuple[set[int], int], folder: Path) -> TaskRun:
     first = parts[0]
     shards, count = held
-    answered = _latest(parts)
+    widest = max(parts, key=lambda part: len(part.conditions))  # a shard has as many option orders as its items allow
+    answered = _latest(parts, widest.conditions)
     ids = sorted({sample for part in parts for sample in part.plan["ids"]})
     plan = {
         **min((part.plan for part in parts), key=lambda plan: _canonical(plan["task"])),
         "ids": ids,
-        "fewer_orders": {k: v for part in parts for k, v in part.plan.get("fewer_orders", {}).items()},
+        "conditions": widest.plan["conditions"],
+        "fewer_orders": _fewer_orders(parts),
         "shard": None if len(shards) == count else [sorted(shards), count],
     }
     if "dataset" in plan:
@@ -142,11 +147,21 @@ def _merge_task(parts: Sequence[TaskRun], held: tuple[set[int], int], folder: Pa
     return TaskRun(folder, plan, first.task)
 
 
-def _latest(parts: Iterable[TaskRun]) -> list[Mapping[str, Any]]:
+def _fewer_orders(parts: Sequence[TaskRun]) -> dict[str, int]:
+    """Option orders of the samples that have fewer than the whole: those of their shard, unless they have fewer still."""
+    orders: dict[str, int] = {}
+    for part in parts:
+        of_shard = 1 + max(condition.option_order for condition in part.conditions)
+        orders |= {sample: part.plan.get("fewer_orders", {}).get(sample, of_shard) for sample in part.plan["ids"]}
+    most = max(orders.values(), default=1)
+    return {sample: count for sample, count in sorted(orders.items()) if count < most}
+
+
+def _latest(parts: Iterable[TaskRun], conditions: Sequence[Condition]) -> list[Mapping[str, Any]]:
     """One record a slot, ordered: one with a response before one without, then the later one."""
     best: dict[tuple[str, int, int], tuple[Any, Mapping[str, Any]]] = {}
+    places = {condition: place for place, condition in enumerate(conditions)}
     for part in parts:
-        places = {condition: place for place, condition in enumerate(part.conditions)}
         for record in part.records():
             slot = (record["id"], places[Condition(**record["condition"])], record["epoch"])
             rank = ("response" in record, record.get("time", 0), _canonical(record))

@@ -118,7 +118,11 @@ def test_the_figures_are_those_of_each_samples_own_orders(ask):
 
 
 def test_shards_know_who_has_fewer(ask):
-    shards = [ask("--option-order", "3", "--shard", f"{i}/2", out=f"s{i}") for i in (1, 2)]
-    whole = ask("--option-order", "3")
-    joined = merge([Run.open(folder) for folder in shards], whole.parent / "joined").summaries
-    assert [entry["n"] for entry in joined] == [entry["n"] for entry in Run.open(whole).summaries()]
+    shards = [Run.open(ask("--option-order", "4", "--shard", f"{i}/3", out=f"s{i}")) for i in (1, 2, 3)]
+    assert len({len(run.tasks["toy"].conditions) for run in shards}) > 1, (
+        "not every shard has an item with four options"
+    )
+    whole = Run.open(ask("--option-order", "4"))
+    joined = merge(shards, whole.folder.parent / "joined").summaries
+    for key in ("n", "counts", "condition"):
+        assert [entry[key] for entry in joined] == [entry[key] for entry in whole.summaries()]
