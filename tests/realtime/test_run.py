@@ -198,3 +198,17 @@ def test_shards_are_merged_with_their_audio(spoken, cli, tmp_path):
         assert len(list((tmp_path / "all" / "answers").glob("*.wav"))) == len(heard) == 3
     (found,) = json.loads((tmp_path / "all" / "spoken" / "summary.json").read_text(encoding="utf-8"))
     assert found["speech"]["transcribed"] == 3
+
+
+def test_the_report_says_where_the_client_itself_was_late(spoken, cli, tmp_path):
+    speaker = model(tmp_path, "gpt-realtime-2.1", "realtime", options={"pace": "burst"})
+    with loopback("openai", Script()) as server:
+        cli("run", "--model", speaker, "--tasks", spoken, "--base-url", server.url, "--out", "out")
+    journal = tmp_path / "out" / "spoken" / "samples.jsonl"
+    records = lines(journal)
+    for record, late in zip(records, (3.0, 21.5, 54.0), strict=True):
+        assert record["response"]["raw"]["late_ms"] >= 0
+        record["response"]["raw"]["late_ms"] = late
+    journal.write_text("".join(json.dumps(record) + "\n" for record in records))
+    shown = cli("report", "out")
+    assert "in 2 sessions this client was more than 20 ms late (at worst 54 ms)" in " ".join(shown.stdout.split())
