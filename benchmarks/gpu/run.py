@@ -32,7 +32,7 @@ from model_adapters.step_audio.configuration import SAMPLE_RATE, StepAudio2Confi
 from model_adapters.step_audio.frontend import CHUNK_SECONDS, log_mel_chunks
 from model_adapters.step_audio.modules import embed_chunks
 from model_adapters.step_audio.prompts import Prompt
-from model_adapters.step_audio.reference import StepAudio2, count_parameters
+from model_adapters.step_audio.reference import StepAudio2, cache_argument, count_parameters
 from model_adapters.step_audio.testing import tiny_config
 
 GIB = 2**30
@@ -157,8 +157,7 @@ def prefill(model: StepAudio2, seconds: float, meter: Meter) -> Row:
 
     def call() -> None:
         embedded = model.embed(prompt, patch)[None]
-        cache = DynamicCache(config=model.language_model.config)
-        model.language_model(inputs_embeds=embedded, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        start(model, embedded, DynamicCache(config=model.language_model.config))
 
     meter.reset()
     taken = meter.time(call, 3)
@@ -168,18 +167,18 @@ def prefill(model: StepAudio2, seconds: float, meter: Meter) -> Row:
 
 def start(model: StepAudio2, embedded: Tensor, cache: Any) -> Tensor:
     """Prefill `embedded` (batch, length, hidden) into the cache; the first token of each row, shape (batch, 1)."""
-    out = model.language_model(inputs_embeds=embedded, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    decoder = model.language_model
+    out = decoder(inputs_embeds=embedded, use_cache=True, logits_to_keep=1, **cache_argument(decoder, cache))
     return out.logits[:, -1:].argmax(-1)
 
 
 def decode(model: StepAudio2, ids: Tensor, length: int, tokens: int, cache: Any) -> Tensor:
     """Greedily continue after `length` cached positions and `ids` (batch, 1); the new ids, shape (batch, tokens)."""
-    out = []
+    decoder, out = model.language_model, []
+    cached = cache_argument(decoder, cache)
     for step in range(tokens):
         place = torch.full_like(ids, length + step)
-        ids = model.language_model(
-            input_ids=ids, position_ids=place, past_key_values=cache, use_cache=True
-        ).logits.argmax(-1)
+        ids = decoder(input_ids=ids, position_ids=place, use_cache=True, **cached).logits.argmax(-1)
         out.append(ids)
     return torch.cat(out, dim=1)
 

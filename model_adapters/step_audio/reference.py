@@ -6,6 +6,7 @@ Prompts are batched with padding on the left, which moves logits by about 1e-6 i
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -164,14 +165,15 @@ def _decode(model: StepAudio2, embedded: list[Tensor], samplers: list[Sampler]) 
         mask[i, longest - len(row) :] = 1
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
     cache = DynamicCache(config=decoder.config)
+    cached = cache_argument(decoder, cache)
     rows = list(range(len(samplers)))
     out = decoder(
         inputs_embeds=inputs,
         attention_mask=mask,
         position_ids=positions,
-        past_key_values=cache,
         use_cache=True,
         logits_to_keep=1,
+        **cached,
     )
     position = positions[:, -1:]
     while True:
@@ -192,9 +194,15 @@ def _decode(model: StepAudio2, embedded: list[Tensor], samplers: list[Sampler]) 
             input_ids=torch.tensor(tokens, device=device)[:, None],
             attention_mask=mask,
             position_ids=position,
-            past_key_values=cache,
             use_cache=True,
+            **cached,
         )
+
+
+def cache_argument(decoder: Any, cache: Any) -> dict[str, Any]:
+    """`cache` under the name that this transformers gives it (renamed in 5.24; the old name goes in 5.40)."""
+    renamed = "cache" in inspect.signature(decoder.forward).parameters
+    return {"cache" if renamed else "past_key_values": cache}
 
 
 def load_config(path: str | Path) -> StepAudio2Config:
