@@ -2,7 +2,7 @@
 
 AdamW, warm-up, constant, linear decay; bf16 autocast with attention in float32; an average of the weights is what is
 kept. Batches are a function of (seed, step): two runs on one machine agree, another machine or torch version gives
-statistically similar weights, so checks belong on scores and not on hashes. About 18 minutes on two free cores (0.75 s a step).
+statistically similar weights, so checks belong on scores and not on hashes. About 28 minutes on two cores (1.2 s a step).
 """
 
 from __future__ import annotations
