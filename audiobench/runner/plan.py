@@ -17,7 +17,8 @@ def plan_lines(prepared: Prepared) -> list[str]:
     lines = []
     for work in prepared.works:
         seconds, exact = work.seconds()
-        hours = f", {'' if exact else 'about '}{seconds / 3600:.2f} h of audio" if seconds else ""
+        length = f"{seconds / 3600:.2f} h" if seconds >= 36 else f"{seconds:.1f} s"
+        hours = f", {'' if exact else 'about '}{length} of audio" if seconds else ""
         total = prepared.datasets[work.task.task].total
         why = f"{len(work.samples)}{f' of {total}' if total != len(work.samples) else ''} samples{_factors(work)}"
         data = prepared.datasets[work.task.task]
