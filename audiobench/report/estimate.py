@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 CHARACTERS_PER_TOKEN = 4.0
 ASSUMED_ANSWER_TOKENS = 30
 ASSUMED_THINKING_TOKENS = 1500
-"""Used only where this run's journal holds no response to measure; said so in the estimate."""
+ASSUMED_SPOKEN_TOKENS = 200
+"""Used only where this run's journal holds no response to measure; said so in the estimate. A spoken answer is taken to
+last 10 s, at 20 tokens a second."""
 
 
 def estimate(prepared: Prepared) -> list[dict[str, Any]]:
@@ -34,8 +36,10 @@ def _estimate_task(prepared: Prepared, work: TaskWork) -> dict[str, Any]:
     text_tokens = _text_tokens(work) * share
     rate = _measured_rate(work) or model.audio.tokens_per_second
     audio_tokens = seconds * rate if rate is not None else None
-    measured = _measured_completion(work)
-    completion = measured if measured is not None else _assumed_completion(work)
+    measured, spoken = _measured(work, "completion"), _measured(work, "audio_output")
+    if spoken is None:
+        spoken = ASSUMED_SPOKEN_TOKENS if model.adapter == "realtime" else 0.0
+    completion = measured if measured is not None else _assumed_completion(work) + spoken
     price = model.price_on(date.today())
     dollars = None
     if price is not None:
@@ -44,6 +48,7 @@ def _estimate_task(prepared: Prepared, work: TaskWork) -> dict[str, Any]:
             "audio": audio_tokens or 0,
             "audio_seconds": seconds,
             "completion": completion * open_requests,
+            "audio_output": spoken * open_requests,
         }
         dollars = cost.of_usage(usage, price)
         if prepared.options.batch and price.batch_factor is not None:
@@ -96,11 +101,12 @@ def _measured_rate(work: TaskWork) -> float | None:
     return tokens / seconds if seconds else None
 
 
-def _measured_completion(work: TaskWork) -> float | None:
+def _measured(work: TaskWork, name: str) -> float | None:
+    """Mean count of these tokens in this run's finished responses, where the server counts them."""
     counts = [
-        record["response"]["usage"]["completion"]
+        record["response"]["usage"][name]
         for record in journal.read(work.journal_path)
-        if record.get("response") and record["response"]["usage"].get("completion") is not None
+        if record.get("response") and record["response"]["usage"].get(name) is not None
     ]
     return sum(counts) / len(counts) if counts else None
 

@@ -96,6 +96,14 @@ def test_the_estimate_before_a_run(toy: Any, cli: Any, tmp_path: Path) -> None: 
     assert not (tmp_path / "results").exists()
 
 
+def test_spoken_answers_are_estimated_as_audio(toy: Any, cli: Any) -> None:  # noqa: F811
+    run = ("run", "--model", "gpt-realtime-1.5", "--tasks", toy(10), "--dry-run", "--json")
+    (found,) = json.loads(cli(*run, OPENAI_API_KEY="FAKE").stdout)["estimate"]
+    assert found["completion_tokens"] == 10 * (30 + 200)
+    expected = found["text_tokens"] * 4 + found["audio_tokens"] * 32 + 10 * (30 * 16 + 200 * 64)
+    assert found["dollars"] == pytest.approx(expected / 1e6, rel=0.01)
+
+
 def test_an_estimate_without_a_price_says_so(toy: Any, cli: Any) -> None:  # noqa: F811
     run = ("run", "--model", "step-audio-r1", "--tasks", toy(2), "--base-url", NEVER, "--dry-run")
     assert "no price known" in cli(*run).stdout
