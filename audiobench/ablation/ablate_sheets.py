@@ -148,8 +148,8 @@ def _strata(entry: dict[str, Any]) -> Sheet:
 def _listening(found: dict[str, Any]) -> Sheet:
     sheet = Sheet(
         "does it listen? full against each control, paired",
-        ("think", "control", "n", "full", "control", "gain (pp)", "95 % interval", "p", "corrected", "retention",
-         "95 % interval", "changed", "verdict"),
+        ("think", "control", "n", "full", "control", "gain (pp)", "95 % interval", "p", "verdict", "corrected",
+         "retention", "95 % interval", "changed"),
         left=2,
     )  # fmt: skip
     for entry in found["listening"]:
@@ -160,9 +160,9 @@ def _listening(found: dict[str, Any]) -> Sheet:
             sheet.rows.append(
                 (entry["think"], name, str(control["n"]), points(control["full"], True),
                  points(control["control"], True), points(control["gain"], True, signed=True),
-                 span(control["ci"], True, signed=True), p_value(control["p"]),
+                 span(control["ci"], True, signed=True), p_value(control["p"]), word,
                  points(control["corrected_gain"], True, signed=True), points(control["retention"], True),
-                 span(kept, True) if kept else "-", points(control["answers_changed"], True), word)
+                 span(kept, True) if kept else "-", points(control["answers_changed"], True))
             )  # fmt: skip
         if any(control["hurts"] for control in entry["controls"].values()):
             sheet.notes.append(f"think={entry['think']}: the sound makes answers worse than a control")
