@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml
 	touch $(STAMP)
 
 demo: setup
-	$(BIN)/audiobench run --model tiny-audio-r1 --tasks listening --limit 240 --think on,off --out results/demo
+	$(BIN)/audiobench run --model tiny-audio-r1 --tasks listening --limit 480 --think on,off --out results/demo
 	$(BIN)/audiobench ablate results/demo
 
 test: lint types
