@@ -16,6 +16,7 @@ import orjson
 
 from model_adapters.base import RetryableError, RunError, SampleError
 from model_adapters.http import MESSAGE_CHARS, HttpClient
+from model_adapters.http_errors import page_title
 
 UNTAKEABLE = frozenset({1003, 1007, 1009})
 POLICY = 1008
@@ -60,11 +61,13 @@ def reported(error: Mapping[str, Any], *, where: str, http: HttpClient) -> Excep
 
 def refused(response: Any, *, where: str, http: HttpClient) -> Exception:
     """What a handshake that was answered with an HTTP status means (`response` of websockets' InvalidStatus)."""
+    if response.status_code < 400:
+        return RunError(f"{where}: HTTP {response.status_code} instead of a websocket: is the base URL right?")
     body = response.body or b""
     try:
         data = orjson.loads(body)
     except orjson.JSONDecodeError:
-        data = body[:2000].decode("utf-8", "replace")
+        data = page_title(body[:2000].decode("utf-8", "replace"))
     try:
         http.fail(response.status_code, data, where=where, headers=dict(response.headers.raw_items()))
     except (RetryableError, SampleError, RunError) as failure:

@@ -22,6 +22,8 @@ from tests.realtime.servers import Script, loopback
         (Script(refuse=(401, b'{"error": {"message": "Incorrect API key"}}')), RunError, "Incorrect API key"),
         (Script(refuse=(404, b"{}")), RunError, "HTTP 404"),
         (Script(refuse=(503, b"busy")), RetryableError, "HTTP 503"),
+        (Script(refuse=(200, b"<html>hello</html>")), RunError, "HTTP 200 instead of a websocket"),
+        (Script(refuse=(502, b"<html><title>Bad Gateway</title>")), RetryableError, r"Bad Gateway \(an HTML page\)"),
         (Script(error_event={"type": "invalid_request_error", "code": "invalid_value", "message": "bad"}), SampleError, "bad"),
         (Script(error_event={"type": "server_error", "message": "oops"}), RetryableError, "oops"),
         (Script(error_event={"type": "x", "code": "insufficient_quota", "message": "pay"}), RunError, "pay"),
@@ -108,3 +110,10 @@ def test_nobody_there_is_tried_again(ask):
         pass
     with pytest.raises(RetryableError):
         ask(server, pace="burst")
+
+
+def test_a_quota_of_the_day_is_nobodys_mistake(ask):
+    script = Script(close_with=(1011, "quota: requests per day"), packets=[])
+    with loopback("gemini_live", script) as server, pytest.raises(RunError) as found:
+        ask(server, pace="burst")
+    assert found.value.incomplete
