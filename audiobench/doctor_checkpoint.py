@@ -85,9 +85,9 @@ def _folder(spec: ModelSpec) -> tuple[Path | None, Check | None]:
         return (Path(os.path.expanduser(named)) if named else EMBEDDED), None
     if spec.weights is None:
         return None, None
-    from model_adapters.launch import checkpoint
+    from model_adapters.launch import located
 
-    folder = Path(checkpoint(spec.weights.repo)).expanduser()
+    folder = Path(located(spec.weights.repo)).expanduser()
     if folder.is_dir():
         return folder, None
     from huggingface_hub import snapshot_download

@@ -188,7 +188,7 @@ def plan_server(
         environment["VLLM_PLUGINS"] = f"{allowed},step_audio".strip(",")
     command = [
         "python" if lacks else sys.executable, "-m", "vllm.entrypoints.openai.api_server",
-        "--model", checkpoint(spec.weights.repo),
+        "--model", located(spec.weights.repo),
         "--served-model-name", spec.served_model,
         "--host", host,
         "--port", str(port),
@@ -208,12 +208,14 @@ def plan_server(
     return Plan([*command, *extra_args], environment, parallel, "cpu" if cpu else "cuda", share, lacks)
 
 
-def checkpoint(repo: str) -> str:
-    """What vLLM is given for `weights.repo`: a folder of this package or of the user as a path, else a Hub name."""
-    shipped = Path(__file__).parent.parent / repo
-    if repo.startswith("model_adapters/") and shipped.is_dir():
+def located(name: str) -> str:
+    """What vLLM is given for `weights.repo` or a file among its arguments: what lies in this package (`model_adapters/`)
+    or in the user's home (`~`) as a path, everything else as it stands.
+    """
+    shipped = Path(__file__).parent.parent / name
+    if name.startswith("model_adapters/") and shipped.exists():
         return str(shipped)
-    return str(Path(repo).expanduser()) if repo.startswith("~") else repo
+    return str(Path(name).expanduser()) if name.startswith("~") else name
 
 
 def choose_tensor_parallel(spec: ModelSpec, gpus: Sequence[Gpu]) -> int | None:
@@ -321,7 +323,7 @@ def _flag(name: str, value: Any) -> list[str]:
         return [flag]
     if value is False or value is None:
         return []
-    return [flag, json.dumps(value) if isinstance(value, dict | list) else str(value)]
+    return [flag, json.dumps(value) if isinstance(value, dict | list) else located(str(value))]
 
 
 STAGES = (

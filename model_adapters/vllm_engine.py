@@ -179,7 +179,7 @@ class VLLMEngine:
             return self._engine
 
     def _start(self) -> Any:
-        from model_adapters.launch import checkpoint, plan_server
+        from model_adapters.launch import located, plan_server
 
         plan = plan_server(self.spec, tensor_parallel=self.options.tensor_parallel)
         os.environ.update(plan.environment)  # the user's own values are in it
@@ -187,7 +187,7 @@ class VLLMEngine:
         from vllm.v1.engine.async_llm import AsyncLLM
 
         arguments = {
-            "model": checkpoint(self.spec.weights.repo) if self.spec.weights else None,
+            "model": located(self.spec.weights.repo) if self.spec.weights else None,
             "revision": self.spec.weights.revision if self.spec.weights else None,
             "tensor_parallel_size": plan.tensor_parallel,
             "enable_log_requests": False,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,10 @@ class Tiny:
     folder: Path
     audio_token: str
     """The placeholder that stands once for each audio token in the prompt."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """What the engine must be told, as in the model file."""
+    chat_template: str | None = None
+    """The model file's, where the checkpoint has none."""
 
 
 def tokenizer(folder: Path, specials: Sequence[str], **names: str) -> tuple[Any, int]:
@@ -50,21 +55,26 @@ def published(name: str) -> str:
     return name.replace("language_model.", "language_model.model.", 1) if name.startswith("language_model.") else name
 
 
-def save(folder: Path, model: Any, processor: Any, template: str) -> None:
-    """Weights (about unit gain), configuration, processor and chat template."""
+def save_random(file: Path, shapes: Mapping[str, Sequence[int]]) -> None:
+    """Random tensors of these shapes, of about unit gain."""
     import torch
     from safetensors.torch import save_file
 
     generator = torch.Generator().manual_seed(0)
     tensors = {}
-    for name, parameter in model.named_parameters():
-        value = torch.empty_like(parameter)
-        if parameter.ndim == 1:
-            value.fill_(1.0 if "norm" in name and name.endswith("weight") else 0.0)
+    for name, shape in shapes.items():
+        if len(shape) == 1:
+            tensors[name] = torch.zeros(shape) if name.endswith("bias") else torch.ones(shape)
         else:
-            value.normal_(0.0, parameter[0].numel() ** -0.5, generator=generator)
-        tensors[published(name)] = value.contiguous()
-    save_file(tensors, str(folder / "model.safetensors"), metadata={"format": "pt"})
+            gain = torch.Size(shape[1:]).numel() ** -0.5
+            tensors[name] = gain * torch.randn(*shape, generator=generator)
+    save_file(tensors, str(file), metadata={"format": "pt"})
+
+
+def save(folder: Path, model: Any, processor: Any, template: str) -> None:
+    """Weights, configuration, processor and chat template."""
+    shapes = {published(name): tuple(parameter.shape) for name, parameter in model.named_parameters()}
+    save_random(folder / "model.safetensors", shapes)
     model.config.save_pretrained(folder)
     processor.chat_template = template
     processor.save_pretrained(folder)
@@ -163,3 +173,149 @@ def glm_asr(folder: Path) -> Tiny:
     model = GlmAsrForConditionalGeneration(config)
     save(folder, model, GlmAsrProcessor(WhisperFeatureExtractor(feature_size=128), fast), template("<|pad|>"))
     return Tiny(folder, "<|pad|>")
+
+
+def voxtral(folder: Path) -> Tiny:
+    """Voxtral in Mistral's own layout: tekken.json, params.json, consolidated.safetensors."""
+    from mistral_common.tokens.tokenizers.tekken import Tekkenizer
+
+    names = [token["token_str"] for token in Tekkenizer.DEPRECATED_SPECIAL_TOKENS]
+    names += ["[ARGS]", "[CALL_ID]", "[AUDIO]", "[BEGIN_AUDIO]", "[TRANSCRIBE]"]
+    special, size = 32, 256 + 32
+    spectrogram = {"num_mel_bins": 128, "hop_length": 160, "window_size": 400}
+    tekken = {
+        "config": {
+            "pattern": r"\S+|\s+",
+            "num_vocab_tokens": 256,
+            "default_vocab_size": size,
+            "default_num_special_tokens": special,
+            "version": "v11",
+        },
+        "vocab": [
+            {"rank": i, "token_bytes": base64.b64encode(bytes([i])).decode(), "token_str": None} for i in range(256)
+        ],
+        "special_tokens": [{"rank": i, "token_str": str(name), "is_control": True} for i, name in enumerate(names)],
+        "audio": {
+            "sampling_rate": 16000,
+            "frame_rate": 12.5,
+            "chunk_length_s": 30.0,
+            "audio_encoding_config": spectrogram,
+        },
+    }
+    (folder / "tekken.json").write_text(json.dumps(tekken), encoding="utf-8")
+    layer = {"n_layers": 2, "head_dim": 32}
+    encoder = {
+        **layer,
+        "dim": 64,
+        "hidden_dim": 128,
+        "n_heads": 2,
+        "vocab_size": size,
+        "max_source_positions": 1500,
+        "audio_encoding_args": {**spectrogram, "sampling_rate": 16000},
+    }
+    params = {
+        **layer,
+        "dim": 128,
+        "hidden_dim": 256,
+        "n_heads": 4,
+        "n_kv_heads": 2,
+        "norm_eps": 1e-5,
+        "rope_theta": 10000.0,
+        "vocab_size": size,
+        "max_position_embeddings": 4096,
+        "multimodal": {
+            "whisper_model_args": {"encoder_args": encoder, "downsample_args": {"downsample_factor": 4}},
+        },
+    }
+    (folder / "params.json").write_text(json.dumps(params), encoding="utf-8")
+    save_random(folder / "consolidated.safetensors", _voxtral_shapes(size))
+    how = {"tokenizer_mode": "mistral", "config_format": "mistral", "load_format": "mistral"}
+    return Tiny(folder, "[AUDIO]", how)
+
+
+def _voxtral_shapes(vocabulary: int) -> dict[str, tuple[int, ...]]:
+    audio = "mm_whisper_embeddings."
+    encoder = audio + "whisper_encoder."
+    shapes: dict[str, tuple[int, ...]] = {
+        audio + "tok_embeddings.weight": (vocabulary, 128),
+        audio + "audio_language_projection.0.weight": (128, 4 * 64),
+        audio + "audio_language_projection.2.weight": (128, 128),
+        "norm.weight": (128,),
+        "output.weight": (vocabulary, 128),
+        encoder + "conv_layers.0.weight": (64, 128, 3),
+        encoder + "conv_layers.1.weight": (64, 64, 3),
+    }
+    biased = ["conv_layers.0", "conv_layers.1"]
+    norms = ["transformer.norm"]
+    for i in range(2):
+        own, theirs = f"layers.{i}.", f"transformer.layers.{i}."
+        shapes |= {f"{own}{name}.weight": (128,) for name in ("attention_norm", "ffn_norm")}
+        shapes |= {f"{own}attention.w{x}.weight": (128 if x in "qo" else 64, 128) for x in "qkvo"}
+        shapes |= {f"{own}feed_forward.w{n}.weight": (128, 256) if n == 2 else (256, 128) for n in (1, 2, 3)}
+        shapes |= {f"{encoder}{theirs}attention.w{x}.weight": (64, 64) for x in "qkvo"}
+        shapes |= {f"{encoder}{theirs}feed_forward.w{n}.weight": (128, 64) if n == 1 else (64, 128) for n in (1, 2)}
+        biased += [theirs + name for name in ("attention.wq", "attention.wv", "attention.wo", "feed_forward.w1")]
+        biased += [theirs + "feed_forward.w2"]
+        norms += [theirs + "attention_norm", theirs + "ffn_norm"]
+    shapes |= {f"{encoder}{name}.bias": shapes[f"{encoder}{name}.weight"][:1] for name in biased}
+    return shapes | {f"{encoder}{name}.{kind}": (64,) for name in norms for kind in ("weight", "bias")}
+
+
+def kimi_audio(folder: Path) -> Tiny:
+    """Kimi-Audio, with Qwen's vocabulary: vLLM has the numbers of its special tokens written in."""
+    import shutil
+
+    import torch
+    from transformers import Qwen2Config, Qwen2ForCausalLM, WhisperConfig, WhisperFeatureExtractor, WhisperModel
+
+    from model_adapters.launch import located
+    from model_adapters.registry import find_model
+    from tests.step_audio.test_prompts import qwen_file
+
+    shutil.copy(qwen_file(), folder / "tiktoken.model")
+    names = {
+        151643: "<|im_bos|>",
+        151644: "<|im_eos|>",
+        151645: "<|im_msg_end|>",
+        151661: "<|im_media_begin|>",
+        151663: "<|im_media_end|>",
+        151666: "<|im_kimia_text_blank|>",
+        151670: "<|im_kimia_user_msg_start|>",
+        151671: "<|im_kimia_assistant_msg_start|>",
+    }
+    added = {str(i): {"content": names.get(i, f"<|extra_{i}|>"), "special": True} for i in range(151643, 151680)}
+    settings = json.dumps({"added_tokens_decoder": added})
+    (folder / "tokenizer_config.json").write_text(settings, encoding="utf-8")
+    width = 64
+    config = Qwen2Config(
+        **{**DECODER, "hidden_size": width, "num_attention_heads": 2},
+        vocab_size=151_680,
+        kimia_adaptor_input_dim=4 * width,
+        architectures=["MoonshotKimiaForCausalLM"],
+    )
+    config.save_pretrained(folder)
+    whisper = folder / "whisper-large-v3"
+    whisper.mkdir()
+    tower = WhisperConfig(
+        d_model=width,
+        encoder_layers=2,
+        encoder_attention_heads=2,
+        encoder_ffn_dim=128,
+        num_mel_bins=128,
+        decoder_layers=1,
+        decoder_attention_heads=2,
+    )
+    tower.save_pretrained(whisper)
+    WhisperFeatureExtractor(feature_size=128).save_pretrained(whisper)
+    with torch.device("meta"):
+        encoder, decoder = WhisperModel(tower).encoder, Qwen2ForCausalLM(config)
+    heard = {f"model.encoder.{name}": tuple(p.shape) for name, p in encoder.named_parameters()}
+    save_random(whisper / "model.safetensors", heard)
+    shapes = {name: tuple(p.shape) for name, p in decoder.named_parameters()}
+    adaptor = "model.vq_adaptor.layers."
+    shapes |= {f"{adaptor}0.weight": (width, 4 * width), f"{adaptor}3.weight": (width, width)}
+    shapes |= {f"{adaptor}{i}.bias": (width,) for i in (0, 3, 4)} | {f"{adaptor}4.weight": (width,)}
+    save_random(folder / "model.safetensors", shapes)
+    arguments = find_model("kimi-audio").serve.args  # type: ignore[union-attr]
+    template = Path(located(arguments["chat-template"])).read_text(encoding="utf-8")
+    return Tiny(folder, names[151666], {"max_num_seqs": arguments["max-num-seqs"]}, template)

@@ -9,6 +9,7 @@ import base64
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,6 +29,16 @@ def frames_80_ms(seconds: float) -> int:
     return ((round(100 * seconds) - 1) // 2 + 1) // 4
 
 
+def thirteen_a_second(seconds: float) -> int:
+    """13 for each 100 mel frames; the clips here are whole seconds."""
+    return 13 * round(seconds)
+
+
+def blocks_of_30_s(seconds: float) -> int:
+    """80 ms, the clip filled up to whole blocks of 30 s (mistral_common)."""
+    return -(-round(1000 * seconds) // 30_000) * 375
+
+
 def question(seconds: float, seed: int = 0) -> list[dict]:
     wave = 0.1 * np.random.default_rng(seed).standard_normal(round(16_000 * seconds))
     buffer = io.BytesIO()
@@ -37,14 +48,21 @@ def question(seconds: float, seed: int = 0) -> list[dict]:
     return [{"role": "user", "content": parts}]
 
 
+def first_token(output: Any) -> dict[int, float]:
+    """Log-probabilities of the likeliest first tokens."""
+    return {token: entry.logprob for token, entry in output.outputs[0].logprobs[0].items()}
+
+
 @pytest.mark.parametrize(
     ("make", "tokens"),
     [
         (other_models.qwen2_audio, frames_40_ms),
         (other_models.audio_flamingo_3, frames_40_ms),
         (other_models.glm_asr, frames_80_ms),
+        (other_models.voxtral, blocks_of_30_s),
+        (other_models.kimi_audio, thirteen_a_second),
     ],
-    ids=["qwen2-audio", "audio-flamingo-3", "glm-asr"],
+    ids=["qwen2-audio", "audio-flamingo-3", "glm-asr", "voxtral", "kimi-audio"],
 )
 def test_a_request_is_heard_and_answered(
     engine, tmp_path: Path, make: Callable[[Path], Tiny], tokens: Callable[[float], int]
@@ -52,14 +70,16 @@ def test_a_request_is_heard_and_answered(
     from vllm import SamplingParams
 
     tiny = make(tmp_path)
-    llm = engine(tiny.folder, limit_mm_per_prompt={"audio": 2})
+    llm = engine(tiny.folder, limit_mm_per_prompt={"audio": 1}, **tiny.arguments)
     patch = llm.get_tokenizer().convert_tokens_to_ids(tiny.audio_token)
     sampling = SamplingParams(max_tokens=4, temperature=0.0, logprobs=5, ignore_eos=True)
     clips = {1.0: 0, 3.0: 1, 20.0: 2}
-    outputs = llm.chat([question(s, seed) for s, seed in clips.items()], sampling, use_tqdm=False)
+    how = {"chat_template": tiny.chat_template, "use_tqdm": False}
+    outputs = llm.chat([question(s, seed) for s, seed in clips.items()], sampling, **how)
     for seconds, output in zip(clips, outputs, strict=True):
         assert output.prompt_token_ids.count(patch) == tokens(seconds)
         assert len(output.outputs[0].token_ids) == 4
-    other = llm.chat(question(3.0, 9), sampling, use_tqdm=False)[0]
-    first, second = outputs[1].outputs[0].logprobs[0], other.outputs[0].logprobs[0]
-    assert {t: round(p.logprob, 5) for t, p in first.items()} != {t: round(p.logprob, 5) for t, p in second.items()}
+    llm.reset_prefix_cache()
+    alone, other = (llm.chat(question(3.0, seed), sampling, **how)[0] for seed in (1, 9))
+    assert first_token(alone) == pytest.approx(first_token(outputs[1]), abs=1e-4)
+    assert first_token(other) != pytest.approx(first_token(outputs[1]), abs=1e-4)

@@ -1,9 +1,13 @@
-"""The whole way: a server of our own, the harness's HTTP adapter, and the answers of the plain reference."""
+"""The whole way: a server of our own, the harness's HTTP adapter, and the answers of the plain reference.
+
+vLLM's CPU build caches prefixes in blocks of 128 tokens.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,19 @@ from model_adapters.spec import ModelSpec, Serve, Weights
 pytestmark = pytest.mark.slow
 
 
+BLOCK = 128
+TASK = """\
+task: long
+dataset_path: items.jsonl
+doc_to_audio: "{{audio}}"
+doc_to_question: "{{question}}"
+doc_to_choice: "{{choices}}"
+doc_to_target: "{{answer}}"
+prompt:
+  - {name: plain, order: [text, audio], text: "{{question}}"}
+"""
+
+
 def spec(folder: Path) -> ModelSpec:
     published = find_model("step-audio-r1")
     arguments = {"max-model-len": 2048, "dtype": "float32", "enforce-eager": True, "limit-mm-per-prompt": {"audio": 4}}
@@ -28,6 +45,7 @@ def spec(folder: Path) -> ModelSpec:
         update={
             "name": "tiny-random",
             "served_model": "tiny-random",
+            "sampling": {},  # the published stop id is outside this vocabulary
             "weights": Weights(repo=str(folder), gigabytes=0.01),
             "serve": Serve(plugin=True, args=arguments),
         }
@@ -80,9 +98,34 @@ def test_think_modes_and_faults_over_http(tiny_checkpoint, clip):
         expected = reference.generate([prompt], Sampling(max_new_tokens=8))[0]
         assert answer.text == expected.text
         assert answer.usage["prompt"] == len(prompt.ids)
-        assert answer.usage["cached"] >= 6 * 128
+        assert answer.usage["cached"] >= 6 * BLOCK
     thinking, direct, budget = answers[2:]
     assert not thinking.reasoning_closed and thinking.text == ""
     assert direct.reasoning is None and direct.text
     assert budget.think_effective == "two_pass:4" and budget.reasoning
     assert [type(f) for f in faults] == [SampleError] * 3, faults
+
+
+def test_one_command_starts_a_server_and_shares_the_audio_prefill(tiny_checkpoint, clip, tmp_path):
+    from audiobench.cli import main
+
+    rows = []
+    for i, seconds in enumerate((60.0, 41.5, 26.0)):
+        soundfile.write(tmp_path / f"{i}.wav", clip(seconds, i), 16_000, subtype="PCM_16")
+        rows.append({"audio": f"{i}.wav", "question": f"{i}: which?", "choices": ["dog", "cat"], "answer": "cat"})
+    (tmp_path / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (tmp_path / "long.yaml").write_text(TASK, encoding="utf-8")
+    model = tmp_path / "model.yaml"
+    model.write_text(spec(tiny_checkpoint).model_dump_json(exclude_none=True), encoding="utf-8")
+    asked = ["--think", "on,off", "--epochs", "2", "--gen", "max_gen_toks=4", "--gen", "temperature=0"]
+    where = ["--tasks", str(tmp_path / "long.yaml"), "--out", str(tmp_path / "run"), "--quiet"]
+    assert main(["run", "--model", str(model), *asked, *where]) == 0
+    by_sample: dict[str, list[dict[str, int]]] = {}
+    for line in (tmp_path / "run" / "long" / "samples.jsonl").read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        by_sample.setdefault(record["id"], []).append(record["response"]["usage"])
+    assert [len(usages) for usages in by_sample.values()] == [4, 4, 4]
+    for usages in by_sample.values():
+        cold, *warm = sorted(usages, key=lambda usage: usage["cached"])
+        assert cold["cached"] == 0
+        assert all(usage["cached"] > usage["audio"] - BLOCK for usage in warm), usages
