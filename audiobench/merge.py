@@ -12,8 +12,9 @@ import orjson
 
 from audiobench import journal
 from audiobench.errors import NotComparableError, UsageError
-from audiobench.results import Run, TaskRun, read_json, summarise
+from audiobench.results import Run, TaskRun, read_json
 from audiobench.score import sample_of
+from audiobench.summary import summarise
 from audiobench.types import Condition
 
 COMMAND = ["audiobench", "merge"]

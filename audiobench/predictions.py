@@ -9,10 +9,12 @@ from typing import Any
 
 import orjson
 
-from audiobench import logs, results, think
+from audiobench import logs, think
 from audiobench.errors import UsageError
+from audiobench.metric import metric
 from audiobench.results import Scored
 from audiobench.score import outcome, scorer_of
+from audiobench.summary import MOST_REASONS, chance, official
 from audiobench.task.spec import TaskSpec
 from audiobench.types import STATUSES, Condition, Response, Sample
 from model_adapters.spec import Thinking
@@ -139,7 +141,7 @@ def summary(task: TaskSpec, group: Sequence[Scored], samples: Mapping[str, Sampl
     failed = counts["error"] + counts["invalid_audio"]
     expected = len(group) + missing * max(repeats.values(), default=1)
     responded = [one for one in group if one.outcome.value is not None]
-    main = results.metric(task, responded, max(repeats.values(), default=1))
+    main = metric(task, responded, max(repeats.values(), default=1))
     return {
         "task": task.task,
         "metric": task.metric_list[0].metric,
@@ -151,9 +153,9 @@ def summary(task: TaskSpec, group: Sequence[Scored], samples: Mapping[str, Sampl
         "ci": main["ci"],
         "interval": main["interval"],
         "coverage": (len(group) - failed) / expected if expected else 0.0,
-        "chance": results.chance(task, group),
-        "official": results.official(task, [_as_given(one) for one in group]),
-        "errors": [{"message": message, "n": n} for message, n in reasons.most_common(results.MOST_REASONS)],
+        "chance": chance(task, group),
+        "official": official(task, [_as_given(one) for one in group]),
+        "errors": [{"message": message, "n": n} for message, n in reasons.most_common(MOST_REASONS)],
         "exit_code": 4 if failed or missing else 0,
     }
 

@@ -248,7 +248,7 @@ def clusters_of(arm: Arm, ids: Iterable[str]) -> list[str] | None:
 
 def chance_of(arm: Arm, ids: Iterable[str]) -> float | None:
     """Expected accuracy of guessing over these samples; None where the task declares none."""
-    from audiobench.results import chance
+    from audiobench.summary import chance
 
     firsts = (next(iter(arm.of_sample(sample))) for sample in ids)
     return chance(arm.task_run.task, firsts)

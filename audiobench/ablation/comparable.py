@@ -1,7 +1,7 @@
 """May two arms be compared? Only if what was asked and how it was scored are the same, apart from the condition.
 
 A think mode or an audio condition legitimately changes what is sent; the task's prompt, its extraction, scorer, data
-set and the samples themselves it does not. Parts, as in `results.fingerprint`:
+set and the samples themselves it does not. Parts, as in `summary.fingerprint`:
 
 - prompt, extraction, extraction_version, scorer, scorer_version, dataset, revision: must be equal;
 - samples: the question, options (in any order) and target of every common sample must be equal;

@@ -15,7 +15,8 @@ from math import inf
 from typing import Any
 
 from audiobench.ablation.arms import Arm, clusters_of
-from audiobench.results import ERROR_RATES, SHARES, Scored
+from audiobench.metric import ERROR_RATES, SHARES
+from audiobench.results import Scored
 from audiobench.score import scorer_of
 from audiobench.statistics import intervals, paired
 from audiobench.statistics.intervals import BOOTSTRAP_CLUSTERS, BOOTSTRAP_VALUES, Interval, cluster_sums

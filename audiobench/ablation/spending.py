@@ -7,7 +7,8 @@ from typing import Any
 
 from audiobench import cost
 from audiobench.ablation.arms import Arm
-from audiobench.results import Scored, quantile
+from audiobench.results import Scored
+from audiobench.summary import quantile
 from model_adapters.spec import ModelSpec
 
 
@@ -78,6 +79,6 @@ def _lengths(answered: Sequence[Scored]) -> dict[str, Any] | None:
 
 
 def _latency(answered: Sequence[Scored]) -> dict[str, Any]:
-    from audiobench.results import latency
+    from audiobench.summary import latency
 
     return latency(answered)

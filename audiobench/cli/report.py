@@ -18,13 +18,14 @@ def run(args: argparse.Namespace) -> int:
     """Summarise and print."""
     from audiobench import cost
     from audiobench.results import find_runs
+    from audiobench.summary import summaries
 
     runs = find_runs(args.runs)
     if args.json:
         import orjson
 
         found = [
-            {"run": str(r.folder), "model": r.model, "dollars": cost.of_run(r.folder, r.spec), "results": r.summaries()}
+            {"run": str(r.folder), "model": r.model, "dollars": cost.of_run(r.folder, r.spec), "results": summaries(r)}
             for r in runs
         ]
         sys.stdout.write(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() + "\n")
@@ -35,15 +36,15 @@ def run(args: argparse.Namespace) -> int:
     out = console()
     for found in runs:
         out.print(f"[bold]{found.model}[/bold]")
-        summaries = found.summaries()
+        entries = summaries(found)
         tasks = {name: task_run.task for name, task_run in found.tasks.items()}
         if args.breakdown:
-            for entry in summaries:
+            for entry in entries:
                 if args.breakdown in entry.get("breakdown", {}):
                     out.print(f"{entry['task']}, {condition_label(entry)}", markup=False)
                     out.print(breakdown_table(entry, args.breakdown))
             continue
-        print_run(summaries, tasks, found.folder, model=found.model)
+        print_run(entries, tasks, found.folder, model=found.model)
         if (spent := cost.of_run(found.folder, found.spec)) is not None:
             out.print(f"${dollars(spent)} for the model's answers, at the prices of their days", markup=False)
     return 0

@@ -10,8 +10,10 @@ from typing import Any
 
 import orjson
 
-from audiobench.results import ERROR_RATES, SHARES, Run, Scored, TaskRun, fingerprint
+from audiobench.metric import ERROR_RATES, SHARES
+from audiobench.results import Run, Scored, TaskRun
 from audiobench.score import scorer_of
+from audiobench.summary import fingerprint
 from audiobench.types import Condition
 
 GATED_AUDIO = ("full", "transcript")

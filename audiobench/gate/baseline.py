@@ -31,7 +31,8 @@ import audiobench
 from audiobench.errors import IncompleteError, NotComparableError, UsageError
 from audiobench.gate.arms import UNUSABLE, Arm, Row
 from audiobench.journal import write_json
-from audiobench.results import ERROR_RATES, Run, read_json
+from audiobench.metric import ERROR_RATES
+from audiobench.results import Run, read_json
 from audiobench.types import Condition
 
 SCHEMA_VERSION = 1

@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from audiobench import dataset, prompt, think
 from audiobench.errors import UsageError
 from audiobench.lm_eval_bridge.contexts import Media, Reply, Turns, Waveform, as_chat, as_turns
-from audiobench.results import ERROR_RATES
+from audiobench.metric import ERROR_RATES
 from audiobench.score import outcome, scorer_of
 from audiobench.task.find import task_files, task_name
 from audiobench.task.spec import TaskSpec

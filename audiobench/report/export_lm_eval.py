@@ -23,8 +23,10 @@ import orjson
 import audiobench
 from audiobench.errors import UsageError
 from audiobench.journal import write_json, write_whole
-from audiobench.results import ERROR_RATES, Run, Scored, TaskRun, summarise_condition
+from audiobench.metric import ERROR_RATES
+from audiobench.results import Run, Scored, TaskRun
 from audiobench.score import scorer_of
+from audiobench.summary import summarise_condition
 from audiobench.types import Condition
 
 FILTER = "none"

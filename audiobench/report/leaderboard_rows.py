@@ -13,9 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from audiobench.errors import UsageError
 from audiobench.gate.arms import Arm, arms_of_task
-from audiobench.results import Run, read_json, summarise
+from audiobench.results import Run, read_json
 from audiobench.scorers import SCORERS
 from audiobench.statistics.paired import compare
+from audiobench.summary import summarise
 from audiobench.task.find import find_task, task_files
 from audiobench.task.spec import TaskSpec
 from audiobench.types import Condition

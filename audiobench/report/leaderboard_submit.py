@@ -6,7 +6,8 @@ from pathlib import Path
 
 from audiobench.errors import IncompleteError
 from audiobench.journal import write_json
-from audiobench.results import Run, summarise
+from audiobench.results import Run
+from audiobench.summary import summarise
 
 KEPT = ("schema_version", "run_id", "created", "updated", "versions", "model", "tasks", "command", "served_models")
 """Keys of run.json that are published; host facts and server addresses stay at home."""

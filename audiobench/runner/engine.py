@@ -173,10 +173,7 @@ class Engine:
             record["error"] = {"kind": "error", "message": str(error)}
             record["attempts"] = getattr(error, "attempts", 1)
             self._failed(str(error))
-        except RunError as error:
-            self._stop(ExitCode.INCOMPLETE if error.incomplete else ExitCode.USAGE, str(error))
-            return
-        except AudiobenchError as error:
+        except (RunError, AudiobenchError) as error:
             self._stop(error.exit_code, str(error))
             return
         except Exception as error:

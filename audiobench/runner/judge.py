@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from audiobench import journal
-from audiobench.errors import ExitCode, UsageError
+from audiobench.errors import UsageError
 from audiobench.results import Run, TaskRun
 from audiobench.runner.concurrency import Concurrency
 from audiobench.runner.engine import Ending
@@ -110,7 +110,7 @@ async def _judge_all(adapter: Adapter, judge: str, tasks: Sequence[TaskRun], opt
             finally:
                 writer.close()
     except (RunError, UsageError) as error:
-        ending = Ending(ExitCode.USAGE, f"judge {judge}: {error}")
+        ending = Ending(error.exit_code, f"judge {judge}: {error}")
     finally:
         await adapter.close()
     return ending

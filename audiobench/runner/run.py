@@ -25,6 +25,7 @@ from audiobench.runner.retry import RetryPolicy
 from audiobench.runner.work import TaskWork
 from audiobench.score import NOT_JUDGED, outcome, scorer_of
 from audiobench.speech.heard import NOT_TRANSCRIBED
+from audiobench.summary import summarise
 from audiobench.task.spec import TaskSpec
 from audiobench.types import Outcome
 from model_adapters.base import Adapter
@@ -213,7 +214,7 @@ def write_summaries(prepared: Prepared, ending: Ending) -> list[dict[str, Any]]:
     run = results.Run.open(prepared.folder)
     summaries = []
     for work in prepared.works:
-        entries = results.summarise(run.tasks[work.task.task])
+        entries = summarise(run.tasks[work.task.task])
         journal.write_json(work.folder / "summary.json", entries)
         summaries.extend(entries)
         if work.task.answers_withheld:

@@ -5,14 +5,13 @@ provider's own transcripts agree with what a recogniser hears.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from audiobench.metric import metric
+from audiobench.results import Scored
 from audiobench.score import outcome
 from audiobench.speech.heard import answer_audio
 from audiobench.task.spec import TaskSpec
-
-if TYPE_CHECKING:
-    from audiobench.results import Scored
 
 LATE_MS = 20.0
 """A session whose client was late by more than this has times that may be too long by as much."""
@@ -30,8 +29,6 @@ def speech(task: TaskSpec, group: Sequence[Scored], epochs: int) -> dict[str, An
     - `runs`: the two values of each epoch;
     - `provider_differs`: share of the answers in whose provider transcript the rule reads another answer.
     """
-    from audiobench.results import Scored, metric
-
     answered = [s for s in group if s.record.get("response")]
     spoken = [s for s in answered if answer_audio(s.record)]
     found: dict[str, Any] = {

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from audiobench.results import Run, Scored, TaskRun, summarise_condition
+from audiobench.results import Run, Scored, TaskRun
+from audiobench.summary import summarise_condition
 from audiobench.types import Condition
 
 VARYING = ("model", "run", "think", "audio", "order", "prompt", "protocol")

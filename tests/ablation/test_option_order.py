@@ -15,6 +15,7 @@ from audiobench.ablation.stability import option_stability
 from audiobench.cli import main
 from audiobench.merge import merge
 from audiobench.results import Run
+from audiobench.summary import summaries
 
 OPTIONS = {
     "four": ["dog", "cat", "cow", "hen"], "three": ["dog", "cat", "cow"], "two": ["dog", "cat"],
@@ -88,7 +89,7 @@ def test_no_request_is_wasted(ask, tmp_path, capsys):
     asked = Counter((tmp_path / "asked.txt").read_text().splitlines())
     assert len(asked) == 11 and set(asked.values()) == {4}, "every arrangement once for each audio condition and epoch"
     orders = [(entry["condition"]["option_order"], entry["n"], entry["counts"]["missing"])
-              for entry in Run.open(folder).summaries() if entry["condition"]["audio"] == "full"]  # fmt: skip
+              for entry in summaries(Run.open(folder)) if entry["condition"]["audio"] == "full"]  # fmt: skip
     assert orders == [(0, 4, 0), (1, 4, 0), (2, 2, 0), (3, 1, 0)]
     assert ask("--option-order", "4", "--audio", "full,none", "--epochs", "2") == folder
     assert sum(Counter((tmp_path / "asked.txt").read_text().splitlines()).values()) == 44, "a finished run asks nothing"
@@ -125,4 +126,4 @@ def test_shards_know_who_has_fewer(ask):
     whole = Run.open(ask("--option-order", "4"))
     joined = merge(shards, whole.folder.parent / "joined").summaries
     for key in ("n", "counts", "condition"):
-        assert [entry[key] for entry in joined] == [entry[key] for entry in whole.summaries()]
+        assert [entry[key] for entry in joined] == [entry[key] for entry in summaries(whole)]

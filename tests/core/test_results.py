@@ -10,6 +10,7 @@ import pytest
 
 from audiobench import journal, results
 from audiobench.errors import IncompleteError
+from audiobench.summary import summarise
 from audiobench.task.spec import TaskSpec
 
 CONDITION = {"think": "default", "audio": "full", "option_order": 0, "prompt": "p", "protocol": "chat"}
@@ -36,7 +37,7 @@ def run(folder: Path, records: list[dict[str, Any]], epochs: int = 1, **task: An
 
 
 def summary(folder: Path, records: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    (entry,) = results.summarise(run(folder, records, **more))
+    (entry,) = summarise(run(folder, records, **more))
     return entry
 
 
@@ -114,7 +115,7 @@ def test_breakdown(tmp_path: Path) -> None:
 def test_records_that_were_not_asked_for_do_not_count(tmp_path: Path) -> None:
     task_run = run(tmp_path, [record("1"), record("2", "cat")])
     smaller = results.TaskRun(tmp_path, {**task_run.plan, "ids": ["1", "9"]}, task_run.task)
-    (entry,) = results.summarise(smaller)
+    (entry,) = summarise(smaller)
     assert (entry["metrics"]["acc"]["value"], entry["counts"]["missing"], entry["coverage"]) == (1.0, 1, 0.5)
 
 
@@ -151,4 +152,4 @@ def test_quantiles_are_numpys() -> None:
     numpy = pytest.importorskip("numpy")
     values = [3.0, 1.0, 4.0, 1.5, 9.0]
     for q in (0.0, 0.5, 0.95, 1.0):
-        assert results.quantile(values, q) == pytest.approx(float(numpy.quantile(values, q)))
+        assert quantile(values, q) == pytest.approx(float(numpy.quantile(values, q)))

@@ -110,7 +110,9 @@ def test_a_budget_in_two_passes() -> None:
     async def model(sent: Request) -> Response:
         asked.append(sent)
         if len(asked) == 1:
-            return Response("It is a low voice and", finish_reason="length", usage={"prompt": 50, "cached": 40, "completion": 8})
+            return Response(
+                "It is a low voice and", finish_reason="length", usage={"prompt": 50, "cached": 40, "completion": 8}
+            )
         return Response("B", usage={"prompt": 60, "completion": 1})
 
     plan = think.resolve(spec(STEP), "budget:8")

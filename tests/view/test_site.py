@@ -12,6 +12,7 @@ import pytest
 from audiobench.cli import main
 from audiobench.errors import UsageError
 from audiobench.results import Run
+from audiobench.summary import summaries
 from audiobench.view.clips import ClipIndex, clip_of
 from audiobench.view.collect import arm_labels, collect, difference
 from audiobench.view.site import Written, write_site
@@ -60,7 +61,7 @@ def test_blocks_start_where_the_index_says(export, run) -> None:
 def test_the_overview_holds_the_summaries_and_the_paired_difference(export, run) -> None:
     opened = Run.open(run)
     task = data(export(run).folder, "index")["tasks"][0]
-    assert [arm["summary"] for arm in task["arms"]] == orjson.loads(orjson.dumps(opened.summaries()))
+    assert [arm["summary"] for arm in task["arms"]] == orjson.loads(orjson.dumps(summaries(opened)))
     assert [arm["label"] for arm in task["arms"]] == ["think=off", "think=on"]
     page = collect([opened])[0]
     pairs = [

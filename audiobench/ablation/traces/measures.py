@@ -11,9 +11,10 @@ from audiobench.ablation.spending import reasoning_tokens
 from audiobench.ablation.traces import asking, early
 from audiobench.ablation.traces.judges import CONSISTENCY, GROUNDED_IN, GROUNDING, KINDS, RUBRICS, trace_of
 from audiobench.ablation.traces.steps import lexicon, split_steps
-from audiobench.results import Scored, quantile
+from audiobench.results import Scored
 from audiobench.scorers.mmar_rubrics import trimmed_mean
 from audiobench.statistics.intervals import mean, proportion
+from audiobench.summary import quantile
 from audiobench.types import LETTERS
 
 

@@ -1,0 +1,171 @@
+"""What a run comes to: the entry of summary.json for each task and condition (its format is in docs/design.md)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from math import fsum
+from typing import Any
+
+import orjson
+
+from audiobench.metric import SHARES, breakdown, metric
+from audiobench.results import Run, Scored, TaskRun
+from audiobench.score import scorer_of
+from audiobench.scorers import official_verdicts
+from audiobench.speech.summary import speech
+from audiobench.task.spec import TaskSpec
+from audiobench.types import LETTERS, STATUSES, Answer, Condition
+
+MOST_REASONS = 5
+"""Different error messages that a summary keeps, the commonest first."""
+
+
+def summaries(run: Run) -> list[dict[str, Any]]:
+    """Every task's and condition's summary, made anew from the journals."""
+    return [entry for task_run in run.tasks.values() for entry in summarise(task_run)]
+
+
+def summarise(task_run: TaskRun) -> list[dict[str, Any]]:
+    """One summary entry for each condition of a task (the format is in docs/design.md)."""
+    by_condition: dict[Condition, list[Scored]] = {condition: [] for condition in task_run.conditions}
+    for scored in task_run.scored():
+        by_condition[scored.condition].append(scored)
+    return [summarise_condition(task_run, condition, group) for condition, group in by_condition.items()]
+
+
+def summarise_condition(task_run: TaskRun, condition: Condition, group: Sequence[Scored]) -> dict[str, Any]:
+    """The summary entry of one condition."""
+    task, plan = task_run.task, task_run.plan
+    asked = len(task_run.asked(condition))
+    expected = asked * task_run.epochs
+    counts = {status: 0 for status in STATUSES}
+    for scored in group:
+        counts[scored.outcome.status] += 1
+    responded = [scored for scored in group if scored.outcome.value is not None]
+    reasons = Counter(s.outcome.detail["message"] for s in group if "message" in s.outcome.detail)
+    entry: dict[str, Any] = {
+        "task": task.task,
+        "condition": {**condition.as_dict(), "epochs": task_run.epochs},
+        "n": asked,
+        "counts": {**counts, "missing": expected - len(group)},
+        "errors": [{"message": message, "n": n} for message, n in reasons.most_common(MOST_REASONS)],
+        "coverage": (len(group) - counts["error"] - counts["invalid_audio"]) / expected if expected else 0.0,
+        "metrics": {},
+        "chance": chance(task, group),
+        "usage": total_usage(group),
+        "latency": latency(group),
+        "fingerprint": fingerprint(plan, group),
+    }
+    effective = {s.record["response"].get("think_effective") for s in group if s.record.get("response")} - {None}
+    if effective:
+        entry["think_effective"] = sorted(effective)
+    if task.answers_withheld:
+        return entry
+    main = metric(task, responded, task_run.epochs)
+    entry["metrics"] = {task.metric_list[0].metric: main}
+    entry["bounds"] = bounds(task, group, expected, main["value"])
+    entry["official"] = official(task, group)
+    entry["breakdown"] = breakdown(task, responded, task_run.epochs)
+    if task.protocol == "realtime":
+        entry["speech"] = speech(task, group, task_run.epochs)
+    return entry
+
+
+def bounds(task: TaskSpec, group: Sequence[Scored], expected: int, value: float | None) -> dict[str, Any]:
+    """The score if every request without a response were wrong, and without them."""
+    if value is None or scorer_of(task.scorer).metric not in SHARES:
+        return {"errors_wrong": None, "errors_excluded": value}
+    total = fsum(s.outcome.value or 0.0 for s in group)
+    return {"errors_wrong": total / expected if expected else None, "errors_excluded": value}
+
+
+def official(task: TaskSpec, group: Sequence[Scored]) -> dict[str, Any] | None:
+    """The official scorer's own number, with its own denominator."""
+    scorer = scorer_of(task.scorer)
+    if scorer.official is None or scorer.official_summary is None:
+        return None
+    answered = [s for s in group if s.record.get("response")]
+    samples = [s.sample for s in answered]
+    verdicts = official_verdicts(scorer, [s.record["response"]["text"] for s in answered], samples)
+    summary = {"scorer": f"{scorer.name}@{scorer.version}", **scorer.official_summary(verdicts, samples)}
+    if scorer.official_extracted is not None:
+        mapped = [scorer.official_extracted(_extracted(s), s.sample) for s in answered]
+        summary["on_extracted"] = scorer.official_summary(mapped, samples)["value"]
+    return summary
+
+
+def _extracted(scored: Scored) -> Answer:
+    """The extracted answer again, from what the outcome shows of it."""
+    shown, sample = scored.outcome.answer, scored.sample
+    if shown is None:
+        return Answer(None)
+    letter = shown.split(". ", 1)[0]
+    index = LETTERS.find(letter) if sample.choices and len(letter) == 1 else None
+    return Answer(letter if index is not None else shown, scored.outcome.rule, index)
+
+
+def chance(task: TaskSpec, group: Iterable[Scored]) -> float | None:
+    """Expected accuracy of guessing: one over the number of options, averaged over samples."""
+    if task.chance == "none":
+        return None
+    if task.chance != "per_sample":
+        return float(task.chance)
+    options = {s.id: sum(c is not None for c in s.record["sample"]["choices"]) for s in group if "sample" in s.record}
+    known = [1 / n for n in options.values() if n]
+    return fsum(known) / len(known) if known else None
+
+
+def total_usage(group: Iterable[Scored]) -> dict[str, float]:
+    """Sums of the token counts that the server gave, and how many responses gave them."""
+    totals: dict[str, float] = {}
+    for scored in group:
+        usage = (scored.record.get("response") or {}).get("usage") or {}
+        for key, count in usage.items():
+            if isinstance(count, (int, float)):
+                totals[key] = totals.get(key, 0) + count
+        if usage:
+            totals["responses"] = totals.get("responses", 0) + 1
+    return totals
+
+
+def latency(group: Iterable[Scored]) -> dict[str, Any]:
+    """Median and 95th percentile of each measured latency, in seconds."""
+    measured: dict[str, list[float]] = {}
+    for scored in group:
+        for key, seconds in ((scored.record.get("response") or {}).get("latency") or {}).items():
+            measured.setdefault(key, []).append(seconds)
+    return {
+        key: {"n": len(values), "median": quantile(values, 0.5), "p95": quantile(values, 0.95)}
+        for key, values in measured.items()
+    }
+
+
+def quantile(values: Sequence[float], q: float) -> float:
+    """The q-quantile by linear interpolation (numpy's default), of at least one value."""
+    ordered = sorted(values)
+    position = q * (len(ordered) - 1)
+    low = int(position)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (position - low)
+
+
+def fingerprint(plan: Mapping[str, Any], group: Iterable[Scored]) -> dict[str, str]:
+    """Everything that can change a score, as sha256 by part: the plan's parts, the samples and their audio."""
+    samples, clips = [], []
+    for scored in group:
+        if scored.epoch != 0 or "sample" not in scored.record:
+            continue
+        kept = scored.record["sample"]
+        samples.append([scored.id, kept["question"], sorted(str(c) for c in kept["choices"]), kept["target"]])
+        clips.append([scored.id, [clip["sha256"] for clip in scored.record["audio"]]])
+    return {
+        **plan["fingerprint"],
+        "samples": _digest(sorted(samples, key=str)),
+        "audio": _digest(sorted(clips, key=str)),
+    }
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(orjson.dumps(value)).hexdigest()
