@@ -10,7 +10,7 @@ import pytest
 
 from audiobench import journal, results
 from audiobench.errors import IncompleteError
-from audiobench.summary import summarise
+from audiobench.summary import quantile, summarise
 from audiobench.task.spec import TaskSpec
 
 CONDITION = {"think": "default", "audio": "full", "option_order": 0, "prompt": "p", "protocol": "chat"}
