@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+from audiobench.errors import ExitCode
 from audiobench.types import Request, Response
 
 
@@ -32,7 +33,12 @@ class RunError(Exception):
     def __init__(self, message: str, *, incomplete: bool = False) -> None:
         super().__init__(message)
         self.incomplete = incomplete
-        """True where nothing the user wrote is wrong (a quota, another model that answers): exit code 4, not 2."""
+        """True where nothing the user wrote is wrong (a quota, another model that answers)."""
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the process ends with."""
+        return ExitCode.INCOMPLETE if self.incomplete else ExitCode.USAGE
 
 
 @runtime_checkable

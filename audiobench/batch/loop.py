@@ -99,9 +99,7 @@ class JobLoop:
             await self._wait()
         except (RetryableError, SampleError) as error:
             self.stop(ExitCode.INCOMPLETE, f"batch: {error}")
-        except RunError as error:
-            self.stop(ExitCode.INCOMPLETE if error.incomplete else ExitCode.USAGE, str(error))
-        except AudiobenchError as error:
+        except (RunError, AudiobenchError) as error:
             self.stop(error.exit_code, str(error))
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):

@@ -91,7 +91,7 @@ async def _transcribe_all(
             finally:
                 writer.close()
     except (RunError, UsageError) as error:
-        return Ending(ExitCode.USAGE, f"recogniser {spec.name}: {error}")
+        return Ending(error.exit_code, f"recogniser {spec.name}: {error}")
     finally:
         await adapter.close()
     if failed:

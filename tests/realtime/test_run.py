@@ -36,19 +36,19 @@ ANSWERS = {"q0": "7", "q1": "yes", "q2": "invalid"}
 
 
 @contextmanager
-def recogniser(text: str) -> Iterator[tuple[str, list[bytes]]]:
-    """A server behind /v1/audio/transcriptions that hears the same words in everything."""
+def recogniser(text: str, status: int = 200, body: Any = None) -> Iterator[tuple[str, list[bytes]]]:
+    """A server behind /v1/audio/transcriptions that hears the same words in everything, or gives this answer."""
+    answer = json.dumps(body or {"text": text}).encode()
     got: list[bytes] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             got.append(self.rfile.read(int(self.headers["Content-Length"])))
-            body = json.dumps({"text": text}).encode()
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(answer)
 
         def log_message(self, format: str, *args: Any) -> None:
             del format, args
@@ -212,3 +212,12 @@ def test_the_report_says_where_the_client_itself_was_late(spoken, cli, tmp_path)
     journal.write_text("".join(json.dumps(record) + "\n" for record in records))
     shown = cli("report", "out")
     assert "in 2 sessions this client was more than 20 ms late (at worst 54 ms)" in " ".join(shown.stdout.split())
+
+
+def test_a_recogniser_whose_quota_is_used_up_leaves_the_run_incomplete(spoken, cli, tmp_path):
+    speaker = model(tmp_path, "gpt-realtime-2.1", "realtime", options={"pace": "burst"})
+    asr = model(tmp_path, "whisper", "transcriptions", dialect="openai")
+    quota = {"error": {"message": "pay", "code": "insufficient_quota"}}
+    with loopback("openai", Script()) as server, recogniser("", status=429, body=quota) as (asr_url, _):
+        done = cli("run", "--model", speaker, "--tasks", spoken, "--base-url", server.url, "--asr", asr, "--asr-base-url", asr_url)  # fmt: skip
+    assert done.returncode == 4 and "recogniser whisper: " in done.stderr and "insufficient_quota" in done.stderr
