@@ -6,12 +6,13 @@ added that gains and one that loses everything (`paired.shrunk_mean`), so that a
 
 The verdict, in this order, at alpha = 1 - level:
 
-1. `scales` / `inverted`: the mean slope differs from 0 (p < alpha) and is positive / negative.
-2. `non-monotone`: the slope does not, but the curve bends (p < alpha for the quadratic contrast): accuracy rises and
-   falls, or falls and rises. The sweet spot says where it is best.
-3. `flat`: neither, and the interval of the fitted gain from the smallest to the largest budget lies within ± margin
+1. `non-monotone`: accuracy both rises and falls, each in some step from one budget to the next (paired, p < alpha,
+   Holm over the steps). The sweet spot says where it is best.
+2. `scales` / `inverted`: the mean slope differs from 0 (p < alpha) and is positive / negative.
+3. `non-monotone` also where the slope does not, but the curve bends (p < alpha for the quadratic contrast).
+4. `flat`: neither, and the interval of the fitted gain from the smallest to the largest budget lies within ± margin
    (default 5 percentage points). Flat is a finding, and needs enough samples.
-4. `inconclusive-at-this-n`: anything else. `mde_gain` says which gain this n could have shown.
+5. `inconclusive-at-this-n`: anything else. `mde_gain` says which gain this n could have shown.
 
 Of experiments in which the budget does nothing, at most a share alpha is called `scales` or `inverted`, and at most a
 share alpha `non-monotone` (simulated in the tests).
@@ -58,6 +59,8 @@ class Scaling:
     """Smallest true gain that this n would show with 80 % power."""
     curvature_p: float
     """Of no bend (quadratic contrast); 1.0 with two budgets."""
+    turns: bool
+    """Accuracy rises in one step and falls in another, both significantly."""
     sweet_spot: int
     """Smallest budget whose paired difference to the best budget is not significant (Holm over the smaller ones)."""
     best: int
@@ -116,7 +119,8 @@ def scaling(
     alpha = 1 - level
     method = "t" if keys is None else "t-clustered"
     gain_interval = Interval(trend.low * reach, trend.high * reach, method)
-    verdict = _verdict(trend.p, slope, curvature_p, gain_interval, alpha, margin)
+    turns = _turns(columns, keys, level)
+    verdict = _verdict(turns, trend.p, slope, curvature_p, gain_interval, alpha, margin)
     mde_gain = min(1.0, mde(trend.se * reach, alpha))
     gain, p = slope * reach, trend.p
     return Scaling(
@@ -131,11 +135,14 @@ def scaling(
         gain_interval=gain_interval,
         mde_gain=mde_gain,
         curvature_p=curvature_p,
+        turns=turns,
         sweet_spot=budgets[_sweet_spot(columns, best, keys, level)],
         best=budgets[best],
         area=_area(x, accuracy),
         verdict=verdict,
-        reason=_reason(verdict, gain, gain_interval, p, curvature_p, margin, mde_gain, budgets, len(rows), level),
+        reason=_reason(
+            verdict, gain, gain_interval, p, turns, curvature_p, margin, mde_gain, budgets, len(rows), level
+        ),
     )
 
 
@@ -233,7 +240,17 @@ def _area(x: Sequence[float], y: Sequence[float]) -> float:
     return sum(pieces) / (x[-1] - x[0])
 
 
-def _verdict(p: float, slope: float, curvature_p: float, gain: Interval, alpha: float, margin: float) -> Verdict:
+def _turns(columns: list[list[float]], keys: list[Hashable] | None, level: float) -> bool:
+    steps = [compare(a, b, keys, level=level) for a, b in pairwise(columns)]
+    adjusted = holm([step.p for step in steps])
+    return len({step.difference > 0 for step, p in zip(steps, adjusted, strict=True) if p < 1 - level}) == 2
+
+
+def _verdict(
+    turns: bool, p: float, slope: float, curvature_p: float, gain: Interval, alpha: float, margin: float
+) -> Verdict:
+    if turns:
+        return "non-monotone"
     if p < alpha:
         return "scales" if slope > 0 else "inverted"
     if curvature_p < alpha:
@@ -248,6 +265,7 @@ def _reason(
     gain: float,
     interval: Interval,
     p: float,
+    turns: bool,
     curvature_p: float,
     margin: float,
     mde_gain: float,
@@ -260,6 +278,8 @@ def _reason(
     match verdict:
         case "scales" | "inverted":
             return f"{figures}, p={p:.2g}, n={n}"
+        case "non-monotone" if turns:
+            return f"accuracy falls and rises from budget to budget, both significantly; {figures}, p={p:.2g}, n={n}"
         case "non-monotone":
             return f"no slope ({figures}) but a bend (p={curvature_p:.2g}), n={n}"
         case "flat":
