@@ -38,7 +38,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--dry-run", action="store_true", help="print the plan and the estimated cost; send nothing")
     add("--batch", action="store_true", help="batch jobs of OpenAI or Gemini: half the price, within a day; resumable")
     add("--batch-poll", type=float, default=30.0, metavar="S", help="seconds between looks at a batch job (default 30)")
-    add("--max-cost", type=float, metavar="USD", help="stop cleanly once this command has spent this much")
+    add(
+        "--max-cost",
+        type=float,
+        metavar="USD",
+        help="stop cleanly once the run has spent this much, earlier starts included",
+    )
     add("--allow-other-model", action="store_true", help="go on when another model answers than was asked")
     add("--attempts", type=int, default=8, metavar="N", help="calls a request may take (default 8)")
     add("--timeout", type=float, default=600.0, metavar="S", help="seconds one call may take (default 600)")

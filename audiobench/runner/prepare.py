@@ -123,7 +123,9 @@ def prepare(options: RunOptions) -> Prepared:
     check_folder(folder, model)
     for work in works:
         work.mark_finished()
-    return Prepared(options, model, works, datasets, folder)
+    prepared = Prepared(options, model, works, datasets, folder)
+    _check_spent(prepared)
+    return prepared
 
 
 def check_folder(folder: Path, model: ModelSpec) -> None:
@@ -174,6 +176,16 @@ def _check_budget(model: ModelSpec, options: RunOptions) -> None:
             f"--max-cost {options.max_cost:g}: what model {model.name} costs is not known (no price in its file), so "
             "nothing could be counted; leave it out, or declare prices"
         )
+
+
+def _check_spent(prepared: Prepared) -> None:
+    """Refuse to go on with a run that has spent its limit already."""
+    limit = prepared.options.max_cost
+    if limit is None or prepared.finished == prepared.total:
+        return
+    spent = cost.of_run(prepared.folder, prepared.model) or 0.0
+    if spent >= limit:
+        raise UsageError(f"--max-cost {limit:g}: earlier starts of this run have spent ${spent:.2f}; raise it to go on")
 
 
 def check_task(task: TaskSpec, file: Path) -> None:

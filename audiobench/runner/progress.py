@@ -25,6 +25,9 @@ class Tally:
     valued: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
     dollars: float = 0.0
+    """Spent by this command."""
+    spent_before: float = 0.0
+    """Spent by earlier starts of the same run."""
     priced: bool = False
     retries: int = 0
     started: float = field(default_factory=time.monotonic)

@@ -56,6 +56,8 @@ def execute(prepared: Prepared) -> RunResult:
         ending = Ending()
         write_plans(prepared)
         tally = Tally(prepared.total, prepared.finished)
+        if options.max_cost is not None:
+            tally.spent_before = cost.of_run(prepared.folder, prepared.model) or 0.0
         if prepared.finished < prepared.total:
             if not options.batch:
                 no_open_batch(prepared.folder)
@@ -79,7 +81,9 @@ def execute(prepared: Prepared) -> RunResult:
     finally:
         lock.release()
     if tally.priced and ending.reason and options.max_cost is not None:
-        ending.reason += f"; ${tally.dollars:.2f} spent by this command"
+        ending.reason += (
+            f"; ${tally.dollars:.2f} spent by this command, ${tally.spent_before + tally.dollars:.2f} in all"
+        )
     code = ending.exit_code if ending.exit_code is not ExitCode.OK else completeness(summaries)
     return RunResult(prepared.folder, code, ending.reason, summaries, tally)
 
@@ -138,8 +142,10 @@ async def _drive(prepared: Prepared, adapter: Adapter, tally: Tally, progress: P
         progress.update()
 
     def over_budget() -> str | None:
-        if options.max_cost is not None and tally.dollars >= options.max_cost:
-            return f"--max-cost {options.max_cost:g}: reached; what was on the wire was still paid for"
+        if options.max_cost is not None and tally.spent_before + tally.dollars >= options.max_cost:
+            return (
+                f"--max-cost {options.max_cost:g}: reached, raise it to go on; what was on the wire was still paid for"
+            )
         return None
 
     if options.batch:
