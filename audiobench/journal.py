@@ -130,7 +130,7 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
     """The records of a journal, in order; a torn last line is left out.
 
     Raises:
-        IncompleteError: a line in the middle is not JSON.
+        IncompleteError: a line in the middle is not JSON, or not a record.
     """
     if not path.is_file():
         return
@@ -142,8 +142,10 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
                 record = orjson.loads(line)
             except orjson.JSONDecodeError as error:
                 raise IncompleteError(f"{path}:{number}: not JSON ({error}); remove that line to go on") from error
-            if not isinstance(record, dict):
-                raise IncompleteError(f"{path}:{number}: not an object; remove that line to go on")
+            if not isinstance(record, dict) or "id" not in record:
+                raise IncompleteError(
+                    f"{path}:{number}: not a record (an object with an id); remove that line to go on"
+                )
             yield record
 
 

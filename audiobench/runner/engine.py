@@ -195,6 +195,7 @@ class Engine:
     async def _ask(self, work: TaskWork, request: Request, condition: Condition, record: dict[str, Any]) -> None:
         attempts = 0
         keys: list[str] = []
+        two_pass = work.thinks[condition.think].two_pass
 
         async def once(pending: Request) -> Response:
             """One call with retries; audio is read inside the gate, so only what is on the wire is in memory.
@@ -223,7 +224,8 @@ class Engine:
                         "was kept (--allow-other-model to go on)",
                         incomplete=True,
                     )
-                if not response.text and not response.reasoning and response.finish_reason == "stop":
+                empty = not response.text and not response.reasoning and response.finish_reason == "stop"
+                if empty and not (two_pass and pending.prefill == request.prefill):  # a thought may close at once
                     record["empty"] = record.get("empty", 0) + 1
                     if record["empty"] <= EMPTY_RETRIES and calls < self.policy.attempts:
                         raise RetryableError("the answer is empty")
@@ -238,7 +240,7 @@ class Engine:
             served = self.ending.served_models
             served[response.served_model] = served.get(response.served_model, 0) + 1
         record["key"] = keys[0]
-        passes = 2 if work.thinks[condition.think].two_pass else 1
+        passes = 2 if two_pass else 1
         record["attempts"] = attempts - passes + 1
         record["response"] = shown_response(response)
 

@@ -203,3 +203,22 @@ def test_a_budget_in_two_passes_resumes_like_everything_else(
     assert "18 already done" in again.stderr and "0 requests to send" in again.stderr
     lines = (out / "toy" / "samples.jsonl").read_text().splitlines()
     assert len(lines) == 18 and not any("stale" in line for line in lines)
+
+
+def test_a_thought_that_closes_at_once_is_no_empty_answer(toy: Callable[[int], Path], cli: Any, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "from audiobench.types import Response\n"
+        "class Own:\n"
+        "    def __init__(self, spec, *, base_url, timeout): ...\n"
+        "    async def generate(self, request):\n"
+        "        return Response('' if request.prefill == '<think>\\n' else 'A')\n"
+        "    async def close(self): ...\n"
+    )
+    model, out = tmp_path / "model.yaml", tmp_path / "out"
+    model.write_text(
+        'name: own\nserved_model: own\nadapter: own.py:Own\nthinking: {on: {prefill: "<think>\\n"}, budget: {method: two_pass}}\n'
+    )
+    result = cli("run", "--model", model, "--tasks", toy(3), "--think", "budget:8", "--out", out)
+    assert result.returncode == 0, result.stderr
+    lines = [json.loads(line) for line in (out / "toy" / "samples.jsonl").read_text().splitlines()]
+    assert [(line["attempts"], line["response"]["text"]) for line in lines] == [(1, "A")] * 3
