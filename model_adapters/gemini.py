@@ -220,7 +220,7 @@ class Gemini:
         served = data.get("modelVersion") or None
         if served and not same_model(self.spec.served_model, served):
             raw["model_differs"] = True
-        usage = _usage(data.get("usageMetadata") or {})
+        usage = token_counts(data.get("usageMetadata") or {})
         feedback = data.get("promptFeedback") or {}
         candidates = data.get("candidates")
         if not candidates:
@@ -330,21 +330,21 @@ def _joined(chunks: list[dict[str, Any]]) -> dict[str, Any]:
     return data
 
 
-def _usage(usage: Mapping[str, Any]) -> dict[str, Any]:
-    """Token counts under our names: `completion` = answer + thoughts."""
+def token_counts(usage: Mapping[str, Any], said_as: str = "candidates") -> dict[str, Any]:
+    """Google's token counts under our names: `completion` = answer + thoughts. `said_as`: what the answer's begin with."""
 
     def of_audio(details: Any) -> int | None:
         counts = [d.get("tokenCount", 0) for d in details or [] if d.get("modality") == "AUDIO"]
         return sum(counts) if counts else None
 
-    said, thought = usage.get("candidatesTokenCount"), usage.get("thoughtsTokenCount")
+    said, thought = usage.get(f"{said_as}TokenCount"), usage.get("thoughtsTokenCount")
     found = {
         "prompt": usage.get("promptTokenCount"),
         "audio": of_audio(usage.get("promptTokensDetails")),
         "cached": usage.get("cachedContentTokenCount"),
         "completion": None if said is None and thought is None else (said or 0) + (thought or 0),
         "reasoning": thought,
-        "audio_output": of_audio(usage.get("candidatesTokensDetails")),
+        "audio_output": of_audio(usage.get(f"{said_as}TokensDetails")),
         "total": usage.get("totalTokenCount"),
     }
     return {name: count for name, count in found.items() if isinstance(count, int | float)}

@@ -16,6 +16,7 @@ import pybase64
 from audiobench.types import Request
 from model_adapters.base import RetryableError, SampleError
 from model_adapters.dialects import merge, sampling_fields
+from model_adapters.gemini import token_counts
 from model_adapters.http import HttpClient
 from model_adapters.realtime.failures import reported
 from model_adapters.realtime.openai import system_text
@@ -104,7 +105,7 @@ class GeminiLive:
     def receive(self, event: Mapping[str, Any], turn: Turn, now: float) -> None:
         """Take a server message; it may hold several things at once."""
         if event.get("usageMetadata"):
-            turn.usage = _usage(event["usageMetadata"])
+            turn.usage = token_counts(event["usageMetadata"], said_as="response")
         if "setupComplete" in event:
             turn.configured = True
             session = (event["setupComplete"] or {}).get("sessionId")
@@ -148,23 +149,3 @@ class GeminiLive:
 
 _STANDARD = str.maketrans("-_", "+/")
 """URL-safe base64 to the standard alphabet."""
-
-
-def _usage(usage: Mapping[str, Any]) -> dict[str, Any]:
-    """Token counts under our names: `completion` = answer + thoughts."""
-
-    def of_audio(details: Any) -> int | None:
-        counts = [d.get("tokenCount", 0) for d in details or [] if d.get("modality") == "AUDIO"]
-        return sum(counts) if counts else None
-
-    said, thought = usage.get("responseTokenCount"), usage.get("thoughtsTokenCount")
-    found = {
-        "prompt": usage.get("promptTokenCount"),
-        "audio": of_audio(usage.get("promptTokensDetails")),
-        "cached": usage.get("cachedContentTokenCount"),
-        "completion": None if said is None and thought is None else (said or 0) + (thought or 0),
-        "reasoning": thought,
-        "audio_output": of_audio(usage.get("responseTokensDetails")),
-        "total": usage.get("totalTokenCount"),
-    }
-    return {name: count for name, count in found.items() if isinstance(count, int | float)}

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from audiobench import journal
 from audiobench.ablation.traces.judges import TraceJudge
@@ -73,20 +73,40 @@ def ask_all(
     Raises:
         UsageError: no call can succeed (wrong key, wrong model).
     """
-    return asyncio.run(
-        _ask_all(adapter, judge, jobs, Concurrency(concurrency, adaptive=False), policy or RetryPolicy())
-    )
+    gate, policy = Concurrency(concurrency, adaptive=False), policy or RetryPolicy()
+
+    def ask(job: Job, writer: journal.Journal) -> Awaitable[Counter[str]]:
+        return _ask(adapter, judge, job, gate, policy, writer)
+
+    return asyncio.run(gather(ask, jobs, adapter, f"judge {judge.name}"))
 
 
-async def _ask_all(
-    adapter: Adapter, judge: ModelSpec, jobs: Sequence[Job], gate: Concurrency, policy: RetryPolicy
+class Filed(Protocol):
+    """Something to ask, whose reply belongs into a file."""
+
+    @property
+    def file(self) -> Path:
+        """The append-only file."""
+        ...
+
+
+F = TypeVar("F", bound=Filed)
+
+
+async def gather(
+    ask: Callable[[F, journal.Journal], Awaitable[Counter[str]]], jobs: Sequence[F], adapter: Adapter, who: str
 ) -> Counter[str]:
+    """`ask` for every job at once, each with the journal of its file; returns why calls failed for good, counted.
+
+    Raises:
+        UsageError: no call can succeed; `who` is what the message calls the model.
+    """
     writers = {file: journal.Journal(file) for file in {job.file for job in jobs}}
-    tasks = [asyncio.create_task(_ask(adapter, judge, job, gate, policy, writers[job.file])) for job in jobs]
+    tasks = [asyncio.ensure_future(ask(job, writers[job.file])) for job in jobs]
     try:
         return sum(await asyncio.gather(*tasks), Counter())
     except RunError as error:
-        raise UsageError(f"judge {judge.name}: {error}") from error
+        raise UsageError(f"{who}: {error}") from error
     finally:
         for task in tasks:
             task.cancel()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 from audiobench import audio, journal
 from audiobench.ablation.arms import Arm, chosen_text
 from audiobench.ablation.comparable import OWN_CLIPS
+from audiobench.ablation.traces.asking import gather
 from audiobench.ablation.traces.judges import trace_of
 from audiobench.errors import UsageError
 from audiobench.prompt import generation_parameters
@@ -31,7 +32,7 @@ from audiobench.statistics.intervals import proportion
 from audiobench.task.spec import Prompt
 from audiobench.think import split
 from audiobench.types import AudioPart, Clip, Message, Part, Request, Response, TextPart
-from model_adapters.base import Adapter, RunError, SampleError
+from model_adapters.base import Adapter, SampleError
 from model_adapters.spec import ModelSpec
 
 FILE = "early_answers.jsonl"
@@ -139,26 +140,12 @@ def ask_all(
     Raises:
         UsageError: no call can succeed, or a clip is not what it was.
     """
-    gate = Concurrency(concurrency, adaptive=False)
-    return asyncio.run(_ask_all(adapter, spec, cuts, gate, policy or RetryPolicy()))
+    gate, policy = Concurrency(concurrency, adaptive=False), policy or RetryPolicy()
 
+    def ask(cut: Cut, writer: journal.Journal) -> Awaitable[Counter[str]]:
+        return _ask(adapter, spec, cut, gate, policy, writer)
 
-async def _ask_all(
-    adapter: Adapter, spec: ModelSpec, cuts: Sequence[Cut], gate: Concurrency, policy: RetryPolicy
-) -> Counter[str]:
-    writers = {file: journal.Journal(file) for file in {cut.file for cut in cuts}}
-    tasks = [asyncio.create_task(_ask(adapter, spec, cut, gate, policy, writers[cut.file])) for cut in cuts]
-    try:
-        return sum(await asyncio.gather(*tasks), Counter())
-    except RunError as error:
-        raise UsageError(f"model {spec.name}: {error}") from error
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for writer in writers.values():
-            writer.close()
-        await adapter.close()
+    return asyncio.run(gather(ask, cuts, adapter, f"model {spec.name}"))
 
 
 async def _ask(
