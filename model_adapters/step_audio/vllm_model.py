@@ -327,8 +327,18 @@ class StepAudio2ForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, SupportsL
         return self.language_model.compute_logits(hidden_states)
 
     def load_weights(self, weights: Iterable[tuple[str, Tensor]]) -> set[str]:
-        """Load published tensors, strictly: a missing or extra one is an error that names it."""
-        loaded = AutoWeightsLoader(self).load_weights(weights, mapper=self.hf_to_vllm_mapper)
+        """Load published tensors, strictly: a missing, extra or misshapen one is an error that names it."""
+        name = ""
+
+        def watched() -> Iterable[tuple[str, Tensor]]:
+            nonlocal name
+            for name, tensor in weights:  # noqa: B007 (read where loading fails)
+                yield name, tensor
+
+        try:
+            loaded = AutoWeightsLoader(self).load_weights(watched(), mapper=self.hf_to_vllm_mapper)
+        except (AssertionError, RuntimeError, ValueError) as error:
+            raise ValueError(f"the checkpoint's tensor {name} does not fit: {error}") from error
         missing = sorted(set(dict(self.named_parameters())) - loaded)
         if missing:
             raise ValueError(f"the checkpoint lacks {len(missing)} tensor(s) of the model, first {missing[0]}")

@@ -42,6 +42,7 @@ def test_hugging_face_rule_from_a_sharded_checkpoint(engine, tmp_path):
             lambda t: t.update({"encoder.blocks.9.attn.key.bias": t["adapter.conv.bias"].clone()}),
             r"blocks\.9|encoder\.blocks",
         ),
+        (lambda t: t.update({"adapter.conv.bias": t["adapter.conv.bias"][:-1].clone()}), r"adapter\.conv\.bias"),
     ],
 )
 def test_a_checkpoint_that_does_not_fit_is_refused_by_name(engine, tmp_path, change, words):
