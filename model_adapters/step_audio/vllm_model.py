@@ -332,8 +332,9 @@ class StepAudio2ForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, SupportsL
 
         def watched() -> Iterable[tuple[str, Tensor]]:
             nonlocal name
-            for name, tensor in weights:  # noqa: B007 (read where loading fails)
-                yield name, tensor
+            for pair in weights:
+                name = pair[0]
+                yield pair
 
         try:
             loaded = AutoWeightsLoader(self).load_weights(watched(), mapper=self.hf_to_vllm_mapper)
