@@ -46,7 +46,7 @@ baseline: setup
 # Real vLLM on the CPU, in an environment of its own (about a minute of install; Python 3.11 on Linux x86-64).
 vllm-tests:
 	tests/vllm_plugin/install.sh .venv-vllm
-	.venv-vllm/bin/python -m pytest tests/vllm_plugin
+	.venv-vllm/bin/python -m pytest tests/vllm_plugin tests/step_audio/test_prompts.py
 
 train-tiny: setup
 	OMP_WAIT_POLICY=passive GOMP_SPINCOUNT=0 $(BIN)/python -m model_adapters.step_audio.tiny.train
