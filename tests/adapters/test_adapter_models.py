@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import importlib
-import importlib.util
 from datetime import date
 from itertools import pairwise
 
@@ -68,10 +67,8 @@ def test_a_plan_can_say_what_a_server_cannot():
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
-def test_every_adapter_that_exists_can_be_imported(name):
+def test_every_adapter_can_be_imported(name):
     module, _, cls = ADAPTERS[name].partition(":")
-    if importlib.util.find_spec(module) is None:
-        pytest.skip(f"{module} is not written yet")
     assert callable(getattr(importlib.import_module(module), cls))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pandas
 import pytest
 
 from audiobench.cli import main
@@ -28,7 +29,6 @@ def run(tmp_path: Path) -> Path:
 
 
 def test_parquet_has_a_line_for_every_request(run: Path, tmp_path: Path) -> None:
-    pandas = pytest.importorskip("pandas")
     assert main(["export", str(run), "--format", "parquet", "--out", str(tmp_path / "o" / "x.parquet")]) == 0
     frame = pandas.read_parquet(tmp_path / "o" / "x.parquet")
     assert list(frame.columns) == list(COLUMNS) and len(frame) == 8

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from audiobench.statistics.distributions import beta_quantile, t_quantile, t_two_sided
 from audiobench.statistics.intervals import clopper_pearson, clustered_se, mean, proportion, ratio, wilson
 
+NO_STATSMODELS = "statsmodels is not installed (the extra dev)"
 VALUES = [1, 1, 0, 0, 1, 0, 1, 1]
 CLIPS = [0, 0, 1, 1, 2, 2, 3, 3]
 
@@ -44,8 +46,8 @@ def test_one_value_a_cluster_is_no_clustering():
 
 
 def test_equal_to_statsmodels():
-    api = pytest.importorskip("statsmodels.api")
-    confint = pytest.importorskip("statsmodels.stats.proportion").proportion_confint
+    api = pytest.importorskip("statsmodels.api", reason=NO_STATSMODELS)
+    confint = pytest.importorskip("statsmodels.stats.proportion", reason=NO_STATSMODELS).proportion_confint
     for k, n in [(0, 7), (1, 7), (5, 8), (50, 100), (999, 1000), (1000, 1000), (33333, 100000)]:
         for level in (0.8, 0.95, 0.99):
             expected = confint(k, n, alpha=1 - level, method="wilson")
@@ -63,7 +65,6 @@ def test_equal_to_statsmodels():
 
 
 def test_quantiles_equal_scipy():
-    stats = pytest.importorskip("scipy.stats")
     for df in (1, 2.5, 3, 24, 999, 1e6):
         for q in (0.001, 0.025, 0.5, 0.9, 0.975, 0.9999):  # lgamma costs digits at large df
             assert t_quantile(q, df) == pytest.approx(stats.t.ppf(q, df), rel=1e-8, abs=1e-9)
@@ -141,7 +142,6 @@ def test_epochs_narrow_only_as_far_as_questions_allow():
 
 
 def test_bootstrap_is_seeded_and_close_to_scipy():
-    stats = pytest.importorskip("scipy.stats")
     rng = np.random.default_rng(2)
     words = rng.integers(5, 31, 300)
     edits = rng.poisson(rng.gamma(0.5, 0.16, 300) * words)

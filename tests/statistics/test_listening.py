@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from audiobench.statistics.listening import (
     audio_dependent,
@@ -85,7 +86,6 @@ def test_two_options_have_two_orders():
 
 
 def test_position_bias():
-    stats = pytest.importorskip("scipy.stats")
     always_first = position_bias([0] * 100, [4] * 100)
     assert always_first.counts == (100, 0, 0, 0) and always_first.p < 1e-10 and always_first.reliable
     chosen = [0] * 30 + [1] * 22 + [2] * 25 + [3] * 23
@@ -102,8 +102,7 @@ def test_position_bias():
 @pytest.mark.parametrize(("orders", "epochs"), [(1, 1), (1, 8), (4, 1), (4, 8), (2, 3)])
 def test_position_bias_does_not_take_repeated_answers_for_new_ones(orders, epochs):
     """A model without a preference that says the same in every epoch: at most the nominal share of false alarms."""
-    numpy = pytest.importorskip("numpy")
-    draw = numpy.random.default_rng(7)
+    draw = np.random.default_rng(7)
     alarms = 0
     for _ in range(600):
         slots = draw.integers(0, 4, size=(50, orders))

@@ -14,6 +14,7 @@ from audiobench.statistics.macro import macro_average, macro_se, rank_ranges, st
 from audiobench.statistics.multiplicity import benjamini_hochberg, holm
 from audiobench.statistics.passk import maj_at_k, majority, pass_at_k, pass_hat_k
 
+NO_STATSMODELS = "statsmodels is not installed (the extra dev)"
 P_VALUES = st.lists(st.floats(0, 1), max_size=30)
 
 
@@ -36,7 +37,7 @@ def test_multiplicity_laws(p):
 
 
 def test_multiplicity_equal_to_statsmodels():
-    multipletests = pytest.importorskip("statsmodels.stats.multitest").multipletests
+    multipletests = pytest.importorskip("statsmodels.stats.multitest", reason=NO_STATSMODELS).multipletests
     rng = random.Random(0)
     for size in range(1, 30):
         p = [round(rng.random() ** 3, 2) for _ in range(size)]  # rounded, so that there are ties

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("torch")
-pytest.importorskip("transformers")
+pytest.importorskip("torch", reason="torch is not installed (the extra local)")
+pytest.importorskip("transformers", reason="transformers is not installed (the extra local)")
 
 
 @pytest.fixture(scope="session", autouse=True)

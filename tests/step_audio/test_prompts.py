@@ -34,7 +34,7 @@ def qwen_file() -> Path:
 
 
 def test_exact_ids_of_the_prefills_in_qwens_vocabulary():
-    tiktoken = pytest.importorskip("tiktoken")
+    tiktoken = pytest.importorskip("tiktoken", reason="tiktoken is not installed (vLLM brings it)")
     from tiktoken.load import load_tiktoken_bpe
 
     from model_adapters.step_audio.testing import QWEN_SPLIT

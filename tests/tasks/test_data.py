@@ -7,7 +7,9 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from audiobench import strict_yaml
 from audiobench.dataset import Dataset, load
@@ -74,9 +76,6 @@ def test_mmau_as_published_on_github(mmau):
 def test_mmau_on_the_hub_gives_the_same_samples(mmau, shared, tmp_path):
     """The Hub's parquet has the same items with prefixed options and the rest as JSON in a string."""
     rows = json.loads((shared / "data" / "mmau" / "mmau-test-mini.json").read_text("utf-8"))
-    pa = pytest.importorskip("pyarrow")
-    from pyarrow import parquet
-
     hub = []
     for row in rows:
         prefixed = [f"({'ABCDEFGH'[i]}) {choice}" for i, choice in enumerate(row["choices"])]

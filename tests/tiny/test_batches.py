@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("transformers")
+torch = pytest.importorskip("torch", reason="torch is not installed (the extra local)")
+pytest.importorskip("transformers", reason="transformers is not installed (the extra local)")
 
 from audiobench.listening.draw import Draw  # noqa: E402
 from audiobench.listening.items import training_item  # noqa: E402
