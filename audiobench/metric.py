@@ -64,7 +64,7 @@ def _clusters(by_sample: Mapping[str, Sequence[Scored]]) -> dict[str, str] | Non
 
 
 def breakdown(task: TaskSpec, responded: Sequence[Scored], epochs: int) -> dict[str, Any]:
-    """The metric by each breakdown column: {column: {label: {n, value, ci}}}."""
+    """The metric by each breakdown column: {column: {label: {n, value, ci, interval}}}."""
     tables: dict[str, Any] = {}
     for column in task.breakdown:
         groups: dict[str, list[Scored]] = {}

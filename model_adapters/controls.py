@@ -76,7 +76,7 @@ class _Control:
         self.spec = spec
 
     def answer(self, request: Request, sample: Sample) -> str:
-        raise NotImplementedError
+        raise NotImplementedError("each control answers in its own way")
 
     async def generate(self, request: Request) -> Response:
         """Answer at once; raises SampleError when the request does not carry its item."""

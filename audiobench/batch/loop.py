@@ -74,11 +74,11 @@ class JobLoop:
 
     def groups(self) -> AsyncIterator[Group]:
         """The open requests, cut into jobs; requests of open jobs are not open."""
-        raise NotImplementedError
+        raise NotImplementedError("a subclass says what is open")
 
     async def collect(self, job: Job, status: Status) -> None:
         """Take the answers of an ended job; called again for the same job when a process died in between."""
-        raise NotImplementedError
+        raise NotImplementedError("a subclass keeps the answers")
 
     def close(self) -> None:
         """Close files."""

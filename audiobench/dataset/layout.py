@@ -6,10 +6,16 @@ import re
 from collections.abc import Sequence
 
 from audiobench.errors import UsageError
+from audiobench.task.spec import TaskSpec
 
 ROWS = (".parquet", ".jsonl", ".json")
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 _NOT_ROWS = frozenset({"dataset_infos.json", "dataset_info.json", "state.json", "config.json", "package.json"})
+
+
+def splits_of(task: TaskSpec) -> list[str]:
+    """The task's splits, in order."""
+    return [task.test_split] if isinstance(task.test_split, str) else list(task.test_split)
 
 
 def files_of_split(names: Sequence[str], split: str, config: str | None, where: str) -> list[str]:

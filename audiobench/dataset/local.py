@@ -6,6 +6,7 @@ import fnmatch
 import os
 from pathlib import Path
 
+from audiobench.dataset.layout import files_of_split, splits_of
 from audiobench.dataset.rows import Rows, read_text_rows
 from audiobench.errors import UsageError
 from audiobench.task.spec import TaskSpec
@@ -70,7 +71,7 @@ def find_rows(folder: Path, task: TaskSpec) -> list[Path]:
             return tier
         if tier:
             splits = _of_splits(tier, folder, task)
-            if splits and len(splits) == len(_splits(task)):
+            if splits and len(splits) == len(splits_of(task)):
                 return splits
             names = ", ".join(p.name for p in tier[:8])
             raise UsageError(
@@ -78,23 +79,17 @@ def find_rows(folder: Path, task: TaskSpec) -> list[Path]:
             )
     parquet = [p for p in files if p.suffix == ".parquet"]
     if parquet:
-        from audiobench.dataset.layout import files_of_split
-
         names = {p.relative_to(folder).as_posix(): p for p in parquet}
         return [
             names[name]
-            for split in _splits(task)
+            for split in splits_of(task)
             for name in files_of_split(list(names), split, task.dataset_name, str(folder))
         ]
     raise UsageError(f"{folder}: no .jsonl, .json or .parquet file with rows in it")
 
 
-def _splits(task: TaskSpec) -> list[str]:
-    return [task.test_split] if isinstance(task.test_split, str) else list(task.test_split)
-
-
 def _of_splits(files: list[Path], folder: Path, task: TaskSpec) -> list[Path]:
-    return [p for split in _splits(task) for p in files if p.stem == split]
+    return [p for split in splits_of(task) for p in files if p.stem == split]
 
 
 def _hidden(path: Path, folder: Path) -> bool:
@@ -121,7 +116,7 @@ def read_local(path: Path, task: TaskSpec) -> Rows:
         from audiobench.dataset.materialise import local_parquet
 
         return local_parquet(path, root, files, task, notes)
-    splits = _splits(task)
+    splits = splits_of(task)
     rows = []
     bases = set()
     for file, found in read_text_rows(files):

@@ -15,7 +15,7 @@ import orjson
 
 from audiobench.dataset.cache import CacheFolder, cache_root, explained, write_whole
 from audiobench.dataset.hub import HubFile, HubRepository, record_commit, recorded_commit
-from audiobench.dataset.layout import ROWS, files_of_split, is_archive
+from audiobench.dataset.layout import ROWS, files_of_split, is_archive, splits_of
 from audiobench.dataset.parquet import parquet_rows, without_audio
 from audiobench.dataset.rows import CLIPS, Progress, Row, Rows, read_text_rows
 from audiobench.dataset.samples import RowError, choose_form, getter
@@ -26,11 +26,6 @@ DOWNLOADS = 8
 """Files fetched at a time."""
 
 Result = TypeVar("Result")
-
-
-def splits_of(task: TaskSpec) -> list[str]:
-    """The task's splits, in order."""
-    return [task.test_split] if isinstance(task.test_split, str) else list(task.test_split)
 
 
 def _key(*parts: Any) -> str:

@@ -201,8 +201,8 @@ class AudioBenchTask(Task):
             raise UsageError(f"task {self.spec.task}: no documents to ask")
 
     def construct_requests(self, doc: Any, ctx: Any, **kwargs: Any) -> Any:
-        """Not used: `build_all_requests` does it all."""
-        raise NotImplementedError
+        """Not used."""
+        raise NotImplementedError("build_all_requests makes every request of this task")
 
     def apply_filters(self) -> None:
         """None: extraction is part of scoring."""

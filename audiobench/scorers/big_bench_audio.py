@@ -7,10 +7,9 @@ published runs asks for one word.
 
 from __future__ import annotations
 
-import re
-
 from audiobench.extraction.numbers import find_numbers, plain
 from audiobench.scorers.base import JudgeSpec, Scorer, ScoreResult, fill, mean, references
+from audiobench.scorers.general import parse_verdict
 from audiobench.types import Answer, Sample
 
 JUDGE_PROMPT = """Assess whether the following CANDIDATE ANSWER is CORRECT or INCORRECT.
@@ -34,21 +33,12 @@ END CANDIDATE ANSWER TO ASSESS
 Reply only with CORRECT or INCORRECT."""
 """Verbatim, two blanks on the line before "The question" and the literal `\\n\\n` included."""
 
-_VERDICT = re.compile(r"\W*(INCORRECT|CORRECT)\W*", re.IGNORECASE)
-
 
 def _render(sample: Sample, text: str, reasoning: str) -> list[tuple[str, str]]:
     del reasoning
     question = str(sample.metadata.get("question_text") or sample.transcript or sample.question)
     values = {"question": question, "official_answer": references(sample)[0], "candidate_answer": text}
     return [("user", fill(JUDGE_PROMPT, values))]
-
-
-def parse_verdict(reply: str, sample: Sample | None = None) -> float | None:
-    """1.0 for CORRECT, 0.0 for INCORRECT, None for anything else."""
-    del sample
-    match = _VERDICT.fullmatch(reply.strip())
-    return None if match is None else float(match.group(1).upper() == "CORRECT")
 
 
 def _score(answer: Answer, sample: Sample, text: str) -> ScoreResult:

@@ -64,7 +64,8 @@ def _render(sample: Sample, text: str, reasoning: str) -> list[tuple[str, str]]:
     return [("user", fill(JUDGE_PROMPT, {"question": sample.question, "reference": reference, "answer": text}))]
 
 
-def _parse(reply: str, sample: Sample) -> float | None:
+def parse_verdict(reply: str, sample: Sample | None = None) -> float | None:
+    """1.0 for CORRECT, 0.0 for INCORRECT, None for anything else."""
     del sample
     match = _VERDICT.fullmatch(reply.strip())
     return None if match is None else float(match.group(1).upper() == "CORRECT")
@@ -106,7 +107,7 @@ JUDGE = Scorer(
         generation={"temperature": 0.0, "max_gen_toks": 16},
         runs=1,
         render=_render,
-        parse=_parse,
+        parse=parse_verdict,
         combine=mean,
         scale=(0.0, 1.0),
     ),
