@@ -6,6 +6,7 @@ reply, and says how a failed call may be treated by which of three errors it rai
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from audiobench.errors import ExitCode
@@ -58,3 +59,11 @@ class Adapter(Protocol):
     async def close(self) -> None:
         """Release connections, processes and files."""
         ...
+
+
+@runtime_checkable
+class KeepsAudio(Protocol):
+    """An adapter whose model answers in audio, which is kept as files."""
+
+    audio_folder: Path | None
+    """Where; set by the runner. None = nowhere."""

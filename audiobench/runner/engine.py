@@ -65,6 +65,7 @@ class Engine:
         observe: Observer,
         *,
         stop_when: Callable[[], str | None] = lambda: None,
+        allow_other_model: bool = False,
     ) -> None:
         self.adapter = adapter
         self.works = works
@@ -73,9 +74,10 @@ class Engine:
         self.observe = observe
         self.stop_when = stop_when
         self.ending = Ending()
-        self.allow_other_model = False
+        self.allow_other_model = allow_other_model
         """Go on when another model answers than the one that was asked."""
         self._journals: dict[str, Journal] = {}
+        self._slots: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="audio")
         self._stopping = asyncio.Event()
         self._grace: float | None = GRACE_SECONDS
@@ -89,7 +91,6 @@ class Engine:
         loop = asyncio.get_running_loop()
         for name in ("SIGINT", "SIGTERM"):
             loop.add_signal_handler(getattr(signal, name), self._interrupted, getattr(signal, name))
-        tasks: set[asyncio.Task[None]] = set()
         try:
             for work in self.works:
                 self._journals[work.task.task] = Journal(work.journal_path)
@@ -98,17 +99,17 @@ class Engine:
                 if self._stopping.is_set():
                     break
                 slot = asyncio.create_task(self._slot(work, sample, condition, epoch))
-                tasks.add(slot)
-                slot.add_done_callback(tasks.discard)
+                self._slots.add(slot)
+                slot.add_done_callback(self._slots.discard)
                 slot.add_done_callback(lambda _: self._freed.set())
-                await self._room(tasks)
-            await self._drain(tasks)
+                await self._room()
+            await self._drain()
         except AudiobenchError as error:
             self._stop(error.exit_code, str(error))
         finally:
-            for slot in tasks:
+            for slot in self._slots:
                 slot.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*self._slots, return_exceptions=True)
             self._threads.shutdown(wait=False, cancel_futures=True)
             await self.adapter.close()
             self._close_journals()
@@ -116,25 +117,24 @@ class Engine:
                 loop.remove_signal_handler(getattr(signal, name))
         return self.ending
 
-    async def _room(self, tasks: set[asyncio.Task[None]]) -> None:
+    async def _room(self) -> None:
         """Let begun work go first; hold a window of open slots, not the whole data set."""
         await asyncio.sleep(0)
-        while len(tasks) >= 2 * self.gate.limit + 8 and not self._stopping.is_set():
+        while len(self._slots) >= 2 * self.gate.limit + 8 and not self._stopping.is_set():
             self._freed.clear()
             await self._freed.wait()
 
-    async def _drain(self, tasks: set[asyncio.Task[None]]) -> None:
-        while tasks and not self._stopping.is_set():
+    async def _drain(self) -> None:
+        while self._slots and not self._stopping.is_set():
             self._freed.clear()
             await self._freed.wait()
-        if tasks:
-            await asyncio.wait(tasks, timeout=self._grace)
+        if self._slots:
+            await asyncio.wait(self._slots, timeout=self._grace)
 
     def _interrupted(self, number: signal.Signals) -> None:
         if self._stopping.is_set():
-            for slot in asyncio.all_tasks():
-                if slot.get_coro().__qualname__.endswith("_slot"):  # type: ignore[union-attr]
-                    slot.cancel()
+            for slot in self._slots:
+                slot.cancel()
         code = ExitCode.SIGINT if number == signal.SIGINT else ExitCode.SIGTERM
         self._stop(code, f"interrupted by {number.name}")
 
