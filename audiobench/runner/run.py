@@ -28,7 +28,7 @@ from audiobench.speech.heard import NOT_TRANSCRIBED
 from audiobench.summary import summarise
 from audiobench.task.spec import TaskSpec
 from audiobench.types import Outcome
-from model_adapters.base import Adapter
+from model_adapters.base import Adapter, KeepsAudio
 from model_adapters.registry import build_adapter
 from model_adapters.spec import ModelSpec
 
@@ -108,8 +108,8 @@ def adapter_for(model: ModelSpec, base_urls: Sequence[str], timeout: float, answ
     """The model's adapter: one endpoint, or a pool of them. Adapters that answer in audio keep it under `answers`."""
     adapters = [build_adapter(model, base_url=url, timeout=timeout) for url in base_urls or [None]]
     for adapter in adapters:
-        if hasattr(adapter, "audio_folder"):
-            adapter.audio_folder = answers  # type: ignore[attr-defined]
+        if isinstance(adapter, KeepsAudio):
+            adapter.audio_folder = answers
     if len(adapters) > 1:
         from model_adapters.pool import EndpointPool
 
@@ -157,8 +157,10 @@ async def _drive(prepared: Prepared, adapter: Adapter, tally: Tally, progress: P
         )  # fmt: skip
         return await batch.run()
     gc.freeze()  # the plan lives to the end: no need to look through it again and again
-    engine = Engine(adapter, prepared.works, gate, policy, observe, stop_when=over_budget)
-    engine.allow_other_model = options.allow_other_model
+    engine = Engine(
+        adapter, prepared.works, gate, policy, observe,
+        stop_when=over_budget, allow_other_model=options.allow_other_model,
+    )  # fmt: skip
     return await engine.run()
 
 
