@@ -52,4 +52,4 @@ train-tiny: setup
 	OMP_WAIT_POLICY=passive GOMP_SPINCOUNT=0 $(BIN)/python -m model_adapters.step_audio.tiny.train
 
 clean:
-	rm -rf $(VENV) .venv-vllm dist build .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-vllm .venv-vllm.log dist build .pytest_cache .ruff_cache .hypothesis
