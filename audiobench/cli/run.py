@@ -60,14 +60,14 @@ def run(args: argparse.Namespace) -> int:
 
     options = RunOptions(
         model=args.model,
-        tasks=_list(args.tasks),
+        tasks=_list("--tasks", args.tasks),
         limit=_positive("--limit", args.limit),
         ids=_ids(args.ids),
         shard=_shard(args.shard),
         prompt=args.prompt,
         epochs=_positive("--epochs", args.epochs) or 1,
-        think=_list(args.think),
-        audio=_list(args.audio),
+        think=_list("--think", args.think),
+        audio=_list("--audio", args.audio),
         option_orders=_positive("--option-order", args.option_order) or 1,
         data=dict(_data(entry) for entry in args.data),
         base_urls=args.base_url,
@@ -129,9 +129,12 @@ def _print_json(value: Any) -> None:
     sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
-def _list(text: str) -> list[str]:
-    items = [item.strip() for item in text.split(",") if item.strip()]
-    return list(dict.fromkeys(items))
+def _list(flag: str, text: str, items: list[str] | None = None) -> list[str]:
+    """The items, each once: those of `text`, or those that a file of that name holds."""
+    found = [item.strip() for item in (text.split(",") if items is None else items) if item.strip()]
+    if not found:
+        raise UsageError(f"{flag} {text!r}: names nothing, so there is nothing to ask")
+    return list(dict.fromkeys(found))
 
 
 def _positive(flag: str, value: int | None) -> int | None:
@@ -149,12 +152,14 @@ def _positive_number(flag: str, value: float) -> float:
 def _ids(text: str | None) -> list[str] | None:
     if text is None:
         return None
-    if text.startswith("@"):
-        try:
-            return Path(text[1:]).read_text(encoding="utf-8").split()
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"--ids {text}: not a text file: {error}") from error
-    return _list(text)
+    if not text.startswith("@"):
+        return _list("--ids", text)
+    try:
+        return _list("--ids", text, Path(text[1:]).read_text(encoding="utf-8").splitlines())
+    except OSError as error:
+        raise UsageError(f"--ids {text}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"--ids {text}: not a text file: {error}") from error
 
 
 def _shard(text: str | None) -> tuple[int, int] | None:

@@ -49,20 +49,27 @@ class RunResult:
 def execute(prepared: Prepared) -> RunResult:
     """Ask what is open, then judge and summarise. The journals make this safe to repeat at any point."""
     options = prepared.options
+    adapter = None
+    if (
+        prepared.finished < prepared.total
+    ):  # before any file: who lacks a key, an address or a GPU leaves nothing behind
+        adapter = reach(prepared)
     lock = journal.RunLock(prepared.folder)
     try:
         for work in prepared.works:
             work.mark_finished()  # again: another start may have answered some in the meantime
         ending = Ending()
-        write_plans(prepared)
         tally = Tally(prepared.total, prepared.finished)
         if options.max_cost is not None:
             tally.spent_before = cost.of_run(prepared.folder, prepared.model) or 0.0
-        if prepared.finished < prepared.total:
+        if prepared.finished == prepared.total:
+            write_plans(prepared)
+        else:
             if not options.batch:
                 no_open_batch(prepared.folder)
             with endpoints(prepared.model, options.base_urls) as base_urls:
-                adapter = adapter_for(prepared.model, base_urls, options.timeout, prepared.folder / "answers")
+                adapter = adapter or adapter_for(prepared, base_urls)
+                write_plans(prepared)
                 tally.started = time.monotonic()
                 with Progress(tally, quiet=options.quiet) as progress:
                     ending = asyncio.run(_drive(prepared, adapter, tally, progress))
@@ -88,6 +95,25 @@ def execute(prepared: Prepared) -> RunResult:
     return RunResult(prepared.folder, code, ending.reason, summaries, tally)
 
 
+def reach(prepared: Prepared) -> Adapter | None:
+    """The adapter of a model that is there already; None for one whose server can be started here, which is not done yet.
+
+    Raises:
+        UsageError: no key, no address, no GPU that fits.
+    """
+    if not starts_server(prepared.model, prepared.options.base_urls):
+        return adapter_for(prepared, prepared.options.base_urls)
+    from model_adapters import launch
+
+    launch.plan_server(prepared.model)
+    return None
+
+
+def starts_server(model: ModelSpec, base_urls: Sequence[str]) -> bool:
+    """Whether no server is given and the model's file says how to serve it."""
+    return not base_urls and model.serve is not None and model.base_url is None and model.adapter == "openai_chat"
+
+
 @contextlib.contextmanager
 def endpoints(model: ModelSpec, base_urls: Sequence[str]) -> Iterator[Sequence[str]]:
     """Where the model answers: the given servers, else one of our own for a model file that says how to serve it.
@@ -95,7 +121,7 @@ def endpoints(model: ModelSpec, base_urls: Sequence[str]) -> Iterator[Sequence[s
     Raises:
         UsageError: no GPU fits, with what is needed, what is there and what else can be done.
     """
-    if base_urls or model.serve is None or model.base_url is not None or model.adapter != "openai_chat":
+    if not starts_server(model, base_urls):
         yield base_urls
         return
     from model_adapters import launch
@@ -104,12 +130,13 @@ def endpoints(model: ModelSpec, base_urls: Sequence[str]) -> Iterator[Sequence[s
         yield [server.base_url]
 
 
-def adapter_for(model: ModelSpec, base_urls: Sequence[str], timeout: float, answers: Path | None = None) -> Adapter:
-    """The model's adapter: one endpoint, or a pool of them. Adapters that answer in audio keep it under `answers`."""
-    adapters = [build_adapter(model, base_url=url, timeout=timeout) for url in base_urls or [None]]
+def adapter_for(prepared: Prepared, base_urls: Sequence[str]) -> Adapter:
+    """The model's adapter: one endpoint, or a pool of them. Adapters that answer in audio keep it under `answers/`."""
+    timeout = prepared.options.timeout
+    adapters = [build_adapter(prepared.model, base_url=url, timeout=timeout) for url in base_urls or [None]]
     for adapter in adapters:
         if isinstance(adapter, KeepsAudio):
-            adapter.audio_folder = answers
+            adapter.audio_folder = prepared.folder / "answers"
     if len(adapters) > 1:
         from model_adapters.pool import EndpointPool
 

@@ -223,6 +223,39 @@ def test_a_model_is_the_same_model_as_long_as_its_answers_are(part: str, change:
     assert ModelSpec(**{**SPEC, "notes": "b", "source": ["b"]}).sha256() == before
 
 
+@pytest.mark.parametrize("flag", ["--tasks", "--think", "--audio", "--ids"])
+@pytest.mark.parametrize("text", ["", " , "])
+def test_a_list_of_nothing_is_refused(flag: str, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["run", "--model", "oracle", "--tasks", make_task(tmp_path / "t", 1), "--out", tmp_path / "out", flag, text]
+    for more in ([], ["--dry-run"]):
+        code, said = check(capsys, *words, *more)
+        assert code == 2 and f"{flag} {text!r}: names nothing" in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [(b"\n \n", "names nothing"), (b"\xff", "not a text file"), (None, "cannot be read: No such file")],
+)
+def test_a_file_of_ids_that_has_none(
+    body: bytes | None, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if body is not None:
+        (tmp_path / "ids").write_bytes(body)
+    words = ["run", "--model", "oracle", "--tasks", make_task(tmp_path / "t", 1), "--ids", f"@{tmp_path / 'ids'}"]
+    code, said = check(capsys, *words, "--out", tmp_path / "out")
+    assert code == 2 and says in said and f"--ids '@{tmp_path}" in said.replace("--ids @", "--ids '@")
+
+
+def test_a_file_of_ids_has_one_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, rows = make_task(tmp_path / "t", 3), tmp_path / "t" / "items.jsonl"
+    rows.write_text(rows.read_text().replace('"s1"', '"a clip, of rain"'))
+    (tmp_path / "ids").write_text("a clip, of rain \r\n\ns2\n")
+    words = ["run", "--model", "oracle", "--tasks", file, "--ids", f"@{tmp_path / 'ids'}", "--out", tmp_path / "out"]
+    assert check(capsys, *words)[0] == 0
+    assert len((tmp_path / "out" / "toy" / "samples.jsonl").read_text().splitlines()) == 2
+
+
 def test_a_served_name_may_hold_a_colon() -> None:
     spec = find_model("openai_chat:google/gemini:free")
     assert (spec.adapter, spec.served_model, spec.name) == ("openai_chat", "google/gemini:free", "google-gemini-free")

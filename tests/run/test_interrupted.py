@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from audiobench.cli import main
+from model_adapters import launch
 from tests.run.conftest import clean_environment, command
 
 FAULTS = "429:0.06,500:0.05,reset:0.04,hang:0.02,truncated:0.03,badjson:0.03,no_choices:0.03"
@@ -222,3 +224,18 @@ def test_a_thought_that_closes_at_once_is_no_empty_answer(toy: Callable[[int], P
     assert result.returncode == 0, result.stderr
     lines = [json.loads(line) for line in (out / "toy" / "samples.jsonl").read_text().splitlines()]
     assert [(line["attempts"], line["response"]["text"]) for line in lines] == [(1, "A")] * 3
+
+
+@pytest.mark.parametrize(
+    ("model", "says"), [("gpt-audio", "no API key"), ("openai_chat:m", "--base-url"), ("step-audio-r1", "67 GB")]
+)
+def test_a_model_that_cannot_be_had_leaves_nothing_behind(
+    model: str, says: str, toy: Callable[[int], Path], tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setattr(launch, "visible_gpus", list)
+    monkeypatch.setattr(launch, "_is_cpu_build", lambda: False)
+    assert main(["run", "--model", model, "--tasks", str(toy(3))]) == 2
+    assert says in capsys.readouterr().err
+    assert not (tmp_path / "results").exists()
