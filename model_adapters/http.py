@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -123,6 +124,7 @@ def address(url: str, model: str) -> str:
     return url.rstrip("/")
 
 
+@lru_cache(maxsize=256)
 def where(url: str) -> str:
     """`url` as it may be shown: without user, password and query."""
     parts = urlsplit(url)
@@ -146,6 +148,13 @@ class HttpClient:
         self._secrets: list[bytes] = []
         for secret in secrets:
             self.hide(secret)
+
+    @cached_property
+    def _limits(self) -> Any:
+        """Time limits of an attempt, as aiohttp wants them."""
+        import aiohttp
+
+        return aiohttp.ClientTimeout(total=self.timeout, sock_connect=min(CONNECT_SECONDS, self.timeout))
 
     def hide(self, secret: SecretStr | str | None) -> None:
         """Add a secret that turned up later (a fresh token)."""
@@ -210,7 +219,7 @@ class HttpClient:
                 headers=headers,
                 proxy=_proxy(url),
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=self.timeout, sock_connect=min(CONNECT_SECONDS, self.timeout)),
+                timeout=self._limits,
             ) as answer:
                 reply = Reply(answer.status, answer.headers, b"", shown, began)
                 if on_event and answer.status == 200 and answer.content_type == "text/event-stream":
@@ -348,17 +357,13 @@ def json_object(reply: Reply) -> dict[str, Any]:
     return data
 
 
-_proxies: dict[str, str | None] = {}
-
-
+@lru_cache(maxsize=256)
 def _proxy(url: str) -> str | None:
     """The proxy that the environment names for `url`; loopback addresses are never proxied."""
     parts = urlsplit(url)
-    base = f"{parts.scheme}://{parts.netloc}"
-    if base not in _proxies:
-        from urllib.request import getproxies, proxy_bypass
+    host = parts.hostname or ""
+    if host in ("localhost", "::1") or host.startswith("127."):
+        return None
+    from urllib.request import getproxies, proxy_bypass
 
-        host = parts.hostname or ""
-        local = host in ("localhost", "::1") or host.startswith("127.")
-        _proxies[base] = None if local or proxy_bypass(host) else getproxies().get(parts.scheme)
-    return _proxies[base]
+    return None if proxy_bypass(host) else getproxies().get(parts.scheme)

@@ -354,7 +354,7 @@ def test_a_placeholder_key_does_not_alter_answers(spec, ask, serve, reply_with, 
 def test_environment_proxies_are_used_but_not_for_loopback(monkeypatch):
     from model_adapters import http
 
-    monkeypatch.setattr(http, "_proxies", {})
+    http._proxy.cache_clear()
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:3128")
     assert http._proxy("https://api.example.com/v1") == "http://proxy.test:3128"
