@@ -11,6 +11,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import audiobench
 from audiobench.errors import AudiobenchError, ExitCode
@@ -24,7 +25,7 @@ COMMANDS = {
     "tasks": "list, show, check or fetch tasks",
     "models": "list or show models",
     "report": "tables from results",
-    "compare": "compare two runs of the same samples, paired",
+    "compare": "compare runs or conditions of the same samples, paired",
     "ablate": "compare the conditions of a run: does thinking help, does it listen?",
     "difficulty": "samples by how often a model passes them, with rewards for a trainer",
     "traces": "measure reasoning traces: length, grounding, consistency",
@@ -38,9 +39,23 @@ COMMANDS = {
 }
 
 
+class Parser(argparse.ArgumentParser):
+    """Takes options only as they are written out, and tells what is unknown beside the usage of its own command."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, allow_abbrev=False, **options)
+
+    def parse_known_args(self, *args: Any, **options: Any) -> Any:
+        """Refuses what is not known; a sub-command would hand it up to the whole program."""
+        found, unknown = super().parse_known_args(*args, **options)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
+
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     """The parser; with `only`, just that command's options are made."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="audiobench",
         description="Evaluate audio language models: does thinking help, and does the model listen?",
         epilog="Exit codes: 0 all scored / gate passed, 1 regression, 2 usage, 3 not comparable, 4 incomplete, "
@@ -49,7 +64,8 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"audiobench {audiobench.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        end = "" if summary.endswith("?") else "."
+        command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + end)
         if name == only:
             module = importlib.import_module(f"audiobench.cli.{name}")
             module.configure(command)

@@ -13,6 +13,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
     add("run_folder", type=Path, metavar="RUN", help="run directory with several conditions")
+    add("more", nargs="*", help=argparse.SUPPRESS)
     add("--tasks", metavar="A,B", help="only these tasks of the run")
     add("--breakdown", metavar="COLUMN", help="show this breakdown whole, for every comparison, and only it")
     add("--plot", type=Path, metavar="FILE", help="draw accuracy over budget: FILE.png and FILE.svg, or one by suffix")
@@ -27,6 +28,11 @@ def run(args: argparse.Namespace) -> int:
     from audiobench.cli.compare import check_withheld, print_json
     from audiobench.results import Run
 
+    if args.more:
+        runs = " ".join([str(args.run_folder), *args.more])
+        raise UsageError(
+            f"ablate takes one run directory; several are set beside each other by: audiobench compare {runs}"
+        )
     opened = Run.open(args.run_folder)
     names = list(opened.tasks)
     if args.tasks is not None:

@@ -31,18 +31,20 @@ def run(args: argparse.Namespace) -> int:
     from audiobench.ablation.arms import Selector, matched
     from audiobench.ablation.comparison import compare_arms
 
-    if len(args.runs) < 2:
+    selectors = [Selector.parse(text) for text in args.runs]
+    if len(selectors) < 2:
         raise UsageError(
             "compare needs two or more runs, or conditions of a run (RUN:off RUN:on); "
-            f"all conditions of one run: audiobench ablate {args.runs[0]}"
+            f"all conditions of one run: audiobench ablate {selectors[0].run.folder}"
         )
-    selectors = [Selector.parse(text) for text in args.runs]
     tasks, left_out = shared_tasks(selectors, args.tasks)
     allowed = [part.strip() for part in args.allow_different.split(",") if part.strip()]
     found: list[dict[str, Any]] = []
     for task in tasks:
         for group in matched(selectors, task):
             check_withheld(group[0].task_run.task)
+            if len({(arm.run.folder.resolve(), arm.how) for arm in group}) < len(group):
+                raise UsageError(f"{' '.join(args.runs)}: the same condition of the same run twice (task {task})")
             entry = compare_arms(group, allowed=allowed)
             conditions = list(dict.fromkeys(arm.how for arm in group))
             shared = f", think={conditions[0].think} audio={conditions[0].audio}" if len(conditions) == 1 else ""

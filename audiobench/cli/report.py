@@ -6,12 +6,15 @@ import argparse
 import sys
 from pathlib import Path
 
+from audiobench.errors import UsageError
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("runs", nargs="*", type=Path, default=[Path("results")], metavar="RUN", help="run directories")
-    parser.add_argument("--breakdown", metavar="COLUMN", help="show this breakdown whole, and only it")
-    parser.add_argument("--json", action="store_true", help="the summaries as JSON")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--breakdown", metavar="COLUMN", help="show this breakdown whole, and only it")
+    shape.add_argument("--json", action="store_true", help="the summaries as JSON, with all breakdowns")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -34,6 +37,11 @@ def run(args: argparse.Namespace) -> int:
     from audiobench.report.terminal import breakdown_table, condition_label, console, print_run
 
     out = console()
+    columns = sorted(
+        {column for found in runs for task_run in found.tasks.values() for column in task_run.task.breakdown}
+    )
+    if args.breakdown and args.breakdown not in columns:
+        raise UsageError(f"--breakdown {args.breakdown}: no such column; they are: {', '.join(columns) or 'none'}")
     for found in runs:
         out.print(f"[bold]{found.model}[/bold]")
         entries = summaries(found)

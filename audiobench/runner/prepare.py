@@ -80,6 +80,10 @@ def prepare(options: RunOptions) -> Prepared:
             "(--allow-other-model to ask anyway)"
         )
     loaded: list[tuple[TaskSpec, Path]] = [find_task(name) for name in expand(options.tasks)]
+    unknown = sorted(set(options.data) - {task.task for task, _ in loaded})
+    if unknown:
+        names = ", ".join(task.task for task, _ in loaded)
+        raise UsageError(f"--data {', '.join(unknown)}: no such task in this run: {names}")
     folder = options.out or Path("results") / model.name / run_name(model, options)
     works, datasets = [], {}
     for task, file in loaded:
@@ -117,9 +121,6 @@ def prepare(options: RunOptions) -> Prepared:
             for condition in work.conditions:
                 check_request(model, work.request(data.samples[0], condition, 0))
         works.append(work)
-    unknown = set(options.data) - {work.task.task for work in works}
-    if unknown:
-        raise UsageError(f"--data {', '.join(sorted(unknown))}: no such task in this run: {', '.join(options.tasks)}")
     check_folder(folder, model)
     for work in works:
         work.mark_finished()

@@ -213,12 +213,18 @@ def test_wrong_usage_is_one_line(tmp_path, capsys):
     folder = write_run(tmp_path / "run", [line("s0")])
     for words, message in (
         ([str(folder)], "compare needs two or more runs"),
+        ([str(tmp_path / "none")], "not a run directory"),
+        ([str(folder), f"{folder}:off"], "the same condition of the same run twice (task toy)"),
         ([str(tmp_path / "none"), str(folder)], "not a run directory"),
         ([f"{folder}:loud", str(folder)], "'loud' is not a condition"),
         ([str(folder), str(folder), "--tasks", "mmau"], "not in every run; shared: toy"),
     ):
         assert main(["compare", *words]) == 2
         assert message in capsys.readouterr().err
+    assert main(["ablate", str(folder), "other"]) == 2
+    assert f"takes one run directory; several are set beside each other by: audiobench compare {folder} other" in (
+        capsys.readouterr().err
+    )
 
 
 def test_markdown_keeps_model_text_inert(tmp_path, capsys):

@@ -114,6 +114,25 @@ def test_the_help_tells_the_exit_code_of_a_bug(capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit):
         command_line.main(["--help"])
     assert "70 a bug" in " ".join(capsys.readouterr().out.split())
+    with pytest.raises(SystemExit):
+        command_line.main(["ablate", "--help"])
+    assert "does it listen?\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "usage"),
+    [
+        (["run", "--model", "oracle", "--tasks", "x", "--thinc", "on"], "usage: audiobench run "),
+        (["run", "--mod", "oracle", "--tasks", "x"], "usage: audiobench run "),
+        (["models", "list", "--js"], "usage: audiobench models list "),
+    ],
+)
+def test_a_mistyped_option_is_told_beside_the_usage_of_its_command(
+    words: list[str], usage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        command_line.main(words)
+    assert capsys.readouterr().err.startswith(usage)
 
 
 @pytest.mark.parametrize(
