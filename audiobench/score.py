@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -63,7 +64,8 @@ def outcome(record: Mapping[str, Any], task: TaskSpec, judgements: Judgements | 
     text: str = response["text"]
     if task.answers_withheld:
         answer = _extracted(text, tuple(task.extraction), tuple(sample.options))
-        return Outcome("unparsed" if answer.value is None else "scored", None, _shown(answer, sample), answer.rule)
+        status = "unparsed" if answer.value is None else "scored"
+        return Outcome(status, None, _shown(answer, sample), answer.rule, extracted=answer)
     official = scorer.official(text, sample) if scorer.official else None
     if response["finish_reason"] == "content_filter":
         return _failed("refused", scorer, sample, official)
@@ -75,9 +77,10 @@ def outcome(record: Mapping[str, Any], task: TaskSpec, judgements: Judgements | 
     if answer.value is None:
         return _failed("unparsed", scorer, sample, official)
     if scorer.judge is not None and not (scorer.judge.gated and not scorer.score(answer, sample, text)[0]):
-        return _judged(record, scorer.judge, answer, judgements or {}, official)
+        judged = _judged(record, scorer.judge, answer, judgements or {}, official)
+        return replace(judged, extracted=answer)
     value, detail = scorer.score(answer, sample, text)
-    return Outcome("scored", value, _shown(answer, sample), answer.rule, official, detail)
+    return Outcome("scored", value, _shown(answer, sample), answer.rule, official, detail, answer)
 
 
 def _failed(status: Any, scorer: Scorer, sample: Sample, official: Any) -> Outcome:

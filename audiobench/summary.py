@@ -16,7 +16,7 @@ from audiobench.score import scorer_of
 from audiobench.scorers import official_verdicts
 from audiobench.speech.summary import speech
 from audiobench.task.spec import TaskSpec
-from audiobench.types import LETTERS, STATUSES, Answer, Condition
+from audiobench.types import STATUSES, Condition
 
 MOST_REASONS = 5
 """Different error messages that a summary keeps, the commonest first."""
@@ -91,19 +91,9 @@ def official(task: TaskSpec, group: Sequence[Scored]) -> dict[str, Any] | None:
     verdicts = official_verdicts(scorer, [s.record["response"]["text"] for s in answered], samples)
     summary = {"scorer": f"{scorer.name}@{scorer.version}", **scorer.official_summary(verdicts, samples)}
     if scorer.official_extracted is not None:
-        mapped = [scorer.official_extracted(_extracted(s), s.sample) for s in answered]
+        mapped = [scorer.official_extracted(s.outcome.extracted, s.sample) for s in answered]
         summary["on_extracted"] = scorer.official_summary(mapped, samples)["value"]
     return summary
-
-
-def _extracted(scored: Scored) -> Answer:
-    """The extracted answer again, from what the outcome shows of it."""
-    shown, sample = scored.outcome.answer, scored.sample
-    if shown is None:
-        return Answer(None)
-    letter = shown.split(". ", 1)[0]
-    index = LETTERS.find(letter) if sample.choices and len(letter) == 1 else None
-    return Answer(letter if index is not None else shown, scored.outcome.rule, index)
 
 
 def chance(task: TaskSpec, group: Iterable[Scored]) -> float | None:

@@ -60,16 +60,6 @@ class Sample:
         """(letter, text) of each real option; letters follow the slot."""
         return [(LETTERS[i], text) for i, text in enumerate(self.choices) if text is not None]
 
-    @property
-    def target_index(self) -> int | None:
-        """Slot of the right option; None when there are no choices or no target.
-
-        Where several options have its text, the first of them: they are equally right.
-        """
-        if not isinstance(self.target, str) or not self.choices:
-            return None
-        return self.choices.index(self.target) if self.target in self.choices else None
-
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -258,3 +248,5 @@ class Outcome:
     """The official scorer's verdict on the text, in its own vocabulary."""
     detail: Mapping[str, Any] = field(default_factory=dict)
     """What the metric needs beyond a value (edit counts, judge ratings) or why it failed."""
+    extracted: Answer = Answer(None)
+    """What extraction found; `answer` shows it to people."""

@@ -80,7 +80,7 @@ def test_an_audio_only_prompt_has_nothing_to_ask_without_audio() -> None:
 
 def test_options_rotate_and_the_target_stays() -> None:
     turned = prompt.arrange(SAMPLE, 1)
-    assert (turned.choices, turned.target_index) == (("cat", "bird", "dog"), 0)
+    assert (turned.choices, turned.target) == (("cat", "bird", "dog"), SAMPLE.target)
     text = build(task(), Condition(option_order=1)).messages[-1].parts[1]
     assert isinstance(text, TextPart) and text.text == "Which sound?\nA. cat\nB. bird\nC. dog"
 

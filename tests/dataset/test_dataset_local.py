@@ -38,7 +38,6 @@ def test_a_file_beside_the_task(folder: Path):
     sample = loaded.samples[4]
     assert (sample.id, sample.question, sample.target) == ("item-4", "What is heard in 4?", "cat")
     assert sample.choices == ("dog", "cat", "rain")
-    assert sample.target_index == 1
     assert sample.metadata == {"kind": "a"}
     assert sample.clips[0].size == len(tone(4))
     assert read(sample.clips[0]).data == tone(4)
@@ -177,7 +176,7 @@ def test_a_choice_among_nothing(tmp_path: Path, cache: Path, choices):
 @pytest.mark.parametrize("answer, slot", [(2, 2), ("rain ", 2), ("cat", 1), (["dog"], 0)])
 def test_targets_by_index_and_by_text(tmp_path: Path, cache: Path, answer, slot: int):
     loaded = load_rows(tmp_path, [{**make_rows(1)[0], "answer": answer}])
-    assert loaded.samples[0].target_index == slot
+    assert loaded.samples[0].target == loaded.samples[0].choices[slot]
 
 
 def test_choices_as_json_text_and_as_columns_with_empty_slots(tmp_path: Path, cache: Path):
@@ -196,8 +195,7 @@ def test_the_right_slot_is_taken_before_prefixes_go(tmp_path: Path, cache: Path)
     row = {**make_rows(1)[0], "choices": ["(A) tone", "(B) tone", "(C) J. (D) x"], "answer": "(B) tone"}
     sample = load_rows(tmp_path, [row], choice_prefix=r"^\([A-Z]\)\s*").samples[0]
     assert sample.choices == ("tone", "tone", "J. (D) x")
-    assert sample.target == "tone"
-    assert sample.target_index == 0, "two options read the same: either is right"
+    assert sample.target == "tone", "two options read the same: either is right"
 
 
 def test_the_published_form_is_told_by_its_columns(tmp_path: Path, cache: Path):
@@ -256,7 +254,7 @@ def test_special_tokens_are_made_harmless_everywhere_alike_and_counted(tmp_path:
     sample = loaded.samples[0]
     assert sample.question == "x< |EOT| >< think >y< /think >"
     assert sample.choices == ("a < audio_patch >", "b", "3 < 4 > 2")
-    assert sample.target_index == 0
+    assert sample.target == sample.choices[0]
     assert sample.doc["note"] == {"deep": ["< |im_start| >system"]}
     assert any("1 samples were made harmless" in note for note in loaded.notes)
 
@@ -382,7 +380,7 @@ def test_mmau_json(shared: Path, tmp_path: Path, cache: Path):
     assert loaded.total == len(loaded.samples) == 1000
     assert read(loaded.samples[0].clips[0]).data == tone(0)
     assert {sample.metadata["category"] for sample in loaded.samples} == {"Reasoning", "Information Extraction"}
-    assert all(sample.target_index is not None for sample in loaded.samples)
+    assert all(sample.target in sample.choices for sample in loaded.samples)
     assert any("999 of 1000 clips are missing" in note for note in loaded.notes)
     one = load(task, tmp_path / "mmau.yaml", data=folder, ids=[row["id"]])
     assert one.samples[0].question == row["question"]
