@@ -139,7 +139,7 @@ class ModelSpec(Declared):
     sampling: dict[str, Any] = {}
     """Generation parameters that the publisher prescribes: temperature, top_p, repetition_penalty, max_gen_toks, ..."""
     sampling_ignored: list[str] = []
-    """Parameters that the server accepts and does not honour."""
+    """Parameters that the server accepts and does not honour: a fact for readers, they are sent all the same."""
     thinking: Thinking = Thinking()
     audio: AudioSupport = AudioSupport()
     text_only: bool = False

@@ -7,7 +7,6 @@ answer, and neither does the place of an option.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -194,13 +193,3 @@ def generate(
     for name in families if families is not None else [f.name for f in FAMILIES]:
         for index in range(per_family):
             yield make(seed, name, index)
-
-
-def facts_sha256(items: Sequence[Item]) -> str:
-    """Hex digest over every fact, question, option and answer (not over the sound)."""
-    digest = hashlib.sha256()
-    for item in items:
-        scene = item.scene
-        facts = (item.id, item.question, item.choices, item.target, item.trace, scene.seconds, scene.gain, scene.floor)
-        digest.update(repr((*facts, [tuple(e.values()) for e in item.events])).encode())
-    return digest.hexdigest()

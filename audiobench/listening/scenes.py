@@ -14,7 +14,6 @@ from audiobench.listening.draw import Draw
 KINDS = ("beep", "buzz", "hiss", "click")
 LEVELS = ("low", "middle", "high")
 VOWELS = ("ah", "ee", "oo")
-VOICES = ("low", "high")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from audiobench.errors import UsageError
 from audiobench.scorers import (
     big_bench_audio,
     general,
@@ -24,7 +23,7 @@ from audiobench.scorers import (
 from audiobench.scorers.base import JudgeSpec, Scorer, ScoreResult
 from audiobench.types import Sample
 
-__all__ = ["SCORERS", "JudgeSpec", "ScoreResult", "Scorer", "get_scorer", "official_verdicts"]
+__all__ = ["SCORERS", "JudgeSpec", "ScoreResult", "Scorer", "official_verdicts"]
 
 SCORERS: Mapping[str, Scorer] = {
     scorer.name: scorer
@@ -46,17 +45,6 @@ SCORERS: Mapping[str, Scorer] = {
         mmau_pro.OPEN,
     )
 }
-
-
-def get_scorer(name: str) -> Scorer:
-    """The scorer of that name.
-
-    Raises:
-        UsageError: an unknown name.
-    """
-    if name not in SCORERS:
-        raise UsageError(f"scorer: unknown name {name!r}; allowed: {', '.join(SCORERS)}")
-    return SCORERS[name]
 
 
 def official_verdicts(scorer: Scorer, texts: Sequence[str | None], samples: Sequence[Sample]) -> list[Any]:

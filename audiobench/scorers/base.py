@@ -22,7 +22,7 @@ class JudgeSpec:
     source: str
     """Where the template was published (paper, repository @ commit)."""
     model_default: str
-    """The judge the benchmark's own numbers were made with."""
+    """The judge the benchmark's own numbers were made with: a fact for readers; --judge names the one that is asked."""
     generation: Mapping[str, Any]
     """Generation parameters under the names of a task's `generation_kwargs`."""
     runs: int

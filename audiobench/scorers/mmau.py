@@ -49,7 +49,7 @@ def official_extracted(answer: Answer, sample: Sample) -> Any:
 def accuracy_by(
     verdicts: Sequence[Any], samples: Sequence[Sample], key: Callable[[Sample], str]
 ) -> dict[str, tuple[float, int]]:
-    """Official breakdown: group -> (accuracy as a fraction, n), groups in order of appearance."""
+    """Official breakdown: group -> (accuracy as a fraction, n), groups in order of appearance (a library function)."""
     groups: dict[str, list[bool]] = {}
     for verdict, sample in zip(verdicts, samples, strict=True):
         if isinstance(verdict, bool):

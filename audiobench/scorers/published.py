@@ -1,8 +1,8 @@
 """Answer rules of other published systems, for figures that are to be compared with theirs.
 
 Each is re-implemented from its description and keeps its bias (a fallback to the first option, a leading "A" taken
-for a letter). None of them is a default. Sources: Echo inference and reward code; MuChoMusic evaluation; RUListening
-evaluation; a third-party letter extractor for DCASE 2025 task 5.
+for a letter). They are library functions: no task and no command uses them. Sources: Echo inference and reward code;
+MuChoMusic evaluation; RUListening evaluation; a third-party letter extractor for DCASE 2025 task 5.
 """
 
 from __future__ import annotations

@@ -133,15 +133,6 @@ def _bleu(tokenizer: str) -> tuple[Callable[[Answer, Sample, str], ScoreResult],
     return score, aggregate
 
 
-def bleu_signature(tokenizer: str = "13a") -> str:
-    """Sacrebleu's signature of the BLEU that `bleu` (13a) or `bleu_zh` (zh) computes."""
-    from sacrebleu.metrics.bleu import BLEU
-
-    metric = BLEU(tokenize=tokenizer, effective_order=False)
-    metric.corpus_score(["a"], [["a"]])
-    return str(metric.get_signature())
-
-
 def _error_scorer(name: str, doc: str, normaliser: Normaliser, counts: Callable[[str, str], dict[str, int]]) -> Scorer:
     return Scorer(
         name=name,

@@ -138,7 +138,7 @@ def describe(values: Sequence[float]) -> dict[str, float]:
 def official_report(
     items: Sequence[Mapping[str, Any]], english: Callable[[str], bool] = is_english
 ) -> dict[str, dict[str, float]]:
-    """The official aggregate of `retrieve_results.py`.
+    """The official aggregate of `retrieve_results.py` (a library function: no command prints it).
 
     Each item has taskType, modification_type, response (texts), score (ratings) and mos. Keys of the result: "gpt",
     "mos", "noise:<group>", "task:<type>", "mos:<type>"; values as in `describe`.

@@ -68,11 +68,6 @@ def adapter_frames(frames: int, kernel_size: int = 3, stride: int = 2) -> int:
     return max(0, (frames + 2 - kernel_size) // stride + 1) if frames > 0 else 0
 
 
-def max_chunk_seconds(n_audio_ctx: int) -> float:
-    """Longest chunk (seconds) that an encoder of so many positions takes."""
-    return ((2 * n_audio_ctx + 1) * HOP - RIGHT_PAD - 1) / SAMPLE_RATE
-
-
 def split_chunks(
     samples: np.ndarray, *, chunk_seconds: float = CHUNK_SECONDS, mel_trim_frames: int = 0
 ) -> list[np.ndarray]:

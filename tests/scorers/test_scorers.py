@@ -12,11 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiobench.errors import UsageError
 from audiobench.extraction import EXTRACTORS, extract
-from audiobench.scorers import SCORERS, get_scorer, mmar_rubrics, wildspeech
+from audiobench.scorers import SCORERS, mmar_rubrics, wildspeech
 from audiobench.scorers.base import fill
-from audiobench.scorers.text import bleu_signature
 from audiobench.types import Answer, Sample
 
 MAN_WOMAN = Sample("1", "Who speaks?", choices=("Man", "Woman"), target="Woman")
@@ -37,8 +35,6 @@ def test_table():
         assert scorer.name == name and scorer.version and scorer.doc
         assert set(scorer.extraction) <= set(EXTRACTORS)
         assert (scorer.official is None) == (scorer.official_summary is None)
-    with pytest.raises(UsageError, match="mmau_string_match"):
-        get_scorer("mmau")
 
 
 def test_importing_the_scorers_loads_nothing_heavy():
@@ -143,7 +139,6 @@ def test_bleu_is_sacrebleu():
     pairs = [("the cat sat on the mat", "the cat sat on a mat"), ("hello there my friend", "hello there my friend")]
     expected = sacrebleu.corpus_bleu([h for _, h in pairs], [[r for r, _ in pairs]]).score
     assert corpus("bleu", pairs) == pytest.approx(expected)
-    assert "tok:13a" in bleu_signature() and "tok:zh" in bleu_signature("zh")
 
 
 JUDGED = Sample(

@@ -15,7 +15,6 @@ from model_adapters.step_audio.frontend import (
     encoder_frames,
     log_mel,
     log_mel_chunks,
-    max_chunk_seconds,
     mel_frames,
     split_chunks,
     token_count,
@@ -113,11 +112,3 @@ def test_too_short_for_a_token_under_the_other_rule():
     with pytest.raises(AudioError, match="too short"):
         split_chunks(np.zeros(1, dtype=np.float32), mel_trim_frames=2)
     assert len(split_chunks(np.zeros(1, dtype=np.float32))) == 1
-
-
-def test_longest_chunk_of_an_encoder():
-    seconds = max_chunk_seconds(1500)
-    assert 29.9 < seconds < 30.0
-    positions = (mel_frames(int(seconds * 16_000)) + 1) // 2
-    assert positions == 1500
-    assert (mel_frames(int(seconds * 16_000) + 160) + 1) // 2 > 1500
