@@ -1,6 +1,6 @@
 """The vocabulary: what flows from a task to a score.
 
-    TaskSpec -> Sample -> Request -> Response -> Answer -> Outcome -> TaskResult
+    TaskSpec -> Sample -> Request -> Response -> Answer -> Outcome -> summary entry
 
 Plain frozen dataclasses, because a run makes thousands of them; what people write (task and model YAML) is pydantic
 and lives in `audiobench.task` and `model_adapters.spec`.
