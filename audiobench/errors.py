@@ -28,6 +28,11 @@ class ExitCode(IntEnum):
     SIGTERM = 143
 
 
+def install(extra: str) -> str:
+    """How the libraries of an extra of ours are installed, for messages."""
+    return f"pip install '.[{extra}]' in a checkout of audiobench"
+
+
 class AudiobenchError(Exception):
     """An error to show as one line; `exit_code` is what the process ends with."""
 

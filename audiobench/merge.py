@@ -81,12 +81,15 @@ def _check_alike(parts: Sequence[TaskRun]) -> None:
     for part in parts[1:]:
         for key in _ALIKE:
             if part.plan[key] != first.plan[key]:
-                raise NotComparableError(
-                    f"{part.folder}: {key} differs from {first.folder}: {part.plan[key]} and {first.plan[key]}"
-                )
+                here, there = part.plan[key], first.plan[key]
+                if isinstance(here, Mapping):
+                    name = min(n for n in {*here, *there} if here.get(n) != there.get(n))
+                    key, here, there = f"{key}: {name}", here.get(name), there.get(name)
+                raise NotComparableError(f"{part.folder}: {key} differs from {first.folder}: {here} and {there}")
         left, right = ([how for how in run.conditions if not how.option_order] for run in (part, first))
         if left != right:
-            raise NotComparableError(f"{part.folder}: conditions differ from {first.folder}: {left} and {right}")
+            here, there = ("; ".join(how.label for how in side) for side in (left, right))
+            raise NotComparableError(f"{part.folder}: conditions differ from {first.folder}: {here} and {there}")
 
 
 def _check_out(out: Path, names: Sequence[str]) -> None:

@@ -24,7 +24,7 @@ import orjson
 import pybase64
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
-from audiobench.errors import UsageError
+from audiobench.errors import UsageError, install
 from audiobench.types import AudioPart, Message, Request, Response, TextPart
 from model_adapters.base import RetryableError, SampleError
 from model_adapters.dialects import GEMINI_PARAMETERS, merge, same_model, sampling_fields
@@ -289,7 +289,7 @@ class _GoogleToken:
         except ImportError:
             raise UsageError(
                 f"model {model}: Vertex AI needs a token in a variable named by api_key_env, or google-auth: "
-                "pip install 'audiobench-harness[vertex]'"
+                f"{install('vertex')}"
             ) from None
         try:
             self._credentials, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from audiobench.errors import IncompleteError, UsageError
+from audiobench.errors import IncompleteError, UsageError, install
 from model_adapters.gpus import GIB, Gpu, describe, visible_gpus
 from model_adapters.spec import ModelSpec
 
@@ -158,10 +158,7 @@ def plan_server(
         UsageError: as `serve`.
     """
     if spec.weights is None or spec.serve is None:
-        raise UsageError(
-            f"model {spec.name}: {'weights' if spec.weights is None else 'serve'}: not given in its model file, so it "
-            "is not served from here; use --base-url"
-        )
+        raise UsageError(_no_server(spec))
     cpu = _is_cpu_build() if cpu is None else cpu
     environment = {"VLLM_NO_USAGE_STATS": os.environ.get("VLLM_NO_USAGE_STATS", "1")}
     lacks = None
@@ -178,8 +175,7 @@ def plan_server(
     # after the fit: who has no GPU for the model need not install anything
     if lacks is None and importlib.util.find_spec("vllm") is None:
         lacks = (
-            f"model {spec.name}: vLLM is not installed here: pip install 'audiobench-harness[vllm]', "
-            "or point --base-url at a running server"
+            f"model {spec.name}: vLLM is not installed here: {install('vllm')}, or point --base-url at a running server"
         )
         if not anywhere:
             raise UsageError(lacks)
@@ -206,6 +202,23 @@ def plan_server(
     for name, value in (spec.serve.args if spec.serve else {}).items():
         command += _flag(name, value)
     return Plan([*command, *extra_args], environment, parallel, "cpu" if cpu else "cuda", share, lacks)
+
+
+def _no_server(spec: ModelSpec) -> str:
+    """Why no server can be started for the model, and what to do instead."""
+    from model_adapters.registry import IN_PROCESS, model_files
+
+    if spec.adapter in IN_PROCESS:
+        twin = f"{spec.name}-vllm"
+        served = f"; its served form is {twin}" if twin in model_files() else ""
+        return (
+            f"model {spec.name}: runs in-process (adapter {spec.adapter}), there is no server to start: "
+            f"audiobench run --model {spec.name}{served}"
+        )
+    return (
+        f"model {spec.name}: {'weights' if spec.weights is None else 'serve'}: not given in its model file, so it is not "
+        f"served from here; where it runs already: audiobench run --model {spec.name} --base-url URL"
+    )
 
 
 def located(name: str) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from audiobench.errors import UsageError
+from audiobench.errors import UsageError, install
 from audiobench.types import Request, Response, TextPart
 from model_adapters.base import RunError, SampleError
 from model_adapters.spec import ModelSpec
@@ -197,10 +197,7 @@ class Local:
 
         lacking = [name for name in ("torch", "transformers", "safetensors") if importlib.util.find_spec(name) is None]
         if lacking:
-            raise UsageError(
-                f"model {self.spec.name}: adapter local needs {', '.join(lacking)}: "
-                'pip install "audiobench-harness[local]"'
-            )
+            raise UsageError(f"model {self.spec.name}: adapter local needs {', '.join(lacking)}: {install('local')}")
         named = self.options.checkpoint or (self.spec.weights.repo if self.spec.weights else None)
         if named is None:
             return EMBEDDED

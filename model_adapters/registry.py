@@ -30,6 +30,9 @@ ADAPTERS: dict[str, str] = {
 }
 """Adapter name -> module:class. An adapter is built as `Class(spec, base_url=..., timeout=...)`."""
 
+IN_PROCESS = ("local", "vllm_engine", "scripted", "random", "first_choice", "deaf", "oracle")
+"""Adapters that answer in this process and know no server."""
+
 MODELS = Path(__file__).parent / "models"
 
 
@@ -67,7 +70,7 @@ def _find_model(name: str, base_url: str | None) -> ModelSpec:
     if name.endswith((".yaml", ".yml")):
         path = Path(name)
         if not path.is_file():
-            raise UsageError(f"--model {name}: no such model file")
+            raise UsageError(f"{name}: no such model file")
         return own_code.with_code(strict_yaml.validate(ModelSpec, path), path.parent)
     files = model_files()
     if name in files:
@@ -87,9 +90,7 @@ def _find_model(name: str, base_url: str | None) -> ModelSpec:
         return own_code.with_code(ModelSpec(name=label, adapter=adapter, served_model=served, base_url=base_url))
     close = difflib.get_close_matches(name, {**files, **ADAPTERS}, n=3)
     hint = f"did you mean {' or '.join(close)}?" if close else "see `audiobench models list`"
-    raise UsageError(
-        f"--model {name}: no such model; {hint}; or use adapter:served-name, FILE.py:Class, or a YAML path"
-    )
+    raise UsageError(f"{name}: no such model; {hint}; or use adapter:served-name, FILE.py:Class, or a YAML path")
 
 
 def build_adapter(spec: ModelSpec, *, base_url: str | None = None, timeout: float = 600.0) -> Adapter:

@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from audiobench.errors import UsageError
+from audiobench.errors import UsageError, install
 from audiobench.types import Message, Request, Response, TextPart
 from model_adapters.base import RetryableError, RunError, SampleError
 from model_adapters.spec import ModelSpec
@@ -68,9 +68,7 @@ class VLLMEngine:
         if spec.weights is None:
             raise UsageError(f"model {spec.name}: weights: not given; adapter vllm_engine needs a checkpoint")
         if importlib.util.find_spec("vllm") is None:
-            raise UsageError(
-                f"model {spec.name}: adapter vllm_engine needs vLLM: pip install 'audiobench-harness[vllm]'"
-            )
+            raise UsageError(f"model {spec.name}: adapter vllm_engine needs vLLM: {install('vllm')}")
         self._engine: Any = None
         self._starting = asyncio.Lock()
         self._numbers = itertools.count()

@@ -7,7 +7,7 @@ from math import log2
 from pathlib import Path
 from typing import Any
 
-from audiobench.errors import UsageError
+from audiobench.errors import UsageError, install
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999")
 """Okabe and Ito's palette: tells colour-blind readers the curves apart."""
@@ -43,7 +43,7 @@ def draw(tasks: Sequence[dict[str, Any]], model: str, path: Path) -> list[Path]:
     try:
         import matplotlib
     except ImportError as error:
-        raise UsageError("--plot needs matplotlib: pip install 'audiobench-harness[plot]'") from error
+        raise UsageError(f"--plot needs matplotlib: {install('plot')}") from error
     matplotlib.use("Agg")
     from matplotlib import pyplot
 

@@ -48,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--attempts", type=int, default=8, metavar="N", help="calls a request may take (default 8)")
     add("--timeout", type=float, default=600.0, metavar="S", help="seconds one call may take (default 600)")
     add("--quiet", action="store_true", help="no plan, no progress")
-    add("--json", action="store_true", help="print {run, exit_code, results} as JSON on standard output")
+    add("--json", action="store_true", help="print {run, exit_code, reason, results} as JSON on standard output")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -105,7 +105,14 @@ def run(args: argparse.Namespace) -> int:
         return 0
     result = execute(prepared)
     if args.json:
-        _print_json({"run": str(result.folder), "exit_code": int(result.exit_code), "results": result.summaries})
+        _print_json(
+            {
+                "run": str(result.folder),
+                "exit_code": int(result.exit_code),
+                "reason": result.reason,
+                "results": result.summaries,
+            }
+        )
     else:
         from audiobench.report.terminal import print_run
 

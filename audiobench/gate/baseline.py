@@ -210,9 +210,10 @@ def update(path: Path, run: Run, arms: Sequence[Arm]) -> None:
     """Write the baseline of `arms`, at once.
 
     Raises:
-        UsageError: the file that is there has tasks which `arms` lack; nothing is removed silently.
+        UsageError: `path` is a directory, or the file that is there has tasks which `arms` lack; nothing is removed silently.
         IncompleteError: the run is not complete.
     """
+    _refuse_directory(path)
     document = make(run, arms)
     if path.is_file():
         try:
@@ -234,11 +235,15 @@ def read(path: Path) -> Baseline:
 
     Raises:
         IncompleteError: there is no such file.
-        UsageError: it is not a baseline.
+        UsageError: it is a directory, or not a baseline.
         NotComparableError: its contents do not match its sha256.
     """
+    _refuse_directory(path)
     if not path.is_file():
-        raise IncompleteError(f"{path}: no baseline; make one from a good run: audiobench gate --update-baseline")
+        raise IncompleteError(
+            f"{path}: no baseline; make one from a good run: "
+            f"audiobench gate --baseline {path} --run DIR --update-baseline"
+        )
     document = read_json(path)
     if not isinstance(document, dict) or document.get("kind") != KIND:
         raise UsageError(f"{path}: not a baseline (kind must be {KIND!r})")
@@ -259,6 +264,11 @@ def read(path: Path) -> Baseline:
     except (KeyError, ValueError) as error:
         raise UsageError(f"{path}: not a whole baseline: {error}") from error
     return Baseline(whole.model.model_dump(), whole.created, arms, document["sha256"])
+
+
+def _refuse_directory(path: Path) -> None:
+    if path.is_dir():
+        raise UsageError(f"{path}: is a directory; --baseline takes a file in it, such as {path / 'NAME.json'}")
 
 
 def _read_arm(arm: _Arm, samples: _Samples) -> Arm:

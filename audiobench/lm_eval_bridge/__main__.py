@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from audiobench.errors import AudiobenchError, UsageError
+from audiobench.errors import AudiobenchError, UsageError, install
 
 
 def main() -> int:
@@ -12,7 +12,7 @@ def main() -> int:
     try:
         from lm_eval.__main__ import cli_evaluate
     except ImportError:
-        raise UsageError("lm-eval is not installed: pip install 'audiobench-harness[lm-eval]'") from None
+        raise UsageError(f"lm-eval is not installed: {install('lm-eval')}") from None
     from audiobench.lm_eval_bridge.registration import register
 
     register()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from audiobench import strict_yaml
-from audiobench.errors import UsageError
+from audiobench.errors import UsageError, install
 from audiobench.task.spec import TaskSpec
 
 SCORERS = {"bleu": "bleu", "wer": "wer", "cer": "cer"}
@@ -78,7 +78,7 @@ def translate(name: str) -> tuple[TaskSpec, Path]:
 def _find(name: str) -> Path:
     package = importlib.util.find_spec("lm_eval")
     if package is None or not package.submodule_search_locations:
-        raise UsageError(f"--tasks lm_eval:{name}: lm-eval is not installed: pip install 'audiobench-harness[lm-eval]'")
+        raise UsageError(f"--tasks lm_eval:{name}: lm-eval is not installed: {install('lm-eval')}")
     root = Path(package.submodule_search_locations[0]) / "tasks"
     declares = re.compile(rb"^task:\s*[\"']?" + re.escape(name.encode()) + rb"[\"']?\s*(?:#.*)?$", re.MULTILINE)
     likely = root.rglob(f"{name}.yaml") if re.fullmatch(r"[\w\-]+", name) else ()

@@ -16,7 +16,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from audiobench.audio.container import pcm_wav
-from audiobench.errors import UsageError
+from audiobench.errors import UsageError, install
 from audiobench.journal import write_whole
 from audiobench.types import AudioPart, Request, Response
 from model_adapters.base import RetryableError, RunError, SampleError
@@ -92,9 +92,7 @@ class Realtime:
         try:
             import websockets  # noqa: F401
         except ImportError:
-            raise UsageError(
-                f"model {spec.name}: websockets is missing: pip install 'audiobench-harness[realtime]'"
-            ) from None
+            raise UsageError(f"model {spec.name}: websockets is missing: {install('realtime')}") from None
         default, variables = SERVERS[options.protocol]
         self._base = _address(base_url or default, spec.name)
         required = bool(spec.api_key_env) or base_url is None

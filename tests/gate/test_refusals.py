@@ -58,6 +58,16 @@ def reasons(verdict: dict[str, Any], level: str) -> str:
     return "\n".join(c["message"] for item in verdict["items"] for c in item["checks"] if c["level"] == level)
 
 
+def test_a_baseline_that_is_no_file(good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for file, code, says in (
+        (tmp_path, 2, f"{tmp_path}: is a directory"),
+        (tmp_path / "no", 4, f"audiobench gate --baseline {tmp_path / 'no'} --run DIR --update-baseline"),
+    ):
+        assert main(["gate", "--baseline", str(file), "--run", str(good)]) == code
+        assert says in capsys.readouterr().err
+    assert main(["gate", "--baseline", str(tmp_path), "--run", str(good), "--update-baseline"]) == 2
+
+
 def test_the_same_run_passes(gate: Gate, good: Path) -> None:
     code, verdict = gate(good)
     assert code == 0

@@ -68,5 +68,5 @@ def test_other_tasks_are_refused_with_the_reason(name: str, why: str) -> None:
 
 def test_without_lm_eval_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=r"pip install 'audiobench-harness\[lm-eval\]'"):
+    with pytest.raises(UsageError, match=r"pip install '\.\[lm-eval\]' in a checkout"):
         find_task("lm_eval:common_voice_en")

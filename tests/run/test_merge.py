@@ -94,7 +94,12 @@ def test_a_whole_run_lacks_no_shard(shard: Any, cli: Any, tmp_path: Path) -> Non
 def test_what_does_not_fit_is_refused(shard: Any, cli: Any, tmp_path: Path) -> None:
     """Shards of different numbers, other settings, and a directory that holds a run of its own."""
     one, out = shard("1/2"), tmp_path / "all"
-    for other, says in ((shard("2/3"), "different numbers"), (shard("2/2", "--epochs", "2"), "epochs differs")):
+    for other, says in (
+        (shard("2/3"), "different numbers"),
+        (shard("2/2", "--epochs", "2"), "epochs differs"),
+        (shard("2/2", "--gen", "top_p=0.5"), "overrides: top_p differs"),
+        (shard("2/2", "--audio", "silence"), "think=default audio=silence and think=default audio=full"),
+    ):
         result = cli("merge", one, other, "--out", out)
         assert result.returncode == 3 and says in result.stderr and not out.exists()
     before = files(one)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from audiobench.cli import main
 from model_adapters import launch
 
@@ -13,8 +15,20 @@ def test_serve_without_vllm_or_gpu_is_one_line(capsys, monkeypatch):
     assert main(["serve", "step-audio-r1"]) == 2
     said = capsys.readouterr().err
     assert "67 GB" in said and "--base-url" in said and "tiny-audio-r1" in said and said.count("\n") == 1
-    assert main(["serve", "gpt-audio"]) == 2
-    assert "use --base-url" in capsys.readouterr().err
+    for model, says in (
+        ("gpt-audio", "audiobench run --model gpt-audio --base-url URL"),
+        ("oracle", "runs in-process (adapter oracle), there is no server to start: audiobench run --model oracle\n"),
+        ("tiny-audio-r1", "its served form is tiny-audio-r1-vllm"),
+    ):
+        assert main(["serve", model]) == 2
+        assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["models", "show"], ["doctor"], ["serve"]])
+def test_an_unknown_model_is_told_by_its_name(words, capsys):
+    assert main([*words, "step-audio-r9"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("audiobench: step-audio-r9: no such model; did you mean step-audio-r1")
 
 
 def test_serve_dry_run_prints_the_command(capsys, monkeypatch):

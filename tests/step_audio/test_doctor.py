@@ -129,4 +129,3 @@ def test_a_released_model_that_is_not_here(monkeypatch, capsys):
     assert show(checks.values()) == ExitCode.INCOMPLETE
     assert "the model cannot be served here" in capsys.readouterr().out.splitlines()[-1]
     assert checks["checkpoint"].status == "note"
-    assert of_model("step-audio-r9")[0].status == "problem"

@@ -91,7 +91,7 @@ def test_without_vllm(monkeypatch):
     monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"67 GB.*--base-url"):
         plan_server(R1, gpus=[], cpu=False)
-    with pytest.raises(UsageError, match=r"audiobench-harness\[vllm\]"):
+    with pytest.raises(UsageError, match=r"pip install '\.\[vllm\]' in a checkout"):
         plan_server(R1, gpus=gpus(1, 139), cpu=False)
 
 
