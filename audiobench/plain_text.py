@@ -16,3 +16,8 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """`text` without control characters, white space of any kind as single spaces."""
     return " ".join(printable(text).split())
+
+
+def plural(number: int, noun: str) -> str:
+    """`noun` as it stands after `number`: `request` after 1, else `requests`."""
+    return noun if number == 1 else f"{noun}s"

@@ -9,6 +9,7 @@ An answer is either returned (`Reply`) or raised as one of the three errors of `
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 import time
@@ -237,6 +238,8 @@ class HttpClient:
         except aiohttp.ClientPayloadError:
             raise RetryableError(f"{shown}: the connection was cut in the middle of the answer") from None
         except (aiohttp.ClientError, OSError) as error:
+            if getattr(error, "errno", None) == errno.ECONNREFUSED:
+                raise RetryableError(f"cannot connect to {shown}: is the server running?") from None
             raise RetryableError(f"{shown}: {self._short(error)}") from None
 
     async def _events(self, content: Any, on_event: Callable[[bytes], None]) -> None:

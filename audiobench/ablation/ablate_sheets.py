@@ -6,6 +6,7 @@ from typing import Any
 
 from audiobench.ablation.ablate import in_short
 from audiobench.ablation.sheets import Sheet, comparison_sheets, number, p_value, points, span
+from audiobench.plain_text import plural
 
 
 def ablation_sheets(found: dict[str, Any], *, breakdown: str | None = None) -> list[Sheet]:
@@ -13,10 +14,9 @@ def ablation_sheets(found: dict[str, Any], *, breakdown: str | None = None) -> l
     if breakdown is not None:
         return _by_column(found, breakdown)
     chance = f", chance {points(found['chance'], True)} %" if found["chance"] is not None else ""
-    title = (
-        f"{found['task']}: {found['n']} samples, {found['conditions']} conditions x {found['option_orders']} option "
-        f"orders x {found['epochs']} epochs{chance}"
-    )
+    nouns = {"n": "sample", "conditions": "condition", "option_orders": "option order", "epochs": "epoch"}
+    counts = [f"{found[key]} {plural(found[key], noun)}" for key, noun in nouns.items()]
+    title = f"{found['task']}: {counts[0]}, {' x '.join(counts[1:])}{chance}"
     sheets = [Sheet(title, notes=in_short(found))]
     main = next((e for e in found["thinking"] if e["audio"] == "full"), None) or next(iter(found["thinking"]), None)
     if main:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from audiobench.errors import ExitCode, UsageError
+from audiobench.plain_text import plural
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -48,9 +49,10 @@ def run(args: argparse.Namespace) -> int:
         if len(arms) > 1:
             have = "; ".join(f"think={arm.how.think},audio={arm.how.audio}" for arm in arms)
             raise UsageError(f"{selector.text}: several conditions; name one as RUN:CONDITION; it has: {have}")
-        if arms[0].task_run.epochs < args.k:
+        asked = arms[0].task_run.epochs
+        if asked < args.k:
             raise UsageError(
-                f"{selector.text}: task {name} was asked {arms[0].task_run.epochs} times, --k is {args.k}; "
+                f"{selector.text}: task {name} was asked {asked} {plural(asked, 'time')}, --k is {args.k}; "
                 f"run first:\n  {_command(selector.run, args.k)}"
             )
         found, short = difficulties(arms[0], args.k)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audiobench.errors import AudiobenchError, UsageError
+from audiobench.plain_text import plural
 
 if TYPE_CHECKING:
     from audiobench.gate.policy import Policy
@@ -113,7 +114,9 @@ def _update(args: argparse.Namespace) -> int:
     arms = arms_of_run(found, _tasks(args))
     update(args.baseline, found, arms)
     size = args.baseline.stat().st_size
-    print(f"{args.baseline}: {len(arms)} arms, {sum(len(arm.rows) for arm in arms)} outcomes, {size} bytes")
+    outcomes = sum(len(arm.rows) for arm in arms)
+    counts = f"{len(arms)} {plural(len(arms), 'arm')}, {outcomes} {plural(outcomes, 'outcome')}"
+    print(f"{args.baseline}: {counts}, {size} bytes")
     return 0
 
 

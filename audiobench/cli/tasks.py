@@ -11,14 +11,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the sub-commands."""
     commands = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = commands.add_parser("list", help="every task, a line each")
-    listing.add_argument("--json", action="store_true")
+    listing.add_argument("--json", action="store_true", help="{task, title, group, file} of each as JSON")
     show = commands.add_parser("show", help="one task: source, prompts, scorer, reference scores")
-    show.add_argument("task")
-    show.add_argument("--json", action="store_true")
+    show.add_argument("task", help="task or task YAML")
+    show.add_argument("--json", action="store_true", help="the declaration as JSON")
     check = commands.add_parser("check", help="validate a task YAML; errors point at line and key")
-    check.add_argument("files", nargs="+", metavar="FILE")
+    check.add_argument("files", nargs="+", metavar="FILE", help="task YAML")
     fetch = commands.add_parser("fetch", help="download a task's data into the cache and check it")
-    fetch.add_argument("task", nargs="+")
+    fetch.add_argument("task", nargs="+", help="tasks, groups or task YAMLs")
     fetch.add_argument("--refresh", action="store_true", help="ask the Hub again what an unpinned revision is")
 
 

@@ -18,9 +18,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--judge", metavar="M", help="text model that judges the traces (declared name, YAML or adapter:name)")
     add("--judge-base-url", metavar="URL", help="server of the judge")
     add("--judge-runs", type=int, metavar="K", help="judgements of a trace (default 3; the rubrics have their own 5)")
-    add("--measures", default="grounding,consistency,rubrics", metavar="A,B", help="what the judge is asked")
+    add(
+        "--measures",
+        metavar="A,B",
+        help="what the judge is asked: grounding, consistency, rubrics (default: all three)",
+    )
     add("--early", action="store_true", help="ask the model to answer after fractions of its reasoning")
-    add("--fractions", default="0,0.1,0.25,0.5,0.75,1", metavar="A,B", help="the fractions of --early")
+    add("--fractions", metavar="A,B", help="the fractions of --early, from 0 to 1 (default 0,0.1,0.25,0.5,0.75,1)")
     add("--base-url", metavar="URL", help="server of the model, for --early")
     add("--limit", type=int, metavar="N", help="only a fixed N traces of each condition are judged or asked early")
     add("--max-concurrency", type=int, default=64, metavar="N", help="requests at once (default 64)")
@@ -37,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.limit is not None and args.limit < 1:
         raise UsageError(f"--limit {args.limit}: must be at least 1")
+    measures, fractions = _measures(args.measures), _fractions(args.fractions)
     selector = Selector.parse(args.run_folder)
     names, _ = shared_tasks([selector], args.tasks)
     arms = {name: selector.arms(name) for name in names}
@@ -49,8 +54,8 @@ def run(args: argparse.Namespace) -> int:
         lock = RunLock(selector.run.folder)
         try:
             chosen = {name: [(arm, _limited(traced(arm), args.limit)) for arm in group] for name, group in arms.items()}
-            failed += _judge(args, chosen) if args.judge else Counter()
-            failed += _early(args, selector.run, chosen) if args.early else Counter()
+            failed += _judge(args, measures, chosen) if args.judge else Counter()
+            failed += _early(args, fractions, selector.run, chosen) if args.early else Counter()
         finally:
             lock.release()
     found = [{"task": name, "arms": [measure_arm(arm) for arm in group]} for name, group in arms.items()]
@@ -85,17 +90,15 @@ def _limited(found: list[Any], limit: int | None) -> list[Any]:
     return ordered[:limit] if limit else ordered
 
 
-def _judge(args: argparse.Namespace, chosen: dict[str, list[tuple[Any, list[Any]]]]) -> Counter[str]:
+def _judge(
+    args: argparse.Namespace, measures: list[str], chosen: dict[str, list[tuple[Any, list[Any]]]]
+) -> Counter[str]:
     from audiobench.ablation.traces import asking
     from audiobench.ablation.traces.judges import JUDGES, RUBRICS
     from audiobench.runner.retry import RetryPolicy
     from audiobench.score import scorer_of
     from model_adapters.registry import build_adapter, find_model
 
-    names = [name.strip() for name in args.measures.split(",") if name.strip()]
-    unknown = [name for name in names if name not in JUDGES]
-    if unknown:
-        raise UsageError(f"--measures {','.join(unknown)}: allowed: {', '.join(JUDGES)}")
     if args.judge_runs is not None and args.judge_runs < 1:
         raise UsageError(f"--judge-runs {args.judge_runs}: must be at least 1")
     official = scorer_of("mmar_rubrics").official
@@ -103,7 +106,7 @@ def _judge(args: argparse.Namespace, chosen: dict[str, list[tuple[Any, list[Any]
     for group in chosen.values():
         for arm, records in group:
             file = arm.task_run.folder / asking.FILE
-            for name in names:
+            for name in measures:
                 judge = JUDGES[name]
                 runs = judge.runs if judge.fixed_runs or args.judge_runs is None else args.judge_runs
                 for scored in records:
@@ -129,7 +132,9 @@ def _judge(args: argparse.Namespace, chosen: dict[str, list[tuple[Any, list[Any]
     return asking.ask_all(adapter, spec, todo, concurrency=args.max_concurrency, policy=policy)
 
 
-def _early(args: argparse.Namespace, run: Any, chosen: dict[str, list[tuple[Any, list[Any]]]]) -> Counter[str]:
+def _early(
+    args: argparse.Namespace, fractions: list[float], run: Any, chosen: dict[str, list[tuple[Any, list[Any]]]]
+) -> Counter[str]:
     from audiobench.ablation.traces import early
     from audiobench.runner.retry import RetryPolicy
     from model_adapters.registry import build_adapter
@@ -137,7 +142,6 @@ def _early(args: argparse.Namespace, run: Any, chosen: dict[str, list[tuple[Any,
 
     spec = ModelSpec.model_validate({k: v for k, v in run.info["model"].items() if k != "sha256"})
     early.check(spec)
-    fractions = _fractions(args.fractions)
     cuts = [
         early.Cut(arm.task_run.folder / early.FILE, arm, scored, fraction)
         for group in chosen.values()
@@ -161,7 +165,21 @@ def _early(args: argparse.Namespace, run: Any, chosen: dict[str, list[tuple[Any,
     return early.ask_all(adapter, spec, todo, concurrency=args.max_concurrency, policy=policy)
 
 
-def _fractions(text: str) -> list[float]:
+def _measures(text: str | None) -> list[str]:
+    from audiobench.ablation.traces.judges import JUDGES
+
+    names = list(JUDGES) if text is None else [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in JUDGES]
+    if unknown or not names:
+        raise UsageError(f"--measures {','.join(unknown)}: allowed: {', '.join(JUDGES)}")
+    return names
+
+
+def _fractions(text: str | None) -> list[float]:
+    from audiobench.ablation.traces.early import FRACTIONS
+
+    if text is None:
+        return list(FRACTIONS)
     try:
         found = sorted({float(part) for part in text.split(",")})
     except ValueError:

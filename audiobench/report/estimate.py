@@ -6,6 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from audiobench import cost, journal
+from audiobench.plain_text import plural
 from audiobench.types import Condition, TextPart
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def estimate_lines(entries: list[dict[str, Any]]) -> list[str]:
         elif amount is not None:
             money = f"about ${dollars(amount)}"
         lines.append(
-            f"{entry['task']}: {entry['requests']:,} requests, {entry['audio_hours']:.2f} h of audio; tokens: "
+            f"{entry['task']}: {entry['requests']:,} {plural(entry['requests'], 'request')}, {entry['audio_hours']:.2f} h of audio; tokens: "
             f"{entry['text_tokens']:,} text in, {audio} audio in, {entry['completion_tokens']:,} out "
             f"({entry['completion_from']}); {money}"
         )

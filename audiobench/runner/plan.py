@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from audiobench import results
+from audiobench.plain_text import plural
 from audiobench.runner.prepare import Prepared
 from audiobench.runner.work import TaskWork
 from model_adapters.spec import ModelSpec
@@ -20,17 +21,18 @@ def plan_lines(prepared: Prepared) -> list[str]:
         length = f"{seconds / 3600:.2f} h" if seconds >= 36 else f"{seconds:.1f} s"
         hours = f", {'' if exact else 'about '}{length} of audio" if seconds else ""
         total = prepared.datasets[work.task.task].total
-        why = f"{len(work.samples)}{f' of {total}' if total != len(work.samples) else ''} samples{_factors(work)}"
+        asked = f"{len(work.samples)} of {total}" if total != len(work.samples) else f"{total}"
+        why = f"{asked} {plural(total, 'sample')}{_factors(work)}"
         data = prepared.datasets[work.task.task]
         done = f", {len(work.finished):,} already done" if work.finished else ""
-        lines.append(f"{work.task.title}: {why}{hours} = {work.total:,} requests{done}; prompt {work.prompt.name}")
+        requests = f"{work.total:,} {plural(work.total, 'request')}"
+        lines.append(f"{work.task.title}: {why}{hours} = {requests}{done}; prompt {work.prompt.name}")
         lines.extend(f"  note: {note}" for note in data.notes)
         if work.task.protocol == "realtime" and not prepared.options.asr:
             lines.append("  note: spoken answers are scored once --asr MODEL has written them down")
     lines.extend(f"  note: {note}" for note in [*_two_passes(prepared), *retiring(prepared.model), *earlier(prepared)])
-    lines.append(
-        f"model {prepared.model.name}: {prepared.total - prepared.finished:,} requests to send -> {prepared.folder}"
-    )
+    to_send = prepared.total - prepared.finished
+    lines.append(f"model {prepared.model.name}: {to_send:,} {plural(to_send, 'request')} to send -> {prepared.folder}")
     return lines
 
 

@@ -7,6 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from audiobench.plain_text import plural
 from audiobench.runner.concurrency import Concurrency
 from audiobench.types import Response
 from model_adapters.base import RetryableError
@@ -59,7 +60,7 @@ async def call(
         else:
             gate.faulted()
         if number == policy.attempts:
-            raise ExhaustedError(f"{failure} ({number} attempts)", number) from failure
+            raise ExhaustedError(f"{failure} ({number} {plural(number, 'attempt')})", number) from failure
         await asyncio.sleep(_wait(failure.retry_after, number, policy))
     raise AssertionError("unreachable")
 

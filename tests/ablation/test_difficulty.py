@@ -73,6 +73,16 @@ def test_samples_without_enough_answers_are_counted(folder, capsys):
     assert json.loads(capsys.readouterr().out)["tasks"][0]["incomplete"] == 1
 
 
+def test_one_of_a_thing_has_no_plural(tmp_path, capsys):
+    folder = write_run(tmp_path / "run", [line("s0")])
+    assert main(["difficulty", str(folder)]) == 2
+    assert "was asked 1 time, --k is 8" in capsys.readouterr().err
+    assert main(["ablate", str(folder)]) == 0
+    assert "toy: 1 sample, 1 condition x 1 option order x 1 epoch" in " ".join(capsys.readouterr().out.split())
+    assert main(["gate", "--run", str(folder), "--baseline", str(tmp_path / "b.json"), "--update-baseline"]) == 0
+    assert ": 1 arm, 1 outcome, " in capsys.readouterr().out
+
+
 def test_answers_that_are_all_alike_are_remarked_upon(tmp_path, capsys):
     lines = [line(f"s{i}", "dog" if i else "cat", epoch=epoch) for i in range(3) for epoch in range(4)]
     assert main(["difficulty", str(write_run(tmp_path / "run", lines)), "--k", "4", "--keep", "1..3"]) == 0

@@ -28,6 +28,9 @@ def test_the_plan_says_why_so_many_requests(capsys):
     assert "= 360 requests" in plan and "two calls" not in plan
     assert main([*words, "--think", "off,on"]) == 0
     assert "samples x 2 think modes," in capsys.readouterr().err
+    assert main([*words[:-3], "--limit", "1", "--dry-run"]) == 0
+    said = capsys.readouterr()
+    assert "= 1 request;" in said.err and "1 request to send" in said.err and ": 1 request, " in said.out
 
 
 def test_a_missing_transcript_is_refused_before_the_first_request(tmp_path, capsys):

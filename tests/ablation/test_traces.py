@@ -349,5 +349,14 @@ def test_what_cannot_be_done_is_refused(tmp_path, capsys, judge):
     assert main(["traces", str(folder), "--judge", judge()[0], "--measures", "beauty"]) == 2
     assert f"allowed: {', '.join(JUDGES)}" in capsys.readouterr().err
     silent = write_run(tmp_path / "silent", [line("s0")])
-    assert main(["traces", str(silent)]) == 2
-    assert "no response has a reasoning trace" in capsys.readouterr().err
+    for words, says in (
+        ([], "no response has a reasoning trace"),
+        (["--measures", "beauty"], "--measures beauty: allowed: grounding, consistency, rubrics"),
+        (["--fractions", "0,2"], "--fractions 0,2: expected two or more numbers from 0 to 1"),
+    ):
+        assert main(["traces", str(silent), *words]) == 2
+        assert says in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["traces", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"(default {','.join(f'{share:g}' for share in early.FRACTIONS)})" in shown

@@ -275,6 +275,46 @@ def test_a_file_of_ids_has_one_a_line(tmp_path: Path, capsys: pytest.CaptureFixt
     assert len((tmp_path / "out" / "toy" / "samples.jsonl").read_text().splitlines()) == 2
 
 
+def test_data_of_an_unknown_task_is_refused_before_data_are_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = make_task(tmp_path / "t", 1)
+    (tmp_path / "t" / "items.jsonl").unlink()
+    code, said = check(capsys, "run", "--model", "oracle", "--tasks", file, "--data", "tyo=/nope")
+    assert code == 2 and "--data tyo: no such task in this run: toy" in said
+
+
+def test_a_breakdown_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert check(capsys, "run", "--model", "oracle", "--tasks", make_task(tmp_path / "t", 2), "--out", out)[0] == 0
+    code, said = check(capsys, "report", out, "--breakdown", "nope")
+    assert code == 2 and "--breakdown nope: no such column; they are: group" in said
+    assert check(capsys, "report", out, "--breakdown", "group")[0] == 0
+    with pytest.raises(SystemExit, match="2"):
+        command_line.main(["report", str(out), "--breakdown", "group", "--json"])
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ("oracle", None),
+        (
+            "openai_chat:m",
+            "cannot connect to http://127.0.0.1:9/v1/chat/completions: is the server running? (1 attempt)",
+        ),
+    ],
+)
+def test_the_json_of_a_run_says_why_it_ended(
+    model: str, reason: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["run", "--model", model, "--tasks", make_task(tmp_path / "t", 30), "--out", tmp_path / "out", "--json"]
+    words += [] if model == "oracle" else ["--base-url", "http://127.0.0.1:9/v1", "--attempts", "1"]
+    code = command_line.main([str(word) for word in words])
+    found = json.loads(capsys.readouterr().out)
+    assert found["exit_code"] == code == (0 if reason is None else 4)
+    assert found["reason"] is None if reason is None else reason in found["reason"], found["reason"]
+
+
 def test_a_served_name_may_hold_a_colon() -> None:
     spec = find_model("openai_chat:google/gemini:free")
     assert (spec.adapter, spec.served_model, spec.name) == ("openai_chat", "google/gemini:free", "google-gemini-free")
