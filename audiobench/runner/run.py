@@ -49,11 +49,8 @@ class RunResult:
 def execute(prepared: Prepared) -> RunResult:
     """Ask what is open, then judge and summarise. The journals make this safe to repeat at any point."""
     options = prepared.options
-    adapter = None
-    if (
-        prepared.finished < prepared.total
-    ):  # before any file: who lacks a key, an address or a GPU leaves nothing behind
-        adapter = reach(prepared)
+    # before any file is written: who lacks a key, an address or a GPU leaves nothing behind
+    adapter = reach(prepared) if prepared.finished < prepared.total else None
     lock = journal.RunLock(prepared.folder)
     try:
         for work in prepared.works:
