@@ -198,7 +198,9 @@ def test_reset_refused_and_cut_off(attempt, serve, spec, ask):
         finally:
             await adapter.close()
 
-    with pytest.raises(RetryableError, match=r"^cannot connect to http://127\.0\.0\.1:1/v1/chat/completions: is the server"):
+    with pytest.raises(
+        RetryableError, match=r"^cannot connect to http://127\.0\.0\.1:1/v1/chat/completions: is the server"
+    ):
         asyncio.run(nobody_there())
 
 
