@@ -60,12 +60,13 @@ def prepare(options: RunOptions) -> Prepared:
     thinks = {asked: think.resolve(model, asked, allow_approx=options.allow_approx) for asked in options.think}
     _check_audio(model, options)
     _check_budget(model, options)
+    judge = find_model(options.judge, base_url=options.judge_base_url) if options.judge else None
     if options.judge_batch:
         from audiobench.batch.support import check_judge
 
-        if options.judge is None:
+        if judge is None:
             raise UsageError("--judge-batch: name the judge with --judge")
-        check_judge(find_model(options.judge, base_url=options.judge_base_url))
+        check_judge(judge)
     if options.asr:
         from audiobench.speech.transcribe import find_recogniser
 

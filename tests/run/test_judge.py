@@ -95,3 +95,9 @@ def test_an_answer_that_is_not_english_is_rated_one_without_a_judge(chatty: Path
     )
     verdicts = (tmp_path / "out/chatty/judgements.jsonl").read_text().splitlines()
     assert [json.loads(line)["id"] for line in verdicts] == ["q1"]
+
+
+def test_a_judge_that_is_not_there_is_refused_before_anything_is_asked(chatty: Path, cli: Any, tmp_path: Path) -> None:
+    result = cli("run", "--model", "oracle", "--tasks", chatty, "--judge", "nope", "--out", tmp_path / "out")
+    assert result.returncode == 2 and "nope: no such model" in result.stderr
+    assert not (tmp_path / "out").exists()
