@@ -4,8 +4,8 @@
 
 A mock server with 64 slots of 200 ms answers 1,000 clips of 10 s (320 kB of wav each): the physical ideal is 3.12 s.
 The bare loop (`bare_loop.py`: aiohttp, read, base64, POST, parse, append) is the floor that a careful client reaches;
-audiobench does the same with its journal, checks, extraction and scoring on. The mock server and the clip generator
-come from `--bench` (a folder with `mockserver.py` and `gen.py`).
+audiobench does the same with its journal, checks, extraction and scoring on. The mock server and the clip generator lie
+beside this file; `--bench` names a folder with others of the same options (a faster server, say).
 """
 
 from __future__ import annotations
@@ -114,8 +114,7 @@ def median(rows: list[dict[str, float]], key: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    shared = os.environ.get("AUDIOBENCH_SHARED", str(HERE.parents[2] / "shared"))
-    parser.add_argument("--bench", type=Path, default=Path(shared) / "bench")
+    parser.add_argument("--bench", type=Path, default=HERE, help="folder with mockserver.py and gen.py")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "audiobench-throughput")
     parser.add_argument("--n", type=int, default=1000)
     parser.add_argument("--reps", type=int, default=3)
@@ -123,10 +122,10 @@ def main() -> None:
     options = parser.parse_args()
     if not (options.bench / "mockserver.py").is_file():
         raise SystemExit(f"--bench {options.bench}: no mockserver.py there")
-    data = options.work / f"clips{options.n}"
+    data = options.work / f"{options.bench.resolve().name}-clips{options.n}"
     if not (data / "items.jsonl").is_file():
         subprocess.run(
-            [sys.executable, str(options.bench / "gen.py"), str(data), "--n", str(options.n), "--fmt", "wav", "--sr", "16000", "--dur", "10"],
+            [sys.executable, str(options.bench / "gen.py"), str(data), "--n", str(options.n), "--sr", "16000", "--dur", "10"],
             check=True,
         )  # fmt: skip
     task, model = options.work / "mcq10s.yaml", options.work / "mock.yaml"
