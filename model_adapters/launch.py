@@ -409,6 +409,10 @@ def _cause(log: Path) -> str:
     return (telling or lines or ["no output"])[-1][-400:]
 
 
+def silent(words: str, seconds: float) -> None:
+    """A `Progress` that says nothing."""
+
+
 def _to_stderr(name: str) -> Progress:
     def tell(words: str, seconds: float) -> None:
         print(f"{name}: {words} ({seconds:.0f} s)", file=sys.stderr, flush=True)

@@ -64,7 +64,7 @@ def execute(prepared: Prepared) -> RunResult:
         else:
             if not options.batch:
                 no_open_batch(prepared.folder)
-            with endpoints(prepared.model, options.base_urls) as base_urls:
+            with endpoints(prepared.model, options.base_urls, quiet=options.quiet) as base_urls:
                 adapter = adapter or adapter_for(prepared, base_urls)
                 write_plans(prepared)
                 tally.started = time.monotonic()
@@ -112,7 +112,7 @@ def starts_server(model: ModelSpec, base_urls: Sequence[str]) -> bool:
 
 
 @contextlib.contextmanager
-def endpoints(model: ModelSpec, base_urls: Sequence[str]) -> Iterator[Sequence[str]]:
+def endpoints(model: ModelSpec, base_urls: Sequence[str], *, quiet: bool = False) -> Iterator[Sequence[str]]:
     """Where the model answers: the given servers, else one of our own for a model file that says how to serve it.
 
     Raises:
@@ -123,7 +123,7 @@ def endpoints(model: ModelSpec, base_urls: Sequence[str]) -> Iterator[Sequence[s
         return
     from model_adapters import launch
 
-    with launch.serve(model) as server:
+    with launch.serve(model, progress=launch.silent if quiet else None) as server:
         yield [server.base_url]
 
 
