@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -13,23 +12,16 @@ from audiobench.errors import ExitCode
 from audiobench.journal import Journal
 from audiobench.results import TaskRun
 from audiobench.runner.engine import Ending
-from audiobench.runner.judge import judge_requests, judged_tasks, open_records, verdict
+from audiobench.runner.judge import judge_requests, open_records, verdict
 from audiobench.score import scorer_of
 from audiobench.scorers import JudgeSpec
 from model_adapters.base import RetryableError, SampleError
-from model_adapters.registry import build_adapter, find_model
 from model_adapters.spec import ModelSpec
 
 
-def judge_run(works: Sequence[Any], options: Any) -> Ending:
-    """`audiobench.runner.judge.judge_run` by batch jobs."""
-    tasks = judged_tasks(works)
-    if not tasks:
-        return Ending()
-    spec = find_model(options.judge, base_url=options.judge_base_url)
-    adapter = build_adapter(spec, base_url=options.judge_base_url, timeout=options.timeout)
-    judge = BatchJudge(adapter, spec, tasks, poll_seconds=options.batch_poll, quiet=options.quiet)
-    return asyncio.run(judge.run())
+async def ask_by_batch(adapter: Any, judge: ModelSpec, tasks: Sequence[TaskRun], options: Any) -> Ending:
+    """Ask by batch jobs; resumes those that are open."""
+    return await BatchJudge(adapter, judge, tasks, poll_seconds=options.batch_poll, quiet=options.quiet).run()
 
 
 class BatchJudge(JobLoop):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, cast
 
 from audiobench import journal
@@ -23,27 +23,24 @@ from audiobench.scorers import JudgeSpec
 from audiobench.types import Message, Request, Response, TextPart
 from model_adapters.base import Adapter, RunError, SampleError
 from model_adapters.registry import build_adapter, find_model
+from model_adapters.spec import ModelSpec
 
 JUDGE_CONCURRENCY = 64
 
 
-def judge_run(works: Sequence[Any], options: Any) -> Ending:
+Asking = Callable[[Adapter, ModelSpec, Sequence[TaskRun], Any], Coroutine[Any, Any, Ending]]
+"""How a judge is asked: `ask_live`, or `batch.judging.ask_by_batch`."""
+
+
+def judge_run(works: Sequence[Any], options: Any, ask: Asking) -> Ending:
     """Judge every response of the judged tasks that has no verdict by this judge yet."""
-    tasks = judged_tasks(works)
-    if not tasks:
+    judged = [work for work in works if scorer_of(work.task.scorer).judge is not None]
+    if not judged:
         return Ending()
     spec = find_model(options.judge, base_url=options.judge_base_url)
     adapter = build_adapter(spec, base_url=options.judge_base_url, timeout=options.timeout)
-    return asyncio.run(_judge_all(adapter, spec.name, tasks, options))
-
-
-def judged_tasks(works: Sequence[Any]) -> list[TaskRun]:
-    """The tasks of a run whose scorer asks for a judge."""
-    judged = [work for work in works if scorer_of(work.task.scorer).judge is not None]
-    if not judged:
-        return []
     run = Run.open(judged[0].folder.parent)
-    return [run.tasks[work.task.task] for work in judged]
+    return asyncio.run(ask(adapter, spec, [run.tasks[work.task.task] for work in judged], options))
 
 
 def open_records(task_run: TaskRun, judge: str) -> list[Mapping[str, Any]]:
@@ -91,7 +88,8 @@ def verdict(judge: str, template: JudgeSpec, record: Mapping[str, Any], replies:
     }
 
 
-async def _judge_all(adapter: Adapter, judge: str, tasks: Sequence[TaskRun], options: Any) -> Ending:
+async def ask_live(adapter: Adapter, judge: ModelSpec, tasks: Sequence[TaskRun], options: Any) -> Ending:
+    """Ask by calls, all at once; each verdict is written as its replies are in."""
     gate = Concurrency(options.max_concurrency or JUDGE_CONCURRENCY, adaptive=False)
     policy = RetryPolicy(attempts=options.attempts, attempt_seconds=options.timeout)
     ending = Ending()
@@ -103,14 +101,14 @@ async def _judge_all(adapter: Adapter, judge: str, tasks: Sequence[TaskRun], opt
             try:
                 await asyncio.gather(
                     *(
-                        _judge_one(adapter, judge, template, record, gate, policy, writer)
-                        for record in open_records(task_run, judge)
+                        _judge_one(adapter, judge.name, template, record, gate, policy, writer)
+                        for record in open_records(task_run, judge.name)
                     )
                 )
             finally:
                 writer.close()
     except (RunError, UsageError) as error:
-        ending = Ending(error.exit_code, f"judge {judge}: {error}")
+        ending = Ending(error.exit_code, f"judge {judge.name}: {error}")
     finally:
         await adapter.close()
     return ending

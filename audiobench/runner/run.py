@@ -75,12 +75,14 @@ def execute(prepared: Prepared) -> RunResult:
 
             ending = transcribe_run(prepared.works, options)
         if options.judge and ending.exit_code is ExitCode.OK:
-            if options.judge_batch:
-                from audiobench.batch.judging import judge_run
-            else:
-                from audiobench.runner.judge import judge_run
+            from audiobench.runner.judge import ask_live, judge_run
 
-            ending = judge_run(prepared.works, options)
+            ask = ask_live
+            if options.judge_batch:
+                from audiobench.batch.judging import ask_by_batch
+
+                ask = ask_by_batch
+            ending = judge_run(prepared.works, options, ask)
         summaries = write_summaries(prepared, ending)
     finally:
         lock.release()
