@@ -18,10 +18,10 @@ from audiobench.batch.jobs import Job, jobs
 from audiobench.batch.loop import Group, JobLoop, request_key
 from audiobench.errors import ExitCode
 from audiobench.journal import Journal
-from audiobench.runner.engine import load, new_record, shown_response, shown_sample
+from audiobench.runner.engine import check_model, load, new_record, shown_response, shown_sample
 from audiobench.runner.work import TaskWork, schedule
 from audiobench.types import Condition, Request, Response, Sample
-from model_adapters.base import RetryableError, RunError, SampleError
+from model_adapters.base import RetryableError, SampleError
 
 Observer = Callable[[TaskWork, dict[str, Any]], None]
 
@@ -128,12 +128,8 @@ class BatchRun(JobLoop):
         except (RetryableError, SampleError) as error:
             record["error"] = {"kind": "error", "message": str(error)}
             return
-        if response.raw.get("model_differs") and not self.allow_other_model:
-            raise RunError(
-                f"{response.served_model} answered although {work.model.served_model} was asked; nothing of it was "
-                "kept (--allow-other-model to go on)",
-                incomplete=True,
-            )
+        if not self.allow_other_model:
+            check_model(response, work)
         plan = work.thinks[record["condition"]["think"]]
 
         async def answered(_: Request) -> Response:

@@ -218,12 +218,8 @@ class Engine:
                 if not keys:
                     keys.append(key)
                 response = await self.adapter.generate(handed.pop())
-                if response.raw.get("model_differs") and not self.allow_other_model:
-                    raise RunError(
-                        f"{response.served_model} answered although {work.model.served_model} was asked; nothing of it "
-                        "was kept (--allow-other-model to go on)",
-                        incomplete=True,
-                    )
+                if not self.allow_other_model:
+                    check_model(response, work)
                 empty = not response.text and not response.reasoning and response.finish_reason == "stop"
                 if empty and not (two_pass and pending.prefill == request.prefill):  # a thought may close at once
                     record["empty"] = record.get("empty", 0) + 1
@@ -253,6 +249,16 @@ class Engine:
                 ExitCode.INCOMPLETE,
                 f"{self._failures} {first}requests all failed, so the run was stopped; the last one: {message}",
             )
+
+
+def check_model(response: Response, work: TaskWork) -> None:
+    """Raise RunError when another model answered than the one that was asked."""
+    if response.raw.get("model_differs"):
+        raise RunError(
+            f"{response.served_model} answered although {work.model.served_model} was asked; nothing of it was kept "
+            "(--allow-other-model to go on)",
+            incomplete=True,
+        )
 
 
 async def load(
