@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from audiobench.errors import UsageError
 from audiobench.results import Run, Scored, TaskRun
+from audiobench.summary import chance
 from audiobench.types import LETTERS, Condition
 
 
@@ -248,7 +249,5 @@ def clusters_of(arm: Arm, ids: Iterable[str]) -> list[str] | None:
 
 def chance_of(arm: Arm, ids: Iterable[str]) -> float | None:
     """Expected accuracy of guessing over these samples; None where the task declares none."""
-    from audiobench.summary import chance
-
     firsts = (next(iter(arm.of_sample(sample))) for sample in ids)
     return chance(arm.task_run.task, firsts)

@@ -8,8 +8,7 @@ from typing import Any
 from audiobench import cost
 from audiobench.ablation.arms import Arm
 from audiobench.results import Scored
-from audiobench.summary import quantile
-from model_adapters.spec import ModelSpec
+from audiobench.summary import latency, quantile
 
 
 def reasoning_tokens(record: Mapping[str, Any]) -> tuple[float, bool] | None:
@@ -37,7 +36,7 @@ def spending(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
     tokens_per_correct, cached_prompt (share of the prompt tokens that the server took from its cache, where it counts
     them), latency {total: {n, median, p95}, ...} (seconds), dollars, dollars_per_correct.
     """
-    spec = ModelSpec.model_validate({k: v for k, v in arm.run.info["model"].items() if k != "sha256"})
+    spec = arm.run.spec
     answered = [s for sample in ids for s in arm.of_sample(sample) if s.record.get("response")]
     right = sum(s.outcome.value or 0.0 for s in answered)
     completions = [n for s in answered if (n := _usage(s).get("completion")) is not None]
@@ -50,7 +49,7 @@ def spending(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
         "completion_tokens": sum(completions) / len(completions) if completions else None,
         "tokens_per_correct": sum(completions) / right if completions and complete and right else None,
         "cached_prompt": _cached(answered),
-        "latency": _latency(answered),
+        "latency": latency(answered),
         "dollars": paid,
         "dollars_per_correct": paid / right if paid is not None and right else None,
     }
@@ -76,9 +75,3 @@ def _lengths(answered: Sequence[Scored]) -> dict[str, Any] | None:
         "mean": sum(values) / len(values), "median": quantile(values, 0.5), "p95": quantile(values, 0.95),
         "n": len(values), "estimated": any(estimated for _, estimated in found),
     }  # fmt: skip
-
-
-def _latency(answered: Sequence[Scored]) -> dict[str, Any]:
-    from audiobench.summary import latency
-
-    return latency(answered)

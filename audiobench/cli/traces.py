@@ -138,9 +138,8 @@ def _early(
     from audiobench.ablation.traces import early
     from audiobench.runner.retry import RetryPolicy
     from model_adapters.registry import build_adapter
-    from model_adapters.spec import ModelSpec
 
-    spec = ModelSpec.model_validate({k: v for k, v in run.info["model"].items() if k != "sha256"})
+    spec = run.spec
     early.check(spec)
     cuts = [
         early.Cut(arm.task_run.folder / early.FILE, arm, scored, fraction)
