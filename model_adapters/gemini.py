@@ -20,8 +20,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import orjson
-import pybase64
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from audiobench.errors import UsageError, install
@@ -31,6 +29,7 @@ from model_adapters.dialects import GEMINI_PARAMETERS, merge, same_model, sampli
 from model_adapters.gemini_files import Files
 from model_adapters.http import HttpClient, Reply, address, find_key, json_object
 from model_adapters.spec import ModelSpec
+from model_adapters.splicing import spliced
 
 MIME = {
     "wav": "audio/wav", "mp3": "audio/mp3", "aiff": "audio/aiff", "aac": "audio/aac", "ogg": "audio/ogg",
@@ -134,6 +133,10 @@ class Gemini:
     # -- the request
 
     def body(self, request: Request, files: Mapping[int, str] | None = None) -> bytes:
+        """The JSON body of `request`; takes and raises what `pieces` does."""
+        return b"".join(self.pieces(request, files))
+
+    def pieces(self, request: Request, files: Mapping[int, str] | None = None) -> list[bytes]:
         """The JSON body; `files` gives the address of each clip (by its place) that was uploaded instead.
 
         Raises:
@@ -157,15 +160,7 @@ class Gemini:
         merge(frame, self.options.extra_body)
         merge(frame, request.extra_body)
         inline = [clip for place, clip in enumerate(clips) if place not in (files or {})]
-        pieces = orjson.dumps(frame).split(self._mark.encode())
-        if len(pieces) != len(inline) + 1:
-            raise SampleError(
-                f"{len(inline)} clips and {len(pieces) - 1} places for them: extra_body replaced contents"
-            )
-        joined = [pieces[0]]
-        for clip, piece in zip(inline, pieces[1:], strict=True):
-            joined += (pybase64.b64encode(clip.data), piece)
-        return b"".join(joined)
+        return spliced(frame, self._mark, inline, place="contents")
 
     def _parts(self, message: Message, clips: list[AudioPart], files: Mapping[int, str]) -> list[dict[str, Any]]:
         parts: list[dict[str, Any]] = []
@@ -189,7 +184,7 @@ class Gemini:
     async def generate(self, request: Request) -> Response:
         """Ask once; see `model_adapters.base.Adapter.generate`."""
         headers = await self._headers()
-        body = self.body(request, await self._uploaded(request))
+        body = self.pieces(request, await self._uploaded(request))
         chunks: list[tuple[float, bytes]] = []
         method = "streamGenerateContent?alt=sse" if self.options.stream else "generateContent"
         reply = await self._http.post(

@@ -184,7 +184,8 @@ class HttpClient:
         *,
         on_event: Callable[[bytes], None] | None = None,
     ) -> Reply:
-        """Send `body` (in pieces, so that a clip is not copied into a body) once. `on_event` gets the data of each server-sent event of a successful streamed answer.
+        """Send `body` once; it may come in pieces, so that clips need not be copied into one. `on_event` gets the data of
+        each server-sent event of a successful streamed answer.
 
         Raises:
             RetryableError: time-out, no connection, reset, answer cut off.

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-import pybase64
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from audiobench.errors import UsageError
@@ -23,6 +22,7 @@ from model_adapters.dialects import MIME, Dialect, find_dialect, merge, same_mod
 from model_adapters.http import HttpClient, Reply, address, find_key, json_object, where
 from model_adapters.http_errors import error_fields
 from model_adapters.spec import ModelSpec
+from model_adapters.splicing import spliced
 
 FILTER_CODES = frozenset(
     {"content_filter", "data_inspection_failed", "datainspectionfailed", "content_policy_violation"}
@@ -128,13 +128,7 @@ class OpenAIChat:
             merge(frame, extra)
         if frame.get("stream") and self.dialect.usage_on_stream:
             frame.setdefault("stream_options", {"include_usage": True})
-        pieces = orjson.dumps(frame).split(self._mark.encode())
-        if len(pieces) != len(clips) + 1:
-            raise SampleError(f"{len(clips)} clips and {len(pieces) - 1} places for them: extra_body replaced messages")
-        joined = [pieces[0]]
-        for clip, piece in zip(clips, pieces[1:], strict=True):
-            joined += (pybase64.b64encode(clip.data), piece)
-        return joined
+        return spliced(frame, self._mark, clips, place="messages")
 
     def _message(self, message: Message, clips: list[AudioPart]) -> dict[str, Any]:
         role = self.dialect.user_role if message.role == "user" else message.role
