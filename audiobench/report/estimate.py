@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -35,9 +36,10 @@ def _estimate_task(prepared: Prepared, work: TaskWork) -> dict[str, Any]:
     share = open_requests / work.total if work.total else 0.0
     seconds = work.seconds()[0] * _times_heard(work) * work.epochs * share
     text_tokens = _text_tokens(work) * share
-    rate = _measured_rate(work) or model.audio.tokens_per_second
+    answered = _answered(work)
+    rate = _measured_rate(answered) or model.audio.tokens_per_second
     audio_tokens = seconds * rate if rate is not None else None
-    measured, spoken = _measured(work, "completion"), _measured(work, "audio_output")
+    measured, spoken = _measured(answered, "completion"), _measured(answered, "audio_output")
     if spoken is None:
         spoken = ASSUMED_SPOKEN_TOKENS if model.adapter == "realtime" else 0.0
     completion = measured if measured is not None else _assumed_completion(work) + spoken
@@ -91,24 +93,25 @@ def _text_tokens(work: TaskWork) -> float:
     return characters * work.epochs / CHARACTERS_PER_TOKEN
 
 
-def _measured_rate(work: TaskWork) -> float | None:
-    """Audio tokens a second of this run's finished responses, where the server counts them."""
-    tokens = seconds = 0.0
-    for record in journal.read(work.journal_path):
-        counted = ((record.get("response") or {}).get("usage") or {}).get("audio")
-        if counted:
-            tokens += counted
-            seconds += sum(clip["seconds"] for clip in record["audio"])
-    return tokens / seconds if seconds else None
-
-
-def _measured(work: TaskWork, name: str) -> float | None:
-    """Mean count of these tokens in this run's finished responses, where the server counts them."""
-    counts = [
-        record["response"]["usage"][name]
+def _answered(work: TaskWork) -> list[tuple[Mapping[str, Any], float]]:
+    """(token counts, seconds of audio) of each response that this run has already."""
+    return [
+        (record["response"]["usage"], sum(clip["seconds"] for clip in record["audio"]))
         for record in journal.read(work.journal_path)
-        if record.get("response") and record["response"]["usage"].get(name) is not None
+        if record.get("response")
     ]
+
+
+def _measured_rate(answered: Sequence[tuple[Mapping[str, Any], float]]) -> float | None:
+    """Audio tokens a second, where the server counts them."""
+    counted = [(tokens, seconds) for usage, seconds in answered if (tokens := usage.get("audio"))]
+    seconds = sum(seconds for _, seconds in counted)
+    return sum(tokens for tokens, _ in counted) / seconds if seconds else None
+
+
+def _measured(answered: Sequence[tuple[Mapping[str, Any], float]], name: str) -> float | None:
+    """Mean count of these tokens, where the server counts them."""
+    counts = [count for usage, _ in answered if (count := usage.get(name)) is not None]
     return sum(counts) / len(counts) if counts else None
 
 
