@@ -37,10 +37,10 @@ def metric(task: TaskSpec, responded: Sequence[Scored], epochs: int) -> dict[str
         value = sum(errors) / sum(lengths) if sum(lengths) else None
         interval = intervals.ratio(errors, lengths, clusters=keys)
     elif scorer.aggregate is not None:
-        value = scorer.aggregate([_number(o.value) for o in everything], [o.detail for o in everything])
+        value = scorer.aggregate([o.value or 0.0 for o in everything], [o.detail for o in everything])
         interval = intervals.UNKNOWN
     else:
-        values = [fsum(_number(s.outcome.value) for s in group) / len(group) for group in by_sample.values()]
+        values = [fsum(s.outcome.value or 0.0 for s in group) / len(group) for group in by_sample.values()]
         value = fsum(values) / len(values)
         keys = [clusters[sample] for sample in by_sample] if clusters else None
         bounded = scorer.metric in SHARES
@@ -51,10 +51,6 @@ def metric(task: TaskSpec, responded: Sequence[Scored], epochs: int) -> dict[str
         "interval": interval.method,
         "n": len(by_sample),
     }
-
-
-def _number(value: float | None) -> float:
-    return 0.0 if value is None else value
 
 
 def _clusters(by_sample: Mapping[str, Sequence[Scored]]) -> dict[str, str] | None:

@@ -14,9 +14,9 @@ from audiobench.errors import UsageError
 from audiobench.metric import metric
 from audiobench.results import Scored
 from audiobench.score import outcome, scorer_of
-from audiobench.summary import MOST_REASONS, chance, official
+from audiobench.summary import chance, counted, official, reasons
 from audiobench.task.spec import TaskSpec
-from audiobench.types import STATUSES, Condition, Response, Sample
+from audiobench.types import Condition, Response, Sample
 from model_adapters.spec import Thinking
 
 Entry = tuple[int, dict[str, Any]]
@@ -136,8 +136,7 @@ def summary(task: TaskSpec, group: Sequence[Scored], samples: Mapping[str, Sampl
     """
     repeats = Counter(one.id for one in group)
     missing = sum(name not in repeats for name in samples or ())
-    counts = {status: sum(one.outcome.status == status for one in group) for status in STATUSES}
-    reasons = Counter(one.outcome.detail["message"] for one in group if "message" in one.outcome.detail)
+    counts = counted(group)
     failed = counts["error"] + counts["invalid_audio"]
     expected = len(group) + missing * max(repeats.values(), default=1)
     responded = [one for one in group if one.outcome.value is not None]
@@ -155,7 +154,7 @@ def summary(task: TaskSpec, group: Sequence[Scored], samples: Mapping[str, Sampl
         "coverage": (len(group) - failed) / expected if expected else 0.0,
         "chance": chance(task, group),
         "official": official(task, [_as_given(one) for one in group]),
-        "errors": [{"message": message, "n": n} for message, n in reasons.most_common(MOST_REASONS)],
+        "errors": reasons(group),
         "exit_code": 4 if failed or missing else 0,
     }
 

@@ -40,17 +40,14 @@ def summarise_condition(task_run: TaskRun, condition: Condition, group: Sequence
     task, plan = task_run.task, task_run.plan
     asked = len(task_run.asked(condition))
     expected = asked * task_run.epochs
-    counts = {status: 0 for status in STATUSES}
-    for scored in group:
-        counts[scored.outcome.status] += 1
+    counts = counted(group)
     responded = [scored for scored in group if scored.outcome.value is not None]
-    reasons = Counter(s.outcome.detail["message"] for s in group if "message" in s.outcome.detail)
     entry: dict[str, Any] = {
         "task": task.task,
         "condition": {**condition.as_dict(), "epochs": task_run.epochs},
         "n": asked,
         "counts": {**counts, "missing": expected - len(group)},
-        "errors": [{"message": message, "n": n} for message, n in reasons.most_common(MOST_REASONS)],
+        "errors": reasons(group),
         "coverage": (len(group) - counts["error"] - counts["invalid_audio"]) / expected if expected else 0.0,
         "metrics": {},
         "chance": chance(task, group),
@@ -71,6 +68,17 @@ def summarise_condition(task_run: TaskRun, condition: Condition, group: Sequence
     if task.protocol == "realtime":
         entry["speech"] = speech(task, group, task_run.epochs)
     return entry
+
+
+def counted(group: Sequence[Scored]) -> dict[str, int]:
+    """How many ended in each way."""
+    return {status: sum(scored.outcome.status == status for scored in group) for status in STATUSES}
+
+
+def reasons(group: Sequence[Scored]) -> list[dict[str, Any]]:
+    """Why there is no response, the commonest reasons first."""
+    found = Counter(s.outcome.detail["message"] for s in group if "message" in s.outcome.detail)
+    return [{"message": message, "n": n} for message, n in found.most_common(MOST_REASONS)]
 
 
 def bounds(task: TaskSpec, group: Sequence[Scored], expected: int, value: float | None) -> dict[str, Any]:
