@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -60,7 +61,10 @@ class TaskWork:
     @property
     def total(self) -> int:
         """Requests in all, finished ones included."""
-        return sum(1 for sample in self.samples for _ in self.asked(sample)) * self.epochs
+        of_order = Counter(condition.option_order for condition in self.conditions)
+        own = Counter(prompt.option_orders(sample) for sample in self.samples)
+        asked = sum(n * sum(of_order[o] for o in of_order if o < orders) for orders, n in own.items())
+        return asked * self.epochs
 
     @property
     def fewer_orders(self) -> dict[str, int]:
