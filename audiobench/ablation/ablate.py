@@ -52,8 +52,8 @@ def ablate_task(run: Run, task_run: TaskRun, *, allowed: Collection[str] = ()) -
 def _group(arms: Sequence[Arm], found: dict[str, Any], allowed: Collection[str]) -> None:
     """Add what the arms of one prompt say."""
     hearings = sorted({arm.how.audio for arm in arms}, key=AUDIO_ORDER.index)
-    for heard in hearings:
-        same = in_order([arm for arm in arms if arm.how.audio == heard])
+    by_audio = {heard: in_order([arm for arm in arms if arm.how.audio == heard]) for heard in hearings}
+    for heard, same in by_audio.items():
         if len(same) > 1:
             found["thinking"].append({"audio": heard, **compare_arms(same, allowed=allowed)})
         curve = budget_curve(same)
@@ -67,7 +67,7 @@ def _group(arms: Sequence[Arm], found: dict[str, Any], allowed: Collection[str])
         if listens:
             found["listening"].append(listens)
         found["self_cognition"].append({"think": think, **self_cognition(same)})
-    for arm in (arm for heard in hearings for arm in in_order([a for a in arms if a.how.audio == heard])):
+    for arm in (arm for same in by_audio.values() for arm in same):
         name = {"arm": arm.label, **arm.how._asdict()}
         stable = option_stability(arm)
         if stable:

@@ -89,8 +89,8 @@ def proportion(
     score interval with the effective number of values p(1-p)/SE^2 and Student's t over clusters (`wilson-clustered`,
     or `wilson-effective` for fractional values without clusters).
 
-    `epochs`: how many answers each value averages, or their mean number (average per question first); it caps the effective number at
-    epochs * n, so that repeating questions narrows the interval only as far as the questions allow.
+    `epochs`: how many answers each value averages, or their mean number (average per question first); it caps the
+    effective number at epochs * n, so that repeating questions narrows the interval only as far as the questions allow.
     One cluster, or no value, allows no statement: (0, 1, "none"). Raises ValueError for values outside [0, 1], for
     lengths that differ and for NaN.
     """
