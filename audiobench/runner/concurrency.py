@@ -16,7 +16,7 @@ COOL_DOWN_SECONDS = 15.0
 
 
 class Concurrency:
-    """A counted gate for the event loop: `async with gate: ...`."""
+    """A counted gate for the event loop: `async with gate: ...`; who came first goes in first."""
 
     def __init__(self, maximum: int, *, adaptive: bool) -> None:
         self.maximum = maximum
@@ -29,27 +29,31 @@ class Concurrency:
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def __aenter__(self) -> None:
-        while self.in_flight >= self.limit:
-            turn = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
-            try:
-                await turn
-            except asyncio.CancelledError:
-                self._wake()
-                raise
-        self.in_flight += 1
+        if not self._waiting and self.in_flight < self.limit:
+            self.in_flight += 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # its turn had come
+                await self.__aexit__()
+            elif turn in self._waiting:
+                self._waiting.remove(turn)
+            raise
 
     async def __aexit__(self, *_: object) -> None:
         self.in_flight -= 1
         self._wake()
 
     def _wake(self) -> None:
-        free = self.limit - self.in_flight
-        while self._waiting and free > 0:
+        """Let those in whose turn it is; their places are taken at once, so that nobody slips in before them."""
+        while self._waiting and self.in_flight < self.limit:
             turn = self._waiting.popleft()
-            if not turn.done():
+            if not turn.done():  # cancelled, and not yet told
+                self.in_flight += 1
                 turn.set_result(None)
-                free -= 1
 
     def succeeded(self) -> None:
         """A request got its response."""

@@ -43,6 +43,26 @@ def test_a_cancelled_waiter_passes_its_turn_on() -> None:
     assert asyncio.run(scenario())
 
 
+def test_who_came_first_goes_in_first() -> None:
+    async def scenario() -> None:
+        gate = Concurrency(1, adaptive=False)
+        await gate.__aenter__()
+        first, gone = (asyncio.create_task(gate.__aenter__()) for _ in range(2))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await gate.__aexit__()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await gate.__aenter__()  # at once, before `first` has run again
+        assert first.done() and gate.in_flight == 1
+        await gate.__aexit__()
+        async with asyncio.timeout(1):
+            await gate.__aenter__()
+        assert gate.in_flight == 1
+
+    asyncio.run(scenario())
+
+
 def test_grows_while_busy_and_healthy_and_is_cut_once_by_429() -> None:
     gate = Concurrency(100, adaptive=True)
     gate.in_flight = gate.limit
