@@ -186,7 +186,8 @@ def read_done(path: Path) -> dict[Slot, Done]:
 def schedule(works: Sequence[TaskWork]) -> Iterator[tuple[TaskWork, Sample, Condition, int]]:
     """Every open slot: longest clips first, all conditions and epochs of one sample next to each other.
 
-    Longest first takes a third off the makespan under heavy-tailed latency; neighbours share a server's prefix cache.
+    Longest first shortens the end of a run, when few are left to wait for (`benchmarks/throughput`, scenario `long`: a
+    fifth of the whole process where lengths are heavy-tailed); neighbours share a server's prefix cache.
     """
     order = [(-_length(sample), index, work, sample) for work in works for index, sample in enumerate(work.samples)]
     order.sort(key=lambda entry: entry[:2])

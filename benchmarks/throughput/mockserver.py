@@ -48,11 +48,13 @@ class Server:
         self.requests, self.first, self.bad_audio = 0, None, 0
         self.attempts: Counter[str] = Counter()
 
-    def seconds(self, item: str) -> float:
+    def seconds(self, item: str, clips: list[bytes]) -> float:
         kind, _, numbers = self.latency.partition(":")
         values = [float(number) for number in numbers.split(",")]
         if kind == "fixed":
             return values[0]
+        if kind == "audio":
+            return values[0] * sum(len(clip) for clip in clips) / 32_000  # 16 kHz, 16 bits
         median, sigma, most = values
         return min(most, median * math.exp(sigma * NormalDist().inv_cdf(share("latency", item))))
 
@@ -84,7 +86,7 @@ class Server:
         if error == "429":
             return web.json_response({"error": {"message": "slow down"}}, status=429, headers={"Retry-After": "1"})
         async with self.slots:
-            await asyncio.sleep(self.seconds(found[1]))
+            await asyncio.sleep(self.seconds(found[1], clips))
         if error == "500":
             return web.json_response({"error": {"message": "an injected error"}}, status=500)
         if error == "reset" and request.transport:
@@ -124,7 +126,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--index", type=Path, required=True)
-    parser.add_argument("--latency", default="fixed:0.2", help="fixed:SECONDS or lognormal:MEDIAN,SIGMA,MOST")
+    parser.add_argument(
+        "--latency",
+        default="fixed:0.2",
+        help="fixed:SECONDS, audio:SECONDS a second of audio, or lognormal:MEDIAN,SIGMA,MOST",
+    )
     parser.add_argument("--slots", type=int, default=64)
     parser.add_argument("--errors", default="", help="429, 500, reset, truncate, badjson, each with its rate")
     parser.add_argument("--err-max-per-key", type=int, default=2)

@@ -1,6 +1,6 @@
 """Whole-process throughput of `audiobench run` beside a bare client loop, on the same clips and server, in one run.
 
-    python benchmarks/throughput/run.py [--bench DIR] [--n 1000] [--scenarios wall,zero,tail,errors,again,memory]
+    python benchmarks/throughput/run.py [--bench DIR] [--n 1000] [--scenarios wall,zero,tail,errors,again,long]
 
 A mock server with 64 slots of 200 ms answers 1,000 clips of 10 s (320 kB of wav each): the physical ideal is 3.12 s.
 The bare loop (`bare_loop.py`: aiohttp, read, base64, POST, parse, append) is the floor that a careful client reaches;
@@ -112,24 +112,27 @@ def median(rows: list[dict[str, float]], key: str) -> float:
     return statistics.median(row[key] for row in rows)
 
 
+def clips(bench: Path, options: argparse.Namespace, *lengths: str) -> Path:
+    """The folder of clips and questions, made where it is not there yet."""
+    data = options.work / f"{bench.resolve().name}-clips{options.n}{'-'.join(lengths)}"
+    if not (data / "items.jsonl").is_file():
+        command = [sys.executable, str(bench / "gen.py"), str(data), "--n", str(options.n), "--sr", "16000", *lengths]
+        subprocess.run(command, check=True)
+    return data
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--bench", type=Path, default=HERE, help="folder with mockserver.py and gen.py")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "audiobench-throughput")
     parser.add_argument("--n", type=int, default=1000)
     parser.add_argument("--reps", type=int, default=3)
-    parser.add_argument("--scenarios", default="wall,zero,tail,errors,again")
+    parser.add_argument("--scenarios", default="wall,zero,tail,errors,again,long")
     options = parser.parse_args()
     if not (options.bench / "mockserver.py").is_file():
         raise SystemExit(f"--bench {options.bench}: no mockserver.py there")
-    data = options.work / f"{options.bench.resolve().name}-clips{options.n}"
-    if not (data / "items.jsonl").is_file():
-        subprocess.run(
-            [sys.executable, str(options.bench / "gen.py"), str(data), "--n", str(options.n), "--sr", "16000", "--dur", "10"],
-            check=True,
-        )  # fmt: skip
     task, model = options.work / "mcq10s.yaml", options.work / "mock.yaml"
-    task.write_text(TASK.format(data=data))
+    options.work.mkdir(parents=True, exist_ok=True)
     model.write_text(MODEL)
     out = options.work / "run"
     environment = {**os.environ}
@@ -141,12 +144,18 @@ def main() -> None:
             "21 % injected errors, 64 slots x 200 ms",
             ["--latency", "fixed:0.2", "--slots", "64", "--err-max-per-key", "2", "--errors", "429:0.10,500:0.05,reset:0.02,truncate:0.02,badjson:0.02"],
         ),
+        "long": ("0.1 s a second of audio, lengths lognormal (median 1.5 s), 64 slots", ["--latency", "audio:0.1", "--slots", "64"]),
     }  # fmt: skip
     print("| scenario | client | wall s | CPU ms/sample | requests | first request s | peak RSS MB | exit |")
     print("|---|---|---|---|---|---|---|---|")
     for scenario in options.scenarios.split(","):
         label, flags = settings.get(scenario, ("finished run repeated", settings["wall"][1]))
-        mock = Mock(options.bench, data, *flags)
+        if scenario == "long":  # the longest first, against the order of the file
+            bench, data = HERE, clips(HERE, options, "--dur", "1.5", "--sigma", "1")
+        else:
+            bench, data = options.bench, clips(options.bench, options, "--dur", "10")
+        task.write_text(TASK.format(data=data))
+        mock = Mock(bench, data, *flags)
         ours = [
             sys.executable, "-m", "audiobench", "run", "--model", str(model), "--tasks", str(task), "--base-url",
             mock.root + "/v1", "--max-concurrency", "128", "--out", str(out), "--json",
