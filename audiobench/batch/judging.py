@@ -15,6 +15,7 @@ from audiobench.runner.engine import Ending
 from audiobench.runner.judge import judge_requests, open_records, verdict
 from audiobench.score import scorer_of
 from audiobench.scorers import JudgeSpec
+from audiobench.think import split
 from model_adapters.base import RetryableError, SampleError
 from model_adapters.spec import ModelSpec
 
@@ -87,7 +88,8 @@ class BatchJudge(JobLoop):
             except (RetryableError, SampleError) as error:
                 failed.append(str(error))
                 continue
-            replies.setdefault((note["task"], note["key"]), []).append(response.text)
+            reply = split(response, None, self.judge.thinking).text  # a judge may think before it replies
+            replies.setdefault((note["task"], note["key"]), []).append(reply)
         for name, task_run in self.tasks.items():
             template = _template(task_run)
             writer = Journal(task_run.folder / "judgements.jsonl")

@@ -20,6 +20,7 @@ from audiobench.runner.engine import Ending
 from audiobench.runner.retry import ExhaustedError, RetryPolicy, call
 from audiobench.score import NOT_JUDGED, sample_of, scorer_of
 from audiobench.scorers import JudgeSpec
+from audiobench.think import split
 from audiobench.types import Message, Request, Response, TextPart
 from model_adapters.base import Adapter, RunError, SampleError
 from model_adapters.registry import build_adapter, find_model
@@ -101,7 +102,7 @@ async def ask_live(adapter: Adapter, judge: ModelSpec, tasks: Sequence[TaskRun],
             try:
                 await asyncio.gather(
                     *(
-                        _judge_one(adapter, judge.name, template, record, gate, policy, writer)
+                        _judge_one(adapter, judge, template, record, gate, policy, writer)
                         for record in open_records(task_run, judge.name)
                     )
                 )
@@ -116,7 +117,7 @@ async def ask_live(adapter: Adapter, judge: ModelSpec, tasks: Sequence[TaskRun],
 
 async def _judge_one(
     adapter: Adapter,
-    judge: str,
+    judge: ModelSpec,
     template: JudgeSpec,
     record: Mapping[str, Any],
     gate: Concurrency,
@@ -133,5 +134,5 @@ async def _judge_one(
             response, _ = await call(attempt, gate, policy)
         except (ExhaustedError, SampleError):
             continue
-        replies.append(response.text)
-    writer.append(verdict(judge, template, record, replies))
+        replies.append(split(response, None, judge.thinking).text)  # a judge may think before it replies
+    writer.append(verdict(judge.name, template, record, replies))

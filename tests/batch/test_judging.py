@@ -50,9 +50,10 @@ def judging(bench: Bench, *more: str) -> list[Any]:
 
 
 def test_verdicts_are_those_of_a_live_judge(bench, provider):  # noqa: F811
-    provider.reply = "Fine.\nScore: 8"
+    provider.reply = "<think>Score: 2? No, fine.</think>\nScore: 8"
     batch = bench.run(*judging(bench, "--judge-batch"))
     assert batch.returncode == 0, batch.stderr
+    assert result(batch)["metrics"]["rating"]["value"] == 8.0
     assert len(provider.live) == 3 and len(provider.creates) == 1, "answers live, verdicts by a job"
     live = bench.run(*judging(bench), out="live")
     assert result(batch)["metrics"] == result(live)["metrics"]
