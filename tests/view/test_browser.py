@@ -179,6 +179,12 @@ def test_links_lead_into_the_samples_and_back(browser, page, run) -> None:
     assert "No sample" in browser.js("document.querySelector('.detail').textContent")
 
 
+def test_figures_are_rounded_as_in_the_tables_of_the_command_line(browser, page) -> None:
+    shares = [k / 400 for k in range(401)]
+    shown = browser.js(f"{json.dumps(shares)}.map(share => AB.score(share, {{percent: true}}))")
+    assert shown == [f"{100 * share:.1f}" for share in shares]
+
+
 def test_a_sample_tells_everything(browser, page, run) -> None:
     look(browser, page, "/household/house-00002")
     browser.until(f"!!{SHOWN}")

@@ -79,15 +79,18 @@ AB.prose = function (text, name, extra) {
 
 AB.count = (n) => Number(n).toLocaleString("en-US");
 
+/** One decimal (x >= 0) as the command line's tables have it: the only tie that toFixed takes to the odd digit is .25. */
+const oneDecimal = (x) => (x % 1 === 0.25 ? x - 0.05 : x).toFixed(1);
+
 /** A score: per cent with one decimal, or a plain number. */
 AB.score = function (value, task) {
   if (value === null || value === undefined) return "–";
-  return task.percent ? (100 * value).toFixed(1) : Number(value.toPrecision(4)).toString();
+  return task.percent ? oneDecimal(100 * value) : Number(value.toPrecision(4)).toString();
 };
 
 AB.unit = (task) => (task.percent ? "\u202f%" : "");
 
-AB.signed = (value) => (value >= 0 ? "+" : "−") + Math.abs(100 * value).toFixed(1);
+AB.signed = (value) => (value >= 0 ? "+" : "−") + oneDecimal(Math.abs(100 * value));
 
 AB.seconds = function (value) {
   if (value === null || value === undefined || !isFinite(value)) return "–";
