@@ -64,7 +64,10 @@ def test_ratings_are_made_once_and_an_unreadable_reply_is_counted(
     without = cli(*arguments)
     assert without.returncode == 4
     assert entry(without)["counts"]["error"] == 3 and entry(without)["metrics"]["rating"]["value"] is None
-    first = judge(tmp_path, {"q0": "<think>Score: 2? No, fine.</think>\nScore: 8", "q1": "Score: [4]", "q2": "I would rather not say."})
+    first = judge(
+        tmp_path,
+        {"q0": "<think>Score: 2? No, fine.</think>\nScore: 8", "q1": "Score: [4]", "q2": "I would rather not say."},
+    )
     judged = cli(*arguments, "--judge", first)
     assert judged.returncode == 4, judged.stderr
     found = entry(judged)
