@@ -21,11 +21,16 @@ def is_known(spec: ModelSpec) -> bool:
 def of_usage(usage: Mapping[str, Any], price: Price) -> float:
     """US dollars of one response's (or a sum of responses') token counts.
 
-    `prompt` counts audio and cached tokens too; `completion` counts thinking, as every priced API bills it.
+    `prompt` counts audio and cached tokens too; `completion` counts thinking, as every priced API bills it. Where the
+    server does not say how many of the cached tokens are audio (`cached_audio`), the text is taken to be cached first,
+    which never makes a bill look too small.
     """
     audio = usage.get("audio") or 0
     cached = usage.get("cached") or 0
-    text = max(0, (usage.get("prompt") or 0) - audio - cached)
+    text = max(0, (usage.get("prompt") or 0) - audio)
+    cached_audio = usage["cached_audio"] if "cached_audio" in usage else max(0, cached - text)
+    text -= min(text, cached - cached_audio)
+    audio -= min(audio, cached_audio)
     audio_rate = price.input if price.audio_input is None else price.audio_input
     cached_rate = price.input if price.cached_input is None else price.cached_input
     audio_out = usage.get("audio_output") or 0

@@ -6,6 +6,7 @@ Sources: the servers' own request types and documentation, and bodies captured f
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any, Literal
 
 from audiobench.errors import UsageError
 from model_adapters.base import SampleError
+from model_adapters.http import address
 from model_adapters.spec import ModelSpec
 
 MIME = {
@@ -76,6 +78,19 @@ class Dialect:
     user_role: str = "user"
     body: Mapping[str, Any] = field(default_factory=dict)
     """Fields that are always sent."""
+
+    def address(self, given: str | None, model: str) -> str:
+        """The base URL: the one given, the environment's, the server's public one.
+
+        Raises:
+            UsageError: there is none, or it is not a URL.
+        """
+        variable = self.base_url_env
+        found = given or (os.environ.get(variable) if variable else None) or self.base_url
+        if not found:
+            also = f", or set {variable}" if variable else ""
+            raise UsageError(f"model {model}: no address of the server: give --base-url{also}")
+        return address(found, model)
 
 
 _OPENAI = STANDARD | {"max_gen_toks": "max_completion_tokens"}

@@ -337,6 +337,7 @@ def token_counts(usage: Mapping[str, Any], said_as: str = "candidates") -> dict[
         "prompt": usage.get("promptTokenCount"),
         "audio": of_audio(usage.get("promptTokensDetails")),
         "cached": usage.get("cachedContentTokenCount"),
+        "cached_audio": of_audio(usage.get("cacheTokensDetails")),
         "completion": None if said is None and thought is None else (said or 0) + (thought or 0),
         "reasoning": thought,
         "audio_output": of_audio(usage.get(f"{said_as}TokensDetails")),

@@ -19,7 +19,7 @@ from audiobench.errors import UsageError
 from audiobench.types import AudioPart, Message, Request, Response, TextPart
 from model_adapters.base import RetryableError, SampleError
 from model_adapters.dialects import MIME, Dialect, find_dialect, merge, same_model, sampling_fields
-from model_adapters.http import HttpClient, Reply, address, find_key, json_object, where
+from model_adapters.http import HttpClient, Reply, find_key, json_object, where
 from model_adapters.http_errors import error_fields
 from model_adapters.spec import ModelSpec
 from model_adapters.splicing import spliced
@@ -66,7 +66,7 @@ class OpenAIChat:
         except ValidationError as error:
             first = error.errors()[0]
             raise UsageError(f"model {spec.name}: options.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-        self.base_url = self._address(base_url)
+        self.base_url = self.dialect.address(base_url, spec.name)
         variables = spec.api_key_env or list(self.dialect.key_env)
         required = self.dialect.key_required or bool(spec.api_key_env)
         self._key = find_key(variables, required=required, model=spec.name)
@@ -77,14 +77,6 @@ class OpenAIChat:
 
     def __repr__(self) -> str:
         return f"OpenAIChat({self.spec.name}, {self.dialect.name})"
-
-    def _address(self, base_url: str | None) -> str:
-        variable = self.dialect.base_url_env
-        given = base_url or (os.environ.get(variable) if variable else None) or self.dialect.base_url
-        if not given:
-            also = f", or set {variable}" if variable else ""
-            raise UsageError(f"model {self.spec.name}: no address of the server: give --base-url{also}")
-        return address(given, self.spec.name)
 
     def _path(self) -> str:
         if "{" not in self.dialect.path:

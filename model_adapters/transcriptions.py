@@ -16,7 +16,7 @@ from audiobench.errors import UsageError
 from audiobench.types import AudioPart, Request, Response
 from model_adapters.base import RetryableError, SampleError
 from model_adapters.dialects import MIME, find_dialect, same_model
-from model_adapters.http import HttpClient, address, find_key, json_object
+from model_adapters.http import HttpClient, find_key, json_object
 from model_adapters.spec import ModelSpec
 
 
@@ -46,10 +46,7 @@ class Transcriptions:
         except ValidationError as error:
             first = error.errors()[0]
             raise UsageError(f"model {spec.name}: options.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-        given = base_url or self.dialect.base_url
-        if not given:
-            raise UsageError(f"model {spec.name}: no address of the server: give --base-url")
-        self._url = address(given, spec.name) + "/audio/transcriptions"
+        self._url = self.dialect.address(base_url, spec.name) + "/audio/transcriptions"
         names = spec.api_key_env or list(self.dialect.key_env)
         required = self.dialect.key_required or bool(spec.api_key_env)
         self._key = find_key(names, required=required, model=spec.name)

@@ -66,7 +66,7 @@ async def call(
 
 
 def _wait(retry_after: float | None, number: int, policy: RetryPolicy) -> float:
+    """Seconds: never less than the back-off, since a server may say 0 through a long outage."""
     backoff = min(30.0, policy.base_seconds * 2 ** (number - 1)) * random.uniform(0.5, 1.0)
-    if retry_after is not None:
-        backoff = max(retry_after * random.uniform(1.0, 1.1), 0.05)
-    return min(backoff, policy.longest_wait_seconds)
+    asked = (retry_after or 0.0) * random.uniform(1.0, 1.1)
+    return min(max(backoff, asked), policy.longest_wait_seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import os
 import re
 import ssl
 import time
@@ -36,12 +37,16 @@ LONGEST_SILENCE_SECONDS = 10.0
 """In VAD mode the client sends silence behind the clip until the server answers, at most this long."""
 CONNECT_SECONDS = 30.0
 MOST_EVENT_BYTES = 1 << 24
-SERVERS: dict[str, tuple[str, list[str]]] = {
-    "openai": ("wss://api.openai.com/v1", ["OPENAI_API_KEY"]),
-    "gemini_live": ("wss://generativelanguage.googleapis.com", ["GOOGLE_API_KEY", "GEMINI_API_KEY"]),
-    "stepfun": ("wss://api.stepfun.com/v1", ["STEP_API_KEY"]),
+SERVERS: dict[str, tuple[str, str | None, list[str]]] = {
+    "openai": ("wss://api.openai.com/v1", "OPENAI_BASE_URL", ["OPENAI_API_KEY"]),
+    "gemini_live": (
+        "wss://generativelanguage.googleapis.com",
+        "GOOGLE_GEMINI_BASE_URL",
+        ["GOOGLE_API_KEY", "GEMINI_API_KEY"],
+    ),
+    "stepfun": ("wss://api.stepfun.com/v1", None, ["STEP_API_KEY"]),
 }
-"""Protocol -> default address, environment variables of the key."""
+"""Protocol -> default address, environment variable that may hold another, environment variables of the key."""
 
 
 class Options(BaseModel):
@@ -93,7 +98,8 @@ class Realtime:
             import websockets  # noqa: F401
         except ImportError:
             raise UsageError(f"model {spec.name}: websockets is missing: {install('realtime')}") from None
-        default, variables = SERVERS[options.protocol]
+        public, elsewhere, variables = SERVERS[options.protocol]
+        default = (os.environ.get(elsewhere) if elsewhere else None) or public
         self._base = _address(base_url or default, spec.name)
         required = bool(spec.api_key_env) or base_url is None
         self._key = find_key(spec.api_key_env or variables, required=required, model=spec.name)

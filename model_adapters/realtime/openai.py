@@ -196,6 +196,7 @@ def _usage(usage: Mapping[str, Any]) -> dict[str, Any]:
         "prompt": usage.get("input_tokens"),
         "audio": asked.get("audio_tokens"),
         "cached": asked.get("cached_tokens"),
+        "cached_audio": (asked.get("cached_tokens_details") or {}).get("audio_tokens"),
         "completion": usage.get("output_tokens"),
         "audio_output": said.get("audio_tokens"),
         "total": usage.get("total_tokens"),

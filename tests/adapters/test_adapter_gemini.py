@@ -89,7 +89,7 @@ def test_what_the_api_cannot_do_is_refused(model, ask, clips):
 def test_thoughts_are_summaries_and_counted_in_completion(exchange, reply_with):
     usage = {
         "promptTokenCount": 100, "candidatesTokenCount": 5, "thoughtsTokenCount": 40, "totalTokenCount": 145,
-        "cachedContentTokenCount": 9,
+        "cachedContentTokenCount": 9, "cacheTokensDetails": [{"modality": "AUDIO", "tokenCount": 7}],
         "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 20}, {"modality": "AUDIO", "tokenCount": 80}],
     }  # fmt: skip
     body = said(
@@ -103,7 +103,7 @@ def test_thoughts_are_summaries_and_counted_in_completion(exchange, reply_with):
         True,
     )
     assert response.usage == {
-        "prompt": 100, "audio": 80, "cached": 9, "completion": 45, "reasoning": 40, "total": 145,
+        "prompt": 100, "audio": 80, "cached": 9, "cached_audio": 7, "completion": 45, "reasoning": 40, "total": 145,
     }  # fmt: skip
     assert response.raw["id"] == "r1"
 

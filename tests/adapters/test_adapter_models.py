@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import importlib
 from datetime import date
@@ -9,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from model_adapters.base import Adapter
+from model_adapters.base import Adapter, RetryableError
 from model_adapters.dialects import DIALECTS, cannot
 from model_adapters.registry import ADAPTERS, build_adapter, find_model, model_files
 
@@ -181,3 +182,23 @@ def test_retirement_dates_are_those_of_the_providers():
         "gpt-audio": "2027-01-20", "gpt-audio-mini": "2027-01-20", "gpt-realtime-2025-08-28": "2027-01-20",
         "gpt-audio-1.5-azure": "2027-08-24", "whisper-1": "2027-02-26",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", ["gpt-audio-1.5", "gpt-transcribe", "gpt-realtime-2.1", "gemini-2.5-flash", "gemini-3.8-live"]
+)
+def test_an_address_in_the_environment_holds_for_all_of_a_providers_adapters(name, monkeypatch, ask):
+    for variable in ("OPENAI_BASE_URL", "GOOGLE_GEMINI_BASE_URL"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9/gateway")
+    for variable in ("OPENAI_API_KEY", "GOOGLE_API_KEY"):
+        monkeypatch.setenv(variable, "FAKE")
+
+    async def main() -> None:
+        adapter = build_adapter(find_model(name))
+        try:
+            await adapter.generate(ask("What?", 0))
+        finally:
+            await adapter.close()
+
+    with pytest.raises(RetryableError, match=r"127\.0\.0\.1:9/gateway"):
+        asyncio.run(main())

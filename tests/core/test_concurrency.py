@@ -96,7 +96,8 @@ def test_retries_until_it_works(failures: int) -> None:
             raise RetryableError("not now", retry_after=0.0)
         return Response("B")
 
-    response, attempts = asyncio.run(call(attempt, Concurrency(1, adaptive=False), RetryPolicy()))
+    policy = RetryPolicy(base_seconds=0.001)
+    response, attempts = asyncio.run(call(attempt, Concurrency(1, adaptive=False), policy))
     assert (response.text, attempts) == ("B", failures + 1)
 
 
@@ -105,7 +106,7 @@ def test_gives_up_with_the_last_reason() -> None:
         raise RetryableError("503 from the server", retry_after=0.0)
 
     with pytest.raises(ExhaustedError, match=r"503 from the server \(3 attempts\)"):
-        asyncio.run(call(attempt, Concurrency(1, adaptive=False), RetryPolicy(attempts=3)))
+        asyncio.run(call(attempt, Concurrency(1, adaptive=False), RetryPolicy(attempts=3, base_seconds=0.001)))
 
 
 def test_what_can_never_work_is_not_repeated() -> None:
@@ -138,6 +139,19 @@ def test_retry_after_is_honoured_and_the_gate_is_free_meanwhile() -> None:
 
     asyncio.run(scenario())
     assert times[1] - times[0] >= 0.2
+
+
+def test_a_server_that_says_0_s_does_not_cancel_the_back_off() -> None:
+    times: list[float] = []
+
+    async def attempt() -> Response:
+        times.append(time.monotonic())
+        if len(times) == 1:
+            raise RetryableError("429", retry_after=0.0, rate_limited=True)
+        return Response("B")
+
+    asyncio.run(call(attempt, Concurrency(1, adaptive=False), RetryPolicy(base_seconds=0.2)))
+    assert times[1] - times[0] >= 0.1
 
 
 def test_every_attempt_has_a_time_out() -> None:
