@@ -77,9 +77,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     only = next((word for word in arguments if word in COMMANDS), None)
+    after_dashes: list[str] = []
+    if only == "serve" and "--" in arguments:  # for another program, so not for the parser
+        end = arguments.index("--")
+        arguments, after_dashes = arguments[:end], arguments[end + 1 :]
     json_wanted = "--json" in arguments
     try:
         parsed = build_parser(only).parse_args(arguments)
+        parsed.after_dashes = after_dashes
         json_wanted = getattr(parsed, "json", False) is True
         return int(parsed.run(parsed))
     except AudiobenchError as error:

@@ -16,7 +16,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--log", type=Path, metavar="FILE", help="the server's own output (default: a temporary file)")
     parser.add_argument("--dry-run", action="store_true", help="print the command, also where it cannot run")
-    parser.add_argument("vllm_args", nargs="*", metavar="-- ARGS", help="further options for vLLM's server")
+    parser.usage = "%(prog)s [options] model [-- ARGS ...]"
+    parser.epilog = "ARGS, after --: further options for vLLM's server."
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     from model_adapters.registry import find_model
 
     spec = find_model(args.model)
-    common = {"host": args.host, "tensor_parallel": args.tensor_parallel, "extra_args": args.vllm_args}
+    common = {"host": args.host, "tensor_parallel": args.tensor_parallel, "extra_args": args.after_dashes}
     if args.dry_run:
         plan = plan_server(spec, port=args.port or 8000, anywhere=True, **common)
         if plan.not_here:

@@ -38,6 +38,13 @@ def test_serve_dry_run_prints_the_command(capsys, monkeypatch):
     assert capsys.readouterr().out == "X=1 python -m server --limit '{\"audio\": 1}'\n"
 
 
+@pytest.mark.parametrize("options", [["--dry-run", "step-audio-r1"], ["step-audio-r1", "--port", "9", "--dry-run"]])
+def test_serve_hands_on_what_stands_after_two_dashes(capsys, monkeypatch, options):
+    monkeypatch.setattr(launch, "plan_server", lambda spec, **kwargs: launch.Plan(kwargs["extra_args"], {}, 1))
+    assert main(["serve", *options, "--", "--max-num-seqs", "4"]) == 0
+    assert capsys.readouterr().out == "--max-num-seqs 4\n"
+
+
 def test_doctor_as_json(capsys, monkeypatch):
     from audiobench import doctor
 
