@@ -11,12 +11,13 @@ import orjson
 
 from audiobench import logs, think
 from audiobench.errors import UsageError
+from audiobench.extraction import OPTION_RULES
 from audiobench.metric import metric
 from audiobench.results import Scored
 from audiobench.score import outcome, scorer_of
 from audiobench.summary import chance, counted, official, reasons
 from audiobench.task.spec import TaskSpec
-from audiobench.types import Condition, Response, Sample
+from audiobench.types import LETTERS, Condition, Response, Sample
 from model_adapters.spec import Thinking
 
 Entry = tuple[int, dict[str, Any]]
@@ -209,14 +210,23 @@ def _sample(task: TaskSpec, entry: Mapping[str, Any], samples: Mapping[str, Samp
             f"{place}: id {entry['id']!r} is not in the data set of task {task.task}, and the line does not carry "
             "its sample (question, choices, answer)"
         )
-    target = entry.get("answer")
+    choices = _choices(entry.get("choices"), place)
+    if not choices and set(task.extraction) <= set(OPTION_RULES):
+        raise UsageError(f"{place}: choices: missing; task {task.task} asks for one of several options")
     return Sample(
         id=str(entry["id"]),
         question=str(entry.get("question") or ""),
-        choices=_choices(entry.get("choices"), place),
-        target=tuple(map(str, target)) if isinstance(target, list) else (None if target is None else str(target)),
+        choices=choices,
+        target=_target(task, entry.get("answer"), choices, place),
         metadata={key: value for key, value in entry.items() if key not in _OURS},
     )
+
+
+def _target(task: TaskSpec, given: Any, choices: Sequence[str | None], place: str) -> str | tuple[str, ...] | None:
+    """The right answer: of options their text, also where their letter or index (from 0) is given."""
+    if choices and not task.answers_withheld and str(given) not in choices:
+        given = logs.settled([choice or "" for choice in choices], given, f"{place}: answer")
+    return tuple(map(str, given)) if isinstance(given, list) else (None if given is None else str(given))
 
 
 def _choices(given: Any, place: str) -> tuple[str | None, ...]:
@@ -227,4 +237,6 @@ def _choices(given: Any, place: str) -> tuple[str | None, ...]:
         choice is None or isinstance(choice, str | int | float) for choice in given
     ):
         raise UsageError(f"{place}: choices: expected a list of texts, got {given!r:.60}")
+    if len(given) > len(LETTERS):
+        raise UsageError(f"{place}: choices: {len(given)} options, at most {len(LETTERS)}")
     return tuple(None if choice is None else str(choice) for choice in given)

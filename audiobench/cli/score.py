@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     task, file = find_task(args.task)
     entries = list(predictions.read(args.predictions))
     samples = None
-    if args.data is not None or not predictions.is_inline(entries[0][1]):
+    if args.data is not None or not all(predictions.is_inline(entry) for _, entry in entries):
         from audiobench import dataset
 
         samples = {

@@ -95,7 +95,7 @@ def test_other_compressions_and_failed_samples(method: int, task: Any, tmp_path:
         (b'{"version": 2, "status": "error", "eval": {"eval_id": "x"}}', "without samples"),
         (b'{"version": 2, "eval": {"eval_id": "x"}, "samples": [{"id": 1}]}', "sample 1: not a sample of Inspect"),
         (b'{"version": 2, "eval": {"eval_id": "x"}, "samples": [', "not JSON"),
-        (b'{"doc_id": 0, "doc": {}, "target": "a", "resps": [["a"]]}\n{"doc_id": 1}', ":2: not a line of an lm-eval"),
+        (b'{"doc_id": 0, "doc": {"choices": ["a"]}, "target": "a", "resps": [["a"]]}\n{"doc_id": 1}', ":2: not a line of an lm-eval"),
         (b'{"doc_id": 0, "doc": {}, "target": "a", "resps": [[[-0.5, false]]]}', ":1: a log of log-likelihoods"),
         (b'{"doc_id": 0, "target": "a", "filtered_resps": [], "input": "?"}', ":1: no text in resps"),
         (b'{"doc_id": 0, "target": "c", "filtered_resps": "A", "input": "A. a\\nB. b"}', "target 'c' is none of its choices"),

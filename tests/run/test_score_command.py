@@ -41,7 +41,13 @@ def test_inline_samples_and_a_thought(cli: Any, tmp_path: Path) -> None:
         ("{", "not JSON"),
         ('{"id": 1}', "`output`"),
         ("[1]", "expected an object"),
-        ('{"id": 1, "output": "B"}', "data set"),
+        ('{"id": 1, "output": "B", "choices": ["x", "y"]}', "target None is none of its choices"),
+        (
+            '{"id": 1, "output": "B", "choices": ["x", "y"], "answer": "z"}',
+            "target 'z' is none of its choices: 'x', 'y'",
+        ),
+        ('{"id": 1, "output": "B", "answer": "y"}', "choices: missing; task mmau asks for one of several options"),
+        (json.dumps({"id": 1, "output": "B", "choices": list(range(30)), "answer": 3}), "30 options, at most 26"),
     ],
 )
 def test_what_cannot_be_scored_is_named_with_its_line(line: str, says: str, cli: Any, tmp_path: Path) -> None:
@@ -51,6 +57,24 @@ def test_what_cannot_be_scored_is_named_with_its_line(line: str, says: str, cli:
     result = cli("score", "--task", "mmau", "--predictions", file)
     assert result.returncode == 2
     assert f"{file}:2" in result.stderr and says in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("answer", ["Woman", "B", "(B)", "woman", 1])
+def test_the_answer_may_be_the_options_text_letter_or_index(answer: Any, cli: Any, tmp_path: Path) -> None:
+    line = {"id": 1, "output": "The answer is (B).", "choices": ["Man", "Woman"], "answer": answer}
+    assert summary(cli, tmp_path, "mmau", [line])["value"] == 1.0
+
+
+def test_lines_with_and_without_their_sample_in_one_file(toy: Any, cli: Any, tmp_path: Path) -> None:
+    inline = {"id": "own", "output": "B", "choices": ["Man", "Woman"], "answer": "Woman"}
+    bare = {"id": "s0", "output": "no answer"}
+    for lines in ([inline, bare], [bare, inline]):
+        found = summary(cli, tmp_path, toy(3), lines, code=4)
+        assert (found["n"], found["expected"], found["counts"]["missing"]) == (2, 4, 2)
+    bare["id"] = "nobody"
+    (tmp_path / "predictions.jsonl").write_text(f"{json.dumps(inline)}\n{json.dumps(bare)}\n")
+    result = cli("score", "--task", toy(3), "--predictions", tmp_path / "predictions.jsonl")
+    assert result.returncode == 2 and "predictions.jsonl:2: id 'nobody' is not in the data set" in result.stderr
 
 
 def summary(cli: Any, tmp_path: Path, task: str | Path, lines: list[Any], *more: Any, code: int = 0) -> dict[str, Any]:
