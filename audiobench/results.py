@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -150,6 +151,11 @@ class Run:
     def spec(self) -> ModelSpec:
         """The model as it was declared then."""
         return ModelSpec.model_validate({k: v for k, v in self.info["model"].items() if k != "sha256"})
+
+    def served_models(self) -> dict[str, int]:
+        """Answers by the name under which the server gave them; empty where it gives none."""
+        responses = (r.get("response") or {} for task_run in self.tasks.values() for r in task_run.records())
+        return dict(sorted(Counter(name for r in responses if (name := r.get("served_model"))).items()))
 
 
 def read_json(path: Path, missing: str | None = None) -> Any:

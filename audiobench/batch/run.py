@@ -137,9 +137,6 @@ class BatchRun(JobLoop):
 
         # neither API continues an assistant's turn, so there was no prefill
         record["response"] = shown_response(await think.ask(answered, Request(()), plan))
-        if response.served_model:
-            served = self.ending.served_models
-            served[response.served_model] = served.get(response.served_model, 0) + 1
 
     def _append(self, record: dict[str, Any]) -> None:
         task = record["task"]

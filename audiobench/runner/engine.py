@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -50,7 +50,6 @@ class Ending:
 
     exit_code: ExitCode = ExitCode.OK
     reason: str | None = None
-    served_models: dict[str, int] = field(default_factory=dict)
 
 
 class Engine:
@@ -232,9 +231,6 @@ class Engine:
             return response
 
         response = await think.ask(once, request, work.thinks[condition.think])
-        if response.served_model:
-            served = self.ending.served_models
-            served[response.served_model] = served.get(response.served_model, 0) + 1
         record["key"] = keys[0]
         passes = 2 if two_pass else 1
         record["attempts"] = attempts - passes + 1

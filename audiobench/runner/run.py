@@ -83,7 +83,7 @@ def execute(prepared: Prepared) -> RunResult:
 
                 ask = ask_by_batch
             ending = judge_run(prepared.works, options, ask)
-        summaries = write_summaries(prepared, ending)
+        summaries = write_summaries(prepared)
     finally:
         lock.release()
     if tally.priced and ending.reason and options.max_cost is not None:
@@ -243,7 +243,7 @@ def fingerprint_extra(task: TaskSpec, data: dataset.Dataset) -> dict[str, str]:
     }
 
 
-def write_summaries(prepared: Prepared, ending: Ending) -> list[dict[str, Any]]:
+def write_summaries(prepared: Prepared) -> list[dict[str, Any]]:
     """summary.json of each task, from the journals alone."""
     run = results.Run.open(prepared.folder)
     summaries = []
@@ -255,8 +255,8 @@ def write_summaries(prepared: Prepared, ending: Ending) -> list[dict[str, Any]]:
             from audiobench.report.submission import write_submission
 
             write_submission(run.tasks[work.task.task])
-    if ending.served_models:
-        journal.write_json(prepared.folder / "run.json", {**run.info, "served_models": ending.served_models})
+    if served := run.served_models():
+        journal.write_json(prepared.folder / "run.json", {**run.info, "served_models": served})
     return summaries
 
 

@@ -94,6 +94,9 @@ def test_a_signal_ends_the_run_with_its_code_and_the_command_that_goes_on(
     assert 0 < done < 60
     assert cli(*arguments(task, url, out)).returncode == 0
     assert len(finished(out / "toy" / "samples.jsonl")) == 60
+    for _ in range(2):  # a start that asks nothing knows it from the journal too
+        assert json.loads((out / "run.json").read_text())["served_models"] == {"mock": 60}
+        assert cli(*arguments(task, url, out)).returncode == 0
 
 
 def test_a_finished_run_repeats_without_a_request(

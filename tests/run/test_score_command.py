@@ -67,13 +67,13 @@ def test_the_answer_may_be_the_options_text_letter_or_index(answer: Any, cli: An
 
 def test_lines_with_and_without_their_sample_in_one_file(toy: Any, cli: Any, tmp_path: Path) -> None:
     inline = {"id": "own", "output": "B", "choices": ["Man", "Woman"], "answer": "Woman"}
-    bare = {"id": "s0", "output": "no answer"}
+    bare, task = {"id": "s0", "output": "no answer"}, toy(3)
     for lines in ([inline, bare], [bare, inline]):
-        found = summary(cli, tmp_path, toy(3), lines, code=4)
+        found = summary(cli, tmp_path, task, lines, code=4)
         assert (found["n"], found["expected"], found["counts"]["missing"]) == (2, 4, 2)
     bare["id"] = "nobody"
     (tmp_path / "predictions.jsonl").write_text(f"{json.dumps(inline)}\n{json.dumps(bare)}\n")
-    result = cli("score", "--task", toy(3), "--predictions", tmp_path / "predictions.jsonl")
+    result = cli("score", "--task", task, "--predictions", tmp_path / "predictions.jsonl")
     assert result.returncode == 2 and "predictions.jsonl:2: id 'nobody' is not in the data set" in result.stderr
 
 
