@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from audiobench.errors import UsageError
+from audiobench.think import split
 from audiobench.types import AudioPart, Message, Part, Request, Response, TextPart
 from model_adapters.base import Adapter
 from model_adapters.spec import ModelSpec
@@ -39,6 +40,9 @@ class Options(BaseModel):
     asr_generation: dict[str, Any] = {"temperature": 0.0, "max_gen_toks": 4096}
     transcript: str = 'Transcript of the audio: "{transcript}"'
     """What stands in the prompt in the place of the audio."""
+    asr_sha256: str | None = None
+    llm_sha256: str | None = None
+    """What the two models were when this one was read, put here by the registry: answers of others are not its own."""
 
 
 class Cascade:
@@ -60,6 +64,7 @@ class Cascade:
         asr, llm = find_model(self.options.asr), find_model(self.options.llm)
         if "cascade" in (asr.adapter, llm.adapter):
             raise UsageError(f"model {spec.name}: options.asr and options.llm: a stage cannot be a cascade itself")
+        self._asr_spec = asr
         self._asr_generation = {**asr.sampling, **self.options.asr_generation}
         self._llm_generation = llm.sampling
         self.asr: Adapter = build_adapter(asr, base_url=self.options.asr_base_url, timeout=timeout)
@@ -67,7 +72,11 @@ class Cascade:
         self._heard: OrderedDict[str, asyncio.Task[Response]] = OrderedDict()
 
     async def generate(self, request: Request) -> Response:
-        """Transcribe each clip, then ask about the words; raises what either stage raises."""
+        """Transcribe each clip, then ask about the words; raises what either stage raises.
+
+        A transcript that was cut off or refused ends it there: the answer is truncated or refused, whatever a text
+        model could have made of half of the words.
+        """
         began = time.perf_counter()
         heard: list[Response] = []
         messages: list[Message] = []
@@ -81,20 +90,23 @@ class Cascade:
                 parts.append(part)
             messages.append(replace(message, parts=tuple(parts)))
         asr_seconds = time.perf_counter() - began
+        kept = {"transcripts": [said.text for said in heard], "asr": [self._about(said) for said in heard]}
+        for said in heard:
+            if said.finish_reason in ("length", "content_filter"):
+                latency = {"asr": asr_seconds, "total": asr_seconds}
+                return Response("", finish_reason=said.finish_reason, latency=latency, raw=kept)
         generation = {**self._llm_generation, **request.generation}
         response = await self.llm.generate(replace(request, messages=tuple(messages), generation=generation))
         response.latency = {**response.latency, "asr": asr_seconds, "total": time.perf_counter() - began}
         if "first_token" in response.latency:
             response.latency["first_token"] += asr_seconds
-        response.raw = {
-            **response.raw,
-            "transcripts": [said.text for said in heard],
-            "asr": [
-                {"served_model": said.served_model, "finish_reason": said.finish_reason, "usage": said.usage}
-                for said in heard
-            ],
-        }
+        response.raw = {**response.raw, **kept}
         return response
+
+    def _about(self, said: Response) -> dict[str, Any]:
+        about = {"served_model": said.served_model, "finish_reason": said.finish_reason, "usage": said.usage}
+        differs = {"asked": self._asr_spec.served_model, "model_differs": True}
+        return {**about, **(differs if said.raw.get("model_differs") else {})}
 
     async def _transcript(self, part: AudioPart, request: Request) -> Response:
         key = hashlib.sha256(part.data).hexdigest() if part.data else f"{part.clip.path} {part.transform}"
@@ -106,17 +118,16 @@ class Cascade:
                 sample_id=request.sample_id,
                 sample=request.sample,
             )
-            task = self._heard[key] = asyncio.create_task(_ask(self.asr, ask))
+            task = self._heard[key] = asyncio.create_task(self._ask(ask))
             if len(self._heard) > REMEMBERED:
                 self._heard.popitem(last=False)
         return await asyncio.shield(task)
+
+    async def _ask(self, request: Request) -> Response:
+        return split(await self.asr.generate(request), None, self._asr_spec.thinking)
 
     async def close(self) -> None:
         """Close both stages."""
         for task in self._heard.values():
             task.cancel()
         await asyncio.gather(self.asr.close(), self.llm.close())
-
-
-async def _ask(adapter: Adapter, request: Request) -> Response:
-    return await adapter.generate(request)

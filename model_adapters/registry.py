@@ -49,7 +49,17 @@ def find_model(name: str, *, base_url: str | None = None) -> ModelSpec:
     """
     spec = _find_model(name, base_url)
     _check_urls(spec, base_url)
-    return spec
+    made_of = {f"{stage}_sha256": _find_model(spec.options[stage], None).sha256() for stage in _stages(spec)}
+    return spec.model_copy(update={"options": {**spec.options, **made_of}}) if made_of else spec
+
+
+def stages(spec: ModelSpec) -> list[ModelSpec]:
+    """The models that a cascade is made of; none for any other model."""
+    return [find_model(spec.options[stage]) for stage in _stages(spec)]
+
+
+def _stages(spec: ModelSpec) -> list[str]:
+    return [s for s in ("asr", "llm") if spec.adapter == "cascade" and isinstance(spec.options.get(s), str)]
 
 
 def _check_urls(spec: ModelSpec, base_url: str | None) -> None:

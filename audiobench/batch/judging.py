@@ -12,17 +12,18 @@ from audiobench.errors import ExitCode
 from audiobench.journal import Journal
 from audiobench.results import TaskRun
 from audiobench.runner.engine import Ending
-from audiobench.runner.judge import judge_requests, open_records, verdict
+from audiobench.runner.identity import check_answered
+from audiobench.runner.judge import judge_requests, open_records, reply_of, verdict
 from audiobench.score import scorer_of
 from audiobench.scorers import JudgeSpec
-from audiobench.think import split
 from model_adapters.base import RetryableError, SampleError
 from model_adapters.spec import ModelSpec
 
 
 async def ask_by_batch(adapter: Any, judge: ModelSpec, tasks: Sequence[TaskRun], options: Any) -> Ending:
     """Ask by batch jobs; resumes those that are open."""
-    return await BatchJudge(adapter, judge, tasks, poll_seconds=options.batch_poll, quiet=options.quiet).run()
+    more = {"allow_other_model": options.allow_other_model, "quiet": options.quiet}
+    return await BatchJudge(adapter, judge, tasks, poll_seconds=options.batch_poll, **more).run()
 
 
 class BatchJudge(JobLoop):
@@ -35,11 +36,13 @@ class BatchJudge(JobLoop):
         tasks: Sequence[TaskRun],
         *,
         poll_seconds: float = 30.0,
+        allow_other_model: bool = False,
         quiet: bool = False,
     ) -> None:
         folder = tasks[0].folder.parent / "judge"
         super().__init__(adapter, folder, judge.sha256(), poll_seconds=poll_seconds, quiet=quiet)
         self.judge = judge
+        self.allow_other_model = allow_other_model
         self.tasks = {task_run.task.task: task_run for task_run in tasks}
 
     async def groups(self) -> AsyncIterator[Group]:
@@ -50,7 +53,7 @@ class BatchJudge(JobLoop):
         group = Group()
         for name, task_run in self.tasks.items():
             template = _template(task_run)
-            for record in open_records(task_run, self.judge.name):
+            for record in open_records(task_run, self.judge):
                 if (name, record["key"]) in taken:
                     continue
                 notes = [
@@ -76,7 +79,7 @@ class BatchJudge(JobLoop):
     async def collect(self, job: Job, status: Status) -> None:
         """One line a response, of the replies that came; a response of which none came stays open."""
         results = {result.key: result for result in status.results}
-        replies: dict[tuple[str, str], list[str]] = {}
+        replies: dict[tuple[str, str], list[tuple[str, str | None]]] = {}
         failed: list[str] = []
         for place, note in enumerate(job.records()):
             result = results.get(request_key(place, note))
@@ -88,16 +91,17 @@ class BatchJudge(JobLoop):
             except (RetryableError, SampleError) as error:
                 failed.append(str(error))
                 continue
-            reply = split(response, None, self.judge.thinking).text  # a judge may think before it replies
-            replies.setdefault((note["task"], note["key"]), []).append(reply)
+            if not self.allow_other_model:
+                check_answered(response, self.judge)
+            replies.setdefault((note["task"], note["key"]), []).append(reply_of(response, self.judge))
         for name, task_run in self.tasks.items():
             template = _template(task_run)
             writer = Journal(task_run.folder / "judgements.jsonl")
             try:
-                for record in open_records(task_run, self.judge.name):
+                for record in open_records(task_run, self.judge):
                     said = replies.get((name, record["key"]))
                     if said:
-                        line = verdict(self.judge.name, template, record, said)
+                        line = verdict(self.judge, template, record, said)
                         writer.append({**line, "batch": {"api": self.api.name, "job": job.name}})
             finally:
                 writer.close()

@@ -18,7 +18,8 @@ from audiobench.batch.jobs import Job, jobs
 from audiobench.batch.loop import Group, JobLoop, request_key
 from audiobench.errors import ExitCode
 from audiobench.journal import Journal
-from audiobench.runner.engine import check_model, load, new_record, shown_response, shown_sample
+from audiobench.runner.engine import load, new_record, shown_response, shown_sample
+from audiobench.runner.identity import check_answered
 from audiobench.runner.work import TaskWork, schedule
 from audiobench.types import Condition, Request, Response, Sample
 from model_adapters.base import RetryableError, SampleError
@@ -129,7 +130,7 @@ class BatchRun(JobLoop):
             record["error"] = {"kind": "error", "message": str(error)}
             return
         if not self.allow_other_model:
-            check_model(response, work)
+            check_answered(response, work.model)
         plan = work.thinks[record["condition"]["think"]]
 
         async def answered(_: Request) -> Response:

@@ -19,6 +19,7 @@ from audiobench.audio import InvalidAudioError
 from audiobench.errors import AudiobenchError, ExitCode, IncompleteError
 from audiobench.journal import Journal
 from audiobench.runner.concurrency import Concurrency
+from audiobench.runner.identity import check_answered
 from audiobench.runner.retry import ExhaustedError, RetryPolicy, call
 from audiobench.runner.work import TaskWork, schedule
 from audiobench.score import scorer_of
@@ -218,7 +219,7 @@ class Engine:
                     keys.append(key)
                 response = await self.adapter.generate(handed.pop())
                 if not self.allow_other_model:
-                    check_model(response, work)
+                    check_answered(response, work.model)
                 empty = not response.text and not response.reasoning and response.finish_reason == "stop"
                 if empty and not (two_pass and pending.prefill == request.prefill):  # a thought may close at once
                     record["empty"] = record.get("empty", 0) + 1
@@ -245,16 +246,6 @@ class Engine:
                 ExitCode.INCOMPLETE,
                 f"{self._failures} {first}requests all failed, so the run was stopped; the last one: {message}",
             )
-
-
-def check_model(response: Response, work: TaskWork) -> None:
-    """Raise RunError when another model answered than the one that was asked."""
-    if response.raw.get("model_differs"):
-        raise RunError(
-            f"{response.served_model} answered although {work.model.served_model} was asked; nothing of it was kept "
-            "(--allow-other-model to go on)",
-            incomplete=True,
-        )
 
 
 async def load(

@@ -12,15 +12,15 @@ import hashlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, cast
 
-from audiobench import journal
+from audiobench import journal, think
 from audiobench.errors import UsageError
 from audiobench.results import Run, TaskRun
 from audiobench.runner.concurrency import Concurrency
 from audiobench.runner.engine import Ending
+from audiobench.runner.identity import check_answered
 from audiobench.runner.retry import ExhaustedError, RetryPolicy, call
 from audiobench.score import NOT_JUDGED, sample_of, scorer_of
 from audiobench.scorers import JudgeSpec
-from audiobench.think import split
 from audiobench.types import Message, Request, Response, TextPart
 from model_adapters.base import Adapter, RunError, SampleError
 from model_adapters.registry import build_adapter, find_model
@@ -44,10 +44,10 @@ def judge_run(works: Sequence[Any], options: Any, ask: Asking) -> Ending:
     return asyncio.run(ask(adapter, spec, [run.tasks[work.task.task] for work in judged], options))
 
 
-def open_records(task_run: TaskRun, judge: str) -> list[Mapping[str, Any]]:
+def open_records(task_run: TaskRun, judge: ModelSpec) -> list[Mapping[str, Any]]:
     """Responses without a verdict, with one that could not be read, or with one by another judge."""
-    verdicts = task_run.judgements()
-    unread = {key for key, line in verdicts.items() if line["value"] is None or line["judge"] != judge}
+    verdicts, digest = task_run.judgements(), judge.sha256()
+    unread = {key for key, line in verdicts.items() if line["value"] is None or line.get("judge_sha256") != digest}
     return [
         s.record
         for s in task_run.scored()
@@ -72,18 +72,28 @@ def judge_requests(template: JudgeSpec, record: Mapping[str, Any]) -> list[Reque
     ]
 
 
-def verdict(judge: str, template: JudgeSpec, record: Mapping[str, Any], replies: Sequence[str]) -> dict[str, Any]:
-    """The line of judgements.jsonl that these replies make."""
+def reply_of(response: Response, judge: ModelSpec) -> tuple[str, str | None]:
+    """(what the judge said, without its thought; the model that said it)."""
+    return think.split(response, None, judge.thinking).text, response.served_model
+
+
+def verdict(
+    judge: ModelSpec, template: JudgeSpec, record: Mapping[str, Any], said: Sequence[tuple[str, str | None]]
+) -> dict[str, Any]:
+    """The line of judgements.jsonl that these replies (`reply_of`) make."""
+    replies = [reply for reply, _ in said]
     sample = sample_of(record)
     turns = template.render(sample, record["response"]["text"], record["response"].get("reasoning") or "")
     ratings = [template.parse(reply, sample) for reply in replies]
     return {
         "key": record["key"],
         "id": sample.id,
-        "judge": judge,
+        "judge": judge.name,
+        "judge_sha256": judge.sha256(),
+        "served_models": sorted({name for _, name in said if name}),
         "template": template.template_name,
         "prompt_sha256": hashlib.sha256(str(turns).encode()).hexdigest(),
-        "replies": list(replies),
+        "replies": replies,
         "ratings": ratings,
         "value": template.combine(ratings),
     }
@@ -102,8 +112,8 @@ async def ask_live(adapter: Adapter, judge: ModelSpec, tasks: Sequence[TaskRun],
             try:
                 await asyncio.gather(
                     *(
-                        _judge_one(adapter, judge, template, record, gate, policy, writer)
-                        for record in open_records(task_run, judge.name)
+                        _judge_one(adapter, judge, template, record, gate, policy, writer, options.allow_other_model)
+                        for record in open_records(task_run, judge)
                     )
                 )
             finally:
@@ -123,8 +133,9 @@ async def _judge_one(
     gate: Concurrency,
     policy: RetryPolicy,
     writer: journal.Journal,
+    allow_other_model: bool,
 ) -> None:
-    replies: list[str] = []
+    said: list[tuple[str, str | None]] = []
     for request in judge_requests(template, record):
 
         async def attempt(request: Request = request) -> Response:
@@ -134,5 +145,7 @@ async def _judge_one(
             response, _ = await call(attempt, gate, policy)
         except (ExhaustedError, SampleError):
             continue
-        replies.append(split(response, None, judge.thinking).text)  # a judge may think before it replies
-    writer.append(verdict(judge.name, template, record, replies))
+        if not allow_other_model:
+            check_answered(response, judge)
+        said.append(reply_of(response, judge))
+    writer.append(verdict(judge, template, record, said))

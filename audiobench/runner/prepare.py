@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import orjson
@@ -13,6 +12,7 @@ import orjson
 from audiobench import cost, dataset, prompt, results, think
 from audiobench.errors import UsageError
 from audiobench.extraction import check_rules
+from audiobench.runner.identity import check_not_retired
 from audiobench.runner.options import RunOptions
 from audiobench.runner.work import TaskWork
 from audiobench.scorers import SCORERS
@@ -21,7 +21,7 @@ from audiobench.task.spec import Prompt, TaskSpec
 from audiobench.types import Condition, Request, Sample
 from model_adapters.dialects import cannot
 from model_adapters.http import check_url
-from model_adapters.registry import ADAPTERS, find_model
+from model_adapters.registry import ADAPTERS, find_model, stages
 from model_adapters.spec import ModelSpec
 
 
@@ -67,19 +67,18 @@ def prepare(options: RunOptions) -> Prepared:
         if judge is None:
             raise UsageError("--judge-batch: name the judge with --judge")
         check_judge(judge)
+    recogniser = None
     if options.asr:
         from audiobench.speech.transcribe import find_recogniser
 
-        find_recogniser(options)
+        recogniser = find_recogniser(options)
     if options.batch:
         from audiobench.batch.support import check_batch
 
         check_batch(model, thinks.values(), options)
-    if model.retires_on is not None and model.retires_on <= date.today() and not options.allow_other_model:
-        raise UsageError(
-            f"model {model.name} was retired on {model.retires_on}; its provider may answer with another model "
-            "(--allow-other-model to ask anyway)"
-        )
+    if not options.allow_other_model:
+        for asked in (model, *stages(model), *filter(None, (judge, recogniser))):
+            check_not_retired(asked)
     loaded: list[tuple[TaskSpec, Path]] = [find_task(name) for name in expand(options.tasks)]
     unknown = sorted(set(options.data) - {task.task for task, _ in loaded})
     if unknown:

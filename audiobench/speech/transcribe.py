@@ -18,6 +18,7 @@ from audiobench.errors import ExitCode, UsageError
 from audiobench.results import Run, TaskRun
 from audiobench.runner.concurrency import Concurrency
 from audiobench.runner.engine import Ending
+from audiobench.runner.identity import check_answered
 from audiobench.runner.retry import ExhaustedError, RetryPolicy, call
 from audiobench.speech.heard import answer_audio
 from audiobench.types import AudioPart, Clip, Message, Request, Response, TextPart
@@ -86,7 +87,12 @@ async def _transcribe_all(
             writer = journal.Journal(task_run.folder / "transcripts.jsonl")
             try:
                 await asyncio.gather(
-                    *(_transcribe(adapter, spec, task_run, record, gate, policy, writer, failed) for record in records)
+                    *(
+                        _transcribe(
+                            adapter, spec, task_run, record, gate, policy, writer, failed, options.allow_other_model
+                        )
+                        for record in records
+                    )
                 )
             finally:
                 writer.close()
@@ -108,6 +114,7 @@ async def _transcribe(
     policy: RetryPolicy,
     writer: journal.Journal,
     failed: list[str],
+    allow_other_model: bool,
 ) -> None:
     about = answer_audio(record)
     assert about is not None
@@ -120,6 +127,8 @@ async def _transcribe(
     except (ExhaustedError, SampleError, InvalidAudioError) as error:
         failed.append(f"{record['id']}: {error}")
         return
+    if not allow_other_model:
+        check_answered(response, spec)
     writer.append(
         {
             "key": record["key"],

@@ -12,7 +12,7 @@ from audiobench.types import Message, Request, Response, TextPart
 from model_adapters.base import Adapter, RetryableError, RunError
 from model_adapters.cascade import Cascade
 from model_adapters.pool import EndpointPool
-from model_adapters.registry import build_adapter
+from model_adapters.registry import build_adapter, find_model
 
 
 class Slow:
@@ -225,6 +225,49 @@ def test_a_transcription_that_failed_is_tried_again(spec, ask):
         await cascade.close()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("heard", "finish", "asked"),
+    [
+        (Response("a dog", finish_reason="length"), "length", []),
+        (Response("", finish_reason="content_filter"), "content_filter", []),
+        (Response("<think>a bird?</think>a dog"), "stop", ['Transcript of the audio: "a dog"']),
+    ],
+)
+def test_only_a_whole_transcript_without_its_thought_is_asked_about(spec, ask, heard, finish, asked):
+    class Stage:
+        def __init__(self, response: Response) -> None:
+            self.response, self.texts = response, []
+
+        async def generate(self, request: Request) -> Response:
+            self.texts += [
+                part.text for message in request.messages for part in message.parts if isinstance(part, TextPart)
+            ]
+            return self.response
+
+        async def close(self) -> None: ...
+
+    async def main():
+        cascade = build_adapter(spec(adapter="cascade", options={"asr": "scripted", "llm": "scripted"}))
+        cascade.asr, cascade.llm = Stage(heard), Stage(Response("B", finish_reason="stop"))
+        response = await cascade.generate(ask(0))
+        await cascade.close()
+        return response, cascade.llm.texts
+
+    response, texts = asyncio.run(main())
+    assert (response.finish_reason, texts) == (finish, asked)
+    assert response.raw["transcripts"] and response.raw["asr"][0]["finish_reason"] == heard.finish_reason
+
+
+def test_a_cascade_is_another_model_when_a_stage_is_another(stages, tmp_path):
+    _, names = stages
+    file = tmp_path / "both.yaml"
+    file.write_text(json.dumps({"name": "both", "adapter": "cascade", "served_model": "both", "options": names}))
+    before = find_model(str(file)).sha256()
+    assert before == find_model(str(file)).sha256()
+    (tmp_path / "asr.yaml").write_text("name: asr\nadapter: openai_chat\nserved_model: better\n")
+    assert find_model(str(file)).sha256() != before
 
 
 @pytest.mark.parametrize(

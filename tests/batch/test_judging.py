@@ -88,6 +88,38 @@ def test_questions_without_a_reply_stay_open(bench, provider):  # noqa: F811
     assert set(provider.asked[-1:]) == {1}
 
 
+@pytest.mark.parametrize("how", [[], ["--judge-batch"]])
+def test_another_model_than_the_judge_is_not_believed(bench, provider, how):  # noqa: F811
+    provider.reply = "Score: 6"
+    assert bench.run().returncode == 4, "answered, not judged"
+    provider.model = "cheaper-model"
+    refused = bench.run(*judging(bench, *how))
+    assert refused.returncode == 4 and "cheaper-model answered although some-model was asked" in refused.stderr
+    assert not (bench.folder / "out/toy/judgements.jsonl").exists() or verdicts(bench, "out") == []
+    accepted = bench.run(*judging(bench, *how), "--allow-other-model")
+    assert accepted.returncode == 0, accepted.stderr
+    assert [line["served_models"] for line in verdicts(bench, "out")] == [["cheaper-model"]] * 3
+
+
+def test_a_judge_that_was_changed_judges_anew_and_a_retired_one_is_refused(bench, provider):  # noqa: F811
+    provider.reply = "Score: 6"
+    judge, spec = bench.folder / "judge.yaml", json.loads(bench.model.read_text())
+    how = ["--judge", judge, "--judge-base-url", provider.url]
+    answers, questions = 3, 9
+    for more, calls in (
+        ({}, answers + questions),
+        ({}, answers + questions),
+        ({"top_p": 0.5}, answers + 2 * questions),
+    ):
+        judge.write_text(json.dumps({**spec, "sampling": more}))
+        assert bench.run(*how).returncode == 0
+        assert len(provider.live) == calls
+    judge.write_text(json.dumps({**spec, "retires_on": "2020-01-01"}))
+    refused = bench.run(*how)
+    assert refused.returncode == 2 and "was retired on 2020-01-01" in refused.stdout
+    assert len(provider.live) == calls
+
+
 def test_a_judge_without_batch_jobs_is_refused(tmp_path):
     with serving(Provider("openai")) as found:
         bench = Bench(tmp_path, found)
