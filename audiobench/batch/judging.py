@@ -40,7 +40,8 @@ class BatchJudge(JobLoop):
         quiet: bool = False,
     ) -> None:
         folder = tasks[0].folder.parent / "judge"
-        super().__init__(adapter, folder, judge.sha256(), poll_seconds=poll_seconds, quiet=quiet)
+        names = [task_run.task.task for task_run in tasks]
+        super().__init__(adapter, folder, judge.sha256(), names, poll_seconds=poll_seconds, quiet=quiet)
         self.judge = judge
         self.allow_other_model = allow_other_model
         self.tasks = {task_run.task.task: task_run for task_run in tasks}

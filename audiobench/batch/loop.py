@@ -9,7 +9,7 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,16 +56,19 @@ class JobLoop:
         adapter: of the model; the bodies are its own.
         folder: where the jobs are written down.
         options: a text that differs when the options differ.
+        tasks: names of those that this start is about.
         poll_seconds: how often a job's state is asked for.
     """
 
     def __init__(
-        self, adapter: Any, folder: Path, options: str, *, poll_seconds: float = 30.0, quiet: bool = False
-    ) -> None:
+        self, adapter: Any, folder: Path, options: str, tasks: Iterable[str], *,
+        poll_seconds: float = 30.0, quiet: bool = False,
+    ) -> None:  # fmt: skip
         self.adapter = adapter
         self.api: BatchApi = batch_api(adapter)
         self.folder = folder
         self.options = options
+        self.names = frozenset(tasks)
         self.poll_seconds = poll_seconds
         self.quiet = quiet
         self.ending = Ending()
@@ -133,6 +136,12 @@ class JobLoop:
                 raise UsageError(
                     f"{job.folder}: a batch job of other options is open in this run's folder; run with those, "
                     "or with another --out"
+                )
+            others = sorted({record["task"] for record in job.records()} - self.names)
+            if others:
+                raise UsageError(
+                    f"{job.folder}: an open batch job of this run's folder holds requests of {', '.join(others)} too; "
+                    "name these tasks as well, or another --out"
                 )
             if job.state["state"] == "planned":
                 name = await self.api.find(job.state["token"])

@@ -34,7 +34,8 @@ class BatchRun(JobLoop):
         self, adapter: Any, works: Sequence[TaskWork], folder: Path, options: str, observe: Observer, *,
         poll_seconds: float = 30.0, allow_other_model: bool = False, quiet: bool = False,
     ) -> None:  # fmt: skip
-        super().__init__(adapter, folder, options, poll_seconds=poll_seconds, quiet=quiet)
+        names = [work.task.task for work in works]
+        super().__init__(adapter, folder, options, names, poll_seconds=poll_seconds, quiet=quiet)
         self.works = {work.task.task: work for work in works}
         self.observe = observe
         self.allow_other_model = allow_other_model
@@ -93,8 +94,8 @@ class BatchRun(JobLoop):
         results = {result.key: result for result in status.results}
         unanswered = 0
         for place, record in enumerate(job.records()):
-            work = self.works.get(record["task"])
-            if work is None or _slot(record) in work.finished:
+            work = self.works[record["task"]]
+            if _slot(record) in work.finished:
                 continue
             result = results.get(request_key(place, record))
             if result is None:

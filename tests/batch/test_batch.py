@@ -239,6 +239,22 @@ def test_other_options_do_not_mix_with_open_jobs(bench, provider):
     assert other.returncode == 2 and "another --out" in other.stderr and len(provider.creates) == 1
 
 
+def test_an_open_job_waits_for_a_start_that_names_all_of_its_tasks(bench, provider):
+    provider.polls = -1
+    second = make_task(bench.folder / "second", COUNT)
+    second.write_text(second.read_text().replace("task: toy", "task: second"))
+    process = bench.start("--tasks", f"{bench.task},{second}", "--batch")
+    wait(lambda: any(job.polls for job in provider.jobs.values()), "the job was never looked at")
+    process.kill()
+    process.wait()
+    provider.polls = 0
+    fewer = bench.run("--batch")
+    assert fewer.returncode == 2 and "holds requests of second too" in fewer.stderr and bench.records() == []
+    done = bench.run("--tasks", f"{bench.task},{second}", "--batch")
+    assert done.returncode == 0 and len(provider.creates) == 1
+    assert [entry["counts"]["scored"] for entry in json.loads(done.stdout)["results"]] == [COUNT, COUNT]
+
+
 def test_a_prompt_that_openai_blocks_is_a_refusal(tmp_path):
     with serving(Provider("openai", fail={"3": (400, {"message": "blocked", "code": "content_filter"})})) as provider:
         done = Bench(tmp_path, provider).run("--batch")
