@@ -193,9 +193,13 @@ class OpenAIChat:
             return None
         if code.lower() not in FILTER_CODES:
             return None
-        took = {"total": time.perf_counter() - reply.sent}
+        blocked = self._filtered(text)
+        blocked.latency = {"total": time.perf_counter() - reply.sent}
+        return blocked
+
+    def _filtered(self, text: str) -> Response:
         raw = {"blocked": self._http.scrub(text)[:300], **self._asked()}
-        return Response(text="", finish_reason="content_filter", latency=took, raw=raw)
+        return Response(text="", finish_reason="content_filter", raw=raw)
 
     def _asked(self) -> dict[str, Any]:
         name = self.options.model if self.dialect.name == "azure" else self.spec.served_model
@@ -204,7 +208,9 @@ class OpenAIChat:
     def _response(self, data: dict[str, Any], reply: Reply) -> Response:
         choices = data.get("choices")
         if not choices and data.get("error"):
-            code, _, _ = error_fields(data)
+            code, text, _ = error_fields(data)
+            if code.lower() in FILTER_CODES:  # of a stream that began well
+                return self._filtered(text)
             inner = data["error"].get("code") if isinstance(data["error"], dict) else None
             status = int(inner if isinstance(inner, int) else code if code.isdigit() else 500)
             self._http.fail(status if status >= 400 else 500, data, where=reply.where, headers=reply.headers)

@@ -185,6 +185,13 @@ def test_an_error_within_a_stream(answer, stream_with):
         answer(stream_with(sse({"error": {"message": "too long", "code": 400}})), options={"stream": True})
 
 
+def test_what_a_filter_stops_within_a_stream_is_a_refusal(answer, stream_with):
+    stopped = {"error": {"message": "Output data may contain inappropriate content.", "code": "data_inspection_failed"}}
+    response = answer(stream_with(sse(delta(content="The "), stopped)), options={"stream": True})
+    assert (response.text, response.finish_reason) == ("", "content_filter")
+    assert response.raw["blocked"].startswith("Output data")
+
+
 def test_a_server_that_answers_a_stream_in_one_piece(answer, reply_with):
     assert answer(reply_with(chat({"content": "B"})), dialect="dashscope").text == "B"
 
