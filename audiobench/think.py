@@ -106,7 +106,8 @@ async def ask(call: Callable[[Request], Awaitable[Response]], request: Request, 
     """Ask under `plan`: one call, or two for a budget on a server that only continues an assistant turn.
 
     Two passes: the first stops at the closing tag or after `budget` tokens; the second continues after a closed
-    thought. Stops and cuts are on text, because the tags are several tokens and merge with their neighbours.
+    thought. Stops and cuts are on text, because the tags are several tokens and merge with their neighbours; a budget
+    that ran out within the closing tag is a thought that had ended.
     """
     if not plan.two_pass:
         response = split(await call(request), request.prefill, plan.thinking)
@@ -116,6 +117,8 @@ async def ask(call: Callable[[Request], Awaitable[Response]], request: Request, 
     until = [*request.generation.get("until", []), close]
     first = await call(replace(request, generation={**request.generation, "max_gen_toks": plan.budget, "until": until}))
     thought = ((first.reasoning or "") + first.text.split(close)[0]).rstrip().rstrip("\ufffd")
+    piece = next((close[:end] for end in range(len(close) - 1, 1, -1) if thought.endswith(close[:end])), "")
+    thought = thought.removesuffix(piece).rstrip()
     second = await call(replace(request, prefill=f"{request.prefill or ''}{thought}\n{close}\n"))
     answer = split(second, f"{close}\n", plan.thinking)
     answer.reasoning = thought
@@ -124,7 +127,7 @@ async def ask(call: Callable[[Request], Awaitable[Response]], request: Request, 
     answer.usage = {key: (first.usage.get(key) or 0) + (second.usage.get(key) or 0) for key in counted}
     answer.usage["reasoning"] = first.usage.get("completion")
     answer.latency = {"total": first.latency.get("total", 0.0) + second.latency.get("total", 0.0)}
-    answer.raw = {**answer.raw, "thinking_cut": first.finish_reason == "length"}
+    answer.raw = {**answer.raw, "thinking_cut": first.finish_reason == "length" and not piece}
     return answer
 
 

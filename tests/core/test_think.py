@@ -126,6 +126,20 @@ def test_a_budget_in_two_passes() -> None:
     assert got.raw["thinking_cut"] is True
 
 
+@pytest.mark.parametrize("piece", ["</think", "\n</", "</think\n"])
+def test_a_budget_that_ends_within_the_closing_tag_is_an_ended_thought(piece: str) -> None:
+    asked: list[Request] = []
+
+    async def model(sent: Request) -> Response:
+        asked.append(sent)
+        return Response("two beeps" + piece, finish_reason="length") if len(asked) == 1 else Response("B")
+
+    plan = think.resolve(spec(STEP), "budget:8")
+    got = asyncio.run(think.ask(model, think.apply(request(), plan), plan))
+    assert asked[1].prefill == ON + "two beeps\n</think>\n"
+    assert (got.reasoning, got.raw["thinking_cut"]) == ("two beeps", False)
+
+
 def test_default_sends_nothing_to_a_model_of_which_nothing_is_known() -> None:
     thinking = Thinking(off=ThinkMode(how="unsupported"))
     sent = think.apply(request(), think.resolve(spec(thinking), "default"))
