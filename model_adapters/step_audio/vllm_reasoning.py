@@ -23,8 +23,7 @@ class StepAudioReasoningParser(ReasoningParser):
 
     def __init__(self, tokenizer: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(tokenizer, *args, **kwargs)
-        settings = kwargs.get("chat_template_kwargs") or {}
-        self._open = bool(settings.get("enable_thinking", True))
+        self._open = _opened_by(kwargs.get("chat_template_kwargs"), otherwise=True)
 
     @property
     def reasoning_start_str(self) -> str:
@@ -83,10 +82,8 @@ class StepAudioReasoningParser(ReasoningParser):
         delta_token_ids: Iterable[int],
     ) -> DeltaMessage | None:
         """The part of this step that is certain: what may be the beginning of `</think>` is held back."""
-        if not self._open and not current_text.lstrip().startswith(THINK_START):
-            return DeltaMessage(content=delta_text)
-        before = _safe(previous_text)
-        now = _safe(current_text)
+        before = _safe(previous_text, self._open)
+        now = _safe(current_text, self._open)
         reasoning = now[0][len(before[0]) :]
         answer = now[1][len(before[1]) :]
         if not reasoning and not answer:
@@ -98,12 +95,26 @@ class StepAudioReasoningParser(ReasoningParser):
         last = messages[-1] if messages else None
         if last is not None and _field(last, "role") == "assistant":
             return thinking_is_open(_text(_field(last, "content")))
-        settings = getattr(request, "chat_template_kwargs", None) or {}
-        return bool(settings.get("enable_thinking", True))
+        return _opened_by(getattr(request, "chat_template_kwargs", None), otherwise=self._open)
 
 
-def _safe(text: str) -> tuple[str, str]:
+def _opened_by(settings: Any, *, otherwise: bool) -> bool:
+    """Whether the template's settings leave thinking open at the start of the answer."""
+    settings = settings or {}
+    if "assistant_prefix" in settings:
+        return thinking_is_open(str(settings["assistant_prefix"] or ""))
+    return bool(settings.get("enable_thinking", otherwise))
+
+
+def _safe(text: str, open_at_start: bool) -> tuple[str, str]:
     """Reasoning and answer of a beginning, without what may still turn out to be a marker."""
+    body = text.lstrip()
+    if THINK_START.startswith(body):
+        return "", ""
+    if body.startswith(THINK_START):
+        text = body.removeprefix(THINK_START).lstrip("\n")
+    elif not open_at_start:
+        return "", text
     reasoning, end, answer = text.partition(THINK_END)
     if not end:
         return reasoning[: len(reasoning) - held_back(reasoning)], ""

@@ -56,6 +56,9 @@ def test_the_entry_point_registers_model_configuration_and_parser():
         ("B", request(THINK_OFF), (None, "B")),
         ("B", request(None, enable_thinking=False), (None, "B")),
         ("Two beeps, th", request(THINK_ON), ("Two beeps, th", None)),
+        ("B", request(None, assistant_prefix=""), (None, "B")),
+        ("B", request(None, assistant_prefix=THINK_OFF), (None, "B")),
+        ("Two beeps.</think>B", request(None, assistant_prefix=THINK_ON), ("Two beeps.", "B")),
     ],
 )
 def test_in_one_piece(parser, text, asked, expected):
@@ -68,6 +71,9 @@ def test_in_one_piece(parser, text, asked, expected):
         (THINK_ON, "Two beeps.</think>\nThe answer is B < C.", "Two beeps.", "The answer is B < C."),
         (THINK_ON, "a </th b", "a </th b", ""),
         (THINK_OFF, "It is </think> B", "", "It is </think> B"),
+        (THINK_OFF, "<think>\nTwo beeps.</think>\nB", "Two beeps.", "B"),
+        (THINK_ON, "<think>\nTwo beeps.</think>\nB", "Two beeps.", "B"),
+        (THINK_OFF, "<B> it is", "", "<B> it is"),
     ],
 )
 @pytest.mark.parametrize("step", [1, 3, 7])
@@ -94,3 +100,8 @@ def test_token_level_views(parser, tokenizer):
     assert parser.is_reasoning_end(ids)
     assert not parser.is_reasoning_end(tokenizer("<think>\nTwo")["input_ids"])
     assert parser.count_reasoning_tokens(tokenizer("Two")["input_ids"]) == len(tokenizer("Two")["input_ids"])
+
+
+def test_a_closed_prompt_holds_for_an_answer_in_one_piece_too(parser, tokenizer):
+    parser.adjust_initial_state_from_prompt(tokenizer("assistant\n" + THINK_OFF)["input_ids"])
+    assert parser.extract_reasoning("B", request(None)) == (None, "B")
