@@ -48,7 +48,7 @@ class Thinking(Declared):
     """How a model is asked to think."""
 
     default: Literal["on", "off"] = "off"
-    """What the model does when nothing is said."""
+    """The mode that is asked for where `--think` is not given; the label says which level, also where a server has another."""
     on: ThinkMode = ThinkMode(how="unsupported")
     off: ThinkMode = ThinkMode(how="exact")
     budget: BudgetMode = BudgetMode(how="unsupported")
