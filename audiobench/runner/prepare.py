@@ -16,7 +16,7 @@ from audiobench.runner.identity import check_not_retired
 from audiobench.runner.options import RunOptions
 from audiobench.runner.work import TaskWork
 from audiobench.scorers import SCORERS
-from audiobench.task.find import expand, find_task
+from audiobench.task.find import find_tasks
 from audiobench.task.spec import Prompt, TaskSpec
 from audiobench.types import Condition, Request, Sample
 from model_adapters.dialects import cannot
@@ -79,7 +79,7 @@ def prepare(options: RunOptions) -> Prepared:
     if not options.allow_other_model:
         for asked in (model, *stages(model), *filter(None, (judge, recogniser))):
             check_not_retired(asked)
-    loaded: list[tuple[TaskSpec, Path]] = [find_task(name) for name in expand(options.tasks)]
+    loaded = find_tasks(options.tasks)
     unknown = sorted(set(options.data) - {task.task for task, _ in loaded})
     if unknown:
         names = ", ".join(task.task for task, _ in loaded)

@@ -97,6 +97,24 @@ def expand(names: list[str]) -> list[str]:
     return list(dict.fromkeys(expanded))
 
 
+def find_tasks(names: list[str]) -> list[tuple[TaskSpec, Path]]:
+    """The tasks that `--tasks` names; a file that is named more than once, however its path is spelled, is one task.
+
+    Raises:
+        UsageError: no such task, or two files declare the same name: the results of both would lie in one folder.
+    """
+    found: dict[str, tuple[TaskSpec, Path]] = {}
+    for name in expand(names):
+        task, file = find_task(name)
+        _, other = found.setdefault(task.task, (task, file))
+        if not file.samefile(other):
+            raise UsageError(
+                f"--tasks {','.join(names)}: {other} and {file} both declare task: {task.task}; give one of them "
+                "another name, or run them apart"
+            )
+    return list(found.values())
+
+
 def task_tags(path: Path) -> list[str]:
     """The tags that a task file declares, read from its `tag:` lines alone."""
     match = _TAGS.search(path.read_bytes())
