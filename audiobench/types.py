@@ -9,14 +9,23 @@ and lives in `audiobench.task` and `model_adapters.spec`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import orjson
 
+from audiobench.errors import UsageError
+
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def check_options(choices: Sequence[str | None]) -> None:
+    """Raise UsageError for more options (padded slots included) than there are letters; the caller adds file and id."""
+    if len(choices) > len(LETTERS):
+        raise UsageError(f"{len(choices)} options, at most {len(LETTERS)}: each is asked by its letter")
+
 
 Status = Literal["scored", "unparsed", "truncated", "refused", "error", "invalid_audio"]
 STATUSES: tuple[Status, ...] = ("scored", "unparsed", "truncated", "refused", "error", "invalid_audio")

@@ -16,7 +16,7 @@ from audiobench.extraction import OPTION_RULES
 from audiobench.task.spec import Columns, TaskSpec
 from audiobench.template import Row as TemplateRow
 from audiobench.template import evaluate
-from audiobench.types import Sample
+from audiobench.types import Sample, check_options
 
 LONG = 1000
 """Characters; longer text columns stay in `doc` and out of `metadata`, but for those in KEPT."""
@@ -222,6 +222,7 @@ class SampleBuilder:
             if isinstance(target, list | tuple):
                 return (), tuple(str(part) for part in target)
             return (), None if target is None else str(target)
+        check_options(choices)
         slot = _slot(choices, target)
         text = choices[slot] if slot is not None else None if target is None else str(target)
         if slot is None:
