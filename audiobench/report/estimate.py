@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from audiobench import cost, journal
 from audiobench.plain_text import plural
 from audiobench.types import Condition, TextPart
+from model_adapters.base import SampleError
 
 if TYPE_CHECKING:
     from audiobench.runner.prepare import Prepared
@@ -87,7 +88,10 @@ def _text_tokens(work: TaskWork) -> float:
     characters = 0
     for sample in work.samples:
         for condition in work.asked(sample):
-            request = work.request(sample, condition, 0)
+            try:
+                request = work.request(sample, condition, 0)
+            except SampleError:
+                continue  # it will be that sample's error, and is never sent
             length = sum(len(p.text) for m in request.messages for p in m.parts if isinstance(p, TextPart))
             characters += length * _passes(work, condition)
     return characters * work.epochs / CHARACTERS_PER_TOKEN

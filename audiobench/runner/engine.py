@@ -157,9 +157,13 @@ class Engine:
         if self._stopping.is_set():
             return
         record = new_record(sample, condition, epoch)
+        record["sample"] = shown_sample(prompt.arrange(sample, condition.option_order), work.task)
         try:
             request = work.request(sample, condition, epoch)
-            record["sample"] = shown_sample(request.sample or sample, work.task)
+        except SampleError as error:  # nothing was sent, so it says nothing of the server
+            self._write(work, {**record, "error": failure("error", str(error))})
+            return
+        try:
             record["prompt"] = prompt.shown(request)
             record["prompt_sha256"] = hashlib.sha256(orjson.dumps(record["prompt"])).hexdigest()
             await self._ask(work, request, condition, record)
@@ -168,18 +172,22 @@ class Engine:
         except _NotSent:
             return
         except InvalidAudioError as error:
-            record["error"] = {"kind": "invalid_audio", "message": str(error)}
+            record["error"] = failure("invalid_audio", str(error))
         except (ExhaustedError, SampleError) as error:
-            record["error"] = {"kind": "error", "message": str(error)}
+            record["error"] = failure("error", str(error))
             record["attempts"] = getattr(error, "attempts", 1)
             self._failed(str(error))
         except (RunError, AudiobenchError) as error:
             self._stop(error.exit_code, str(error))
             return
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # an adapter of the user's own may raise anything: that sample's error, and the others go on
-            record["error"] = {"kind": "error", "message": f"{type(error).__name__}: {error}"}
+            record["error"] = failure("error", f"{type(error).__name__}: {error}")
             self._failed(record["error"]["message"])
+        self._write(work, record)
+
+    def _write(self, work: TaskWork, record: dict[str, Any]) -> None:
+        """Write the record of an ended slot, and stop the run where it is the last that is wanted."""
         record["time"] = round(time.time(), 3)
         try:
             self._journals[work.task.task].append(record)
@@ -235,7 +243,9 @@ class Engine:
         record["key"] = keys[0]
         passes = 2 if two_pass else 1
         record["attempts"] = attempts - passes + 1
-        record["response"] = shown_response(response)
+        shown = shown_response(response)
+        check_writable(shown)
+        record["response"] = shown
 
     def _failed(self, message: str) -> None:
         self._failures += 1
@@ -310,6 +320,23 @@ def shown_sample(sample: Sample, task: TaskSpec) -> dict[str, Any]:
     if "transcript" in columns:
         shown["transcript"] = sample.transcript
     return shown
+
+
+def failure(kind: str, message: str) -> dict[str, str]:
+    """Why there is no response, as a journal line keeps it (a lone surrogate, which no UTF-8 can hold, is escaped)."""
+    return {"kind": kind, "message": message.encode(errors="backslashreplace").decode()}
+
+
+def check_writable(shown: dict[str, Any]) -> None:
+    """Raise SampleError when a journal line cannot hold a response: an adapter of the user's own may return anything."""
+    for name in ("text", "reasoning"):
+        if not isinstance(shown[name], str | None if name == "reasoning" else str):
+            raise SampleError(f"the adapter's response: {name}: must be a str, found {type(shown[name]).__name__}")
+    for name, value in shown.items():
+        try:
+            orjson.dumps(value)
+        except TypeError as error:  # orjson's own errors are TypeErrors
+            raise SampleError(f"the adapter's response: {name}: cannot be written as JSON: {error}") from error
 
 
 def shown_response(response: Response) -> dict[str, Any]:

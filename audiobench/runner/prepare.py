@@ -18,7 +18,8 @@ from audiobench.runner.work import TaskWork
 from audiobench.scorers import SCORERS
 from audiobench.task.find import find_tasks
 from audiobench.task.spec import Prompt, TaskSpec
-from audiobench.types import Condition, Request, Sample
+from audiobench.types import Condition, Sample
+from model_adapters.base import SampleError
 from model_adapters.dialects import cannot
 from model_adapters.http import check_url
 from model_adapters.registry import ADAPTERS, find_model, stages
@@ -117,9 +118,7 @@ def prepare(options: RunOptions) -> Prepared:
         )
         if "transcript" in options.audio:
             _check_transcripts(task, data.samples)
-        if data.samples:
-            for condition in work.conditions:
-                check_request(model, work.request(data.samples[0], condition, 0))
+        check_requests(work)
         works.append(work)
     check_folder(folder, model)
     for work in works:
@@ -154,11 +153,18 @@ def choose_prompt(task: TaskSpec, model: ModelSpec, asked: str | None) -> Prompt
     return task.find_prompt(asked)
 
 
-def check_request(model: ModelSpec, request: Request) -> None:
-    """Raise UsageError when the model's server has no way to say what every such request holds."""
-    why = cannot(model, request.generation, prefill=request.prefill is not None)
-    if why:
-        raise UsageError(why)
+def check_requests(work: TaskWork) -> None:
+    """Raise UsageError when the first sample makes no prompt (the others would hardly), or when the model's server has
+    no way to say what every such request holds.
+    """
+    for condition in work.conditions if work.samples else ():
+        try:
+            request = work.request(work.samples[0], condition, 0)
+        except SampleError as error:
+            raise UsageError(str(error)) from error
+        why = cannot(work.model, request.generation, prefill=request.prefill is not None)
+        if why:
+            raise UsageError(why)
 
 
 def _check_audio(model: ModelSpec, options: RunOptions) -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from audiobench import audio, journal, prompt
+from audiobench.errors import UsageError
 from audiobench.task.spec import Prompt, TaskSpec
 from audiobench.think import ThinkPlan
 from audiobench.types import AudioPart, Clip, Condition, Message, Request, Sample
+from model_adapters.base import SampleError
 from model_adapters.spec import ModelSpec
 
 MOST_PROBES = 500
@@ -93,19 +95,27 @@ class TaskWork:
         return total, step == 1
 
     def request(self, sample: Sample, condition: Condition, epoch: int) -> Request:
-        """The request of one slot (audio not yet loaded)."""
-        return prompt.build(
-            prompt.arrange(sample, condition.option_order),
-            self.task,
-            self.prompt,
-            condition,
-            self.model,
-            self.thinks[condition.think],
-            epoch=epoch,
-            seed=self.seed,
-            overrides=self.overrides,
-            swap=self.swap,
-        )
+        """The request of one slot (audio not yet loaded).
+
+        Raises:
+            SampleError: this sample makes no prompt: a column that its row lacks, a text that is too long.
+        """
+        try:
+            return prompt.build(
+                prompt.arrange(sample, condition.option_order),
+                self.task,
+                self.prompt,
+                condition,
+                self.model,
+                self.thinks[condition.think],
+                epoch=epoch,
+                seed=self.seed,
+                overrides=self.overrides,
+                swap=self.swap,
+            )
+        except UsageError as error:
+            message = f"task {self.task.task}: prompt {self.prompt.name}: sample {sample.id}: {error}"
+            raise SampleError(message) from error
 
     def mark_finished(self) -> None:
         """Find which slots the journal answers: the key of today's request must be the recorded one.
@@ -127,11 +137,17 @@ class TaskWork:
                     record = done.get(slot)
                     if record is None:
                         continue
-                    request = hashed(self.request(sample, condition, epoch), record)
-                    if request.key(self.model_sha256) == record.key:
+                    if self._key(sample, condition, epoch, record) == record.key:
                         self.finished.add(slot)
                     else:
                         self.stale.append(slot)
+
+    def _key(self, sample: Sample, condition: Condition, epoch: int, record: Done) -> str | None:
+        """Today's key of a slot that was answered before; None where today's prompt cannot be made for it."""
+        try:
+            return hashed(self.request(sample, condition, epoch), record).key(self.model_sha256)
+        except SampleError:
+            return None
 
     def retire(self, writer: journal.Journal) -> None:
         """Write down that the stale answers no longer count, before anything is asked anew."""
