@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from audiobench.errors import UsageError
+from audiobench.errors import AudiobenchError, UsageError
+from audiobench.plain_text import one_line
 from model_adapters.base import Adapter
 from model_adapters.spec import ModelSpec
 
@@ -44,7 +45,7 @@ def load_file(path: str) -> Any:
     """The module in that file, with the modules beside it importable.
 
     Raises:
-        ImportError: no such file, or not Python.
+        ImportError: no such file, not Python, or its own code fails.
     """
     file = Path(path).resolve()
     if not file.is_file():
@@ -60,8 +61,10 @@ def load_file(path: str) -> Any:
     module = sys.modules[name] = importlib.util.module_from_spec(found)
     try:
         found.loader.exec_module(module)
-    except BaseException:
+    except BaseException as error:
         del sys.modules[name]
+        if isinstance(error, Exception | SystemExit):
+            raise ImportError(_said(error)) from error
         raise
     return module
 
@@ -78,10 +81,24 @@ def build(factory: Any, target: str, spec: ModelSpec, base_url: str | None, time
         raise UsageError(f"{target}: must be built as Class(spec, *, base_url, timeout): {error}") from None
     except ValueError:
         pass  # a builtin without a signature
-    adapter = factory(spec, base_url=base_url, timeout=timeout)
+    try:
+        adapter = factory(spec, base_url=base_url, timeout=timeout)
+    except AudiobenchError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise UsageError(f"model {spec.name}: adapter {target}: it could not be built: {_said(error)}") from error
     for name in ("generate", "close"):
         if not inspect.iscoroutinefunction(getattr(adapter, name, None)):
             raise UsageError(
                 f"{target}: an adapter needs `async def generate(self, request)` and `async def close(self)`"
             )
     return adapter
+
+
+def _said(error: BaseException) -> str:
+    """The error as one line, with the line of code that raised it."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    place = f" ({Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno})" if at is not None else ""
+    return one_line(f"{type(error).__name__}: {error}{place}")

@@ -18,6 +18,7 @@ from audiobench import audio, prompt, think
 from audiobench.audio import InvalidAudioError
 from audiobench.errors import AudiobenchError, ExitCode, IncompleteError
 from audiobench.journal import Journal
+from audiobench.runner.closing import close
 from audiobench.runner.concurrency import Concurrency
 from audiobench.runner.identity import check_answered
 from audiobench.runner.retry import ExhaustedError, RetryPolicy, call
@@ -111,8 +112,8 @@ class Engine:
                 slot.cancel()
             await asyncio.gather(*self._slots, return_exceptions=True)
             self._threads.shutdown(wait=False, cancel_futures=True)
-            await self.adapter.close()
             self._close_journals()
+            await close(self.adapter)
             for name in ("SIGINT", "SIGTERM"):
                 loop.remove_signal_handler(getattr(signal, name))
         return self.ending

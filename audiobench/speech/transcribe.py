@@ -16,6 +16,7 @@ from audiobench import audio, journal
 from audiobench.audio import InvalidAudioError
 from audiobench.errors import ExitCode, UsageError
 from audiobench.results import Run, TaskRun
+from audiobench.runner.closing import close
 from audiobench.runner.concurrency import Concurrency
 from audiobench.runner.engine import Ending
 from audiobench.runner.identity import check_answered
@@ -99,7 +100,7 @@ async def _transcribe_all(
     except (RunError, UsageError) as error:
         return Ending(error.exit_code, f"recogniser {spec.name}: {error}")
     finally:
-        await adapter.close()
+        await close(adapter)
     if failed:
         return Ending(ExitCode.INCOMPLETE, f"{len(failed)} answers could not be transcribed; the first: {failed[0]}")
     return Ending()

@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar, cast
 from audiobench import journal
 from audiobench.ablation.traces.judges import TraceJudge
 from audiobench.errors import UsageError
+from audiobench.runner.closing import close
 from audiobench.runner.concurrency import Concurrency
 from audiobench.runner.retry import ExhaustedError, RetryPolicy, call
 from audiobench.think import split
@@ -113,7 +114,7 @@ async def gather(
         await asyncio.gather(*tasks, return_exceptions=True)
         for writer in writers.values():
             writer.close()
-        await adapter.close()
+        await close(adapter)
 
 
 async def _ask(
