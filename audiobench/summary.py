@@ -133,7 +133,8 @@ def latency(group: Iterable[Scored]) -> dict[str, Any]:
     measured: dict[str, list[float]] = {}
     for scored in group:
         for key, seconds in ((scored.record.get("response") or {}).get("latency") or {}).items():
-            measured.setdefault(key, []).append(seconds)
+            if seconds is not None:  # a journal holds null for a NaN
+                measured.setdefault(key, []).append(seconds)
     return {
         key: {"n": len(values), "median": quantile(values, 0.5), "p95": quantile(values, 0.95)}
         for key, values in measured.items()

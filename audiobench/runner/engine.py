@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -346,8 +347,8 @@ def shown_response(response: Response) -> dict[str, Any]:
         "text": response.text,
         "reasoning": response.reasoning,
         "finish_reason": response.finish_reason,
-        "usage": {key: value for key, value in response.usage.items() if value is not None},
-        "latency": {key: round(value, 4) for key, value in response.latency.items()},
+        "usage": _measured(response.usage),
+        "latency": {key: round(value, 4) for key, value in _measured(response.latency).items()},
         "served_model": response.served_model,
     }
     if not response.reasoning_closed:
@@ -359,3 +360,12 @@ def shown_response(response: Response) -> dict[str, Any]:
     if response.raw:
         shown["raw"] = response.raw
     return shown
+
+
+def _measured(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` without what was not measured: None, NaN or an infinity."""
+    return {
+        key: value
+        for key, value in values.items()
+        if value is not None and not (isinstance(value, float) and not math.isfinite(value))
+    }
