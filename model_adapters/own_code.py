@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 import inspect
 import sys
@@ -39,6 +40,22 @@ def with_code(spec: ModelSpec, beside: Path | None = None) -> ModelSpec:
     return spec.model_copy(
         update={"adapter": f"{file}:{class_name}", "options": {**spec.options, "code_sha256": digest}}
     )
+
+
+def load(name: str) -> Any:
+    """The module of an adapter that is not ours: a Python file, or another package's module.
+
+    Raises:
+        ImportError: it is not there, or its own code fails.
+    """
+    if name.endswith(".py"):
+        return load_file(name)
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise ImportError(_said(error)) from error
 
 
 def load_file(path: str) -> Any:

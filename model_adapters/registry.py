@@ -116,9 +116,7 @@ def build_adapter(spec: ModelSpec, *, base_url: str | None = None, timeout: floa
     if not colon:
         raise UsageError(f"model {spec.name}: adapter: {spec.adapter!r} is unknown; known: {', '.join(ADAPTERS)}")
     try:
-        module = (
-            own_code.load_file(module_name) if module_name.endswith(".py") else importlib.import_module(module_name)
-        )
+        module = importlib.import_module(module_name) if own else own_code.load(module_name)
         factory: Any = getattr(module, class_name)
     except (ImportError, AttributeError, OSError) as error:
         raise UsageError(f"model {spec.name}: adapter {target}: {error}") from error

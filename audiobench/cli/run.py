@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--model", required=True, metavar="M", help="declared model, model YAML, adapter:served-name, or FILE.py:Class")
     add("--tasks", required=True, metavar="A,B", help="tasks, groups, task YAMLs or lm_eval:NAME, comma-separated")
-    add("--limit", type=int, metavar="N", help="a fixed random N samples of each task (nested: 200 contains 100)")
+    add("--limit", type=_whole, metavar="N", help="a fixed random N samples of each task (nested: 200 contains 100)")
     add("--ids", metavar="A,B", help="only these sample ids, comma-separated or @FILE with one a line")
     add("--shard", metavar="I/N", help="only the I-th of N parts (1-based); join them with `audiobench merge`")
     add("--prompt", metavar="NAME", help="which of the task's prompts (default: its first)")
-    add("--epochs", type=int, default=1, metavar="K", help="ask everything K times")
+    add("--epochs", type=_whole, default=1, metavar="K", help="ask everything K times")
     add("--think", default="default", metavar="MODES", help="off,on,default,budget:N - comma-separated conditions")
     add("--audio", default="full", metavar="CONDS", help="full,none,silence,noise,swap,reverse,transcript")
-    add("--option-order", type=int, default=1, metavar="K", help="ask under K rotations of the options")
+    add("--option-order", type=_whole, default=1, metavar="K", help="ask under K rotations of the options")
     add("--data", action="append", default=[], metavar="TASK=PATH", help="local copy of a task's data")
     add("--base-url", action="append", default=[], metavar="URL", help="server; repeat for several replicas")
-    add("--max-concurrency", type=int, metavar="N", help="fixed number of requests at once (default: adaptive)")
+    add("--max-concurrency", type=_whole, metavar="N", help="fixed number of requests at once (default: adaptive)")
     add("--out", type=Path, metavar="DIR", help="run directory (default: results/<model>/<run>)")
     add("--judge", metavar="M", help="text model that judges tasks which need a judge")
     add("--judge-base-url", metavar="URL", help="server of the judge")
@@ -33,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--asr", metavar="M", help="model that transcribes spoken answers (speech-to-speech tasks)")
     add("--asr-base-url", metavar="URL", help="server of the recogniser")
     add("--gen", action="append", default=[], metavar="K=V", help="override a generation parameter (temperature=0)")
-    add("--seed", type=int, default=0, help="base seed; epoch k uses seed + k (default 0)")
+    add("--seed", type=_whole, default=0, help="base seed; epoch k uses seed + k (default 0)")
     add("--allow-approx", action="store_true", help="allow think modes that the model has only approximately")
     add("--dry-run", action="store_true", help="print the plan and the estimated cost; send nothing")
     add("--batch", action="store_true", help="batch jobs of OpenAI or Gemini: half the price, within a day; resumable")
@@ -45,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="stop cleanly once the run has spent this much, earlier starts included",
     )
     add("--allow-other-model", action="store_true", help="go on when another model answers than was asked")
-    add("--attempts", type=int, default=8, metavar="N", help="calls a request may take (default 8)")
+    add("--attempts", type=_whole, default=8, metavar="N", help="calls a request may take (default 8)")
     add("--timeout", type=float, default=600.0, metavar="S", help="seconds one call may take (default 600)")
     add("--quiet", action="store_true", help="no plan, no progress")
     add("--json", action="store_true", help="print {run, exit_code, reason, results} as JSON on standard output")
@@ -144,6 +145,16 @@ def _list(flag: str, text: str, items: list[str] | None = None) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def _whole(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:  # also: more digits than Python reads
+        number = 2**63
+    if not -(2**63) <= number < 2**63:
+        raise argparse.ArgumentTypeError(f"{text:.40}: must be a whole number of at most 64 bits")
+    return number
+
+
 def _positive(flag: str, value: int | None) -> int | None:
     if value is not None and value < 1:
         raise UsageError(f"{flag} {value}: must be at least 1")
@@ -189,12 +200,22 @@ def _data(entry: str) -> tuple[str, Path]:
 
 
 def _generation(entry: str) -> tuple[str, Any]:
+    import orjson
     import yaml
 
-    name, equals, value = entry.partition("=")
+    from audiobench.task import generation
+
+    name, equals, text = entry.partition("=")
     if not equals:
         raise UsageError(f"--gen {entry}: expected NAME=VALUE")
     try:
-        return name, yaml.safe_load(value)
-    except (yaml.YAMLError, ValueError) as error:
+        value = yaml.safe_load(text)
+        orjson.dumps(value)
+    except (yaml.YAMLError, ValueError, TypeError) as error:  # TypeError: what JSON cannot hold
         raise UsageError(f"--gen {entry}: not a value: {error}") from error
+    if name in generation.NUMBERS and isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            value = float(value)  # YAML 1.1 takes 1e-3 for text
+    if problem := generation.wrong(name, value):
+        raise UsageError(f"--gen {name}: {problem}")
+    return name, value

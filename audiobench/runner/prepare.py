@@ -16,6 +16,7 @@ from audiobench.runner.identity import check_not_retired
 from audiobench.runner.options import RunOptions
 from audiobench.runner.work import TaskWork
 from audiobench.scorers import SCORERS
+from audiobench.task import generation
 from audiobench.task.find import find_tasks
 from audiobench.task.spec import Prompt, TaskSpec
 from audiobench.types import Condition, Sample
@@ -59,6 +60,7 @@ def prepare(options: RunOptions) -> Prepared:
         check_url(options.judge_base_url, of="--judge-base-url")
     model = find_model(options.model, base_url=options.base_urls[0] if options.base_urls else None)
     thinks = {asked: think.resolve(model, asked, allow_approx=options.allow_approx) for asked in options.think}
+    generation.check(model.sampling, f"model {model.name}: sampling")
     _check_audio(model, options)
     _check_budget(model, options)
     judge = find_model(options.judge, base_url=options.judge_base_url) if options.judge else None
@@ -196,8 +198,11 @@ def _check_spent(prepared: Prepared) -> None:
 
 
 def check_task(task: TaskSpec, file: Path) -> None:
-    """Raise UsageError when a name in the task file is not one of the closed sets."""
+    """Raise UsageError when a name in the task file is not one of the closed sets, or a number is none."""
     check_rules(task.extraction)
+    generation.check(task.generation_kwargs, f"{file}: generation_kwargs")
+    for number, own in enumerate(task.prompt):
+        generation.check(own.generation_kwargs, f"{file}: prompt.{number}.generation_kwargs")
     if task.scorer not in SCORERS:
         raise UsageError(f"{file}: scorer: {task.scorer!r} is unknown; allowed: {', '.join(sorted(SCORERS))}")
 

@@ -17,14 +17,11 @@ from audiobench import prompt as prompting
 from audiobench import strict_yaml, template
 from audiobench.errors import UsageError
 from audiobench.extraction import OPTION_RULES
+from audiobench.task import generation
 from audiobench.task.spec import Columns, TaskSpec
 from audiobench.types import Sample
 
 BUILTIN = ("listening",)
-GENERATION = (
-    "max_gen_toks", "until", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "presence_penalty",
-    "frequency_penalty", "seed", "stop_token_ids",
-)  # fmt: skip
 PROMPT_NAMES = frozenset(prompting.variables(Sample("", "")))
 SUBMISSION_NAMES = frozenset(("id", "answer", "output", "question", "choices", "row"))
 LM_EVAL_CLASS = "!function audiobench.lm_eval_bridge.AudioBenchTask"
@@ -86,9 +83,11 @@ def _names(task: TaskSpec) -> Iterator[Finding]:
         (("generation_kwargs",), task.generation_kwargs),
         *((("prompt", i, "generation_kwargs"), p.generation_kwargs) for i, p in enumerate(task.prompt)),
     ]:
-        for name in parameters:
-            if name not in GENERATION:
-                yield (*where, name), _unknown("generation parameter", name, GENERATION)
+        for name, value in parameters.items():
+            if name not in generation.NAMES:
+                yield (*where, name), _unknown("generation parameter", name, generation.NAMES)
+            if problem := generation.wrong(name, value):
+                yield (*where, name), problem
 
 
 def _columns(task: TaskSpec) -> Iterator[Finding]:
