@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from audiobench.errors import UsageError
 from audiobench.extraction import short
 from audiobench.extraction.choice import Found, choose
-from audiobench.extraction.numbers import final_number
+from audiobench.extraction.quantities import final_number
 from audiobench.extraction.text import final_answer, readable
 from audiobench.types import LETTERS, Answer
 
-VERSION = "3"
+VERSION = "4"
 """Raised when a rule changes what it finds; part of a task's fingerprint."""
 
 _Options = Sequence[tuple[str, str]]

@@ -63,6 +63,13 @@ class _Reader:
         self.text = cues.MARKUP.sub(" " if "\n" not in text else "", text).strip() if text else ""
         self.text = cues.LATEX.sub(lambda m: m.group(1) or m.group(2) or "", self.text)
         self.text = squeeze(self.text).strip()
+        self.text = cues.SPEECH.sub(self.unspoken, self.text)
+
+    def unspoken(self, speech: re.Match[str]) -> str:
+        """Quoted speech without its words, unless the quotation is itself an option."""
+        said = speech.group(1)
+        keep = len(said.strip()) == 1 or self.offered.exact(said)
+        return speech.group() if keep else f'{speech.group()[: -len(said) - 2]}" "'
 
     def read(self) -> Found | None:
         for numbered in cues.NUMBERED.finditer(self.text):
@@ -90,8 +97,23 @@ class _Reader:
             )
             if len(letters) != 1 or None in inner or declared - letters:
                 raise Ambiguous
-            return Found(letters.pop(), rule)
+            end = max(m.end() for m in pattern.finditer(raw))
+            return self.kept(Found(letters.pop(), rule), raw[end:])
         return None
+
+    def kept(self, found: Found, rest: str) -> Found:
+        """What was found, unless the rest of the text takes it back and does not name it again.
+
+        Raises:
+            Ambiguous: "The answer is B. Wait, actually C."
+        """
+        again = cues.withdrawn(rest)
+        if again is not None:
+            named = self.prose.mentions(again, hedged=False) | self.prose.letters(again, hedged=False)
+            opening = self.starts_with_option(again)  # "No, it does not": said again, not denied
+            if (named | opening.letters if opening else named) != {found.letter}:
+                raise Ambiguous
+        return found
 
     def inner(self) -> Found | None:
         """The content of a wrapper: an option, a letter, or a sentence that declares one."""
@@ -130,15 +152,27 @@ class _Reader:
         if not found:
             return None
         letters = {f.letter for _, f in found}
+        self.check_opening(*found[0])
+        at, last = found[-1]
         if len(letters) > 1:
-            at, last = found[-1]
             before = self.text[found[-2][0] : at]
             if not (cues.CORRECTION.search(before) or cues.FINAL.search(self.text[:at])) or cues.CORRECTION.search(
                 self.text[at + 1 :]
             ):
                 raise Ambiguous
-            return last
-        return found[0][1]
+        return self.kept(last if len(letters) > 1 else found[0][1], self.text[at:])
+
+    def check_opening(self, at: int, found: Found) -> None:
+        """Raise Ambiguous where the response opens with another option than it declares ("No, the answer is yes")."""
+        opening = self.starts_with_option(self.text)
+        if (
+            opening
+            and opening.end <= at
+            and re.match(r"\s*(?:,|[.!]\s+[A-Z])", self.text[opening.end : at + 1])
+            and found.letter not in opening.letters
+            and not cues.CORRECTION.search(self.text[opening.end : at])
+        ):
+            raise Ambiguous
 
     def declared_letters(self, text: str) -> set[str]:
         return {f.letter for _, f in self.declarations(text)}
@@ -290,20 +324,20 @@ class _Reader:
             others = self.prose.letters(rest[own.end :] if own else rest) - {letter}
             if others or (own is None and self.prose.mentions(rest) - {letter}):
                 raise Ambiguous
-            return Found(letter, rule)
+            return self.kept(Found(letter, rule), rest)
         if mention and len(mention.letters) == 1 and cues.STARTS_ANSWER.match(text[mention.end :]):
             rest = text[mention.end :]
             own = next(iter(mention.letters))
             explained = cues.EXPLANATION.match(rest)
             if explained and not self.declarations(rest):
-                return Found(own, "option_text")
+                return self.kept(Found(own, "option_text"), rest)
             if (self.prose.mentions(rest) | self.prose.letters(rest)) - {own} or mention.start in negation.Spans(
                 negation.hedged(text)
             ):
                 return None
             if negation.REFUSAL.search(text):
                 raise Ambiguous
-            return Found(own, "option_text")
+            return self.kept(Found(own, "option_text"), rest)
         return None
 
     @cached_property
@@ -349,11 +383,9 @@ class _Reader:
                 found.add(inner.letter)
         text = self.text
         plain = self.prose.mentions(text) | self.prose.letters(text)
-        return (
-            Found(found.pop(), "bold")
-            if len(found) == 1 and plain >= found and not negation.REFUSAL.search(text)
-            else None
-        )
+        if len(found) != 1 or not plain >= found or negation.REFUSAL.search(text):
+            return None
+        return self.kept(Found(found.pop(), "bold"), text)
 
     # 6
     def in_prose(self) -> Found | None:
@@ -365,7 +397,8 @@ class _Reader:
         if len(named) == 1:
             if self.prose.only_in_passing(text, next(iter(named))):
                 return None
-            return self.one(named, "option_text" if self.prose.mentions(text) & named else "option_letter")
+            rule = "option_text" if self.prose.mentions(text) & named else "option_letter"
+            return self.kept(self.one(named, rule), text)
         if len(named) > 1:
             sentences = [s for s in cues.SENTENCES.findall(text) if s.strip()]
             last = sentences[-1]

@@ -52,7 +52,10 @@ OTHER_NAMING = re.compile(
     re.IGNORECASE,
 )
 MUSICAL_AFTER = re.compile(r"[ -](?:minor|major|flat|sharp|chord|note|natural|dorian|string)\b", re.IGNORECASE)
-JOINED = re.compile(r"[\s,.;)*\"']*(?:\b(?:or|and|nor|either)\b|/|&|\||或者?|和|以及|与)[\s(*\"']*", re.IGNORECASE)
+JOINED = re.compile(
+    r"[\s,.;)*\"']*(?:\b(?:or|and|nor|either)\b|\b(?:i\.\s?e\.|(?:ie|namely|that is|in other words)\b),?|/|&|\||或者?|和|以及|与)[\s(*\"']*",
+    re.IGNORECASE,
+)
 SHARING = re.compile(r"([^\W_]+)\s*(?:\b(?:or|and|to)\b|/|&|或|和)\s*(?:an?\s+|the\s+)?$", re.IGNORECASE)
 LINE_LABEL = re.compile(r"(?m)^\s{0,3}[-*•]?\s{0,3}[(\[]?([A-Za-z])\s{0,3}[).:\]、]\s{0,3}(\S.*)$")
 CONCLUSION = re.compile(
@@ -60,7 +63,34 @@ CONCLUSION = re.compile(
     re.IGNORECASE,
 )
 CORRECTION = re.compile(
-    r"\b(?:wait|actually|correction|no,|scratch that|on second thought|let me correct|i mean)\b|更正|不对",
+    r"\b(?:wait|actually|correction|no,|scratch that|on second thoughts?|let me (?:correct|re-?consider|re-?think|re-?evaluate)"
+    r"|i mean|i meant|my mistake|i was (?:wrong|mistaken))\b|更正|不对",
+    re.IGNORECASE,
+)
+# A correction that takes back what was said in front of it: "Wait, actually C", "3... no, 4", "let me reconsider".
+_WITHDRAWN = re.compile(
+    r"(?:[.!?…。\n;(—]|\s--?\s)\s*(?P<sentence>(?:actually|hmm+|oops|hold on|correction(?=\s?:)|wait(?! (?:for|until|time))"
+    r"|that(?:'s| is| was) (?:wrong|not right|incorrect|a mistake))\b|sorry, (?!i )|更正|不对|等等|等一下|其实)"
+    r"|(?:[.!…。\n;(—,]|\s--?\s)\s*(?P<no>no\s*(?:[,.;:!…—]|-|$)|no (?:wait|actually)\b)"
+    r"|,\s*(?P<clause>(?:wait|hold on|correction)\b|sorry, (?!i )|actually (?=\(?(?:no|not|the|an|it's|it is|[a-z])\b))"
+    r"|\b(?P<phrase>(?:but|or|oh|no|hmm+),? (?:wait|actually)|scratch that|strike that|on second thoughts?"
+    r"|let(?:'s| me) (?:re-?consider|re-?think|re-?evaluate|re-?examine|re-?assess|correct)|i mean(?! it)|i meant|i misspoke"
+    r"|i take (?:that|it) back|changed? my mind|my mistake|i(?:'m| am| was) (?:wrong|mistaken))\b"
+    r"|(?P<zh>我错了|重新考虑|重新想)",
+    re.IGNORECASE,
+)
+
+
+def withdrawn(text: str) -> str | None:
+    """What follows the last correction in a text (its own words included), or None where nothing is taken back."""
+    starts = [m.start(m.lastgroup or 0) for m in _WITHDRAWN.finditer(text)]
+    return text[starts[-1] :] if starts else None
+
+
+# Quoted speech, introduced as such: what is said in it is no answer.
+SPEECH = re.compile(
+    r"\b(?:words?|transcript(?:ion)?|lyrics?|utterance|sentence|says|said|saying|asks|asked|sings|shouts|whispers)"
+    r"(?: (?:is|are|was|were|that|the words?|something like|reads?)){0,2}\s?[:,]?\s?\"([^\"\n]{1,1000})\"",
     re.IGNORECASE,
 )
 FINAL = re.compile(r"\b(?:final|correct)\s*$|最终$", re.IGNORECASE)

@@ -12,6 +12,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from functools import lru_cache
 
+_LESSER = (
+    r"(?:least (?:likely|probable|plausible|possible|fitting|suitable|appropriate|convincing|accurate|consistent|compatible"
+    r"|correct|apt)|second[- ](?:best|most|likeliest|choice)|runner-up|worst)"
+)
+"""Superlatives of what is not the answer."""
 _NOT_A_DENIAL = re.compile(
     r"\b(?:not (?:only|just|merely|simply)|no (?:doubt|question|surprise)|without (?:a |any )?(?:doubt|question))\b",
     re.IGNORECASE,
@@ -20,6 +25,9 @@ _DENIAL = re.compile(
     r"\b(?:not|never|neither|nor|without|hardly|unlike|cannot|rather than|instead of|other than|as opposed to"
     r"|except(?: for)?|different from|opposed to|far from|anything but|lacks?|lacking|absence of|free of|devoid of"
     r"|less(?= [^.;\n]{1,60} than\b)|than|compared (?:to|with)|false that|doubt|deny|denies|exclud(?:e|es|ed|ing)|eliminat(?:e|es|ed|ing)|reject(?:s|ed)?"
+    rf"|{_LESSER}|refus(?:e|es|ed|ing) to|hesita(?:te|tes|ted|nt|ting) to"
+    r"|(?:almost|nearly) (?:picked|chose|choose|pick|said|say|answered|answer|went|selected|select|guessed|wrote)"
+    r"|(?:at least|at most|almost|nearly|up to|half(?: of)?|twice|double)(?= (?:of )?(?:\d|(?:one|two|three|four|five|six|seven|eight|nine|ten)\b))"
     r"|rul(?:e|es|ed|ing) out|dismiss(?:es|ed)?|wrong|incorrect(?:ly)?|contrary to|fails? to|mistaken(?: for)?|confused with)\b"
     r"|n't\b|\bno\b(?!\s*[,.:;!]|\s*$)"
     r"|\b(?:nicht|keine?|pas|não|не)\b|不是|不选|并非|而非|没有|不像|排除|不可能|而不是|不太像|别选",
@@ -36,6 +44,7 @@ _CLAUSE_END = re.compile(
 )
 _SUPPOSITION = re.compile(
     r"\b(?:if|whether|unless|(?-i:Had)|suppose|supposing|assum(?:e|ing)|imagine|were it|would have|used to"
+    r"|(?:some(?:one|body|\speople)?|others|people|many|one) (?:might|may|could|would) (?:\w+ly |also |even )?(?:answer|say|think|choose|pick|guess|argue|claim|select|go)"
     r"|(?:can ?not|can't|couldn't|could not|unable to|hard to|difficult to|impossible to|don't|do not|not possible to|not able to)"
     r"\s+(?:\w+ly )?(?:tell|determine|hear|say|identify|know|decide|distinguish|be sure|confirm|discern|make out|listen|access|process"
     r"|perceive|answer|judge|establish|verify|think|believe|agree|see)|not (?:sure|certain|clear)|unsure|uncertain|unclear|no idea)\b"
@@ -44,9 +53,13 @@ _SUPPOSITION = re.compile(
 )
 _SENTENCE_END = re.compile(r"[;!?\n。]|\.(?!\d)|,\s*(?:so|therefore|thus|hence|but|then)\b|\bbut\b", re.IGNORECASE)
 _REJECTED_AFTER = re.compile(
-    r"(?:\b(?:is|are|was|were|seems?|looks?|sounds?|appears?|can be|could be|would be|be)\s+(?:\w+ly |very |rather |also |both |all )?"
+    r"(?:\b(?:is|are|was|were|seems?|looks?|sounds?|appears?|(?:(?:can|could|would|should|must|may|might|has to|have to) )?be)\s+"
+    r"(?:\w+ly |very |rather |also |both |all )?(?:the |an? |my )?"
     r"(?:not\b|less\b|n't|a mistake|an error|wrong|incorrect|unlikely|impossible|ruled out|eliminated|excluded|rejected|out\b|absent|false|inconsistent"
-    r"|implausible|a distractor|distractors|missing|invalid|improbable)"
+    r"|implausible|a distractor|distractors|missing|invalid|improbable"
+    rf"|{_LESSER}"
+    r"|(?:only |first |one )?(?:one|option|answer|choice) (?:that |which )?(?:i|we|you|one) "
+    r"(?:can |could |would |must |should |will )?(?:safely |easily |definitely )?(?:rule[sd]? out|reject(?:ed)?|exclude[sd]?|eliminate[sd]?|dismiss(?:ed)?|discard(?:ed)?))"
     r"|\b(?:is|are|was|were|does|do|did|ca|could|would|wo|has|had)n't\b"
     r"|\b(?:cannot|does not|do not|did not|can not|could not|would not|doesn't)\b"
     r"|では?な[いく]|ではありません|じゃな[いく]|不对|不正确|错误|不符|不合适|可以排除|不太可能)",

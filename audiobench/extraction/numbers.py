@@ -1,4 +1,4 @@
-"""Numbers in text: digits, English number words, Chinese numerals, and the final number of a worked answer."""
+"""Numbers in text: digits, English number words, Chinese numerals."""
 
 from __future__ import annotations
 
@@ -124,17 +124,16 @@ _DIGITS = re.compile(
     r"|(?<![\w.])[-+]?\.\d+"
 )
 _CHINESE = re.compile(rf"负?[{_ZH_NUMBER}]+")
-_FRACTION = re.compile(r"\\[dt]?frac\{(\d+)\}\{(\d+)\}")
 _WORD = re.compile(r"[a-z]+")
-_MARKER = re.compile(
-    r"(?:####|final answer(?: is)?\s*:?|(?:the )?(?:correct )?answer(?: is)?\s*[:=]?|答案(?:是|为)?\s*:?)\s*",
-    re.IGNORECASE,
-)
-_BOXED = re.compile(r"\\boxed\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
 
 
 def find_numbers(text: str) -> list[Decimal]:
     """Every number of the text in order: digits with thousands separators, fractions, number words, Chinese."""
+    return [value for _, _, value in number_spans(text)]
+
+
+def number_spans(text: str) -> list[tuple[int, int, Decimal]]:
+    """(start, end, value) of every number of the text, in order."""
     spans: list[tuple[int, int, Decimal]] = []
     for match in _DIGITS.finditer(text):
         value = _decimal(match.group())
@@ -167,7 +166,7 @@ def find_numbers(text: str) -> list[Decimal]:
         value = parse_chinese(match.group().lstrip("负"))
         if value is not None:
             spans.append((match.start(), match.end(), -value if match.group().startswith("负") else value))
-    return [value for _, _, value in sorted(spans, key=lambda s: s[0])]
+    return sorted(spans, key=lambda s: s[0])
 
 
 def _decimal(text: str) -> Decimal | None:
@@ -186,27 +185,3 @@ def plain(value: Decimal) -> str:
     """A number as text without exponent and trailing zeros ("16", "0.75", "-3.5")."""
     text = format(value.normalize() if value else Decimal(0), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def final_number(text: str) -> tuple[str, str] | None:
-    r"""(number as text, rule) of a worked answer, or None.
-
-    In order: the last `\boxed{}`; the first number after the last "answer is" / "####" marker that has one; the
-    last number of the text.
-    """
-    text = _FRACTION.sub(r"\1/\2", text)
-    boxed = _BOXED.findall(text)
-    if boxed:
-        numbers = find_numbers(re.sub(r"\\[a-z]+\s*", " ", boxed[-1]))
-        if len(numbers) == 1:
-            return plain(numbers[0]), "boxed"
-        return None
-    for marker in list(_MARKER.finditer(text))[:-51:-1]:
-        line = text[marker.end() : marker.end() + 200].split("\n", 1)[0]
-        numbers = find_numbers(line)
-        if numbers and (re.match("not\\b", line) or (len(set(numbers)) > 1 and re.search(r"\bor\b|或", line))):
-            return None
-        if numbers:
-            return plain(numbers[0]), "answer_is"
-    numbers = find_numbers(text)
-    return (plain(numbers[-1]), "last_number") if numbers else None

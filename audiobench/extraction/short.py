@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from audiobench.extraction import cues
 from audiobench.extraction.negation import REFUSAL
-from audiobench.extraction.numbers import find_numbers, plain
+from audiobench.extraction.numbers import plain
+from audiobench.extraction.quantities import readings
 from audiobench.extraction.text import closed, readable, squeeze
 
 _MARKER = re.compile(
@@ -83,12 +85,18 @@ def _scan(text: str, read: Callable[[str], str | None]) -> tuple[str, str] | Non
     if wrapped:
         value = wrapped.pop()
         return (value, "wrapped") if value and not wrapped else None
-    marked = [answer[m.end() : m.end() + 200].split("\n\n", 1)[0] for m in list(_MARKER.finditer(answer))[-50:]]
-    for piece in reversed(marked):
+
+    def kept(value: str, rule: str, rest: str) -> tuple[str, str] | None:
+        """The value, unless the rest of the answer takes it back and does not give it again."""
+        again = cues.withdrawn(rest)
+        return (value, rule) if again is None or value in (read(again), _read_count(again)) else None
+
+    for marker in list(_MARKER.finditer(answer))[:-51:-1]:
+        piece = answer[marker.end() : marker.end() + 200].split("\n\n", 1)[0]
         first = re.split(r"[.;\n。](?!\d)|,\s*not\b", piece.strip(), maxsplit=1)[0]
         value = read(first)
         if value:
-            return value, "answer_is"
+            return kept(value, "answer_is", answer[marker.end() :])
     if REFUSAL.search(answer):
         return None
     first = re.split(r"[.,;!\n。](?!\d)", answer, maxsplit=1)[0].strip()
@@ -97,10 +105,10 @@ def _scan(text: str, read: Callable[[str], str | None]) -> tuple[str, str] | Non
         if rest in (None, value) or (
             value in ("yes", "no", "valid", "invalid") and rest not in ("yes", "no", "valid", "invalid")
         ):
-            return value, "leading" if len(answer) > len(first) + 1 else "bare"
+            return kept(value, "leading" if len(answer) > len(first) + 1 else "bare", answer[len(first) :])
         return None
     value = read(answer)
-    return (value, "in_text") if value else None
+    return kept(value, "in_text", answer) if value else None
 
 
 def _read_yes_no(text: str) -> str | None:
@@ -127,8 +135,10 @@ def _read_valid(text: str) -> str | None:
 
 
 def _read_count(text: str) -> str | None:
-    numbers = {plain(n) for n in find_numbers(text)}
+    numbers = set(readings(text))
     if len(numbers) == 1:
-        return numbers.pop()
-    total = re.search(r"=\s*(-?\d+(?:\.\d+)?)\s*\D*$", text)
-    return plain(find_numbers(total.group(1))[0]) if total else None
+        number = numbers.pop()
+        return None if number is None else plain(number)
+    total = re.search(r"=\s*(-?\d+(?:\.\d+)?\s*\D*)$", text)
+    stated = readings(total.group(1)) if total else [None]
+    return None if stated[0] is None else plain(stated[0])

@@ -17,6 +17,9 @@ ORDER = ("The door opens, then the dog barks", "The dog barks, then the door ope
 CHORDS = ("C", "C#", "Cm7", "D:min/1")
 CHORDS_LISTED = ("B:maj7/1", "E:(1,5)/1", "G#:min7(4,*5)/1")
 METRES = ("3/4", "4/4", "6/8")
+TEMPOS = ("60 bpm", "90 bpm", "120 bpm")
+MOODS = ("Happy", "Sad")
+PAIR = ("Man", "Woman")
 
 # Thirty phrasings that all mean option B; published extractors get 7 to 18 of them right.
 THIRTY = (

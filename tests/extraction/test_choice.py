@@ -15,6 +15,7 @@ from audiobench.extraction import EXTRACTORS, extract
 from audiobench.types import LETTERS
 
 from .responses import ADVERSARIAL, CHOSEN, THIRTY, VOICES
+from .revisions import SETTLED, UNSETTLED
 
 MCQ = ["multiple_choice"]
 
@@ -25,14 +26,19 @@ def test_thirty_phrasings_of_one_option(choices, text):
     assert (answer.value, answer.index) == ("B", 1)
 
 
-@pytest.mark.parametrize(("choices", "text", "letter"), CHOSEN)
+@pytest.mark.parametrize(("choices", "text", "letter"), CHOSEN + SETTLED)
 def test_chosen_option(choices, text, letter):
     assert extract(text, MCQ, slots=choices).value == letter
 
 
-@pytest.mark.parametrize(("choices", "text", "letter"), ADVERSARIAL)
+@pytest.mark.parametrize(("choices", "text", "letter"), ADVERSARIAL + UNSETTLED)
 def test_nothing_is_guessed(choices, text, letter):
     assert extract(text, MCQ, slots=choices).value == letter
+
+
+def test_a_correction_that_argues_for_another_answer_is_not_misread():
+    answer = extract("The answer is B. Wait, the pitch is high, so it's C.", MCQ, slots=VOICES)
+    assert answer.value in (None, "C")
 
 
 @pytest.mark.parametrize(

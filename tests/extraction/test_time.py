@@ -14,7 +14,9 @@ PIECES = (
     "'a", '"', "." , ",", "? ", "\n(A) ", "\nA. x", "$a", "\\( ", "{{", "\\boxed{", "\\boxed{}", "<think>", "<answer>",
     "<response>B", "<|a", "answer is ", "the ", "correct ", "likely, ", "(B) ", "not ", "n't ", "not really ", "n't yes.",
     "is wrong ", "don't ", "十", "万", "二", "答案", "不是", "ﷺ", "½", "a\u0300\u0316", "\u0300\u0316", "one hundred and ",
-    "point one ", "minus ", '"answer": "', "= 1", ", B", "in key of ", "B\n",
+    "point one ", "minus ", '"answer": "', "= 1", ", B", "in key of ", "B\n", "wait, ", "B. Actually, no. ", "no, ",
+    'says "', 'says "a" ', "at least 3 ", "5 or ", "3+", "^3", "between 5 and ", "5 to ", "not 5 ", "(step 1", "B, i.e. ",
+    "is the only option i ", "i almost picked ", "5 million ",
 )  # fmt: skip
 ENDS = (("", ""), ("It sounds like the red car.", "the end"), ("= 1", "x"))
 RULES = tuple(rule for rule in EXTRACTORS if rule not in ("option_letter", "option_text"))  # these two share `choose`
