@@ -46,17 +46,17 @@ def of_record(record: Mapping[str, Any], spec: ModelSpec) -> float | None:
     (`raw.cost`); None where neither is known.
 
     What a batch job answered (`record["batch"]`) costs the price's `batch_factor` of it; None where none is declared.
+    Empty answers that were asked for again (`record["discarded"]`) are billed too.
     """
-    response = record.get("response")
-    if not response:
-        return None
+    response = record.get("response") or {}
     price = spec.price_on(date.fromtimestamp(record["time"]))
     if price is None:
         return (response.get("raw") or {}).get("cost")
-    if not response.get("usage") or (record.get("batch") and price.batch_factor is None):
+    billed = [usage for usage in (response.get("usage"), *record.get("discarded", ())) if usage]
+    if not billed or (record.get("batch") and price.batch_factor is None):
         return None
     factor = price.batch_factor if record.get("batch") else 1.0
-    return of_usage(response["usage"], price) * (factor or 1.0)
+    return sum(of_usage(usage, price) for usage in billed) * (factor or 1.0)
 
 
 def of_run(folder: Path, spec: ModelSpec) -> float | None:

@@ -17,7 +17,7 @@ from audiobench.results import Scored
 from audiobench.score import outcome, scorer_of
 from audiobench.summary import chance, counted, official, reasons
 from audiobench.task.spec import TaskSpec
-from audiobench.types import LETTERS, Condition, Response, Sample
+from audiobench.types import Condition, Response, Sample, check_options
 from model_adapters.spec import Thinking
 
 Entry = tuple[int, dict[str, Any]]
@@ -237,6 +237,8 @@ def _choices(given: Any, place: str) -> tuple[str | None, ...]:
         choice is None or isinstance(choice, str | int | float) for choice in given
     ):
         raise UsageError(f"{place}: choices: expected a list of texts, got {given!r:.60}")
-    if len(given) > len(LETTERS):
-        raise UsageError(f"{place}: choices: {len(given)} options, at most {len(LETTERS)}")
+    try:
+        check_options(given)
+    except UsageError as error:
+        raise UsageError(f"{place}: choices: {error}") from None
     return tuple(None if choice is None else str(choice) for choice in given)

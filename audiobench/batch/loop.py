@@ -17,6 +17,7 @@ from typing import Any
 from audiobench.batch.apis import BatchApi, Status, batch_api
 from audiobench.batch.jobs import Job, jobs
 from audiobench.errors import AudiobenchError, ExitCode, UsageError
+from audiobench.runner.closing import close
 from audiobench.runner.engine import Ending
 from model_adapters.base import RetryableError, RunError, SampleError
 
@@ -108,7 +109,7 @@ class JobLoop:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
             self.close()
-            await self.adapter.close()
+            await close(self.adapter)
         return self.ending
 
     def _interrupted(self, number: signal.Signals) -> None:

@@ -60,6 +60,7 @@ class BatchRun(JobLoop):
             if (work.task.task, sample.id, condition, epoch) in taken:
                 continue
             record: dict[str, Any] = {"task": work.task.task, **new_record(sample, condition, epoch), "attempts": 1}
+            record["sample"] = shown_sample(prompt.arrange(sample, condition.option_order), work.task)
             try:
                 loaded = await self._request(record, work, sample, condition, epoch)
                 line = self.api.line(request_key(len(group.records), record), loaded)
@@ -82,7 +83,6 @@ class BatchRun(JobLoop):
     ) -> Request:
         """The request of a slot with its audio; `record` gets what a journal line says of it."""
         request = work.request(sample, condition, epoch)
-        record["sample"] = shown_sample(request.sample or sample, work.task)
         record["prompt"] = prompt.shown(request)
         record["prompt_sha256"] = hashlib.sha256(orjson.dumps(record["prompt"])).hexdigest()
         key, loaded, record["audio"] = await load(request, work, self._threads)

@@ -43,7 +43,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--max-cost",
         type=float,
         metavar="USD",
-        help="stop cleanly once the run has spent this much, earlier starts included",
+        help="stop cleanly once the model's answers have cost this much, earlier starts included (a judge's and a "
+        "recogniser's calls are not counted)",
     )
     add("--allow-other-model", action="store_true", help="go on when another model answers than was asked")
     add("--attempts", type=_whole, default=8, metavar="N", help="calls a request may take (default 8)")

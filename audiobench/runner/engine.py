@@ -234,6 +234,8 @@ class Engine:
                 if empty and not (two_pass and pending.prefill == request.prefill):  # a thought may close at once
                     record["empty"] = record.get("empty", 0) + 1
                     if record["empty"] <= EMPTY_RETRIES and calls < self.policy.attempts:
+                        counted = {k: n for k, n in _measured(response.usage).items() if isinstance(n, int | float)}
+                        record.setdefault("discarded", []).append(counted)  # it is billed all the same
                         raise RetryableError("the answer is empty")
                 return response
 

@@ -15,6 +15,7 @@ from typing import Any, cast
 from audiobench import journal, think
 from audiobench.errors import UsageError
 from audiobench.results import Run, TaskRun
+from audiobench.runner.closing import close
 from audiobench.runner.concurrency import Concurrency
 from audiobench.runner.engine import Ending
 from audiobench.runner.identity import check_answered
@@ -121,7 +122,7 @@ async def ask_live(adapter: Adapter, judge: ModelSpec, tasks: Sequence[TaskRun],
     except (RunError, UsageError) as error:
         ending = Ending(error.exit_code, f"judge {judge.name}: {error}")
     finally:
-        await adapter.close()
+        await close(adapter)
     return ending
 
 

@@ -229,6 +229,29 @@ def test_a_thought_that_closes_at_once_is_no_empty_answer(toy: Callable[[int], P
     assert [(line["attempts"], line["response"]["text"]) for line in lines] == [(1, "A")] * 3
 
 
+def test_empty_answers_that_are_asked_for_again_are_billed(
+    toy: Callable[[int], Path], cli: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "own.py").write_text(
+        "from audiobench.types import Response\n"
+        "class Own:\n"
+        "    def __init__(self, spec, *, base_url, timeout): self.calls = 0\n"
+        "    async def generate(self, request):\n"
+        "        self.calls += 1\n"
+        "        return Response('' if self.calls < 3 else 'A', usage={'prompt': 1_000_000})\n"
+        "    async def close(self): ...\n"
+    )
+    (tmp_path / "model.yaml").write_text(
+        "name: own\nserved_model: own\nadapter: own.py:Own\nprices: [{input: 2.0, output: 0}]\n"
+    )
+    out = tmp_path / "out"
+    result = cli("run", "--model", tmp_path / "model.yaml", "--tasks", toy(1), "--out", out)
+    assert result.returncode == 0, result.stderr
+    (line,) = [json.loads(line) for line in (out / "toy" / "samples.jsonl").read_text().splitlines()]
+    assert (line["attempts"], line["discarded"]) == (3, [{"prompt": 1_000_000}] * 2)
+    assert "$6.00" in result.stderr + cli("report", out).stdout
+
+
 @pytest.mark.parametrize(
     ("model", "says"), [("gpt-audio", "no API key"), ("openai_chat:m", "--base-url"), ("step-audio-r1", "67 GB")]
 )
