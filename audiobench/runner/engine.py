@@ -192,7 +192,12 @@ class Engine:
         """Write the record of an ended slot, and stop the run where it is the last that is wanted."""
         record["time"] = round(time.time(), 3)
         try:
-            self._journals[work.task.task].append(record)
+            try:
+                self._journals[work.task.task].append(record)
+            except TypeError:  # orjson's own errors are TypeErrors; an adapter of the user's own may return anything
+                why = unwritable(record.pop("response"))
+                record["error"] = failure("error", why)
+                self._journals[work.task.task].append(record)
         except IncompleteError as error:
             self._stop(error.exit_code, str(error))
             return
@@ -247,9 +252,7 @@ class Engine:
         record["key"] = keys[0]
         passes = 2 if two_pass else 1
         record["attempts"] = attempts - passes + 1
-        shown = shown_response(response)
-        check_writable(shown)
-        record["response"] = shown
+        record["response"] = shown_response(response)
 
     def _failed(self, message: str) -> None:
         self._failures += 1
@@ -331,20 +334,25 @@ def failure(kind: str, message: str) -> dict[str, str]:
     return {"kind": kind, "message": message.encode(errors="backslashreplace").decode()}
 
 
-def check_writable(shown: dict[str, Any]) -> None:
-    """Raise SampleError when a journal line cannot hold a response: an adapter of the user's own may return anything."""
-    for name in ("text", "reasoning"):
-        if not isinstance(shown[name], str | None if name == "reasoning" else str):
-            raise SampleError(f"the adapter's response: {name}: must be a str, found {type(shown[name]).__name__}")
+def unwritable(shown: dict[str, Any]) -> str:
+    """Why a journal line cannot hold a response."""
     for name, value in shown.items():
         try:
             orjson.dumps(value)
-        except TypeError as error:  # orjson's own errors are TypeErrors
-            raise SampleError(f"the adapter's response: {name}: cannot be written as JSON: {error}") from error
+        except TypeError as error:
+            return f"the adapter's response: {name}: cannot be written as JSON: {error}"
+    return "the adapter's response cannot be written as JSON"
 
 
 def shown_response(response: Response) -> dict[str, Any]:
-    """A response as a journal line keeps it."""
+    """A response as a journal line keeps it.
+
+    Raises:
+        SampleError: its text is none.
+    """
+    for name, value, kinds in (("text", response.text, str), ("reasoning", response.reasoning, str | None)):
+        if not isinstance(value, kinds):
+            raise SampleError(f"the adapter's response: {name}: must be a str, found {type(value).__name__}")
     shown: dict[str, Any] = {
         "text": response.text,
         "reasoning": response.reasoning,
