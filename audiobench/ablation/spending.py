@@ -7,6 +7,7 @@ from typing import Any
 
 from audiobench import cost
 from audiobench.ablation.arms import Arm
+from audiobench.ablation.measure import is_share
 from audiobench.results import Scored
 from audiobench.summary import latency, quantile
 
@@ -34,11 +35,12 @@ def spending(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
 
     Keys: responses, reasoning_tokens {mean, median, p95, n, estimated}, completion_tokens (mean of a response),
     tokens_per_correct, cached_prompt (share of the prompt tokens that the server took from its cache, where it counts
-    them), latency {total: {n, median, p95}, ...} (seconds), dollars, dollars_per_correct.
+    them), latency {total: {n, median, p95}, ...} (seconds), dollars, dollars_per_correct. What a right answer took is
+    known only where values are shares of right answers: an error rate or a rating counts none.
     """
     spec = arm.run.spec
     answered = [s for sample in ids for s in arm.of_sample(sample) if s.record.get("response")]
-    right = sum(s.outcome.value or 0.0 for s in answered)
+    right = sum(s.outcome.value or 0.0 for s in answered) if is_share(arm.task_run.task) else None
     completions = [n for s in answered if (n := _usage(s).get("completion")) is not None]
     dollars = [d for s in answered if (d := cost.of_record(s.record, spec)) is not None]
     complete = len(completions) == len(answered)

@@ -258,3 +258,22 @@ def test_judged_scores_without_a_judge_have_nothing_to_compare(tmp_path, capsys)
     folder = write_run(tmp_path / "run", lines, task={"scorer": "judge"})
     assert main(["compare", f"{folder}:off", f"{folder}:on"]) == 0
     assert "compared on the 0 samples" in capsys.readouterr().out
+
+
+def test_only_shares_have_right_answers(tmp_path, capsys):
+    """A sum of error rates is no number of right answers: the better arm would look the dearer one."""
+    told = {"task": "wtoy", "scorer": "wer", "metric_list": [{"metric": "wer"}], "extraction": ["full_text"]}
+    told |= {"chance": "none", "breakdown": []}
+    shown = {"choices": [], "target": "a b"}
+    used = {"usage": {"completion": 10, "prompt": 5}}
+    lines = [
+        line(f"s{i}", "a x" if i % 2 else "a b", sample=shown, response=used, condition={"think": think})
+        for i in range(6)
+        for think in ("off", "on")
+    ]
+    folder = write_run(tmp_path / "run", lines, task=told)
+    assert main(["compare", f"{folder}:off", f"{folder}:on", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["comparisons"]
+    assert [arm["tokens_per_correct"] for arm in found["arms"]] == [None, None]
+    assert [arm["dollars_per_correct"] for arm in found["arms"]] == [None, None]
+    assert found["arms"][0]["completion_tokens"] == 10
