@@ -360,3 +360,22 @@ def test_what_cannot_be_done_is_refused(tmp_path, capsys, judge):
         main(["traces", "--help"])
     shown = " ".join(capsys.readouterr().out.split())
     assert f"(default {','.join(f'{share:g}' for share in early.FRACTIONS)})" in shown
+
+
+def test_early_answers_of_one_clip_are_one_unit(tmp_path, capsys):
+    """Ten questions on each of six clips, which move together: six observations, not sixty."""
+    widths = []
+    for name, cluster in (("alone", lambda i: None), ("shared", lambda i: f"clip{i // 10}")):
+        thought = {"reasoning": "one two three four"}
+        lines = [line(f"s{i}", "dog", response=thought, sample={"cluster": cluster(i)}) for i in range(60)]
+        folder = write_run(tmp_path / name, lines)
+        replies = [
+            {"key": x["key"], "id": x["id"], "fraction": f, "value": 1.0, "same": f == 1.0 or i // 10 % 2 == 0}
+            for i, x in enumerate(lines)
+            for f in (0.0, 1.0)
+        ]
+        (folder / "toy" / "early_answers.jsonl").write_text("".join(json.dumps(x) + "\n" for x in replies))
+        _, arm = measured(capsys, str(folder))
+        low, high = arm["early"]["points"][0]["ci"]
+        widths.append(high - low)
+    assert widths[1] > 2 * widths[0]

@@ -181,7 +181,8 @@ async def _ask(
 def summary(arm: Arm, fractions: Sequence[float] | None = None) -> dict[str, Any] | None:
     """Share of the final answer and accuracy at each fraction, and the area under the former; None without answers.
 
-    Only traces that have an early answer at every fraction that occurs.
+    Only traces that have an early answer at every fraction that occurs. Samples that share a clip are one unit, as are
+    the traces of one sample.
     """
     lines = read(arm.task_run.folder / FILE)
     slots = {(s.id, s.record.get("key")) for s in arm}
@@ -191,8 +192,9 @@ def summary(arm: Arm, fractions: Sequence[float] | None = None) -> dict[str, Any
     whole = [t for t in traces if all((*t, f) in mine for f in points)]
     if not whole or len(points) < 2:
         return None
-    repeated = [sample for sample, _ in whole]
-    clusters = repeated if len(set(repeated)) < len(repeated) else None
+    keys = {s.id: s.record["sample"]["cluster"] or f"id:{s.id}" for s in arm}
+    units = [keys[sample] for sample, _ in whole]
+    clusters = units if len(set(units)) < len(units) else None
     rows = []
     for fraction in points:
         found = [mine[(*trace, fraction)] for trace in whole]
