@@ -115,6 +115,8 @@ def _curve(curve: dict[str, Any]) -> Sheet:
             )
         )
     slope, gain = curve["slope_interval"], curve["gain_interval"]
+    if curve["left_out"]:
+        sheet.notes.append(f"{', '.join(curve['left_out'])}: also 0 tokens, not in the curve, which takes thinking off")
     sheet.notes += [
         f"verdict: {curve['verdict']}; {curve['reason']}",
         f"slope {points(curve['slope'], True, signed=True)} pp for each doubling of (budget + 1), 95 % "

@@ -1,7 +1,8 @@
 """Accuracy over the thinking budget, from the arms of one audio condition.
 
 The verdict is that of `audiobench.statistics.scaling`, over the samples that every budget has answered: `off` is a
-budget of 0 tokens, `budget:N` of N; `on` has no limit and is shown beside the curve, never in it.
+budget of 0 tokens, `budget:N` of N; `on` has no limit and is shown beside the curve, never in it. Where a run has both
+`off` and `budget:0`, the curve takes `off` and names the other in `left_out`.
 """
 
 from __future__ import annotations
@@ -20,10 +21,14 @@ def budget_curve(arms: Sequence[Arm], *, margin: float = 0.05) -> dict[str, Any]
     """The curve and its verdict (JSON-ready), or None with fewer than two budgets or a metric that is no share.
 
     Keys: those of `statistics.scaling.Scaling`, `reasoning_tokens` (mean at each budget), `unlimited` (the `on` arm:
-    value, ci, reasoning_tokens; or null), `audio`, `lost`.
+    value, ci, reasoning_tokens; or null), `audio`, `lost`, `left_out` (labels of second arms of one budget).
     """
     known = [(budget, arm) for arm in arms if (budget := budget_of(arm.how.think)) is not None]
-    limited = sorted(known, key=lambda pair: pair[0])
+    chosen: dict[int, Arm] = {}
+    for budget, arm in sorted(known, key=lambda pair: (pair[0], pair[1].how.think != "off")):
+        chosen.setdefault(budget, arm)
+    left_out = [arm.label for budget, arm in known if chosen[budget] is not arm]
+    limited = list(chosen.items())
     if len(limited) < 2 or not is_share(arms[0].task_run.task):
         return None
     tables = [means(arm, arm.slots) for _, arm in limited]
@@ -48,6 +53,7 @@ def budget_curve(arms: Sequence[Arm], *, margin: float = 0.05) -> dict[str, Any]
         "reasoning_tokens": [_mean_length(arm, ids) for _, arm in limited],
         "unlimited": _unlimited(unlimited, ids) if unlimited else None,
         "lost": len(everyone) - len(ids),
+        "left_out": left_out,
         "margin": margin,
     }
 
