@@ -86,7 +86,9 @@ def _samples(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
 
 
 def _clips(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
-    return {i: [clip["sha256"] for clip in next(iter(arm.of_sample(i))).record["audio"]] for i in ids}
+    """From a record with a response: one that failed may not have come as far as its clips."""
+    asked = {i: next(s.record for s in arm.of_sample(i) if s.record.get("response")) for i in ids}
+    return {i: [clip["sha256"] for clip in record["audio"]] for i, record in asked.items()}
 
 
 def _judges(arm: Arm) -> list[str]:

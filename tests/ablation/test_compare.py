@@ -277,3 +277,11 @@ def test_only_shares_have_right_answers(tmp_path, capsys):
     assert [arm["tokens_per_correct"] for arm in found["arms"]] == [None, None]
     assert [arm["dollars_per_correct"] for arm in found["arms"]] == [None, None]
     assert found["arms"][0]["completion_tokens"] == 10
+
+
+def test_a_request_that_failed_before_its_clips_is_no_other_clip(tmp_path, capsys):
+    lines = [line(f"s{i}", epoch=epoch, condition=c) for i in range(6) for epoch in (0, 1) for c in ({}, ON)]
+    lines[0] = line("s0", error={"kind": "error", "message": "x"}, audio=[])
+    folder = write_run(tmp_path / "run", lines)
+    assert main(["compare", f"{folder}:off", f"{folder}:on"]) == 0
+    assert main(["ablate", str(folder)]) == 0
