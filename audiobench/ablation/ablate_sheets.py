@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from audiobench.ablation.ablate import in_short
-from audiobench.ablation.sheets import Sheet, comparison_sheets, number, p_value, points, span
+from audiobench.ablation.sheets import Sheet, comparison_sheets, number, p_value, points, requests_lost, span
 from audiobench.plain_text import plural
 
 
@@ -115,6 +115,7 @@ def _curve(curve: dict[str, Any]) -> Sheet:
             )
         )
     slope, gain = curve["slope_interval"], curve["gain_interval"]
+    sheet.notes += _lost("", curve)
     if curve["left_out"]:
         sheet.notes.append(f"{', '.join(curve['left_out'])}: also 0 tokens, not in the curve, which takes thinking off")
     sheet.notes += [
@@ -126,6 +127,12 @@ def _curve(curve: dict[str, Any]) -> Sheet:
         f"area under the curve {curve['area']:.3f}; this n shows gains of {points(curve['mde_gain'], True)} pp (80 % power)",
     ]
     return sheet
+
+
+def _lost(where: str, entry: dict[str, Any]) -> list[str]:
+    """Samples that not every arm answered, and requests that are missing of the others."""
+    lines = [f"{where}{entry['lost']} {plural(entry['lost'], 'sample')} lost: not every arm answered"]
+    return (lines if entry["lost"] else []) + [where + line for line in requests_lost(entry["requests"])]
 
 
 def _strata(entry: dict[str, Any]) -> Sheet:
@@ -154,9 +161,11 @@ def _listening(found: dict[str, Any]) -> Sheet:
          "retention", "95 % interval", "changed"),
         left=2,
     )  # fmt: skip
+    lost: list[str] = []
     for entry in found["listening"]:
         for control in entry["controls"].values():
             kept = control["retention_ci"]
+            lost += _lost(f"think={entry['think']}, {control['audio']}: ", control)
             name = control["audio"] if control["soundless"] else f"({control['audio']})"
             word = control["verdict"].replace("-at-this-n", "")
             sheet.rows.append(
@@ -172,6 +181,7 @@ def _listening(found: dict[str, Any]) -> Sheet:
         "corrected: (full - control) / (1 - chance), in per cent; retention: control / full, what survives of the score; "
         "changed: answers that differ, in per cent",
     ]
+    sheet.notes += lost
     if any("reverse" in entry["controls"] for entry in found["listening"]):
         sheet.notes.append("(reverse) keeps much of the sound, so it does not decide the verdict")
     return sheet

@@ -199,6 +199,30 @@ def common(arms: Sequence[Arm]) -> list[str]:
     return [sample for sample in arms[0].slots if all(sample in found for found in answered)]
 
 
+def paired(arms: Sequence[Arm]) -> list[Arm]:
+    """The arms, cut down to the samples and option orders at which every one of them has a value.
+
+    Orders differ in difficulty, so figures over other orders would differ without any effect. Epochs repeat the same
+    question; an arm keeps all of its own.
+    """
+    shared: dict[str, set[int]] = {}
+    for sample in common(arms):
+        orders = set.intersection(*(_orders(arm, sample) for arm in arms))
+        if orders:
+            shared[sample] = orders
+    cut = []
+    for arm in arms:
+        slots = {i: {o: e for o, e in arm.slots[i].items() if o in orders} for i, orders in shared.items()}
+        cut.append(replace(arm, slots=slots))
+    return cut
+
+
+def _orders(arm: Arm, sample: str) -> set[int]:
+    """The option orders at which the sample has a value."""
+    slots = arm.slots[sample].items()
+    return {order for order, epochs in slots if any(s.outcome.value is not None for s in epochs.values())}
+
+
 def relabelled(arms: Sequence[Arm]) -> list[Arm]:
     """Arms of one run, named by the fields in which these differ from each other."""
     hows = list(dict.fromkeys(arm.how for arm in arms))

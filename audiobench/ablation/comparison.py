@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from audiobench.ablation import comparable
-from audiobench.ablation.arms import Arm, common, relabelled
+from audiobench.ablation.arms import Arm, paired, relabelled
 from audiobench.ablation.measure import difference, is_share, metric_name, score
 from audiobench.ablation.spending import spending
 from audiobench.results import Scored
@@ -15,7 +15,7 @@ from audiobench.statistics.multiplicity import benjamini_hochberg
 
 
 def compare_arms(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> dict[str, Any]:
-    """Compare every arm with the first, over the samples that all of them answered.
+    """Compare every arm with the first, over the samples and option orders that all of them answered.
 
     Returns a JSON-ready dict: task, metric, share (whether values are fractions), higher_is_better, n, lost, arms
     (value, ci, counts, parsed_only, spending), pairs (b - a with its breakdown), notes.
@@ -28,7 +28,8 @@ def compare_arms(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> dict[
     task = arms[0].task_run.task
     answered = [arm.answered for arm in arms]
     everyone = set().union(*(arm.slots for arm in arms))
-    ids = common(arms)
+    whole, arms = arms, paired(arms)
+    ids = list(arms[0].slots)
     excused: list[str] = []
     notes: list[str] = []
     for arm in arms[1:]:
@@ -40,8 +41,9 @@ def compare_arms(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> dict[
         "common": len(ids),
         "by_arm": {
             arm.label: {"not_asked": len(everyone - arm.slots.keys()), "no_response": len(arm.slots.keys() - found)}
-            for arm, found in zip(arms, answered, strict=True)
+            for arm, found in zip(whole, answered, strict=True)
         },
+        "requests": requests_of(whole, arms),
     }
     pairs = [_pair(arms[0], arm, ids) for arm in arms[1:]]
     _adjust(pairs)
@@ -56,6 +58,21 @@ def compare_arms(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> dict[
         "pairs": pairs,
         "notes": notes,
     }
+
+
+def requests_of(whole: Sequence[Arm], arms: Sequence[Arm]) -> dict[str, dict[str, int]]:
+    """Label -> of the compared samples: requests made, those without a response, responses that were set aside.
+
+    Set aside: at an option order at which another arm has none.
+    """
+    found = {}
+    for before, after in zip(whole, arms, strict=True):
+        known = [s.outcome.value is not None for sample in after.slots for s in before.of_sample(sample)]
+        kept = sum(s.outcome.value is not None for s in after)
+        found[before.label] = {
+            "made": len(known), "no_response": known.count(False), "set_aside": known.count(True) - kept,
+        }  # fmt: skip
+    return found
 
 
 def _arm(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:

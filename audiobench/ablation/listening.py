@@ -15,9 +15,9 @@ from dataclasses import asdict
 from typing import Any
 
 from audiobench.ablation import comparable
-from audiobench.ablation.arms import Arm, chance_of, chosen_text, clusters_of, common
-from audiobench.ablation.comparison import groups
-from audiobench.ablation.measure import difference, is_share, paired_values
+from audiobench.ablation.arms import Arm, chance_of, chosen_text, clusters_of, paired
+from audiobench.ablation.comparison import groups, requests_of
+from audiobench.ablation.measure import difference, is_share, paired_values, sample_values
 from audiobench.statistics.intervals import Interval
 from audiobench.statistics.listening import AudioGain, audio_dependent, audio_gain, retention_interval
 from audiobench.statistics.multiplicity import benjamini_hochberg
@@ -73,9 +73,10 @@ def verdict(plain: Sequence[str], adjusted: Sequence[str]) -> str | None:
 
 
 def _control(full: Arm, control: Arm, level: float, allowed: Collection[str]) -> dict[str, Any]:
-    ids = common([full, control])
-    comparable.check(full, control, ids, allowed)
-    kept, low, high = paired_values(control, full, ids)
+    whole = [full, control]
+    full, control = paired(whole)
+    comparable.check(full, control, list(full.slots), allowed)
+    kept, low, high = paired_values(control, full, list(full.slots))
     keys, chance = clusters_of(full, kept), chance_of(full, kept) or 0.0
     found = audio_gain(high, low, keys, chance=chance, margin=MARGIN)
     changed, both = _changed(full, control, kept)
@@ -90,7 +91,8 @@ def _control(full: Arm, control: Arm, level: float, allowed: Collection[str]) ->
         "verdict_adjusted": audio_gain(high, low, keys, chance=chance, level=level, margin=MARGIN).verdict,
         "hurts": found.comparison.interval.high < 0,
         "answers_changed": changed / both if both else None,
-        "lost": len(full.slots.keys() | control.slots.keys()) - len(kept),
+        "lost": len(set().union(*(arm.slots for arm in whole))) - len(kept),
+        "requests": requests_of(whole, [full, control]),
         "breakdown": tables,
     }
 
@@ -138,20 +140,20 @@ def _changed(full: Arm, control: Arm, ids: Sequence[str]) -> tuple[int, int]:
 
 def _transcript(full: Arm, words: Arm, allowed: Collection[str]) -> dict[str, Any]:
     """What the words alone give, against the sound."""
-    ids = common([full, words])
+    full, words = paired([full, words])
+    ids = list(full.slots)
     comparable.check(full, words, ids, allowed)
     return difference(words, full, ids).as_dict()
 
 
 def _dependent(full: Arm, silent: Sequence[Arm]) -> dict[str, Any]:
     """Accuracy with the sound on the samples that no soundless control answered right."""
-    ids = common([full, *silent])
+    full, *silent = paired([full, *silent])
+    ids = list(full.slots)
     tables: dict[str, dict[str, float]] = {}
     for arm in silent:
-        shared, _, values = paired_values(full, arm, ids)
-        tables[arm.how.audio] = dict(zip(shared, values, strict=True))
-    kept = [sample for sample in ids if all(sample in table for table in tables.values())]
-    _, values, _ = paired_values(full, full, kept)
-    found = audio_dependent(values, [[table[i] for i in kept] for table in tables.values()], clusters_of(full, kept))
-    members = [sample for sample in kept if all(table[sample] < 0.5 for table in tables.values())]
+        tables[arm.how.audio] = dict(zip(ids, sample_values(arm, ids), strict=True))
+    controls = [list(table.values()) for table in tables.values()]
+    found = audio_dependent(sample_values(full, ids), controls, clusters_of(full, ids))
+    members = [sample for sample in ids if all(table[sample] < 0.5 for table in tables.values())]
     return {**asdict(found), "controls": list(tables), "ids": members}

@@ -174,6 +174,7 @@ def _arms(found: dict[str, Any], title: str) -> Sheet:
             f"compared on the {lost['common']} samples that every arm answered; "
             f"{lost['samples'] - lost['common']} of {lost['samples']} are lost ({'; '.join(reasons)})"
         )
+    sheet.notes += requests_lost(lost["requests"])
     if any(arm["counts"]["truncated_thinking"] for arm in found["arms"]):
         sheet.notes.append(
             "thinking cut: the token limit ended the response before the thought did, so there is no answer; it counts "
@@ -181,6 +182,21 @@ def _arms(found: dict[str, Any], title: str) -> Sheet:
         )
     sheet.notes += found["notes"]
     return sheet
+
+
+def requests_lost(by_arm: dict[str, dict[str, int]]) -> list[str]:
+    """What is missing of the compared samples, request by request; empty where nothing is."""
+    reasons = []
+    for label, gone in by_arm.items():
+        parts = [f"{gone['no_response']} without a response"] if gone["no_response"] else []
+        parts += [f"{gone['set_aside']} set aside"] if gone["set_aside"] else []
+        if parts:
+            reasons.append(f"{label}: of {gone['made']} requests {', '.join(parts)}")
+    if not reasons:
+        return []
+    aside = any(gone["set_aside"] for gone in by_arm.values())
+    why = "; set aside: at an option order that another arm did not answer" if aside else ""
+    return [f"lost within the compared samples: {'; '.join(reasons)}{why}"]
 
 
 def _differences(found: dict[str, Any]) -> Sheet:

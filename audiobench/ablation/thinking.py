@@ -1,6 +1,6 @@
 """Accuracy over the thinking budget, from the arms of one audio condition.
 
-The verdict is that of `audiobench.statistics.scaling`, over the samples that every budget has answered: `off` is a
+The verdict is that of `audiobench.statistics.scaling`, over the samples and option orders that every budget has answered: `off` is a
 budget of 0 tokens, `budget:N` of N; `on` has no limit and is shown beside the curve, never in it. Where a run has both
 `off` and `budget:0`, the curve takes `off` and names the other in `left_out`.
 """
@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from audiobench.ablation.arms import Arm, budget_of, by_think, clusters_of, common
-from audiobench.ablation.measure import is_share, means, repeats, sample_values, score
+from audiobench.ablation.arms import Arm, budget_of, by_think, clusters_of, common, paired
+from audiobench.ablation.comparison import requests_of
+from audiobench.ablation.measure import is_share, repeats, sample_values, score
 from audiobench.ablation.spending import reasoning_tokens
 from audiobench.statistics.scaling import length_strata, scaling
 
@@ -21,38 +22,38 @@ def budget_curve(arms: Sequence[Arm], *, margin: float = 0.05) -> dict[str, Any]
     """The curve and its verdict (JSON-ready), or None with fewer than two budgets or a metric that is no share.
 
     Keys: those of `statistics.scaling.Scaling`, `reasoning_tokens` (mean at each budget), `unlimited` (the `on` arm:
-    value, ci, reasoning_tokens; or null), `audio`, `lost`, `left_out` (labels of second arms of one budget).
+    value, ci, reasoning_tokens; or null), `audio`, `lost` (samples), `requests` (what is missing of the
+    others), `left_out` (labels of second arms of one budget).
     """
     known = [(budget, arm) for arm in arms if (budget := budget_of(arm.how.think)) is not None]
     chosen: dict[int, Arm] = {}
     for budget, arm in sorted(known, key=lambda pair: (pair[0], pair[1].how.think != "off")):
         chosen.setdefault(budget, arm)
     left_out = [arm.label for budget, arm in known if chosen[budget] is not arm]
-    limited = list(chosen.items())
-    if len(limited) < 2 or not is_share(arms[0].task_run.task):
+    if len(chosen) < 2 or not is_share(arms[0].task_run.task):
         return None
-    tables = [means(arm, arm.slots) for _, arm in limited]
-    orders = {i: set.intersection(*(set(t.get(i, ())) for t in tables)) for i in limited[0][1].slots}
-    ids = [sample for sample, shared in orders.items() if shared]
+    whole = list(chosen.values())
+    limited = paired(whole)
+    ids = list(limited[0].slots)
     if not ids:
         return None
-    rows = [[sum(t[i][o] for o in orders[i]) / len(orders[i]) for t in tables] for i in ids]
     found = scaling(
-        rows,
-        [budget for budget, _ in limited],
-        clusters_of(limited[0][1], ids),
+        list(zip(*(sample_values(arm, ids) for arm in limited), strict=True)),
+        sorted(chosen),
+        clusters_of(limited[0], ids),
         margin=margin,
-        epochs=repeats(limited[0][1], ids),
+        epochs=repeats(limited[0], ids),
     )
     unlimited = next((arm for arm in arms if arm.how.think == "on"), None)
-    everyone = {sample for _, arm in limited for sample in arm.slots}
+    everyone = {sample for arm in whole for sample in arm.slots}
     return {
         **asdict(found),
         "audio": arms[0].how.audio,
-        "labels": [arm.label for _, arm in limited],
-        "reasoning_tokens": [_mean_length(arm, ids) for _, arm in limited],
-        "unlimited": _unlimited(unlimited, ids) if unlimited else None,
+        "labels": [arm.label for arm in limited],
+        "reasoning_tokens": [_mean_length(arm, ids) for arm in limited],
+        "unlimited": _unlimited(paired([limited[0], unlimited])[1]) if unlimited else None,
         "lost": len(everyone) - len(ids),
+        "requests": requests_of(whole, limited),
         "left_out": left_out,
         "margin": margin,
     }
@@ -84,15 +85,14 @@ def _mean_length(arm: Arm, ids: Sequence[str]) -> float | None:
     return sum(found) / len(found) if found else None
 
 
-def _unlimited(arm: Arm, ids: Sequence[str]) -> dict[str, Any] | None:
-    answered = arm.answered
-    kept = [sample for sample in ids if sample in answered]
-    if not kept:
+def _unlimited(arm: Arm) -> dict[str, Any] | None:
+    ids = list(arm.slots)
+    if not ids:
         return None
-    value, interval = score(arm, kept)
+    value, interval = score(arm, ids)
     return {
-        "label": arm.label, "value": value, "ci": [interval.low, interval.high], "n": len(kept),
-        "reasoning_tokens": _mean_length(arm, kept),
+        "label": arm.label, "value": value, "ci": [interval.low, interval.high], "n": len(ids),
+        "reasoning_tokens": _mean_length(arm, ids),
     }  # fmt: skip
 
 

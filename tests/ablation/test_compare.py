@@ -13,7 +13,7 @@ from audiobench.cli import main
 from audiobench.errors import NotComparableError
 from audiobench.statistics.multiplicity import benjamini_hochberg
 from audiobench.statistics.paired import mcnemar
-from tests.ablation.conftest import line, write_run
+from tests.ablation.conftest import OPTIONS, line, write_run
 
 ON = {"think": "on"}
 
@@ -285,3 +285,44 @@ def test_a_request_that_failed_before_its_clips_is_no_other_clip(tmp_path, capsy
     folder = write_run(tmp_path / "run", lines)
     assert main(["compare", f"{folder}:off", f"{folder}:on"]) == 0
     assert main(["ablate", str(folder)]) == 0
+
+
+def failing_at_some_orders(count: int = 10, **failing: Any) -> list[dict[str, Any]]:
+    """Right at option order 0 alone; the arm given by its condition has no response at the other orders."""
+    lines = []
+    for i in range(count):
+        for order in range(4):
+            shown = {"choices": OPTIONS[order:] + OPTIONS[:order]}
+            asked = {"option_order": order}
+            text = "cat" if order else "dog"
+            lines.append(line(f"s{i}", text, sample=shown, condition=asked))
+            gone: dict[str, Any] = {"error": {"kind": "error", "message": "x"}} if order else {}
+            lines.append(line(f"s{i}", text, sample=shown, condition=asked | failing, **gone))
+    return lines
+
+
+def test_values_and_their_difference_rest_on_the_same_option_orders(tmp_path, capsys):
+    folder = write_run(tmp_path / "run", failing_at_some_orders(think="on"))
+    assert main(["compare", f"{folder}:off", f"{folder}:on", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["comparisons"]
+    (pair,) = found["pairs"]
+    assert [arm["value"] for arm in found["arms"]] == [pair["value_a"], pair["value_b"]] == [1.0, 1.0]
+    assert pair["difference"] == 0
+    assert found["lost"]["requests"] == {
+        "think=off": {"made": 40, "no_response": 0, "set_aside": 30},
+        "think=on": {"made": 40, "no_response": 30, "set_aside": 0},
+    }
+    for words in (["compare", f"{folder}:off", f"{folder}:on"], ["ablate", str(folder)]):
+        assert main(words) == 0
+        said = capsys.readouterr().out
+        assert "think=off: of 40 requests 30 set aside; think=on: of 40 requests 30 without a response" in said
+
+
+def test_listening_and_budgets_say_what_they_lost(tmp_path, capsys):
+    folder = write_run(tmp_path / "audio", failing_at_some_orders(audio="none"))
+    assert main(["ablate", str(folder)]) == 0
+    assert "think=off, none: lost within the compared samples: " in capsys.readouterr().out
+    folder = write_run(tmp_path / "budgets", failing_at_some_orders(think="budget:64"))
+    assert main(["ablate", str(folder), "--json"]) == 0
+    (curve,) = json.loads(capsys.readouterr().out)["tasks"][0]["scaling"]
+    assert curve["accuracy"] == [1.0, 1.0] and curve["requests"]["think=off"]["set_aside"] == 30
