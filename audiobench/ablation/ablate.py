@@ -117,6 +117,9 @@ def _effect(pair: dict[str, Any], higher_is_better: bool, factor: float, unit: s
 
 def _heard(entry: dict[str, Any]) -> str:
     controls = [c for c in entry["controls"].values() if c["soundless"]]
-    gains = ", ".join(f"{c['audio']} {100 * c['gain']:+.1f} pp" for c in controls)
+    measured = [c for c in controls if c["n"]]
+    if not measured:
+        return f"think={entry['think']}: {entry['verdict']} (no samples in common with {', '.join(c['audio'] for c in controls)})"
+    gains = ", ".join(f"{c['audio']} {100 * c['gain']:+.1f} pp" for c in measured)
     word = {"deaf": "DEAF: the sound changes nothing", "listens": "listens"}.get(entry["verdict"], entry["verdict"])
-    return f"think={entry['think']}: {word} (gain of full over {gains}; n={controls[0]['n']})"
+    return f"think={entry['think']}: {word} (gain of full over {gains}; n={measured[0]['n']})"

@@ -171,7 +171,7 @@ def _listening(found: dict[str, Any]) -> Sheet:
             sheet.rows.append(
                 (entry["think"], name, str(control["n"]), points(control["full"], True),
                  points(control["control"], True), points(control["gain"], True, signed=True),
-                 span(control["ci"], True, signed=True), p_value(control["p"]), word,
+                 _span(control["ci"]), p_value(control["p"]), word,
                  points(control["corrected_gain"], True, signed=True), points(control["retention"], True),
                  span(kept, True) if kept else "-", points(control["answers_changed"], True))
             )  # fmt: skip
@@ -185,6 +185,10 @@ def _listening(found: dict[str, Any]) -> Sheet:
     if any("reverse" in entry["controls"] for entry in found["listening"]):
         sheet.notes.append("(reverse) keeps much of the sound, so it does not decide the verdict")
     return sheet
+
+
+def _span(ci: list[float] | None) -> str:
+    return span(ci, True, signed=True) if ci else "-"
 
 
 def _dependent(found: dict[str, Any]) -> list[Sheet]:
@@ -225,7 +229,7 @@ def _gains_by(entry: dict[str, Any], control: dict[str, Any], column: str) -> Sh
     for name, row in control["breakdown"][column].items():
         sheet.rows.append(
             (name, str(row["n"]), points(row["chance"], True), points(row["full"], True), points(row["control"], True),
-             points(row["gain"], True, signed=True), span(row["ci"], True, signed=True), p_value(row["p_adjusted"]),
+             points(row["gain"], True, signed=True), _span(row["ci"]), p_value(row["p_adjusted"]),
              points(row["corrected_gain"], True, signed=True), points(row["retention"], True), row["verdict"].replace(cut, ""))
         )  # fmt: skip
     sheet.notes.append(

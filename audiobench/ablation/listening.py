@@ -106,15 +106,15 @@ def _row(full: Arm, control: Arm, ids: Sequence[str]) -> dict[str, Any]:
 
 
 def _gain(found: AudioGain, retention: Interval, corrected: Interval) -> dict[str, Any]:
-    """The figures of one control; intervals as [low, high], or null where the data allow none."""
+    """The figures of one control; intervals as [low, high], or null where the data allow none. Without samples: nulls."""
     comparison = found.comparison
+    measured = comparison.n > 0
     return {
-        "n": comparison.n, "full": found.full, "control": found.control, "chance": found.chance,
-        "gain": found.gain, "ci": [comparison.interval.low, comparison.interval.high],
-        "gained": comparison.gained, "lost_answers": comparison.lost, "p": comparison.p, "test": comparison.method,
-        "mde": comparison.mde if comparison.n else None,
-        "corrected_gain": found.corrected_gain,
-        "corrected_gain_ci": [found.corrected_gain_interval.low, found.corrected_gain_interval.high],
+        "n": comparison.n, "full": found.full, "control": found.control, "chance": found.chance if measured else None,
+        "gain": found.gain, "ci": _bounds(comparison.interval),
+        "gained": comparison.gained, "lost_answers": comparison.lost, "p": comparison.p if measured else None,
+        "test": comparison.method, "mde": comparison.mde if measured else None,
+        "corrected_gain": found.corrected_gain, "corrected_gain_ci": _bounds(found.corrected_gain_interval),
         "retention": found.retention, "retention_ci": _bounds(retention),
         "corrected_retention": found.corrected_retention, "corrected_retention_ci": _bounds(corrected),
     }  # fmt: skip

@@ -210,7 +210,7 @@ def _differences(found: dict[str, Any]) -> Sheet:
         row = [
             f"{pair['b']} - {pair['a']}", points(pair["difference"], share, signed=True),
             span(pair["ci"], share, pair["interval"], signed=True), str(pair["gained"]), str(pair["lost"]),
-            p_value(pair["p"]),
+            p_value(pair["p"] if pair["n"] else None),
         ]  # fmt: skip
         row += [p_value(pair["p_adjusted"])] if many else []
         only = pair["parsed_only"]

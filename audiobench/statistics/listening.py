@@ -24,12 +24,12 @@ from audiobench.statistics.passk import majority
 class AudioGain:
     """What the sound adds, from the same samples with and without it."""
 
-    full: float
-    """Accuracy with the audio."""
-    control: float
+    full: float | None
+    """Accuracy with the audio; None without samples, as are `control` and `gain`."""
+    control: float | None
     """Accuracy under the control condition."""
     chance: float
-    gain: float
+    gain: float | None
     """full - control."""
     comparison: PairedComparison
     """Paired test and interval of the gain (a = control, b = full)."""
@@ -122,10 +122,10 @@ def audio_gain(
     scale = 1 - chance
     interval = result.interval
     return AudioGain(
-        full=high,
-        control=low,
+        full=high if result.n else None,
+        control=low if result.n else None,
         chance=chance,
-        gain=result.difference,
+        gain=result.difference if result.n else None,
         comparison=result,
         retention=low / high if high > 0 else None,
         corrected_retention=(low - chance) / (high - chance) if high > chance else None,

@@ -326,3 +326,15 @@ def test_listening_and_budgets_say_what_they_lost(tmp_path, capsys):
     assert main(["ablate", str(folder), "--json"]) == 0
     (curve,) = json.loads(capsys.readouterr().out)["tasks"][0]["scaling"]
     assert curve["accuracy"] == [1.0, 1.0] and curve["requests"]["think=off"]["set_aside"] == 30
+
+
+def test_without_a_common_sample_nothing_looks_measured(tmp_path, capsys):
+    failed = {"error": {"kind": "error", "message": "x"}, "audio": [], "condition": {"audio": "none"}}
+    folder = write_run(tmp_path / "run", [line(f"s{i}", **more) for i in range(10) for more in ({}, failed)])
+    assert main(["ablate", str(folder), "--json"]) == 0
+    control = json.loads(capsys.readouterr().out)["tasks"][0]["listening"][0]["controls"]["none"]
+    figures = ("full", "control", "gain", "ci", "p", "mde", "corrected_gain", "corrected_gain_ci", "retention")
+    assert (control["n"], control["lost"]) == (0, 10) and all(control[key] is None for key in figures)
+    assert main(["ablate", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert "think=off: inconclusive-at-this-n (no samples in common with none)" in said and "+0.0" not in said
