@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from audiobench.ablation import comparable
-from audiobench.ablation.arms import Arm, paired, relabelled
+from audiobench.ablation.arms import Arm, common, paired, relabelled
 from audiobench.ablation.measure import difference, is_share, metric_name, score
 from audiobench.ablation.spending import spending
 from audiobench.results import Scored
@@ -43,6 +43,7 @@ def compare_arms(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> dict[
             arm.label: {"not_asked": len(everyone - arm.slots.keys()), "no_response": len(arm.slots.keys() - found)}
             for arm, found in zip(whole, answered, strict=True)
         },
+        "no_common_order": len(common(whole)) - len(ids),
         "requests": requests_of(whole, arms),
     }
     pairs = [_pair(arms[0], arm, ids) for arm in arms[1:]]

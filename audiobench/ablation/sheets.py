@@ -170,6 +170,8 @@ def _arms(found: dict[str, Any], title: str) -> Sheet:
             for label, gone in lost["by_arm"].items()
             if gone["not_asked"] or gone["no_response"]
         ]
+        if lost["no_common_order"]:
+            reasons.append(f"{lost['no_common_order']} without an option order that every arm answered")
         sheet.notes.append(
             f"compared on the {lost['common']} samples that every arm answered; "
             f"{lost['samples'] - lost['common']} of {lost['samples']} are lost ({'; '.join(reasons)})"

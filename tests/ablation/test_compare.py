@@ -338,3 +338,14 @@ def test_without_a_common_sample_nothing_looks_measured(tmp_path, capsys):
     assert main(["ablate", str(folder)]) == 0
     said = capsys.readouterr().out
     assert "think=off: inconclusive-at-this-n (no samples in common with none)" in said and "+0.0" not in said
+
+
+def test_samples_without_a_common_option_order_are_lost_and_said_to_be(tmp_path, capsys):
+    lines = []
+    for i in range(6):
+        for think, order in (("off", 0), ("on", 1 if i < 2 else 0)):
+            lines.append(line(f"s{i}", condition={"think": think, "option_order": order}))
+    folder = write_run(tmp_path / "run", lines)
+    assert main(["compare", f"{folder}:off", f"{folder}:on"]) == 0
+    said = capsys.readouterr().out
+    assert "compared on the 4 samples that every arm answered; 2 of 6 are lost (2 without an option order" in said
