@@ -17,8 +17,8 @@ from typing import Any
 from audiobench.ablation import comparable
 from audiobench.ablation.arms import Arm, chance_of, chosen_text, clusters_of, paired
 from audiobench.ablation.comparison import groups, requests_of
-from audiobench.ablation.measure import difference, is_share, paired_values, sample_values
-from audiobench.statistics.intervals import Interval
+from audiobench.ablation.measure import difference, is_share, paired_values, repeats, sample_values
+from audiobench.statistics.intervals import UNKNOWN, Interval
 from audiobench.statistics.listening import AudioGain, audio_dependent, audio_gain, retention_interval
 from audiobench.statistics.multiplicity import benjamini_hochberg
 
@@ -84,7 +84,7 @@ def _control(full: Arm, control: Arm, level: float, allowed: Collection[str]) ->
     for column, labels in groups(full, kept).items():
         tables[column] = {name: _row(full, control, members) for name, members in labels.items()}
     return {
-        **_gain(found, retention_interval(high, low, keys), retention_interval(high, low, keys, chance=chance)),
+        **_gain(found, *_retention(full, kept, low, high, chance)),
         "audio": control.how.audio,
         "soundless": control.how.audio in SOUNDLESS,
         "verdict": found.verdict,
@@ -101,8 +101,18 @@ def _row(full: Arm, control: Arm, ids: Sequence[str]) -> dict[str, Any]:
     kept, low, high = paired_values(control, full, ids)
     keys, chance = clusters_of(full, kept), chance_of(full, kept) or 0.0
     found = audio_gain(high, low, keys, chance=chance, margin=MARGIN)
-    plain, corrected = retention_interval(high, low, keys), retention_interval(high, low, keys, chance=chance)
-    return {**_gain(found, plain, corrected), "verdict": found.verdict}
+    return {**_gain(found, *_retention(full, kept, low, high, chance)), "verdict": found.verdict}
+
+
+def _retention(
+    full: Arm, ids: Sequence[str], low: Sequence[float], high: Sequence[float], chance: float
+) -> tuple[Interval, Interval]:
+    """Intervals of the retention, plain and chance-corrected."""
+    if not ids:
+        return UNKNOWN, UNKNOWN
+    keys, epochs = clusters_of(full, ids), repeats(full, ids)
+    plain = retention_interval(high, low, keys, epochs=epochs)
+    return plain, retention_interval(high, low, keys, chance=chance, epochs=epochs)
 
 
 def _gain(found: AudioGain, retention: Interval, corrected: Interval) -> dict[str, Any]:

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from math import log2, sqrt
 from typing import Literal
 
-from audiobench.statistics.distributions import t_quantile
-from audiobench.statistics.intervals import Interval, as_floats, cluster_sums, degrees_of_freedom, proportion
+from audiobench.statistics.intervals import Interval, as_floats, cluster_sums, proportion
 from audiobench.statistics.paired import PairedComparison, compare
 from audiobench.statistics.passk import majority
 
@@ -142,33 +141,59 @@ def retention_interval(
     *,
     chance: float = 0.0,
     level: float = 0.95,
+    epochs: float = 1,
 ) -> Interval:
-    """Fieller's interval of (control - chance) / (full - chance), paired, clustered where clips are shared.
+    """Interval of (control - chance) / (full - chance), paired, clustered where clips are shared.
 
-    "none" with (0, 1) where the accuracy with audio is not clearly above `chance` (a ratio to nothing has no interval),
-    and where no pair differs (which would give one without width).
+    MOVER-R (Donner & Zou 2012; Tang, Tang & Chan 2010): every ratio R at which 0 lies between the bounds of
+    control - R * full, which are put together from the bounds of the two accuracies (`intervals.proportion`) and their
+    correlation. So it keeps its width where an accuracy is 0 or 1, and its level where right answers are few.
+    `epochs`: as for `intervals.proportion`. "none" with (0, 1) where the accuracy with audio is not clearly above
+    `chance` (a ratio to nothing has no interval), and where no pair differs (which would give one without width).
     """
     a, b = as_floats(control), as_floats(full)
     n = len(a)
     if n != len(b):
         raise ValueError(f"paired values: {n} of control but {len(b)} of full; pair by sample id first")
     keys: list[Hashable] = list(clusters) if clusters is not None else list(range(n))
-    top, bottom = cluster_sums([v - chance for v in a], keys), cluster_sums([v - chance for v in b], keys)
-    df = degrees_of_freedom([m for _, m in top])
-    if len(top) < 2 or df <= 0 or a == b:
-        return Interval(0.0, 1.0, "none")
-    x, y = sum(s for s, _ in top) / n, sum(s for s, _ in bottom) / n
-    factor = len(top) / (len(top) - 1) / n**2
-    pairs = [(s - m * x, t - m * y) for (s, m), (t, _) in zip(top, bottom, strict=True)]
-    vx, vy = (factor * sum(p[i] ** 2 for p in pairs) for i in (0, 1))
-    vxy = factor * sum(p * q for p, q in pairs)
-    t = t_quantile((1 + level) / 2, df)
-    lead = y * y - t * t * vy
-    if y <= 0 or lead <= 0:
-        return Interval(0.0, 1.0, "none")
-    middle = x * y - t * t * vxy
-    root = sqrt(max(0.0, middle**2 - lead * (x * x - t * t * vx)))
-    return Interval((middle - root) / lead, (middle + root) / lead, "fieller" if len(top) == n else "fieller-clustered")
+    of_a, of_b = (proportion(v, keys if clusters is not None else None, level, epochs=epochs) for v in (a, b))
+    unknown = Interval(0.0, 1.0, "none")
+    if "none" in (of_a.method, of_b.method) or of_b.low <= chance or a == b:
+        return unknown
+    x, y, r = sum(a) / n, sum(b) / n, _correlation(a, b, keys)
+    (x_down, x_up), (y_down, y_up) = (x - of_a.low, of_a.high - x), (y - of_b.low, of_b.high - y)
+    x, y = x - chance, y - chance
+    low, high = _ratio_bound(x, y, x_down, y_up, r, -1), _ratio_bound(x, y, x_up, y_down, r, 1)
+    if low is not None and low < 0:  # for a negative ratio the other bound of `full` counts
+        low = _ratio_bound(x, y, x_down, y_down, r, -1)
+    if high is not None and high < 0:
+        high = _ratio_bound(x, y, x_up, y_up, r, 1)
+    if low is None or high is None:
+        return unknown
+    return Interval(low, high, "mover" if len(set(keys)) == n else "mover-clustered")
+
+
+def _correlation(a: Sequence[float], b: Sequence[float], keys: Sequence[Hashable]) -> float:
+    """Of the two means, over clusters; 0.0 where one of them has no spread."""
+    sums = []
+    for values in (a, b):
+        groups = cluster_sums(values, keys)
+        centre = sum(values) / len(values)
+        sums.append([s - m * centre for s, m in groups])
+    product = sum(u * u for u in sums[0]) * sum(v * v for v in sums[1])
+    return sum(u * v for u, v in zip(*sums, strict=True)) / sqrt(product) if product > 0 else 0.0
+
+
+def _ratio_bound(x: float, y: float, dx: float, dy: float, r: float, side: int) -> float | None:
+    """The R of this side (-1: lower, 1: upper) with (x - R y)^2 = dx^2 + (R dy)^2 - 2 r R dx dy; None where it has no end.
+
+    `dx` and `dy` are the distances from the two estimates to those of their bounds that count on this side.
+    """
+    lead = y * y - dy * dy
+    if lead <= 0:
+        return None
+    middle = x * y - r * dx * dy
+    return (middle + side * sqrt(max(0.0, middle * middle - lead * (x * x - dx * dx)))) / lead
 
 
 def audio_dependent(

@@ -218,16 +218,43 @@ def binomial_interval(k: int, n: int) -> Interval:
     return proportion([1.0] * k + [0.0] * (n - k))
 
 
-def retentions() -> Iterator[Cell]:
-    for n, (full, control) in itertools.product((50, 200, 1000), ((0.8, 0.3), (0.75, 0.5), (0.6, 0.55))):
+RETENTIONS = [
+    *itertools.product((50, 200, 1000), ((0.8, 0.3), (0.75, 0.5), (0.6, 0.55)), (0.5,), (0.0,)),
+    # Controls that leave next to nothing right, or that a deaf model answers nearly alike.
+    *itertools.product((60, 120, 200), ((0.9, 0.01), (0.9, 0.02), (0.9, 0.05), (0.6, 0.03)), (0.0, 0.5), (0.0,)),
+    *itertools.product((60, 200), ((0.95, 0.9), (0.99, 0.5), (0.5, 0.1)), (0.0, 0.95), (0.0,)),
+    *itertools.product((60, 200), ((0.9, 0.3), (0.9, 0.25), (0.6, 0.3), (0.95, 0.9), (0.9, 0.02)), (0.0, 0.5), (0.25,)),
+]
+"""n, (accuracy with the sound, without), share of samples answered alike under both, chance."""
 
-        def draw(rng, n=n, full=full, control=control):
+
+def retentions() -> Iterator[Cell]:
+    for n, (full, control), alike, chance in RETENTIONS:
+
+        def draw(rng, n=n, full=full, control=control, alike=alike, chance=chance):
             u = rng.random(n)
-            mixed = np.where(rng.random(n) < 0.5, u, rng.random(n))
-            interval = retention_interval((u < full).astype(float), (mixed < control).astype(float))
+            mixed = np.where(rng.random(n) < alike, u, rng.random(n))
+            interval = retention_interval((u < full).astype(float), (mixed < control).astype(float), chance=chance)
             return interval if interval.method != "none" else None
 
-        yield Cell(f"n={n}, full {full}, control {control}", control / full, draw)
+        name = f"n={n}, full {full}, control {control}, alike {alike}" + (f", chance {chance}" if chance else "")
+        yield Cell(name, (control - chance) / (full - chance), draw)
+
+
+def clustered_retentions() -> Iterator[Cell]:
+    """Clips of 4 questions that share their luck with probability 0.6."""
+    grid = ((0.9, 0.01), (0.9, 0.05), (0.8, 0.3), (0.75, 0.5))
+    for clusters, (full, control), alike in itertools.product((20, 50, 100), grid, (0.0, 0.5)):
+        keys = np.repeat(np.arange(clusters), 4)
+
+        def draw(rng, keys=keys, clusters=clusters, full=full, control=control, alike=alike):
+            n = len(keys)
+            u, v = (np.where(rng.random(n) < 0.6, rng.random(clusters)[keys], rng.random(n)) for _ in range(2))
+            mixed = np.where((rng.random(clusters) < alike)[keys], u, v)
+            interval = retention_interval((u < full).astype(float), (mixed < control).astype(float), keys.tolist())
+            return interval if interval.method != "none" else None
+
+        yield Cell(f"{clusters} clips of 4, full {full}, control {control}, alike {alike}", control / full, draw)
 
 
 FAMILIES: dict[str, Callable[[], Iterator[Cell]]] = {
@@ -240,7 +267,8 @@ FAMILIES: dict[str, Callable[[], Iterator[Cell]]] = {
     "paired difference, scores": score_differences,
     "gain over budgets (scaling)": budget_gains,
     "macro average": macro_averages,
-    "retention (Fieller)": retentions,
+    "retention (MOVER-R)": retentions,
+    "retention, clustered": clustered_retentions,
 }
 
 

@@ -36,7 +36,8 @@ def test_proportion_at_the_worst_accuracy(bench, n):
         ("paired difference, clustered", 300, 7),
         ("gain over budgets (scaling)", 400, 5),
         ("macro average", 1500, 1),
-        ("retention (Fieller)", 600, 2),
+        ("retention (MOVER-R)", 600, 2),
+        ("retention, clustered", 300, 3),
     ],
 )
 def test_family(bench, family, replicates, stride):

@@ -59,6 +59,25 @@ def test_retention_interval():
     assert clustered.half_width == pytest.approx(retention_interval(full[:500], control[:500]).half_width, rel=0.02)
 
 
+def test_a_control_that_leaves_nothing_is_no_certainty():
+    """0 of 40 right under the control says: at most a few per cent, not exactly none."""
+    full = [1.0] * 30 + [0.0] * 10
+    interval = retention_interval(full, [0.0] * 40)
+    assert interval.low == 0.0 and 0.08 < interval.high < 0.2
+    clips = [i // 4 for i in range(40)]
+    assert retention_interval(full, [0.0] * 40, clips).high > interval.high
+    below = retention_interval([1.0] * 40, [0.0] * 40, chance=0.25)
+    assert below.low == pytest.approx(-1 / 3, abs=0.08) and -1 / 3 < below.high < 0
+    assert retention_interval(full, [0.0] * 40, chance=0.75).method == "none"
+
+
+def test_retention_of_repeated_answers_narrows_with_epochs():
+    rng = np.random.default_rng(2)
+    full, control = rng.binomial(8, 0.8, 100) / 8, rng.binomial(8, 0.2, 100) / 8
+    once, repeated = retention_interval(full, control), retention_interval(full, control, epochs=8)
+    assert repeated.half_width < once.half_width / 2
+
+
 def test_audio_dependent_subset():
     subset = audio_dependent([1, 1, 0, 1], [[1, 0, 0, 0], [0, 0, 0, 1]])
     assert (subset.n, subset.of, subset.accuracy) == (2, 4, 0.5)
