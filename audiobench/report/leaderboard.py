@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audiobench.errors import NotComparableError, UsageError
+from audiobench.report.leaderboard_gains import fill_gains
 from audiobench.report.leaderboard_rows import Cell, Gain, Row, difference, measured_rows, published_rows, shipped
 from audiobench.statistics.intervals import Interval
 from audiobench.statistics.macro import macro_average, rank_ranges, standard_error
@@ -90,7 +91,9 @@ def make_board(
         UsageError: nothing to show.
         NotComparableError: fingerprints are mixed and `strict` is set.
     """
-    rows, notes = measured_rows(folders, tasks, metric)
+    measured, notes = measured_rows(folders, tasks, metric)
+    fill_gains(measured, metric)
+    rows = list(measured.values())
     found = list(tasks or dict.fromkeys(task for row in rows for task in row.cells))
     if published and not found:
         found = [name for name in sorted(task_files()) if (spec := shipped(name)) and spec.reference_scores]
@@ -141,13 +144,13 @@ def _reference(cells: Sequence[tuple[Row, Cell]], expected: int | None) -> tuple
     The task's whole sample set first, else the largest one; among its fingerprints that of most models, then the newest.
     """
     models: dict[tuple[tuple[str, str], ...], set[str]] = {}
-    newest: dict[tuple[tuple[str, str], ...], str] = {}
+    newest: dict[tuple[tuple[str, str], ...], float] = {}
     sizes: dict[str, int] = {}
     users: dict[str, set[str]] = {}
     for row, cell in cells:
         key, samples = tuple(sorted(cell.fingerprint.items())), cell.fingerprint.get("samples", "")
         models.setdefault(key, set()).add(row.model)
-        newest[key] = max(newest.get(key, ""), cell.date)
+        newest[key] = max(newest.get(key, 0.0), cell.moment)
         users.setdefault(samples, set()).add(row.model)
         sizes[samples] = max(sizes.get(samples, 0), cell.asked)
     chosen = max(sizes, key=lambda samples: (sizes[samples] == expected, sizes[samples], len(users[samples])))
@@ -161,13 +164,13 @@ def _average(row: Row, board: Board) -> None:
     cells = [row.cells[task] for task in board.averaged]
     values = [cell.value for cell in cells]
     mark = "".join(sorted({cell.mark for cell in cells}))
-    row.average = Cell(sum(values) / len(values), "macro", mark=mark, date=max(cell.date for cell in cells))
+    row.average = Cell(sum(values) / len(values), "macro", mark=mark, moment=max(cell.moment for cell in cells))
     if not row.published:
         found, bounds = macro_average(values, [_bounds(cell) for cell in cells])
         known = bounds.method != "none"
         row.average = Cell(
             found, "macro", bounds.low if known else None, bounds.high if known else None, bounds.method,
-            sum(cell.n or 0 for cell in cells), min(cell.coverage or 0 for cell in cells), date=row.average.date, mark=mark,
+            sum(cell.n or 0 for cell in cells), min(cell.coverage or 0 for cell in cells), moment=row.average.moment, mark=mark,
         )  # fmt: skip
         row.average_se = standard_error(bounds) if known else None
     gains = [row.gains[task] for task in board.averaged if task in row.gains]

@@ -188,9 +188,9 @@ def _gain(found: Gain | None) -> str:
 
 def _tone(found: Gain) -> str:
     """Green or red where the interval lies on one side of 0."""
-    if found.low is None or found.high is None:
+    if found.low is None or found.high is None or found.low <= 0 <= found.high:
         return ""
-    return "good" if found.low > 0 else "bad" if found.high < 0 else ""
+    return "bad" if (found.low > 0) == found.lower_is_better else "good"
 
 
 def _list(title: str, items: list[str]) -> str:

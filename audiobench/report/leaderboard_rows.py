@@ -12,10 +12,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from audiobench.errors import UsageError
-from audiobench.gate.arms import Arm, arms_of_task
 from audiobench.results import Run, read_json
 from audiobench.scorers import SCORERS
-from audiobench.statistics.paired import compare
 from audiobench.summary import summarise
 from audiobench.task.find import find_task, task_files
 from audiobench.task.spec import TaskSpec
@@ -90,10 +88,9 @@ class Info(BaseModel):
     updated: float | None = Field(default=None, ge=0, lt=2.5e11)
 
     @property
-    def date(self) -> str:
-        """Day of the last change, UTC."""
-        moment = self.updated or self.created or 0.0
-        return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d") if moment else ""
+    def moment(self) -> float:
+        """Time of the last change in seconds since 1970; 0.0 where it is not known."""
+        return self.updated or self.created or 0.0
 
 
 @dataclass(slots=True)
@@ -110,7 +107,8 @@ class Cell:
     """Share of the requests that got a response."""
     chance: float | None = None
     prompt: str = ""
-    date: str = ""
+    moment: float = 0.0
+    """When the run was last changed, in seconds since 1970; 0.0 where it is not known."""
     run: str = ""
     fingerprint: Mapping[str, str] = field(default_factory=dict)
     mark: str = ""
@@ -119,6 +117,11 @@ class Cell:
     """For published scores: what the source leaves open."""
     asked: int = 0
     """Size of the sample set that the fingerprint stands for: samples with a record, answered or not."""
+
+    @property
+    def date(self) -> str:
+        """Day of the last change, UTC."""
+        return datetime.fromtimestamp(self.moment, UTC).strftime("%Y-%m-%d") if self.moment else ""
 
 
 @dataclass(slots=True)
@@ -131,6 +134,7 @@ class Gain:
     p: float | None = None
     n: int | None = None
     paired: bool = True
+    lower_is_better: bool = False
 
 
 @dataclass(slots=True)
@@ -165,7 +169,7 @@ class Row:
 
 def measured_rows(
     folders: Sequence[Path], tasks: Sequence[str] | None, metric: str | None
-) -> tuple[list[Row], list[str]]:
+) -> tuple[dict[tuple[str, str, str], Row], list[str]]:
     """(rows, notes) of every run at or under `folders`; of two runs of the same thing the newer one, and a note."""
     rows: dict[tuple[str, str, str], Row] = {}
     notes: list[str] = []
@@ -177,7 +181,7 @@ def measured_rows(
             continue
         info, found = _read_run(path, tasks)
         for entry, spec in found:
-            cell = _cell(entry, spec, metric, info.date, str(path))
+            cell = _cell(entry, spec, metric, info.moment, str(path))
             if cell is None:
                 continue
             condition = Condition(**entry.condition.model_dump(exclude={"epochs"}))
@@ -186,13 +190,12 @@ def measured_rows(
             row.effective = ", ".join(entry.think_effective) or row.effective
             old = row.cells.get(entry.task)
             if old is not None:
-                newer = max(old, cell, key=lambda c: c.date)
-                older = old if newer is cell else cell
-                notes.append(f"{name}, {entry.task}, {condition.label}: {newer.run} is shown, not {older.run} (older)")
+                newer, older = (old, cell) if old.moment > cell.moment else (cell, old)
+                why = "older" if older.moment < newer.moment else "neither is newer"
+                notes.append(f"{name}, {entry.task}, {condition.label}: {newer.run} is shown, not {older.run} ({why})")
                 cell = newer
             row.cells[entry.task] = cell
-    _gains(rows, metric)
-    return list(rows.values()), notes
+    return rows, notes
 
 
 def _read_run(path: Path, tasks: Sequence[str] | None) -> tuple[Info, list[tuple[Entry, TaskSpec | None]]]:
@@ -222,17 +225,17 @@ def _read_run(path: Path, tasks: Sequence[str] | None) -> tuple[Info, list[tuple
         ) from error
 
 
-def _cell(entry: Entry, spec: TaskSpec | None, metric: str | None, date: str, run: str) -> Cell | None:
+def _cell(entry: Entry, spec: TaskSpec | None, metric: str | None, moment: float, run: str) -> Cell | None:
     name, value = next(iter(entry.metrics.items()), (None, None))
     if name is None or value is None or value.value is None:
         return None
     chance = entry.chance
     about: dict[str, Any] = {
-        "coverage": entry.coverage, "chance": None if chance is None else 100 * chance, "date": date, "run": run,
+        "coverage": entry.coverage, "chance": None if chance is None else 100 * chance, "moment": moment, "run": run,
         "prompt": entry.condition.prompt, "fingerprint": entry.fingerprint,
         "asked": entry.n - entry.counts.get("missing", 0) // max(1, entry.condition.epochs),
     }  # fmt: skip
-    scale = _scale(name, spec)
+    scale = scale_of(name, spec)
     if metric == "official":
         official = entry.official
         if official is None or official.value is None:
@@ -245,62 +248,12 @@ def _cell(entry: Entry, spec: TaskSpec | None, metric: str | None, date: str, ru
     return Cell(scale * value.value, name, low, high, value.interval, value.n, **about)
 
 
-def _scale(metric: str, spec: TaskSpec | None) -> float:
+def scale_of(metric: str, spec: TaskSpec | None) -> float:
     """What makes per cent of a metric's value."""
     if metric == "bleu":
         return 1.0
     judge = SCORERS[spec.scorer].judge if metric == "rating" and spec and spec.scorer in SCORERS else None
     return 100.0 / (judge.scale[1] if judge else 1.0)
-
-
-def _gains(rows: Mapping[tuple[str, str, str], Row], metric: str | None) -> None:
-    """Fill in on - off of every row that thinks and has a twin that does not."""
-    arms: dict[Path, tuple[list[Arm], TaskSpec]] = {}
-    for (name, sha, _), row in rows.items():
-        if row.condition.think != "on":
-            continue
-        off = Condition(**{**row.condition.as_dict(), "think": "off"})
-        twin = rows.get((name, sha, off.label))
-        for task, cell in row.cells.items() if twin else ():
-            other = twin.cells.get(task) if twin else None
-            if other is None:
-                continue
-            gain = Gain(cell.value - other.value, paired=False)
-            if metric != "official":
-                gain = _paired_gain(cell, other, row.condition, off, task, arms) or gain
-            row.gains[task] = gain
-
-
-def _paired_gain(
-    cell: Cell, other: Cell, on: Condition, off: Condition, task: str, arms: dict[Path, tuple[list[Arm], TaskSpec]]
-) -> Gain | None:
-    found = []
-    for run, condition in ((cell.run, on), (other.run, off)):
-        folder = Path(run) / task
-        if not (folder / "plan.json").is_file() or not (folder / "samples.jsonl").is_file():
-            return None
-        if folder not in arms:
-            task_run = Run.open(Path(run)).tasks[task]
-            arms[folder] = (arms_of_task(task_run), task_run.task)
-        found += [arm for arm in arms[folder][0] if arm.condition.label == condition.label]
-    if len(found) != 2 or difference(found[0].fingerprint, found[1].fingerprint, audio=True):
-        return None
-    thinking, plain = found
-    both = [
-        (plain.rows[sample], row)
-        for sample, row in thinking.rows.items()
-        if sample in plain.rows and row.value is not None and plain.rows[sample].value is not None
-    ]
-    if not both:
-        return None
-    scale = _scale(thinking.metric, arms[Path(cell.run) / task][1])
-    if thinking.pooled:
-        total = sum(row.length or 0 for _, row in both)
-        scale *= len(both) / total if total else 0.0
-    clusters = [row.cluster for _, row in both]
-    keys = [key or f"sample:{i}" for i, key in enumerate(clusters)]
-    pair = compare([a.value or 0.0 for a, _ in both], [b.value or 0.0 for _, b in both], keys)
-    return Gain(scale * pair.difference, scale * pair.interval.low, scale * pair.interval.high, pair.p, pair.n)
 
 
 def published_rows(tasks: Sequence[str], source: str | None) -> list[Row]:

@@ -40,10 +40,16 @@ def average(row: Row) -> str:
 
 
 def gain(found: Gain | None) -> str:
-    """`+6.0 [4.1, 7.9]` percentage points; without an interval where only summaries are there."""
+    """`+6.0 [4.1, 7.9]` percentage points; without an interval where too little or only summaries are there."""
     if found is None:
         return "-"
-    span = f" [{found.low:+.1f}, {found.high:+.1f}]" if found.low is not None else " (unpaired)"
+    span = (
+        f" [{found.low:+.1f}, {found.high:+.1f}]"
+        if found.low is not None
+        else " (no interval)"
+        if found.paired
+        else " (unpaired)"
+    )
     return f"{found.value:+.1f}{span}"
 
 

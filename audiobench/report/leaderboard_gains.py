@@ -1,0 +1,61 @@
+"""What thinking brings: every row with think=on against its twin without, paired by sample where the journals are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from audiobench.ablation.arms import Arm, arms_of, common
+from audiobench.ablation.measure import difference as paired_difference
+from audiobench.metric import ERROR_RATES
+from audiobench.report.leaderboard_rows import Cell, Gain, Row, difference, scale_of
+from audiobench.results import Run
+from audiobench.types import Condition
+
+
+def fill_gains(rows: Mapping[tuple[str, str, str], Row], metric: str | None) -> None:
+    """Fill in on - off of every row that thinks and has a twin that does not; `rows` as `measured_rows` gives them."""
+    for (name, sha, _), row in rows.items():
+        if row.condition.think != "on":
+            continue
+        off = Condition(**{**row.condition.as_dict(), "think": "off"})
+        twin = rows.get((name, sha, off.label))
+        for task, cell in row.cells.items() if twin else ():
+            other = twin.cells.get(task) if twin else None
+            if other is None:
+                continue
+            gain = Gain(cell.value - other.value, paired=False)
+            if metric != "official":
+                gain = _paired_gain(cell, other, row.condition, off, task) or gain
+            row.gains[task] = gain
+
+
+def _paired_gain(cell: Cell, other: Cell, on: Condition, off: Condition, task: str) -> Gain | None:
+    """As `audiobench compare` has it: of pooled and corpus metrics never a mean over samples."""
+    if difference(cell.fingerprint, other.fingerprint, audio=True):
+        return None
+    thinking, plain = _arm(cell, on, task), _arm(other, off, task)
+    ids = common([plain, thinking]) if plain and thinking else []
+    if not plain or not thinking or not ids:
+        return None
+    found = paired_difference(plain, thinking, ids)
+    if found.difference is None:
+        return None
+    lower = cell.metric in ERROR_RATES
+    scale = scale_of(cell.metric, thinking.task_run.task)
+    known = found.interval.method != "none"
+    low, high = (scale * found.interval.low, scale * found.interval.high) if known else (None, None)
+    return Gain(scale * found.difference, low, high, found.p, found.n, lower_is_better=lower)
+
+
+def _arm(cell: Cell, condition: Condition, task: str) -> Arm | None:
+    """The responses behind a cell, in one option order; None where the journals are not there."""
+    folder = Path(cell.run) / task
+    if not (folder / "plan.json").is_file() or not (folder / "samples.jsonl").is_file():
+        return None
+    run = Run.open(Path(cell.run))
+    for arm in arms_of(run, run.tasks[task]):
+        kept = arm.kept(lambda s: s.condition == condition and s.outcome.value is not None)
+        if kept.slots:
+            return kept
+    return None

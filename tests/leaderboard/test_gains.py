@@ -1,0 +1,69 @@
+"""What thinking brings, of metrics that are no mean over samples; and which of two runs of one thing is shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audiobench.ablation.arms import arms_of, common
+from audiobench.ablation.measure import difference
+from audiobench.report.leaderboard import make_board
+from audiobench.report.leaderboard_html import html
+from audiobench.results import Run
+from tests.gate.runs import answers, record, write_run
+
+LONG = " ".join(f"word{i}" for i in range(40))
+
+
+def text_task(scorer: str, metric: str) -> dict[str, Any]:
+    return {"extraction": ["full_text"], "scorer": scorer, "metric_list": [{"metric": metric}], "chance": "none"}
+
+
+def said(sample: str, target: str, text: str, think: str) -> dict[str, Any]:
+    line = record(sample, text, think=think)
+    line["sample"].update(choices=[], target=target)
+    return line
+
+
+def mostly_short(folder: Path, scorer: str, metric: str) -> Path:
+    """30 short samples that are right without thinking only, 30 long ones that are right with thinking only."""
+    lines = []
+    for i in range(30):
+        lines += [
+            said(f"s{i:02}", "one two three four", t, k) for k, t in (("off", "one two three four"), ("on", "no"))
+        ]
+        lines += [said(f"t{i:02}", LONG, text, think) for think, text in (("off", f"{LONG[:60]} x"), ("on", LONG))]
+    return write_run(folder, {"t": lines}, spec=text_task(scorer, metric))
+
+
+@pytest.mark.parametrize(("scorer", "metric", "scale"), [("bleu", "bleu", 1), ("wer", "wer", 100)])
+def test_the_gain_of_a_pooled_metric_is_the_difference_of_its_scores(
+    tmp_path: Path, scorer: str, metric: str, scale: int
+) -> None:
+    run = Run.open(mostly_short(tmp_path / "run", scorer, metric))
+    rows = {row.condition.think: row for row in make_board([tmp_path]).measured}
+    gain = rows["on"].gains["t"]
+    assert gain.value == pytest.approx(rows["on"].cells["t"].value - rows["off"].cells["t"].value)
+    assert (gain.value > 0) == (metric == "bleu")
+    off, on = arms_of(run, run.tasks["t"])
+    found = difference(off, on, common([off, on]))
+    assert (gain.low, gain.high) == pytest.approx((scale * found.interval.low, scale * found.interval.high))
+    assert gain.p == found.p
+
+
+def test_fewer_word_errors_are_shown_as_good(tmp_path: Path) -> None:
+    lines = [said(f"s{i:02}", LONG, text, k) for i in range(40) for k, text in (("off", LONG[: 90 + i]), ("on", LONG))]
+    write_run(tmp_path / "run", {"t": lines}, spec=text_task("wer", "wer"))
+    assert 'thinking <b class="good">-' in html(make_board([tmp_path]))
+
+
+def test_of_two_runs_of_one_day_the_later_one_is_shown(tmp_path: Path) -> None:
+    for name, right, moment in (("a_old", False, 1.7e9), ("b_new", True, 1.7e9 + 600)):
+        write_run(tmp_path / name, {"t": answers([right] * 20)}, info={"created": moment, "updated": moment})
+    board = make_board([tmp_path])
+    assert board.measured[0].cells["t"].value == 100.0
+    assert board.notes == [
+        f"m, t, think=default audio=full: {tmp_path / 'b_new'} is shown, not {tmp_path / 'a_old'} (older)"
+    ]
