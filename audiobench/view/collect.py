@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audiobench.results import Run, Scored, TaskRun
 from audiobench.summary import summarise_condition
 from audiobench.types import Condition
+
+if TYPE_CHECKING:
+    from audiobench.ablation.arms import Arm as Answers
 
 VARYING = ("model", "run", "think", "audio", "order", "prompt", "protocol")
 """What an arm's label may name, in this order; only what differs within the task is named."""
@@ -31,6 +34,7 @@ class TaskPage:
     """One task over all runs."""
 
     name: str
+    runs: Sequence[Run]
     task_run: TaskRun
     """The first run's; titles, breakdown columns and reference scores come from it."""
     arms: list[Arm]
@@ -69,7 +73,7 @@ def _page(name: str, members: Sequence[tuple[int, TaskRun]], runs: Sequence[Run]
         Arm(number, condition, label, summarise_condition(task_run, condition, group))
         for (number, task_run, condition), label, group in zip(found, labels, groups, strict=True)
     ]
-    return TaskPage(name, members[0][1], arms, samples, _notes(arms, members))
+    return TaskPage(name, runs, members[0][1], arms, samples, _notes(arms, members))
 
 
 def _baseline_first(arms: list[tuple[int, TaskRun, Condition]], runs: Sequence[Run]) -> None:
@@ -133,20 +137,21 @@ def mean_value(epochs: Sequence[Scored]) -> float | None:
 def difference(page: TaskPage, a: int, b: int) -> dict[str, Any] | None:
     """Arm `b` minus arm `a` over the samples that both answered, or None where there are none.
 
-    Keys: n, value, ci, p, gained, lost, mde (fractions, see `audiobench.statistics.paired`).
+    As `audiobench compare` has it: error rates are pooled, BLEU is computed anew, `gained` counts samples that got better.
+    Keys: n, value, ci (None where too few samples allow no interval), p, gained, lost, mde, in the metric's unit.
     """
-    from audiobench.statistics.paired import compare
+    from audiobench.ablation.arms import common
+    from audiobench.ablation.measure import difference as paired_difference
 
-    rows = [(mean_value(cells[a]), mean_value(cells[b]), cells) for cells in page.samples.values()]
-    paired = [(x, y, _cluster(cells[a] or cells[b])) for x, y, cells in rows if x is not None and y is not None]
-    if not paired:
+    first, second = _answers(page, a), _answers(page, b)
+    ids = common([first, second])
+    found = paired_difference(first, second, ids) if ids else None
+    if found is None or found.difference is None:
         return None
-    keys = [key for _, _, key in paired]
-    found = compare([x for x, _, _ in paired], [y for _, y, _ in paired], keys if len(set(keys)) < len(keys) else None)
     return {
         "n": found.n,
         "value": found.difference,
-        "ci": [found.interval.low, found.interval.high],
+        "ci": [found.interval.low, found.interval.high] if found.interval.method != "none" else None,
         "p": found.p,
         "gained": found.gained,
         "lost": found.lost,
@@ -154,6 +159,15 @@ def difference(page: TaskPage, a: int, b: int) -> dict[str, Any] | None:
     }
 
 
-def _cluster(epochs: Iterable[Scored]) -> str:
-    record = next(iter(epochs)).record
-    return record.get("sample", {}).get("cluster") or f"id:{record['id']}"
+def _answers(page: TaskPage, at: int) -> Answers:
+    """The responses of an arm that have a value, as `compare` takes them; arms of two option orders are paired too."""
+    from audiobench.ablation.arms import Arm as Answers
+    from audiobench.ablation.arms import How
+
+    arm = page.arms[at]
+    slots = {
+        sample: {0: {s.epoch: s for s in cells[at] if s.outcome.value is not None}}
+        for sample, cells in page.samples.items()
+    }
+    run = page.runs[arm.run]
+    return Answers(arm.label, run, run.tasks[page.name], How.of(arm.condition), slots)

@@ -25,6 +25,7 @@ import orjson
 import audiobench
 from audiobench.errors import UsageError
 from audiobench.results import Run
+from audiobench.score import scorer_of
 from audiobench.view import records
 from audiobench.view.clips import TYPES, ClipIndex, FoundClip
 from audiobench.view.collect import TaskPage, difference
@@ -122,27 +123,24 @@ def overview(
 
 def _task(page: TaskPage, ids: Sequence[str]) -> dict[str, Any]:
     task = page.task_run.task
-    metric = task.metric_list[0]
+    metric, scorer = task.metric_list[0].metric, scorer_of(task.scorer)
     values = [s.outcome.value for cells in page.samples.values() for e in cells for s in e]
     within = all(value is None or 0 <= value <= 1 for value in values)
     return {
         "name": page.name,
         "title": task.title,
         "description": task.description,
-        "metric": metric.metric,
-        "higher_is_better": metric.higher_is_better,
+        "metric": metric,
+        "higher_is_better": scorer.higher_is_better,
         "graded": any(value not in (None, 0.0, 1.0) for value in values),
-        "percent": within or metric.metric in PERCENT_METRICS,
+        "percent": (within and metric != "bleu") or metric in PERCENT_METRICS,
         "samples": len(page.samples),
         "shown": len(ids),
         "withheld": task.answers_withheld,
         "references": [score.model_dump(mode="json") for score in task.reference_scores],
         "notes": page.notes,
         "arms": [{"label": arm.label, "run": arm.run, "summary": arm.summary} for arm in page.arms],
-        "differences": [
-            difference(page, 0, at) if at and within and metric.higher_is_better else None
-            for at in range(len(page.arms))
-        ],
+        "differences": [difference(page, 0, at) if at else None for at in range(len(page.arms))],
     }
 
 

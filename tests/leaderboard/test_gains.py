@@ -28,9 +28,9 @@ def said(sample: str, target: str, text: str, think: str) -> dict[str, Any]:
 
 
 def mostly_short(folder: Path, scorer: str, metric: str) -> Path:
-    """30 short samples that are right without thinking only, 30 long ones that are right with thinking only."""
+    """8 short samples that are right without thinking only, 8 long ones that are right with thinking only."""
     lines = []
-    for i in range(30):
+    for i in range(8):
         lines += [
             said(f"s{i:02}", "one two three four", t, k) for k, t in (("off", "one two three four"), ("on", "no"))
         ]
@@ -49,7 +49,8 @@ def test_the_gain_of_a_pooled_metric_is_the_difference_of_its_scores(
     assert (gain.value > 0) == (metric == "bleu")
     off, on = arms_of(run, run.tasks["t"])
     found = difference(off, on, common([off, on]))
-    assert (gain.low, gain.high) == pytest.approx((scale * found.interval.low, scale * found.interval.high))
+    low, high = scale * found.interval.low, scale * found.interval.high
+    assert (gain.low, gain.high) == (pytest.approx((low, high)) if metric == "bleu" else (None, None))
     assert gain.p == found.p
 
 

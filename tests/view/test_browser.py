@@ -261,6 +261,25 @@ def test_graded_samples_are_sorted_by_what_changed(browser, export, tmp_path: Pa
     assert browser.js("document.querySelector('.row-text').textContent") == target
 
 
+def test_fewer_word_errors_are_gained_on_the_overview_as_in_the_list(browser, export, tmp_path: Path, clips) -> None:
+    target = "rain falls on roofs"
+    lines = []
+    for i in range(40):
+        sample = {"question": "", "choices": [], "target": target, "metadata": {}, "cluster": None}
+        texts = ("rain falls", target) if i < 31 else (target, "rain") if i < 36 else (target, target)
+        lines += [
+            record(f"s{i:02}", think, text, clips[:1], sample=sample)
+            for think, text in zip(("off", "on"), texts, strict=True)
+        ]
+    task = task_json("asr", scorer="wer", extraction=["full_text"], metric_list=[{"metric": "wer"}], chance="none")
+    browser.open((export(write_run(tmp_path / "run", lines, task=task)).folder / "index.html").as_uri())
+    browser.until("!!document.querySelector('.differences')")
+    said = browser.js("document.querySelector('.differences').textContent")
+    assert "−29.4 points" in said and "31 gained, 5 lost" in said
+    browser.click(".differences a")
+    browser.until(f"{COUNT}?.startsWith('31 of')")
+
+
 def test_what_was_done_to_the_audio_is_said(browser, export, tmp_path: Path, clips) -> None:
     changed = {**clips[0], "transform": "reverse", "changed": ["reversed", "resampled 16000 -> 8000 Hz"]}
     lines = [

@@ -9,6 +9,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from audiobench.ablation.arms import arms_of, common
+from audiobench.ablation.measure import difference as compare
 from audiobench.cli import main
 from audiobench.errors import UsageError
 from audiobench.results import Run
@@ -261,3 +263,22 @@ def test_a_run_that_has_only_errors_can_be_looked_at(tmp_path: Path) -> None:
     write_site(runs, collect(runs), tmp_path / "out")
     [sample] = samples(tmp_path / "out")
     assert sample["arms"][0][0]["error"]["message"] == "a.wav: empty"
+
+
+def test_word_error_rates_are_pooled_and_fewer_errors_are_a_gain(tmp_path: Path, export) -> None:
+    long = " ".join(f"word{i}" for i in range(100))
+    lines = []
+    for i in range(40):
+        target, off, on = ("one", "one", "two") if i % 2 else (long, long[:300], long)
+        sample = {"question": "", "choices": [], "target": target, "metadata": {}, "cluster": None}
+        lines += [record(f"s{i}", think, text, [], sample=sample) for think, text in (("off", off), ("on", on))]
+    task = task_json("asr", scorer="wer", extraction=["full_text"], metric_list=[{"metric": "wer"}], chance="none")
+    run = write_run(tmp_path / "run", lines, task=task)
+    shown = data(export(run).folder, "index")["tasks"][0]
+    arms = [arm["summary"]["metrics"]["wer"]["value"] for arm in shown["arms"]]
+    found = shown["differences"][1]
+    assert found["value"] == pytest.approx(arms[1] - arms[0]) and found["value"] < 0
+    off, on = arms_of(Run.open(run), Run.open(run).tasks["asr"])
+    compared = compare(off, on, common([off, on]))
+    assert (found["ci"], found["p"]) == ([compared.interval.low, compared.interval.high], compared.p)
+    assert (found["gained"], found["lost"], shown["higher_is_better"]) == (20, 20, False)

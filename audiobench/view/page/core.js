@@ -90,7 +90,8 @@ AB.score = function (value, task) {
 
 AB.unit = (task) => (task.percent ? "\u202f%" : "");
 
-AB.signed = (value) => (value >= 0 ? "+" : "−") + oneDecimal(Math.abs(100 * value));
+/** A difference: percentage points with one decimal, or in the unit of the scores. */
+AB.signed = (value, task) => (value >= 0 ? "+" : "−") + AB.score(Math.abs(value), task);
 
 AB.seconds = function (value) {
   if (value === null || value === undefined || !isFinite(value)) return "–";

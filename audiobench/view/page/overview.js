@@ -66,8 +66,8 @@ AB.overview = (function () {
     const lines = task.differences.map((found, b) => found && h("li", null,
       h("span", { class: "key " + AB.hue(b), "aria-hidden": "true" }), AB.visible(task.arms[b].label), " − ",
       h("span", { class: "key " + AB.hue(0), "aria-hidden": "true" }), AB.visible(task.arms[0].label), ": ",
-      h("strong", null, `${AB.signed(found.value)} points`),
-      h("span", { class: "muted" }, ` (95 % interval ${AB.signed(found.ci[0])} to ${AB.signed(found.ci[1])}, p ${found.p < 0.0001 ? "< 0.0001" : "= " + found.p.toPrecision(2)}, n = ${AB.count(found.n)}) `),
+      h("strong", null, `${AB.signed(found.value, task)} points`),
+      h("span", { class: "muted" }, ` (${found.ci ? `95 % interval ${AB.signed(found.ci[0], task)} to ${AB.signed(found.ci[1], task)}, ` : ""}p ${found.p < 0.0001 ? "< 0.0001" : "= " + found.p.toPrecision(2)}, n = ${AB.count(found.n)}) `),
       h("a", { href: link(task, { a: 0, b, show: "gained" }) }, `${AB.count(found.gained)} gained`), ", ",
       h("a", { href: link(task, { a: 0, b, show: "lost" }) }, `${AB.count(found.lost)} lost`)));
     return lines.some(Boolean) ? h("ul", { class: "differences" }, lines) : null;
