@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from math import fsum
 from typing import Any
 
@@ -37,7 +37,7 @@ def summarise(task_run: TaskRun) -> list[dict[str, Any]]:
 
 def summarise_condition(task_run: TaskRun, condition: Condition, group: Sequence[Scored]) -> dict[str, Any]:
     """The summary entry of one condition."""
-    task, plan = task_run.task, task_run.plan
+    task = task_run.task
     asked = len(task_run.asked(condition))
     expected = asked * task_run.epochs
     counts = counted(group)
@@ -53,7 +53,7 @@ def summarise_condition(task_run: TaskRun, condition: Condition, group: Sequence
         "chance": chance(task, group),
         "usage": total_usage(group),
         "latency": latency(group),
-        "fingerprint": fingerprint(plan, group),
+        "fingerprint": fingerprint(task_run, group),
     }
     effective = {s.record["response"].get("think_effective") for s in group if s.record.get("response")} - {None}
     if effective:
@@ -150,8 +150,11 @@ def quantile(values: Sequence[float], q: float) -> float:
     return ordered[low] + (ordered[high] - ordered[low]) * (position - low)
 
 
-def fingerprint(plan: Mapping[str, Any], group: Iterable[Scored]) -> dict[str, str]:
-    """Everything that can change a score, as sha256 by part: the plan's parts, the samples and their audio."""
+def fingerprint(task_run: TaskRun, group: Sequence[Scored]) -> dict[str, str]:
+    """Everything that can change a score, as sha256 by part: the plan's parts, the samples and their audio.
+
+    Where a judge rated or a recogniser listened, `judge` and `recogniser` say in words who.
+    """
     samples, clips = [], []
     for scored in group:
         if scored.epoch != 0 or "sample" not in scored.record:
@@ -160,10 +163,30 @@ def fingerprint(plan: Mapping[str, Any], group: Iterable[Scored]) -> dict[str, s
         samples.append([scored.id, kept["question"], sorted(str(c) for c in kept["choices"]), kept["target"]])
         clips.append([scored.id, [clip["sha256"] for clip in scored.record["audio"]]])
     return {
-        **plan["fingerprint"],
+        **task_run.plan["fingerprint"],
         "samples": _digest(sorted(samples, key=str)),
         "audio": _digest(sorted(clips, key=str)),
+        **_raters(task_run, group),
     }
+
+
+def _raters(task_run: TaskRun, group: Sequence[Scored]) -> dict[str, str]:
+    """Who judged and who wrote spoken answers down; the start of a sha256 tells two settings of one name apart."""
+    judges, recognisers = set(), set()
+    if scorer_of(task_run.task.scorer).judge is not None:
+        verdicts = task_run.judgements()
+        for line in (verdicts.get((s.id, s.record.get("key", ""))) for s in group):
+            if line is not None:
+                judges.add(
+                    f"{line.get('judge', 'unnamed')} ({line.get('template', 'unnamed')}) {line.get('judge_sha256', '')[:8]}".strip()
+                )
+    heard = [(s.id, s.record["response"]["heard"]) for s in group if "heard" in (s.record.get("response") or {})]
+    transcripts = task_run.transcripts() if heard else {}
+    for sample, said in heard:
+        line = transcripts[sample, said["key"]]
+        recognisers.add(f"{line.get('asr', 'unnamed')} {line.get('asr_sha256', '')[:8]}".strip())
+    named = {"judge": judges, "recogniser": recognisers}
+    return {part: ", ".join(sorted(names)) for part, names in named.items() if names}
 
 
 def _digest(value: Any) -> str:

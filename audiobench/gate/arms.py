@@ -148,7 +148,7 @@ def _arm(task_run: TaskRun, condition: Condition, group: Sequence[Scored]) -> Ar
         metric=scorer.metric,
         higher_is_better=scorer.higher_is_better,
         epochs=task_run.epochs,
-        fingerprint=fingerprint(plan, group),
+        fingerprint=fingerprint(task_run, group),
         rows={sample: row_of(found, task_run.epochs, pooled=pooled) for sample, found in by_id.items()},
         think_effective=tuple(sorted(done)),
         settings=dict(plan.get("overrides") or {}),

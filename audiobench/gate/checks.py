@@ -22,6 +22,8 @@ from audiobench.statistics.paired import compare, mcnemar, sign_flip
 
 Pair = tuple[str, Row, Row]
 """(sample id, baseline row, candidate row)."""
+RATERS = ("judge", "recogniser")
+"""Fingerprint parts that say who rated; older baselines do not."""
 CHECK_BYTES = ("samples", "audio")
 """Fingerprint parts that are compared sample by sample where the candidate is not complete."""
 
@@ -103,6 +105,10 @@ def _score(item: Item, before: Arm, after: Arm | None, candidate: Sequence[Arm],
         Check("fingerprint", "pass", f"{where}: prompt, extraction, scorer, data and audio are the same")
     )
     item.checks.append(Check("samples", "warn" if lost or extra else "pass", f"{where}: {note}"))
+    for part in RATERS:
+        if part in after.fingerprint and part not in before.fingerprint:
+            text = f"{where}: the baseline does not say which {part} it rests on; the run has {after.fingerprint[part]}"
+            item.checks.append(Check(part, "warn", f"{text}; a new baseline (--update-baseline) says it"))
     if dict(before.settings) != dict(after.settings):
         changed = f"{dict(before.settings)} and now {dict(after.settings)}"
         item.checks.append(Check("settings", "warn", f"{where}: generation parameters differ: {changed}"))
@@ -130,7 +136,10 @@ def _different_parts(before: Arm, after: Arm, complete: bool) -> list[str]:
     if before.think_effective != after.think_effective:
         names = [", ".join(arm.think_effective) or "as asked" for arm in (before, after)]
         found.append(f"thinking was controlled differently: {names[0]} in the baseline, {names[1]} in the run")
-    for part in sorted({*before.fingerprint, *after.fingerprint}):
+    parts = {*before.fingerprint, *after.fingerprint}
+    for part in sorted(
+        parts - {name for name in RATERS if not (name in before.fingerprint and name in after.fingerprint)}
+    ):
         old, new = before.fingerprint.get(part, "absent"), after.fingerprint.get(part, "absent")
         if old != new and (complete or part not in CHECK_BYTES):
             found.append(f"{part} differs: {_short(old)} in the baseline, {_short(new)} in the run")

@@ -29,7 +29,7 @@ class Check:
     """One question that the gate asked."""
 
     name: str
-    """present, fingerprint, samples, coverage, unparsed, floor, score, power, settings; think_gain."""
+    """present, fingerprint, samples, judge, recogniser, coverage, unparsed, floor, score, power, settings; think_gain."""
     level: Level
     message: str
 

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 
 from audiobench.errors import NotComparableError, UsageError
 from audiobench.report.leaderboard_gains import fill_gains
-from audiobench.report.leaderboard_rows import Cell, Gain, Row, difference, measured_rows, published_rows, shipped
+from audiobench.report.leaderboard_rows import (
+    RATERS,
+    Cell,
+    Gain,
+    Row,
+    difference,
+    measured_rows,
+    published_rows,
+    shipped,
+)
 from audiobench.statistics.intervals import Interval
 from audiobench.statistics.macro import macro_average, rank_ranges, standard_error
 from audiobench.task.find import task_files
@@ -130,6 +139,10 @@ def _mark(board: Board, expected: Mapping[str, int | None], strict: bool) -> Non
             if not parts:
                 continue
             text = f"{board.titles[task]}: not comparable with the rest of the column: {', '.join(parts)} differ"
+            for part in RATERS:
+                if part in parts:
+                    names = (found.get(part, "not named") for found in (cell.fingerprint, usual))
+                    text += " ({} {}, the column has {})".format(part, *names)
             if "samples" in parts and cell.asked != asked:
                 text += f" ({cell.asked} samples, the column has {asked})"
             if strict:

@@ -8,7 +8,7 @@ from pathlib import Path
 from audiobench.ablation.arms import Arm, arms_of, common
 from audiobench.ablation.measure import difference as paired_difference
 from audiobench.metric import ERROR_RATES
-from audiobench.report.leaderboard_rows import Cell, Gain, Row, difference, scale_of
+from audiobench.report.leaderboard_rows import RATERS, Cell, Gain, Row, difference, scale_of
 from audiobench.results import Run
 from audiobench.types import Condition
 
@@ -22,7 +22,7 @@ def fill_gains(rows: Mapping[tuple[str, str, str], Row], metric: str | None) -> 
         twin = rows.get((name, sha, off.label))
         for task, cell in row.cells.items() if twin else ():
             other = twin.cells.get(task) if twin else None
-            if other is None:
+            if other is None or set(RATERS) & set(difference(cell.fingerprint, other.fingerprint, audio=True)):
                 continue
             gain = Gain(cell.value - other.value, paired=False)
             if metric != "official":

@@ -19,6 +19,9 @@ from audiobench.task.find import find_task, task_files
 from audiobench.task.spec import TaskSpec
 from audiobench.types import Condition
 
+RATERS = ("judge", "recogniser")
+"""Parts of a fingerprint that name who rated, in words."""
+
 
 class Entry(BaseModel):
     """What is read of an entry of summary.json; others wrote it, so it is checked."""
@@ -192,6 +195,9 @@ def measured_rows(
             if old is not None:
                 newer, older = (old, cell) if old.moment > cell.moment else (cell, old)
                 why = "older" if older.moment < newer.moment else "neither is newer"
+                for part in RATERS:
+                    if part in difference(older.fingerprint, newer.fingerprint, audio=True):
+                        why += f"; {part} {older.fingerprint.get(part, 'not named')}"
                 notes.append(f"{name}, {entry.task}, {condition.label}: {newer.run} is shown, not {older.run} ({why})")
                 cell = newer
             row.cells[entry.task] = cell
@@ -277,7 +283,10 @@ def published_rows(tasks: Sequence[str], source: str | None) -> list[Row]:
 
 def difference(first: Mapping[str, str], second: Mapping[str, str], *, audio: bool) -> list[str]:
     """Parts of two fingerprints that differ; `audio` False leaves out what the clips are (controls)."""
-    parts = sorted({*first, *second} - (set() if audio else {"audio"}))
+    left_out = set() if audio else {"audio"}
+    if not ("recogniser" in first and "recogniser" in second):  # not every answer need be spoken
+        left_out.add("recogniser")
+    parts = sorted({*first, *second} - left_out)
     return [part for part in parts if first.get(part) != second.get(part)]
 
 
