@@ -177,9 +177,8 @@ def _raters(task_run: TaskRun, group: Sequence[Scored]) -> dict[str, str]:
         verdicts = task_run.judgements()
         for line in (verdicts.get((s.id, s.record.get("key", ""))) for s in group):
             if line is not None:
-                judges.add(
-                    f"{line.get('judge', 'unnamed')} ({line.get('template', 'unnamed')}) {line.get('judge_sha256', '')[:8]}".strip()
-                )
+                name = f"{line.get('judge', 'unnamed')} ({line.get('template', 'unnamed')})"
+                judges.add(f"{name} {line.get('judge_sha256', '')[:8]}".strip())
     heard = [(s.id, s.record["response"]["heard"]) for s in group if "heard" in (s.record.get("response") or {})]
     transcripts = task_run.transcripts() if heard else {}
     for sample, said in heard:

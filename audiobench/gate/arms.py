@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from audiobench.gate import bleu
 from audiobench.metric import ERROR_RATES, SHARES
 from audiobench.results import Run, Scored, TaskRun
 from audiobench.score import scorer_of
@@ -45,6 +46,8 @@ class Row:
     answer: str | None = None
     """The answer of epoch 0, as extracted."""
     target: str | None = None
+    counts: bleu.Counts | None = None
+    """For BLEU: what adds up to the score of the whole set, averaged over the epochs that got a response."""
 
     @property
     def value(self) -> float | None:
@@ -89,14 +92,22 @@ class Arm:
         return self.metric in ERROR_RATES
 
     @property
+    def corpus(self) -> bool:
+        """Whether the metric is computed over all samples at once (BLEU)."""
+        return self.metric == bleu.METRIC
+
+    @property
     def bounded(self) -> bool:
         """Whether a sample's value lies in [0, 1]."""
         return self.metric in SHARES
 
     @property
     def score(self) -> float | None:
-        """The headline number: mean over samples, or pooled errors over pooled reference length."""
+        """The headline number: mean over samples, pooled errors over pooled reference length, or corpus BLEU."""
         found = [row for row in self.rows.values() if row.value is not None]
+        if self.corpus:
+            known = [row.counts for row in found if row.counts is not None]
+            return bleu.bleu([sum(column) for column in zip(*known, strict=True)]) if known else None
         if self.pooled:
             total = sum(row.length or 0 for row in found)
             return sum(row.value or 0 for row in found) / total if total else None
@@ -140,7 +151,7 @@ def _arm(task_run: TaskRun, condition: Condition, group: Sequence[Scored]) -> Ar
     by_id: dict[str, list[Scored]] = {sample: [] for sample in plan["ids"]}
     for scored in group:
         by_id[scored.id].append(scored)
-    pooled = scorer.metric in ERROR_RATES
+    pooled, counting = scorer.metric in ERROR_RATES, task.scorer if scorer.metric == bleu.METRIC else None
     done = {str(r["think_effective"]) for s in group if (r := s.record.get("response")) and r.get("think_effective")}
     return Arm(
         task=task.task,
@@ -149,15 +160,20 @@ def _arm(task_run: TaskRun, condition: Condition, group: Sequence[Scored]) -> Ar
         higher_is_better=scorer.higher_is_better,
         epochs=task_run.epochs,
         fingerprint=fingerprint(task_run, group),
-        rows={sample: row_of(found, task_run.epochs, pooled=pooled) for sample, found in by_id.items()},
+        rows={
+            sample: row_of(found, task_run.epochs, pooled=pooled, counting=counting) for sample, found in by_id.items()
+        },
         think_effective=tuple(sorted(done)),
         settings=dict(plan.get("overrides") or {}),
         ids_sha256=ids_digest(by_id),
     )
 
 
-def row_of(found: Sequence[Scored], epochs: int, *, pooled: bool) -> Row:
-    """One sample's records as a row; a value that is not finite is an error, a slot without a record is missing."""
+def row_of(found: Sequence[Scored], epochs: int, *, pooled: bool, counting: str | None = None) -> Row:
+    """One sample's records as a row; a value that is not finite is an error, a slot without a record is missing.
+
+    `counting` names the scorer of a BLEU task.
+    """
     statuses, values = ["-"] * epochs, [None] * epochs
     length = None
     for scored in found:
@@ -178,12 +194,19 @@ def row_of(found: Sequence[Scored], epochs: int, *, pooled: bool) -> Row:
         statuses="".join(statuses),
         values=tuple(values),
         length=length,
+        counts=_counts(found, counting) if counting else None,
         text_check=_check([shown["question"], sorted(str(c) for c in shown["choices"]), target]),
         audio_check=None if clips is None else _check([clip["sha256"] for clip in clips]),
         cluster=shown["cluster"],
         answer=found[0].outcome.answer,
         target=" | ".join(target) if isinstance(target, list) else target,
     )
+
+
+def _counts(found: Sequence[Scored], scorer: str) -> bleu.Counts | None:
+    answered = [s for s in found if s.outcome.value is not None]
+    each = [bleu.counts(scorer, s.outcome.detail, s.record["sample"]["target"]) for s in answered]
+    return tuple(sum(column) / len(each) for column in zip(*each, strict=True)) if each else None
 
 
 def _check(value: Any) -> int:

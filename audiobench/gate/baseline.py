@@ -4,12 +4,13 @@
      model: {name, sha256, served_models},
      sample_sets: {key: {n, ids_sha256, id_bytes, packed: [base64, ...]}},
      arms: [{task, condition, metric, higher_is_better, epochs, n, score, correct, unusable, fingerprint,
-             think_effective, settings, samples: key, outcomes: [[letters, ...] for each epoch], values, lengths}],
+             think_effective, settings, samples: key, outcomes: [[letters, ...] for each epoch], values, lengths, counts}],
      sha256}
 
 `packed` holds, for each sample in the order of its hash, the first `id_bytes` of the sha256 of its id, one check byte
 of its text and one of its audio. `outcomes` has a letter a sample in that order: 1 right, 0 wrong, u unparsed,
-t truncated, r refused; other metrics have s, and their numbers in `values` (error rates: errors, and `lengths`).
+t truncated, r refused; other metrics have s, and their numbers in `values` (error rates: errors, and `lengths`;
+BLEU: of the sentence, and `counts` that add up to the score of the whole set, see `audiobench.gate.bleu`).
 `sha256` is that of the rest as JSON with sorted keys: a file changed by hand is refused.
 """
 
@@ -29,6 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import audiobench
 from audiobench.errors import IncompleteError, NotComparableError, UsageError
+from audiobench.gate import bleu
 from audiobench.gate.arms import UNUSABLE, Arm, Row
 from audiobench.journal import write_json
 from audiobench.metric import ERROR_RATES
@@ -69,6 +71,7 @@ class _Arm(_File):
     outcomes: list[list[str]]
     values: list[list[float]] | None = None
     lengths: list[float] | None = None
+    counts: list[list[float]] | None = None
 
 
 class _Samples(_File):
@@ -154,7 +157,7 @@ def _arm_document(arm: Arm, sets: dict[str, Any]) -> dict[str, Any]:
         "id_bytes": size,
         "packed": _lines(base64.b64encode(packed).decode()),
     }
-    binary = all(value in (0.0, 1.0) for _, row in ordered for value in row.values)
+    binary = not arm.corpus and all(value in (0.0, 1.0) for _, row in ordered for value in row.values)
     document: dict[str, Any] = {
         "task": arm.task,
         "condition": arm.condition.as_dict(),
@@ -179,6 +182,8 @@ def _arm_document(arm: Arm, sets: dict[str, Any]) -> dict[str, Any]:
         document["values"] = [[row.values[epoch] for _, row in ordered] for epoch in range(arm.epochs)]
     if arm.pooled:
         document["lengths"] = [row.length for _, row in ordered]
+    if arm.corpus:
+        document["counts"] = [row.counts for _, row in ordered]
     return document
 
 
@@ -278,7 +283,7 @@ def _read_arm(arm: _Arm, samples: _Samples) -> Arm:
     step = size + 2
     letters = ["".join(lines) for lines in arm.outcomes]
     values, lengths = arm.values, arm.lengths
-    lists = [*letters, *(values or ()), *([lengths] if lengths is not None else [])]
+    lists = [*letters, *(values or ()), *(found for found in (lengths, arm.counts) if found is not None)]
     if len(packed) != count * step or len(letters) != epochs or any(len(found) != count for found in lists):
         raise ValueError(f"task {arm.task}: the outcomes are not those of {count} samples and {epochs} epochs")
     if values is not None and len(values) != epochs:
@@ -287,6 +292,8 @@ def _read_arm(arm: _Arm, samples: _Samples) -> Arm:
         raise ValueError(f"task {arm.task}: outcomes hold other letters than 0, 1, {', '.join(UNUSABLE)}")
     if (arm.metric in ERROR_RATES) != (lengths is not None):
         raise ValueError(f"task {arm.task}: lengths belong to error rates, and to nothing else")
+    if any(len(numbers) != bleu.SIZE for numbers in arm.counts or ()):
+        raise ValueError(f"task {arm.task}: counts: each sample has {bleu.SIZE} numbers")
     rows = {}
     for i in range(count):
         chunk = packed[i * step : (i + 1) * step]
@@ -296,6 +303,7 @@ def _read_arm(arm: _Arm, samples: _Samples) -> Arm:
             statuses="".join("s" if m in "01" else m for m in marks),
             values=tuple(found),
             length=lengths[i] if lengths is not None else None,
+            counts=tuple(arm.counts[i]) if arm.counts is not None else None,
             text_check=chunk[size],
             audio_check=chunk[size + 1],
         )

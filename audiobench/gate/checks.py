@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil, inf, isfinite
 
+from audiobench.gate import corpus
 from audiobench.gate.arms import FAILED, Arm, Row
 from audiobench.gate.baseline import Baseline, short_id
 from audiobench.gate.policy import Policy
@@ -86,6 +87,11 @@ def _score(item: Item, before: Arm, after: Arm | None, candidate: Sequence[Arm],
     different = _different_parts(before, after, complete)
     if different:
         return _refuse(item, "fingerprint", "not_comparable", f"{where}: {'; '.join(different)}")
+    if before.corpus and any(row.counts is None for row in before.rows.values()):
+        text = f"{where}: the baseline holds BLEU of single sentences only, which is no BLEU of the set"
+        return _refuse(
+            item, "score", "not_comparable", text + "; take a new baseline of the same run: --update-baseline"
+        )
     by_hash = {short_id(sample, before.id_bytes): sample for sample in after.rows} if before.id_bytes else {}
     if not before.id_bytes:
         by_hash = {sample: sample for sample in after.rows}
@@ -189,7 +195,10 @@ def _floor(item: Item, where: str, after: Arm, policy: Policy) -> None:
 
 
 def _measure_score(arm: Arm, pairs: Sequence[Pair]) -> Measured:
-    """Scores as means over samples; errors are scaled so that their mean is the pooled rate."""
+    """Scores as means over samples; errors are scaled so that their mean is the pooled rate; BLEU is computed anew."""
+    if arm.corpus:
+        old_rows, new_rows = _columns(pairs)
+        return corpus.measure([old_rows], [new_rows], _clusters(pairs))
     scale = 1.0
     if arm.pooled:
         total = sum(before.length or 0 for _, before, _ in pairs)
@@ -202,11 +211,15 @@ def _columns(pairs: Sequence[Pair]) -> tuple[list[Row], list[Row]]:
     return [before for _, before, _ in pairs], [after for _, _, after in pairs]
 
 
+def _clusters(pairs: Sequence[Pair]) -> list[str]:
+    return [after.cluster or f"id:{sample}" for sample, _, after in pairs]
+
+
 def _measure(
     old: Sequence[float], new: Sequence[float], pairs: Sequence[Pair], sign: int, *, spread: float = 1.0
 ) -> Measured:
     """Paired comparison of two lists; `sign` is 1 where more is better. Differences are multiplied by `spread`."""
-    clusters = [after.cluster or f"id:{sample}" for sample, _, after in pairs]
+    clusters = _clusters(pairs)
     together = clusters if len(set(clusters)) < len(clusters) else None
     worse, better = ("less", "greater") if sign > 0 else ("greater", "less")
     found = compare(old, new, together, alternative=worse)
@@ -255,9 +268,15 @@ def _gains(reference: Sequence[Arm], paired: dict[tuple[str, str], tuple[Arm, Ar
         both = [pair for pair in on_found[2] if pair[0] in others]
         if not both:
             continue
+        item = Item("think_gain", arm.task, label(arm), arm.metric, policy.margin_of_gain(arm.task), n=len(arm.rows))
+        if arm.corpus:
+            off_before, off_after = ([others[pair[0]][side] for pair in both] for side in (0, 1))
+            on_before, on_after = _columns(both)
+            item.measured = corpus.measure([on_before, off_before], [on_after, off_after], _clusters(both))
+            yield item
+            continue
         total = sum(pair[1].length or 0 for pair in both)
         scale = (1 if arm.higher_is_better else -1) * (len(both) / total if arm.pooled and total else 1.0)
-        item = Item("think_gain", arm.task, label(arm), arm.metric, policy.margin_of_gain(arm.task), n=len(arm.rows))
         old = [scale * ((b.value or 0) - (others[s][0].value or 0)) for s, b, _ in both]
         new = [scale * ((a.value or 0) - (others[s][1].value or 0)) for s, _, a in both]
         item.measured = _measure_gain(arm, old, new, both)
