@@ -85,7 +85,7 @@ def outcome(record: Mapping[str, Any], task: TaskSpec, judgements: Judgements | 
 
 def _failed(status: Any, scorer: Scorer, sample: Sample, official: Any) -> Outcome:
     """A response without a usable answer counts as the worst one: wrong, or every word missed."""
-    if scorer.judge is not None or scorer.higher_is_better:
+    if scorer.judge is not None or (scorer.higher_is_better and scorer.aggregate is None):
         return Outcome(status, scorer.judge.scale[0] if scorer.judge else 0.0, None, None, official)
     value, detail = scorer.score(Answer(""), sample, "")
     return Outcome(status, value, None, None, official, detail)

@@ -14,6 +14,7 @@ from audiobench.gate import bleu
 from audiobench.metric import ERROR_RATES, SHARES
 from audiobench.results import Run, Scored, TaskRun
 from audiobench.score import scorer_of
+from audiobench.scorers.text import BleuCounts, bleu_of
 from audiobench.summary import fingerprint
 from audiobench.types import Condition
 
@@ -46,7 +47,7 @@ class Row:
     answer: str | None = None
     """The answer of epoch 0, as extracted."""
     target: str | None = None
-    counts: bleu.Counts | None = None
+    counts: BleuCounts | None = None
     """For BLEU: what adds up to the score of the whole set, averaged over the epochs that got a response."""
 
     @property
@@ -107,7 +108,7 @@ class Arm:
         found = [row for row in self.rows.values() if row.value is not None]
         if self.corpus:
             known = [row.counts for row in found if row.counts is not None]
-            return bleu.bleu([sum(column) for column in zip(*known, strict=True)]) if known else None
+            return bleu_of([sum(column) for column in zip(*known, strict=True)]) if known else None
         if self.pooled:
             total = sum(row.length or 0 for row in found)
             return sum(row.value or 0 for row in found) / total if total else None
@@ -203,7 +204,7 @@ def row_of(found: Sequence[Scored], epochs: int, *, pooled: bool, counting: str 
     )
 
 
-def _counts(found: Sequence[Scored], scorer: str) -> bleu.Counts | None:
+def _counts(found: Sequence[Scored], scorer: str) -> BleuCounts | None:
     answered = [s for s in found if s.outcome.value is not None]
     each = [bleu.counts(scorer, s.outcome.detail, s.record["sample"]["target"]) for s in answered]
     return tuple(sum(column) / len(each) for column in zip(*each, strict=True)) if each else None

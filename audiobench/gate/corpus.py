@@ -10,8 +10,9 @@ from math import inf
 from typing import Any
 
 from audiobench.gate.arms import Row
-from audiobench.gate.bleu import SIZE, bleu
+from audiobench.gate.bleu import SIZE
 from audiobench.gate.verdict import Measured
+from audiobench.scorers.text import bleu_of
 from audiobench.statistics.power import mde
 
 RESAMPLES = 2000
@@ -74,7 +75,7 @@ def _sums(weights: Any, tables: Any) -> Any:
 
 def _value(totals: Any) -> float:
     """BLEU of the only arm, or of the first minus the second."""
-    first, *second = (bleu(total) for total in totals)
+    first, *second = (bleu_of(total) for total in totals)
     return first - sum(second)
 
 

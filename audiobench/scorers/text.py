@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from math import exp, log
 from typing import Any
 
 from audiobench.scorers import chinese
@@ -106,29 +107,58 @@ def _error_rate(
     return score
 
 
+BLEU_TOKENIZERS = {"bleu": "13a", "bleu_zh": "zh"}
+"""Scorer -> sacrebleu's tokenizer."""
+
+BleuCounts = tuple[float, ...]
+"""Length of the answer, of the nearest reference, matching n-grams (1 to 4), n-grams (1 to 4): they add up."""
+
+
+@functools.cache
+def _sacrebleu(tokenizer: str, effective_order: bool) -> Any:
+    from sacrebleu.metrics.bleu import BLEU
+
+    return BLEU(tokenize=tokenizer, effective_order=effective_order)
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def bleu_counts(tokenizer: str, hypothesis: str, refs: tuple[str, ...]) -> BleuCounts:
+    """Counts of one answer; remembered, since an interval takes hundreds of resamples of the same answers."""
+    found = _sacrebleu(tokenizer, False).corpus_score([hypothesis], [[reference] for reference in refs])
+    return (found.sys_len, found.ref_len, *found.counts, *found.totals)
+
+
+def bleu_of(total: Sequence[float]) -> float:
+    """BLEU (0 to 100) of summed counts, which is the corpus figure, smoothed as sacrebleu does by default (exp).
+
+    sacrebleu's own `compute_bleu` takes whole numbers only; here sums may be of averages over epochs.
+    """
+    hypothesis, reference, *numbers = (float(number) for number in total)
+    matches, found = numbers[:4], numbers[4:]
+    if not hypothesis or not any(matches) or not all(found):
+        return 0.0
+    smooth, logs = 1.0, 0.0
+    for matching, all_of_them in zip(matches, found, strict=True):
+        if not matching:
+            smooth *= 2
+        logs += log(matching / all_of_them if matching else 1 / (smooth * all_of_them))
+    return 100 * exp(logs / 4 + min(0.0, 1 - reference / hypothesis))
+
+
 def _bleu(tokenizer: str) -> tuple[Callable[[Answer, Sample, str], ScoreResult], Callable[..., float | None]]:
-    @functools.cache
-    def metric() -> Any:
-        from sacrebleu.metrics.bleu import BLEU
-
-        return BLEU(tokenize=tokenizer, effective_order=False)
-
     def score(answer: Answer, sample: Sample, text: str) -> ScoreResult:
         """Sentence BLEU (0 to 100); the corpus figure pools n-gram counts."""
         del text
-        from sacrebleu.metrics.bleu import BLEU
-
         hypothesis, refs = answer.value or "", list(references(sample)) or [""]
-        value = BLEU(tokenize=tokenizer, effective_order=True).sentence_score(hypothesis, refs).score
+        value = _sacrebleu(tokenizer, True).sentence_score(hypothesis, refs).score
         return value, {"hypothesis": hypothesis, "references": refs}
 
     def aggregate(values: Sequence[float], details: Sequence[Mapping[str, Any]]) -> float | None:
         del values
         if not details:
             return None
-        widest = max(len(d["references"]) for d in details)
-        streams = [[d["references"][min(i, len(d["references"]) - 1)] for d in details] for i in range(widest)]
-        return metric().corpus_score([d["hypothesis"] for d in details], streams).score
+        counts = [bleu_counts(tokenizer, d["hypothesis"], tuple(d["references"])) for d in details]
+        return bleu_of([sum(column) for column in zip(*counts, strict=True)])
 
     return score, aggregate
 
@@ -146,7 +176,8 @@ def _error_scorer(name: str, doc: str, normaliser: Normaliser, counts: Callable[
     )
 
 
-def _bleu_scorer(name: str, tokenizer: str) -> Scorer:
+def _bleu_scorer(name: str) -> Scorer:
+    tokenizer = BLEU_TOKENIZERS[name]
     score, aggregate = _bleu(tokenizer)
     doc = f"corpus BLEU, sacrebleu tokenizer {tokenizer}, case kept"
     return Scorer(name, "1", "bleu", score, doc, source="sacrebleu", aggregate=aggregate)
@@ -161,6 +192,5 @@ TEXT_SCORERS = (
     _error_scorer(
         "cer_zh_speechio", "corpus CER after SpeechIO's text normalisation", chinese.speechio_letters, char_counts
     ),
-    _bleu_scorer("bleu", "13a"),
-    _bleu_scorer("bleu_zh", "zh"),
+    *map(_bleu_scorer, BLEU_TOKENIZERS),
 )

@@ -11,9 +11,9 @@ import pytest
 from audiobench.cli import main
 from audiobench.gate.arms import arms_of_run
 from audiobench.gate.baseline import digest, read
-from audiobench.gate.bleu import TOKENIZERS
 from audiobench.results import Run
 from audiobench.scorers import SCORERS
+from audiobench.scorers.text import BLEU_TOKENIZERS
 from audiobench.summary import summaries
 from tests.gate.runs import record, write_run
 
@@ -44,7 +44,7 @@ def gate(baseline: Path, run: Path, *more: str) -> int:
 @pytest.mark.parametrize("scorer", [name for name, scorer in SCORERS.items() if scorer.metric == "bleu"])
 @pytest.mark.parametrize("long", [BAD, "word1 word2 none", "word1", "none of it", "a"])
 def test_the_score_of_an_arm_is_that_of_the_summary(tmp_path: Path, scorer: str, long: str) -> None:
-    assert scorer in TOKENIZERS
+    assert scorer in BLEU_TOKENIZERS
     run = Run.open(run_of(tmp_path / "run", "one two five four" if long != "a" else "b", long, scorer=scorer))
     [arm], [summary] = arms_of_run(run), summaries(run)
     assert arm.score == pytest.approx(summary["metrics"]["bleu"]["value"])
@@ -103,3 +103,12 @@ def test_an_old_baseline_without_counts_is_refused_with_what_to_do(
     assert read(baseline).tasks == ["t"]
     assert gate(baseline, run) == 3
     assert "the baseline holds BLEU of single sentences only" in capsys.readouterr().out
+
+
+def test_an_answer_that_was_cut_off_counts_as_nothing_said(tmp_path: Path) -> None:
+    cut = said("u0", LONG, LONG)
+    cut["response"]["finish_reason"] = "length"
+    run = Run.open(run_of(tmp_path / "run", SHORT, LONG, more=[cut]))
+    [arm], [summary] = arms_of_run(run), summaries(run)
+    assert summary["counts"]["truncated"] == 1
+    assert arm.score == pytest.approx(summary["metrics"]["bleu"]["value"]) and 50 < arm.score < 100

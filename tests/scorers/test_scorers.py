@@ -141,6 +141,19 @@ def test_bleu_is_sacrebleu():
     assert corpus("bleu", pairs) == pytest.approx(expected)
 
 
+@given(st.lists(st.tuples(words, words, words), min_size=1, max_size=5))
+def test_bleu_of_several_references_and_of_nothing_said_is_sacrebleu(triples):
+    import sacrebleu
+
+    scorer = SCORERS["bleu"]
+    assert scorer.aggregate is not None
+    details = [scorer.score(Answer(h), Sample("1", "", target=(a, b)), h)[1] for h, a, b in triples]
+    expected = sacrebleu.corpus_bleu(
+        [h for h, _, _ in triples], [[a for _, a, _ in triples], [b for _, _, b in triples]]
+    )
+    assert scorer.aggregate([], details) == pytest.approx(expected.score)
+
+
 JUDGED = Sample(
     "1",
     "Who {speaks}?",
