@@ -128,11 +128,20 @@ def bleu_counts(tokenizer: str, hypothesis: str, refs: tuple[str, ...]) -> BleuC
     return (found.sys_len, found.ref_len, *found.counts, *found.totals)
 
 
-def bleu_of(total: Sequence[float]) -> float:
-    """BLEU (0 to 100) of summed counts, which is the corpus figure, smoothed as sacrebleu does by default (exp).
+def _whole_bleu(correct: list[int], total: list[int], hypothesis: int, reference: int) -> float:
+    from sacrebleu.metrics.bleu import BLEU
 
-    sacrebleu's own `compute_bleu` takes whole numbers only; here sums may be of averages over epochs.
+    return float(BLEU.compute_bleu(correct, total, hypothesis, reference, smooth_method="exp").score)
+
+
+def bleu_of(total: Sequence[float]) -> float:
+    """BLEU (0 to 100) of summed counts, which is the corpus figure: sacrebleu's own, smoothed as by default (exp).
+
+    It takes whole numbers only; sums of averages over epochs are put into the same formula here.
     """
+    if all(float(number).is_integer() for number in total):
+        whole = [int(number) for number in total]
+        return _whole_bleu(whole[2:6], whole[6:], *whole[:2])
     hypothesis, reference, *numbers = (float(number) for number in total)
     matches, found = numbers[:4], numbers[4:]
     if not hypothesis or not any(matches) or not all(found):
