@@ -10,11 +10,10 @@ from typing import Any
 
 import orjson
 
-from audiobench.gate import bleu
 from audiobench.metric import ERROR_RATES, SHARES
 from audiobench.results import Run, Scored, TaskRun
 from audiobench.score import scorer_of
-from audiobench.scorers.text import BleuCounts, bleu_of
+from audiobench.scorers.text import BleuCounts, bleu_counts, bleu_of
 from audiobench.summary import fingerprint
 from audiobench.types import Condition
 
@@ -95,7 +94,7 @@ class Arm:
     @property
     def corpus(self) -> bool:
         """Whether the metric is computed over all samples at once (BLEU)."""
-        return self.metric == bleu.METRIC
+        return self.metric == "bleu"
 
     @property
     def bounded(self) -> bool:
@@ -152,7 +151,7 @@ def _arm(task_run: TaskRun, condition: Condition, group: Sequence[Scored]) -> Ar
     by_id: dict[str, list[Scored]] = {sample: [] for sample in plan["ids"]}
     for scored in group:
         by_id[scored.id].append(scored)
-    pooled, counting = scorer.metric in ERROR_RATES, task.scorer if scorer.metric == bleu.METRIC else None
+    pooled, counting = scorer.metric in ERROR_RATES, task.scorer if scorer.metric == "bleu" else None
     done = {str(r["think_effective"]) for s in group if (r := s.record.get("response")) and r.get("think_effective")}
     return Arm(
         task=task.task,
@@ -206,7 +205,7 @@ def row_of(found: Sequence[Scored], epochs: int, *, pooled: bool, counting: str 
 
 def _counts(found: Sequence[Scored], scorer: str) -> BleuCounts | None:
     answered = [s for s in found if s.outcome.value is not None]
-    each = [bleu.counts(scorer, s.outcome.detail, s.record["sample"]["target"]) for s in answered]
+    each = [bleu_counts(scorer, s.outcome.detail) for s in answered]
     return tuple(sum(column) / len(each) for column in zip(*each, strict=True)) if each else None
 
 

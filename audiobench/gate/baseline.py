@@ -10,7 +10,7 @@
 `packed` holds, for each sample in the order of its hash, the first `id_bytes` of the sha256 of its id, one check byte
 of its text and one of its audio. `outcomes` has a letter a sample in that order: 1 right, 0 wrong, u unparsed,
 t truncated, r refused; other metrics have s, and their numbers in `values` (error rates: errors, and `lengths`;
-BLEU: of the sentence, and `counts` that add up to the score of the whole set, see `audiobench.gate.bleu`).
+BLEU: of the sentence, and `counts` that add up to the score of the whole set, see `audiobench.scorers.text`).
 `sha256` is that of the rest as JSON with sorted keys: a file changed by hand is refused.
 """
 
@@ -30,11 +30,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import audiobench
 from audiobench.errors import IncompleteError, NotComparableError, UsageError
-from audiobench.gate import bleu
 from audiobench.gate.arms import UNUSABLE, Arm, Row
 from audiobench.journal import write_json
 from audiobench.metric import ERROR_RATES
 from audiobench.results import Run, read_json
+from audiobench.scorers.text import BLEU_COUNTS
 from audiobench.types import Condition
 
 SCHEMA_VERSION = 1
@@ -292,8 +292,8 @@ def _read_arm(arm: _Arm, samples: _Samples) -> Arm:
         raise ValueError(f"task {arm.task}: outcomes hold other letters than 0, 1, {', '.join(UNUSABLE)}")
     if (arm.metric in ERROR_RATES) != (lengths is not None):
         raise ValueError(f"task {arm.task}: lengths belong to error rates, and to nothing else")
-    if any(len(numbers) != bleu.SIZE for numbers in arm.counts or ()):
-        raise ValueError(f"task {arm.task}: counts: each sample has {bleu.SIZE} numbers")
+    if any(len(numbers) != BLEU_COUNTS for numbers in arm.counts or ()):
+        raise ValueError(f"task {arm.task}: counts: each sample has {BLEU_COUNTS} numbers")
     rows = {}
     for i in range(count):
         chunk = packed[i * step : (i + 1) * step]

@@ -10,9 +10,8 @@ from math import inf
 from typing import Any
 
 from audiobench.gate.arms import Row
-from audiobench.gate.bleu import SIZE
 from audiobench.gate.verdict import Measured
-from audiobench.scorers.text import bleu_of
+from audiobench.scorers.text import BLEU_COUNTS, bleu_of
 from audiobench.statistics.power import mde
 
 RESAMPLES = 2000
@@ -61,7 +60,7 @@ def measure(before: Side, after: Side, clusters: Sequence[str]) -> Measured:
 def _by_unit(rows: Sequence[Row], units: Sequence[int], size: int) -> Any:
     import numpy as np
 
-    table = np.zeros((size, SIZE))
+    table = np.zeros((size, BLEU_COUNTS))
     np.add.at(table, units, np.array([row.counts for row in rows], dtype=float))
     return table
 

@@ -111,7 +111,10 @@ BLEU_TOKENIZERS = {"bleu": "13a", "bleu_zh": "zh"}
 """Scorer -> sacrebleu's tokenizer."""
 
 BleuCounts = tuple[float, ...]
-"""Length of the answer, of the nearest reference, matching n-grams (1 to 4), n-grams (1 to 4): they add up."""
+"""Length of the answer, of the nearest reference, matching n-grams (1 to 4), n-grams (1 to 4): they add up, and hold
+nothing of what was said."""
+BLEU_COUNTS = 10
+"""Numbers in a sample's counts."""
 
 
 @functools.cache
@@ -121,9 +124,14 @@ def _sacrebleu(tokenizer: str, effective_order: bool) -> Any:
     return BLEU(tokenize=tokenizer, effective_order=effective_order)
 
 
+def bleu_counts(scorer: str, detail: Mapping[str, Any]) -> BleuCounts:
+    """Counts of one answer, from what its scorer kept of it."""
+    return _counts(BLEU_TOKENIZERS[scorer], detail["hypothesis"], tuple(detail["references"]))
+
+
 @functools.lru_cache(maxsize=1 << 16)
-def bleu_counts(tokenizer: str, hypothesis: str, refs: tuple[str, ...]) -> BleuCounts:
-    """Counts of one answer; remembered, since an interval takes hundreds of resamples of the same answers."""
+def _counts(tokenizer: str, hypothesis: str, refs: tuple[str, ...]) -> BleuCounts:
+    """Remembered, since an interval takes hundreds of resamples of the same answers."""
     found = _sacrebleu(tokenizer, False).corpus_score([hypothesis], [[reference] for reference in refs])
     return (found.sys_len, found.ref_len, *found.counts, *found.totals)
 
@@ -154,19 +162,19 @@ def bleu_of(total: Sequence[float]) -> float:
     return 100 * exp(logs / 4 + min(0.0, 1 - reference / hypothesis))
 
 
-def _bleu(tokenizer: str) -> tuple[Callable[[Answer, Sample, str], ScoreResult], Callable[..., float | None]]:
+def _bleu(name: str) -> tuple[Callable[[Answer, Sample, str], ScoreResult], Callable[..., float | None]]:
     def score(answer: Answer, sample: Sample, text: str) -> ScoreResult:
         """Sentence BLEU (0 to 100); the corpus figure pools n-gram counts."""
         del text
         hypothesis, refs = answer.value or "", list(references(sample)) or [""]
-        value = _sacrebleu(tokenizer, True).sentence_score(hypothesis, refs).score
+        value = _sacrebleu(BLEU_TOKENIZERS[name], True).sentence_score(hypothesis, refs).score
         return value, {"hypothesis": hypothesis, "references": refs}
 
     def aggregate(values: Sequence[float], details: Sequence[Mapping[str, Any]]) -> float | None:
         del values
         if not details:
             return None
-        counts = [bleu_counts(tokenizer, d["hypothesis"], tuple(d["references"])) for d in details]
+        counts = [bleu_counts(name, detail) for detail in details]
         return bleu_of([sum(column) for column in zip(*counts, strict=True)])
 
     return score, aggregate
@@ -186,9 +194,8 @@ def _error_scorer(name: str, doc: str, normaliser: Normaliser, counts: Callable[
 
 
 def _bleu_scorer(name: str) -> Scorer:
-    tokenizer = BLEU_TOKENIZERS[name]
-    score, aggregate = _bleu(tokenizer)
-    doc = f"corpus BLEU, sacrebleu tokenizer {tokenizer}, case kept"
+    score, aggregate = _bleu(name)
+    doc = f"corpus BLEU, sacrebleu tokenizer {BLEU_TOKENIZERS[name]}, case kept"
     return Scorer(name, "1", "bleu", score, doc, source="sacrebleu", aggregate=aggregate)
 
 

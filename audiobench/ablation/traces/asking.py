@@ -20,8 +20,8 @@ from audiobench.ablation.traces.judges import TraceJudge
 from audiobench.errors import UsageError
 from audiobench.runner.closing import close
 from audiobench.runner.concurrency import Concurrency
+from audiobench.runner.judge import reply_of
 from audiobench.runner.retry import ExhaustedError, RetryPolicy, call
-from audiobench.think import split
 from audiobench.types import Message, Request, Response, TextPart
 from model_adapters.base import Adapter, RunError, SampleError
 from model_adapters.spec import ModelSpec
@@ -137,8 +137,9 @@ async def _ask(
         except (ExhaustedError, SampleError) as error:
             failed[str(error)] += 1
             continue
-        replies.append(split(response, None, judge.thinking).text)  # a judge may think before it replies
-        served.update([response.served_model] if response.served_model else [])
+        reply, name = reply_of(response, judge)
+        replies.append(reply)
+        served.update([name] if name else [])
     writer.append(
         {
             "key": job.record["key"], "id": job.record["id"], "measure": job.measure.name, "judge": judge.name,
