@@ -1,0 +1,92 @@
+"""Journals and files of version 0.1 stay good: their keys are today's, so a run of then goes on without a request."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+from model_adapters.registry import find_model, model_files
+from tests.run.conftest import make_task
+
+OLD = Path(__file__).parent / "written_by_0_1"
+"""`keys`: the run that `old_run` describes, as version 0.1 wrote it; `models.json`: sha256 of the shipped models."""
+TASK = """\
+task: keys
+dataset_path: items.jsonl
+doc_to_id: "{{id}}"
+doc_to_audio: "{{audio}}"
+doc_to_question: "{{question}}"
+doc_to_choice: "{{choices}}"
+doc_to_target: "{{answer}}"
+doc_to_transcript: "{{group}}"
+prompt:
+  - name: plain
+    system: Listen first.
+    text: "{{question}}{% for o in options %}\\n{{o.letter}}. {{o.text}}{% endfor %}"
+"""
+MODEL = """\
+name: keys-model
+adapter: scripted
+served_model: keys
+thinking:
+  default: "on"
+  "on": {prefill: "<think>\\n"}
+  "off": {prefill: "<think>\\n\\n</think>\\n"}
+  budget: {how: exact, method: two_pass}
+audio: {formats: [wav], sample_rate: 8000, chunk_seconds: 0.03}
+options: {reasoning_words: 12}
+"""
+
+
+def arguments(folder: Path) -> list[str]:
+    """The command of the old run, over the same two items."""
+    make_task(folder, 2)
+    (folder / "keys.yaml").write_text(TASK)
+    (folder / "model.yaml").write_text(MODEL)
+    return [
+        "run", "--model", str(folder / "model.yaml"), "--tasks", str(folder / "keys.yaml"),
+        "--think", "default,on,off,budget:4", "--audio", "full,none,silence,noise,swap,reverse,transcript",
+        "--option-order", "2", "--gen", "until=null",
+    ]  # fmt: skip
+
+
+def slots(file: Path) -> dict[tuple[str, str, int], str]:
+    records = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    return {(r["id"], json.dumps(r["condition"]), r["epoch"]): r["key"] for r in records}
+
+
+def test_a_run_of_version_0_1_goes_on_without_a_request(
+    cli: Callable[..., CompletedProcess[str]], tmp_path: Path
+) -> None:
+    command = arguments(tmp_path / "toy")
+    shutil.copytree(OLD / "run", tmp_path / "run")
+    before = (tmp_path / "run" / "keys" / "samples.jsonl").read_bytes()
+    done = cli(*command, "--out", "run")
+    assert done.returncode == 0, done.stderr
+    assert "0 requests to send" in done.stdout + done.stderr
+    assert (tmp_path / "run" / "keys" / "samples.jsonl").read_bytes() == before
+
+
+def test_the_keys_conditions_and_folder_of_a_new_run_are_those_of_version_0_1(
+    cli: Callable[..., CompletedProcess[str]], tmp_path: Path
+) -> None:
+    command = arguments(tmp_path / "toy")
+    done = cli(*command, "--json")
+    assert done.returncode == 0, done.stderr
+    folder = Path(json.loads(done.stdout)["run"])
+    assert folder.name == (OLD / "folder.txt").read_text().strip()
+    new, old = slots(tmp_path / folder / "keys" / "samples.jsonl"), slots(OLD / "run" / "keys" / "samples.jsonl")
+    assert len(old) == 2 * 4 * 7 * 2
+    assert new == old
+    for name in ("conditions", "fingerprint", "ids"):
+        plans = (tmp_path / folder / "keys" / "plan.json", OLD / "run" / "keys" / "plan.json")
+        assert json.loads(plans[0].read_text())[name] == json.loads(plans[1].read_text())[name]
+
+
+def test_every_shipped_model_keeps_the_identity_it_had_in_version_0_1() -> None:
+    old = json.loads((OLD / "models.json").read_text())
+    assert len(old) > 50
+    assert {name: find_model(name).sha256() for name in old if name in model_files()} == old
