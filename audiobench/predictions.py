@@ -17,6 +17,7 @@ from audiobench.results import Scored
 from audiobench.score import outcome, scorer_of
 from audiobench.summary import chance, counted, official, reasons
 from audiobench.task.spec import TaskSpec
+from audiobench.thought import Tags
 from audiobench.types import Condition, Response, Sample, check_options
 from model_adapters.spec import Thinking
 
@@ -79,7 +80,12 @@ def score(task: TaskSpec, predictions: Path, samples: Mapping[str, Sample] | Non
 
 
 def scored(
-    task: TaskSpec, entries: Iterable[Entry], samples: Mapping[str, Sample] | None = None, *, where: Path
+    task: TaskSpec,
+    entries: Iterable[Entry],
+    samples: Mapping[str, Sample] | None = None,
+    *,
+    where: Path,
+    think_tags: Sequence[Tags] = (),
 ) -> Iterator[Scored]:
     """Each prediction with its outcome, in order, as if it came from a journal.
 
@@ -88,6 +94,7 @@ def scored(
         entries: `{"id", "output"}`, with the sample inline (`question`, `choices`, `answer`, ...) or not.
         samples: the data set by id, for predictions that do not carry their sample.
         where: the file, for messages.
+        think_tags: what opens and closes a thought, beside the marks of `audiobench.thought`.
 
     An id may come again where the lines carry their samples: these are repetitions of one question, `epoch` 0, 1, ...
     The output as it was given is kept as `record["given"]`; its thought is taken off before an answer is looked for.
@@ -106,7 +113,7 @@ def scored(
         lines.setdefault(name, number)
         sample = _sample(task, entry, samples, place)
         identity = name if not inline or name in (samples or {}) else _identity(sample)
-        record = _record(entry, sample, place)
+        record = _record(entry, sample, place, think_tags)
         record |= {"id": identity, "key": str(number), "epoch": repeats[identity], "condition": Condition().as_dict()}
         repeats[identity] += 1
         yield Scored(record, outcome(record, task))
@@ -168,7 +175,7 @@ def _as_given(one: Scored) -> Scored:
     return Scored({**one.record, "response": response}, one.outcome)
 
 
-def _record(entry: Mapping[str, Any], sample: Sample, place: str) -> dict[str, Any]:
+def _record(entry: Mapping[str, Any], sample: Sample, place: str, think_tags: Sequence[Tags]) -> dict[str, Any]:
     raw = entry["output"]
     if raw is not None and not isinstance(raw, str):
         raise UsageError(f"{place}: output: expected a string (the model's text) or null, got {raw!r:.60}")
@@ -185,7 +192,7 @@ def _record(entry: Mapping[str, Any], sample: Sample, place: str) -> dict[str, A
     }
     if raw is None and entry.get("error"):
         return {**record, "error": {"kind": "error", "message": str(entry["error"])}}
-    response = think.split(Response(text=raw or ""), None, Thinking())
+    response = think.split(Response(text=raw or ""), None, Thinking(), think_tags)
     return {
         **record,
         "response": {

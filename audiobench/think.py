@@ -7,11 +7,12 @@ refused before the first request. Sources: Step-Audio-R1 prefills (arXiv 2511.15
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from audiobench.errors import UsageError
+from audiobench.thought import Tags, separate
 from audiobench.types import Message, Request, Response, TextPart
 from model_adapters.spec import ModelSpec, Thinking, ThinkMode
 
@@ -131,28 +132,22 @@ async def ask(call: Callable[[Request], Awaitable[Response]], request: Request, 
     return answer
 
 
-def split(response: Response, prefill: str | None, thinking: Thinking) -> Response:
-    """Separate reasoning from the answer in `response.text`, in place.
+def split(response: Response, prefill: str | None, thinking: Thinking, tags: Sequence[Tags] = ()) -> Response:
+    """Separate reasoning from the answer in `response.text`, in place, by the model's tags, `tags` and the known ones.
 
-    The opening tag may have sat in the prompt (the prefill); the answer is what follows the last closing tag. A
-    thought that began and never ended leaves no answer, and `reasoning_closed` is False.
+    The opening tag may have sat in the prompt (the prefill). A thought that began and never ended leaves no answer, and
+    `reasoning_closed` is False.
     """
     opening, closing = thinking.open_tag, thinking.close_tag
-    text = response.text
-    opened_by_prompt = prefill is not None and opening in prefill.rsplit(closing, 1)[-1]
-    if closing in text:
-        parts = text.split(closing)
-        answer = next((i for i in range(len(parts) - 1, 0, -1) if parts[i].strip()), None)
-        cut = answer if answer is not None else 1
-        inside = closing.join(parts[:cut]).strip()
-        response.reasoning = _join(response.reasoning, inside.removeprefix(opening).strip())
-        response.text = parts[answer].strip() if answer is not None else ""
-    elif opening in text or (opened_by_prompt and response.reasoning is None):
-        inside = text.split(opening, 1)[-1] if opening in text else text
-        response.reasoning = _join(response.reasoning, inside.strip())
-        response.text = ""
-        response.reasoning_closed = False
-    elif response.reasoning and not text.strip() and response.finish_reason == "length":
+    opened = prefill is not None and opening in prefill.rsplit(closing, 1)[-1]
+    if opened and response.reasoning is not None and closing not in response.text:
+        opened = False  # the server has taken the thought out
+    parts = separate(response.text, [(opening, closing), *tags], opened=opened)
+    if parts.thought is not None:
+        response.reasoning = _join(response.reasoning, parts.thought)
+        response.text = parts.answer
+        response.reasoning_closed = parts.closed
+    elif response.reasoning and not response.text.strip() and response.finish_reason == "length":
         response.reasoning_closed = False
     return response
 

@@ -21,8 +21,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="lines of {id, output}, or a log of Inspect, lm-eval, lmms-eval",
     )
     add("--data", type=Path, metavar="PATH", help="local copy of the task's data, for lines without their sample")
+    add(
+        "--think-tags",
+        action="append",
+        default=[],
+        type=_tags,
+        metavar="OPEN,CLOSE",
+        help="what opens and closes a thought, where it is none of the known marks; may be given more than once",
+    )
     add("--out", type=Path, metavar="FILE", help="where the scored lines go (default: standard output)")
     add("--json", action="store_true", help="only a JSON summary on standard output")
+
+
+def _tags(given: str) -> tuple[str, str]:
+    opening, _, closing = given.partition(",")
+    if not opening.strip() or not closing.strip() or "," in closing:
+        raise argparse.ArgumentTypeError(f"{given!r}: expected two tags and a comma, such as '<plan>,</plan>'")
+    return opening.strip(), closing.strip()
 
 
 def run(args: argparse.Namespace) -> int:
@@ -42,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         samples = {
             sample.id: sample for sample in dataset.load(task, file, data=args.data, audio_required=False).samples
         }
-    group = list(predictions.scored(task, entries, samples, where=args.predictions))
+    group = list(predictions.scored(task, entries, samples, where=args.predictions, think_tags=args.think_tags))
     body = b"".join(orjson.dumps(predictions.line(one, task), option=orjson.OPT_APPEND_NEWLINE) for one in group)
     if args.out is not None:
         write_whole(args.out, body)

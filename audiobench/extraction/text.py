@@ -7,11 +7,10 @@ import unicodedata
 from dataclasses import dataclass
 
 from audiobench.extraction.numbers import fold_number_words
+from audiobench.thought import separate
 
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
-_SPECIAL_TOKEN = re.compile(r"<\|[^<>|]{1,40}\|>")
-_OPEN_THINK = re.compile(r"<(?:think|thinking|thought)>", re.IGNORECASE)
-_CLOSE_THINK = re.compile(r"</(?:think|thinking|thought)>", re.IGNORECASE)
+_SPECIAL_TOKEN = re.compile(r"<\|(?:open|close)\|>\s?\w{1,20}\s?<\|sep\|>|<\|[^<>|]{1,40}\|>")
 _ANSWER_TAGS = tuple(
     (re.compile(f"<{name}>", re.IGNORECASE), re.compile(f"</{name}>", re.IGNORECASE)) for name in ("answer", "response")
 )
@@ -89,11 +88,9 @@ def closed(text: str) -> str:
 
 
 def final_answer(text: str) -> str | None:
-    """What follows the last closed thinking block, or None when thinking began and never ended."""
-    tail = _CLOSE_THINK.split(text)[-1]
-    if _OPEN_THINK.search(tail):
-        return None
-    return _SPECIAL_TOKEN.sub(" ", tail).strip()
+    """The answer without its thought and without special tokens, or None when the thought never ended."""
+    parts = separate(text)
+    return _SPECIAL_TOKEN.sub(" ", parts.answer).strip() if parts.closed else None
 
 
 def tokens(text: str) -> list[Token]:
