@@ -73,8 +73,8 @@ class Dialect:
     """Usage comes at the end of a stream only when `stream_options.include_usage` asks for it."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     prefill: Literal["continue", "eot", "trailing"] | None = None
-    """continue: `continue_final_message`; eot: `eot: false` on the message; trailing: a last assistant message is
-    continued without being told."""
+    """continue: `continue_final_message`; eot: that and `eot: false` on the message; trailing: a last assistant message
+    is continued without being told."""
     user_role: str = "user"
     body: Mapping[str, Any] = field(default_factory=dict)
     """Fields that are always sent."""

@@ -160,10 +160,10 @@ class Local:
         return results
 
     def _response(self, request: Request, generation: Generation) -> Response:
-        from model_adapters.step_audio.tokenizer import THINK_ON
+        from model_adapters.step_audio.prompts import opened_thought
 
         # without a prefill the chat template opens the thinking itself, so the opening tag belongs to the reply
-        opened = THINK_ON if request.prefill is None else ""
+        opened = opened_thought(template_settings(request)) if request.prefill is None else ""
         return Response(
             text=opened + generation.text,
             finish_reason=generation.finish_reason,
@@ -212,8 +212,7 @@ class Local:
 
 def _prepare(model: Reference, request: Request) -> tuple[Prompt, Sampling]:
     from model_adapters.step_audio.configuration import SAMPLE_RATE
-    from model_adapters.step_audio.prompts import PromptError, Turn
-    from model_adapters.step_audio.tokenizer import THINK_ON
+    from model_adapters.step_audio.prompts import PromptError, PromptForm, Turn, template_opening
 
     sampling = sampling_of(request.generation)
     turns = [
@@ -223,9 +222,10 @@ def _prepare(model: Reference, request: Request) -> tuple[Prompt, Sampling]:
         )
         for message in request.messages
     ]
-    prefill = THINK_ON if request.prefill is None else request.prefill
+    settings = template_settings(request)
+    prefill = template_opening(settings) if request.prefill is None else request.prefill
     try:
-        prompt = model.prompts.build(turns, prefill=prefill)
+        prompt = model.prompts.build(turns, prefill=prefill, form=PromptForm.of(settings))
     except PromptError as error:
         raise SampleError(str(error)) from error
     room = model.config.text_config.max_position_embeddings - len(prompt.ids)
@@ -234,6 +234,11 @@ def _prepare(model: Reference, request: Request) -> tuple[Prompt, Sampling]:
 
         sampling = replace(sampling, max_new_tokens=room)
     return prompt, sampling
+
+
+def template_settings(request: Request) -> Mapping[str, Any]:
+    """`chat_template_kwargs` of the request's body: the switches of the chat template (see chat_template.jinja)."""
+    return request.extra_body.get("chat_template_kwargs") or {}
 
 
 def sampling_of(generation: Mapping[str, Any]) -> Sampling:

@@ -160,8 +160,9 @@ class OpenAIChat:
             case "continue":
                 # both are needed: add_generation_prompt is true by default, and the two exclude each other
                 frame.update(continue_final_message=True, add_generation_prompt=False)
-            case "eot":
+            case "eot":  # the official client sends both; the server itself reads only the two fields
                 message["eot"] = False
+                frame.update(continue_final_message=True, add_generation_prompt=False)
             case "trailing":
                 pass
             case None:

@@ -173,7 +173,17 @@ class ModelSpec(Declared):
                 "audio": {"source", "tokens_per_second"},
             },
         )  # fmt: skip
+        if (version := self._prompt_version()) is not None:
+            parts["prompt_version"] = version
         return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+    def _prompt_version(self) -> int | None:
+        """Of the prompts of the Step-Audio family; None for models whose chat template is not ours."""
+        if self.adapter != "local" and self.dialect != "stepfun_vllm" and not (self.serve and self.serve.plugin):
+            return None
+        from model_adapters.step_audio import PROMPT_VERSION
+
+        return PROMPT_VERSION
 
     def price_on(self, day: date) -> Price | None:
         """The price that holds on `day`."""

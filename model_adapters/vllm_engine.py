@@ -159,11 +159,9 @@ class VLLMEngine:
     def _opened_by_template(self, request: Request) -> str:
         if request.prefill is not None or not (self.spec.serve and self.spec.serve.plugin):
             return ""
-        from model_adapters.step_audio.tokenizer import THINK_ON
+        from model_adapters.step_audio.prompts import opened_thought
 
-        settings = request.extra_body.get("chat_template_kwargs", {})
-        other = "assistant_prefix" in settings or settings.get("enable_thinking") is False
-        return "" if other else THINK_ON
+        return opened_thought(request.extra_body.get("chat_template_kwargs", {}))
 
     async def _started(self) -> Any:
         async with self._starting:

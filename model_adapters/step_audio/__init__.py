@@ -12,6 +12,11 @@ CHAT_TEMPLATE = Path(__file__).with_name("chat_template.jinja")
 """The family's chat template (jinja), as a file to hand to `--chat-template`."""
 
 
+PROMPT_VERSION = 2
+"""Raised when the same messages become another prompt; part of a model's identity, so that old answers are not taken
+for new ones. 2: the parts of a turn are joined by a newline, as StepFun's own server does (but not after audio)."""
+
+
 def register() -> None:
     """Teach transformers the configuration, and vLLM the model and the reasoning parser; re-entrant."""
     from transformers import AutoConfig

@@ -1,12 +1,13 @@
 """Chat messages to prompt ids: what the chat template gives, with each clip expanded to its audio tokens.
 
 Text is tokenised piecewise between the special tokens, so text cannot forge one: a special token's spelling in text
-is an error that names it. Format: the chat template of github.com/stepfun-ai/Step-Audio-R1 @43e2a215.
+is an error that names it. The form is the one that StepFun serves: its vLLM build (github.com/stepfun-ai/vllm
+@9ecabf22f, `--interleave-mm-strings`) with the template of github.com/stepfun-ai/Step-Audio-R1 @43e2a215.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,13 +15,46 @@ import numpy as np
 
 from model_adapters.step_audio.configuration import StepAudio2Config
 from model_adapters.step_audio.frontend import CHUNK_SECONDS, AudioError, log_mel_chunks
-from model_adapters.step_audio.tokenizer import SpecialTokens, special_strings
+from model_adapters.step_audio.reasoning import thinking_is_open
+from model_adapters.step_audio.tokenizer import THINK_OFF, THINK_ON, SpecialTokens, special_strings
 
 ROLES = {"system": "system", "user": "human", "human": "human", "assistant": "assistant"}
 
 
 class PromptError(ValueError):
     """This prompt cannot be asked (bad audio, a special token in its text, too long); others can."""
+
+
+@dataclass(frozen=True)
+class PromptForm:
+    """How turns are written. The defaults are the served form; the names are those of the chat template's switches."""
+
+    part_separator: str = "\n"
+    """Stands between the parts of a turn, except after audio. StepFun's Hugging Face client of Step-Audio-2 has none ("")."""
+    close_assistant_turns: bool = True
+    """False is StepFun's template to the letter, which never writes `<|EOT|>` after an assistant turn."""
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> PromptForm:
+        """The form that a request's `chat_template_kwargs` ask for."""
+        separator = settings.get("part_separator")
+        return cls(
+            part_separator=separator if isinstance(separator, str) else "\n",
+            close_assistant_turns=bool(settings.get("close_assistant_turns", True)),
+        )
+
+
+def template_opening(settings: Mapping[str, Any]) -> str:
+    """What the chat template begins the answer with under these `chat_template_kwargs`, where there is no prefill."""
+    if "assistant_prefix" in settings:
+        return str(settings["assistant_prefix"] or "")
+    return THINK_ON if settings.get("enable_thinking", True) else THINK_OFF
+
+
+def opened_thought(settings: Mapping[str, Any]) -> str:
+    """The part of `template_opening` that belongs to the reply: an opened thought, else nothing."""
+    opening = template_opening(settings)
+    return opening if thinking_is_open(opening) else ""
 
 
 @dataclass(frozen=True)
@@ -42,6 +76,9 @@ class Prompt:
     """How many of the ids are audio patches."""
 
 
+SERVED = PromptForm()
+
+
 class PromptBuilder:
     """Builds prompts for one checkpoint's tokenizer and configuration."""
 
@@ -52,7 +89,14 @@ class PromptBuilder:
         self.special = SpecialTokens.of(tokenizer)
         self.forbidden = special_strings(tokenizer)
 
-    def build(self, turns: Sequence[Turn], *, prefill: str | None = "<think>\n", max_new_tokens: int = 0) -> Prompt:
+    def build(
+        self,
+        turns: Sequence[Turn],
+        *,
+        prefill: str | None = THINK_ON,
+        max_new_tokens: int = 0,
+        form: PromptForm = SERVED,
+    ) -> Prompt:
         """The prompt of a conversation, up to and including the start of the assistant's answer.
 
         `prefill` is that start (None: the turn is opened and nothing more).
@@ -67,7 +111,7 @@ class PromptBuilder:
                 raise PromptError(f"role {turn.role!r} is unknown; known: system, user, assistant")
             prompt.ids.append(self.special.bot)
             text = ROLES[turn.role] + "\n"
-            for part in turn.parts:
+            for part in separated(turn.parts, form.part_separator):
                 if isinstance(part, str):
                     text += part
                     continue
@@ -75,7 +119,8 @@ class PromptBuilder:
                 text = ""
                 self._add_clip(prompt, part)
             prompt.ids += self.encode(text)
-            prompt.ids.append(self.special.eot)
+            if turn.role != "assistant" or form.close_assistant_turns:
+                prompt.ids.append(self.special.eot)
         prompt.ids.append(self.special.bot)
         prompt.ids += self.encode("assistant\n" + (prefill or ""))
         limit = self.config.text_config.max_position_embeddings
@@ -111,6 +156,19 @@ class PromptBuilder:
         prompt.audio_tokens += sum(counts)
         for count in counts:
             prompt.ids += audio_span(self.special, count)
+
+
+def separated(parts: Sequence[str | np.ndarray], separator: str) -> Iterator[str | np.ndarray]:
+    """The parts of a turn with the separators between them: none after audio, and an empty text is no part."""
+    after_text = False
+    for part in parts:
+        is_text = isinstance(part, str)
+        if is_text and not part:
+            continue
+        if after_text and separator:
+            yield separator
+        yield part
+        after_text = is_text
 
 
 def audio_span(special: SpecialTokens, count: int) -> list[int]:

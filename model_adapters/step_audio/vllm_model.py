@@ -199,9 +199,14 @@ class StepAudioMultiModalProcessor(BaseMultiModalProcessor[StepAudioProcessingIn
         Raises:
             ValueError: the text held a special token (this request fails, others go on).
         """
-        special = SpecialTokens.of(self.info.get_tokenizer())
+        tokenizer = self.info.get_tokenizer()
         if isinstance(inputs.prompt, list):
-            check_prompt_ids(inputs.prompt, special, clips=inputs.mm_data_items.get_all_counts().get("audio", 0))
+            check_prompt_ids(
+                inputs.prompt,
+                SpecialTokens.of(tokenizer),
+                clips=inputs.mm_data_items.get_all_counts().get("audio", 0),
+                assistant=tokenizer("assistant", add_special_tokens=False)["input_ids"],
+            )
         return super().apply(inputs, timing_ctx)
 
     def _get_mm_fields_config(
@@ -233,8 +238,10 @@ def chunk_tokens(frames: int, config: StepAudio2Config) -> int:
     return adapter_frames(encoder_frames(frames - config.mel_trim_frames), audio.kernel_size, audio.adapter_stride)
 
 
-def check_prompt_ids(ids: Sequence[int], special: SpecialTokens, *, clips: int) -> None:
+def check_prompt_ids(ids: Sequence[int], special: SpecialTokens, *, clips: int, assistant: Sequence[int]) -> None:
     """Refuse a prompt whose special tokens cannot all come from the chat template and the clips.
+
+    `assistant` are the ids of that role's name: StepFun's own template leaves such turns without an end mark.
 
     Raises:
         ValueError: the number of `<audio_patch>` is not that of the clips, an audio mark stands alone, or a turn
@@ -246,13 +253,17 @@ def check_prompt_ids(ids: Sequence[int], special: SpecialTokens, *, clips: int) 
             f"the prompt holds {found} <audio_patch> but {clips} clip(s) were sent: write one for each clip and none "
             "in text"
         )
+    opened = 0
     for i, token in enumerate(ids):
         if token in (special.audio_start, special.audio_end):
             raise ValueError("the text holds the special token <audio_start> or <audio_end>; remove or neutralise it")
         if token == special.eot and i + 1 < len(ids) and ids[i + 1] != special.bot:
             raise ValueError("the text holds the special token <|EOT|>; remove or neutralise it")
-        if token == special.bot and i > 0 and ids[i - 1] != special.eot:
-            raise ValueError("the text holds the special token <|BOT|>; remove or neutralise it")
+        if token == special.bot:
+            unclosed_answer = list(ids[opened + 1 : opened + 1 + len(assistant)]) == list(assistant)
+            if i > 0 and ids[i - 1] != special.eot and not unclosed_answer:
+                raise ValueError("the text holds the special token <|BOT|>; remove or neutralise it")
+            opened = i
 
 
 @MULTIMODAL_REGISTRY.register_processor(

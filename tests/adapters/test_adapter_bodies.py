@@ -129,12 +129,19 @@ def test_prefill_is_continued(dialect, built, ask):
     assert (body["continue_final_message"], body["add_generation_prompt"]) == (True, False)
 
 
-def test_prefill_in_the_publishers_own_server_needs_no_new_field(built, ask):
+def test_prefill_in_the_publishers_own_server_is_what_its_client_sends(built, ask):
     body = body_of(built("stepfun_vllm"), ask("Q", 0, prefill="<think>\n"))
     assert body["messages"][0]["role"] == "human"
     assert body["messages"][-1] == {"role": "assistant", "content": "<think>\n", "eot": False}
-    assert "continue_final_message" not in body
-    assert "add_generation_prompt" not in body
+    assert (body["continue_final_message"], body["add_generation_prompt"]) == (True, False)
+
+
+def test_the_publishers_own_server_joins_the_parts_itself_and_gets_no_newline_from_us(built, ask):
+    body = body_of(built("stepfun_vllm"), ask("Which?\nB. y\n", 0, prefill="<think>\n"))
+    assert [part.get("text", part["type"]) for part in body["messages"][0]["content"]] == [
+        "Which?\nB. y\n",
+        "input_audio",
+    ]
 
 
 @pytest.mark.parametrize("dialect", ["openai", "azure", "dashscope", "stepfun", "mistral", "openrouter"])

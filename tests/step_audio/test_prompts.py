@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from model_adapters.step_audio import CHAT_TEMPLATE
-from model_adapters.step_audio.prompts import PromptError, Turn
+from model_adapters.step_audio.prompts import PromptError, PromptForm, Turn
 from model_adapters.step_audio.tokenizer import THINK_OFF, THINK_ON, SpecialTokens
+from tests.step_audio.served import CLIP, OWN_SHAPES, SHAPES, Shape
 
 EXACT = {
     "<think>": [13708, 766, 29],
@@ -67,6 +68,46 @@ def user(*parts):
     return {"role": "user", "content": [{"type": "audio"} if p is None else {"type": "text", "text": p} for p in parts]}
 
 
+def messages_of(shape: Shape) -> list[dict]:
+    messages = [
+        {"role": role, "content": [{"type": "audio"} if p is CLIP else {"type": "text", "text": p} for p in parts]}
+        for role, parts in shape.turns
+    ]
+    return messages if shape.prefill is None else [*messages, {"role": "assistant", "content": shape.prefill}]
+
+
+@pytest.mark.parametrize("name", [*SHAPES, *OWN_SHAPES])
+def test_the_template_gives_the_served_prompt_to_the_byte(name):
+    shape = (SHAPES | OWN_SHAPES)[name]
+    text = rendered(messages_of(shape), add_generation_prompt=shape.prefill is None, **shape.settings)
+    assert text == shape.served
+
+
+@pytest.mark.parametrize("name", [*SHAPES, *OWN_SHAPES])
+def test_prompt_ids_are_those_of_the_served_prompt(reference, clip, name):
+    shape = (SHAPES | OWN_SHAPES)[name]
+    turns = [Turn(role, tuple(clip(1.0) if p is CLIP else p for p in parts)) for role, parts in shape.turns]
+    prompt = reference.prompts.build(turns, prefill=shape.opening, form=PromptForm.of(shape.settings))
+    special = reference.special
+    expected = []
+    for token in reference.tokenizer(shape.served, add_special_tokens=False)["input_ids"]:
+        span = [special.audio_start, *[special.audio_patch] * 13, special.audio_end]
+        expected += span if token == special.audio_patch else [token]
+    assert prompt.ids == expected
+
+
+def test_the_newline_before_audio_is_a_token_of_its_own_kind():
+    """A text that ends in a newline and the joining one merge: 271, where the text alone ends in 198 (Qwen)."""
+    tiktoken = pytest.importorskip("tiktoken", reason="tiktoken is not installed (vLLM brings it)")
+    from tiktoken.load import load_tiktoken_bpe
+
+    from model_adapters.step_audio.testing import QWEN_SPLIT
+
+    ranks = load_tiktoken_bpe(str(qwen_file()))
+    qwen = tiktoken.Encoding("qwen", pat_str=QWEN_SPLIT, mergeable_ranks=ranks, special_tokens={})
+    assert [qwen.encode(text)[-1] for text in ("B. y\n", "B. y\n\n")] == [198, 271]
+
+
 @pytest.mark.parametrize("role", ["user", "human"])
 def test_the_template(role):
     messages = [{"role": "system", "content": "Be brief."}, {**user(None, "What?"), "role": role}]
@@ -92,6 +133,14 @@ def test_earlier_answers_are_closed():
     assert rendered(messages, add_generation_prompt=False) == (
         "<|BOT|>human\na<|EOT|><|BOT|>assistant\nb<|EOT|><|BOT|>human\nc<|EOT|>"
     )
+
+
+def test_the_template_refuses_tools_and_roles_that_the_model_does_not_have():
+    with pytest.raises(jinja2.TemplateError, match="tools are not supported"):
+        rendered([user("a")], tools=[{"type": "function", "function": {"name": "f"}}])
+    for role in ("tool", "function_output", "developer"):
+        with pytest.raises(jinja2.TemplateError, match=f"role {role} is not system, user or assistant"):
+            rendered([user("a"), {"role": role, "content": "b"}])
 
 
 @pytest.mark.parametrize("content", ["x<|EOT|>", [{"type": "text", "text": "<audio_patch>"}], [{"type": "image"}]])

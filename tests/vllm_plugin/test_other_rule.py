@@ -23,7 +23,7 @@ def test_hugging_face_rule_from_a_sharded_checkpoint(engine, tmp_path):
     parts = [noise(0.165), "hi", noise(55.0, 1)]
     prompt = reference.prompt(*parts)
     asked = {
-        "prompt": "<|BOT|>human\n<audio_patch>hi<audio_patch><|EOT|><|BOT|>assistant\n<think>\n",
+        "prompt": "<|BOT|>human\n<audio_patch>hi\n<audio_patch><|EOT|><|BOT|>assistant\n<think>\n",
         "multi_modal_data": {"audio": [parts[0], parts[2]]},
     }
     output = llm.generate([asked], SamplingParams(max_tokens=2, temperature=0.0, logprobs=-1), use_tqdm=False)[0]

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from model_adapters.step_audio.prompts import separated
+from tests.step_audio.served import CLIP, OWN_SHAPES, SHAPES
+
 TOLERANCE = 1e-4
 THINK_ON = "<think>\n"
 THINK_OFF = "<think>\n\n</think>\n"
@@ -41,7 +44,7 @@ CASES = {
 
 
 def vllm_prompt(parts: list[Any], prefill: str = THINK_ON) -> dict[str, Any]:
-    text = "".join(p if isinstance(p, str) else "<audio_patch>" for p in parts)
+    text = "".join(p if isinstance(p, str) else "<audio_patch>" for p in separated(parts, "\n"))
     clips = [p for p in parts if not isinstance(p, str)]
     prompt: dict[str, Any] = {"prompt": f"<|BOT|>human\n{text}<|EOT|><|BOT|>assistant\n{prefill}"}
     if clips:
@@ -155,35 +158,66 @@ def test_the_chat_template_refuses_forged_tokens_even_without_audio(llm, content
         llm.chat([{"role": "user", "content": content}], chat_template=template, use_tqdm=False)
 
 
-@pytest.mark.parametrize("prefill", [None, THINK_ON, THINK_OFF, BUDGET_CLOSED])
-def test_chat_gives_the_references_prompt(llm, reference, prefill):
+def input_audio(samples: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
+    """A content part, and what its 16-bit WAV holds."""
     import base64
     import io
 
     import soundfile
+
+    buffer = io.BytesIO()
+    soundfile.write(buffer, (samples * 8000).astype(np.int16), 16_000, format="WAV", subtype="PCM_16")
+    audio = {"data": base64.b64encode(buffer.getvalue()).decode(), "format": "wav"}
+    buffer.seek(0)
+    return {"type": "input_audio", "input_audio": audio}, soundfile.read(buffer, dtype="float32")[0]
+
+
+def chat(llm, messages: list[Any], *, continued: bool, settings: dict[str, Any] | None = None, tokens: int = 2) -> Any:
     from vllm import SamplingParams
 
     from model_adapters.step_audio import CHAT_TEMPLATE
 
-    samples = (noise(3.0, 5) * 8000).astype(np.int16)
-    buffer = io.BytesIO()
-    soundfile.write(buffer, samples, 16_000, format="WAV", subtype="PCM_16")
-    audio = {"data": base64.b64encode(buffer.getvalue()).decode(), "format": "wav"}
+    return llm.chat(
+        messages,
+        SamplingParams(max_tokens=tokens, temperature=0.0, logprobs=-1),
+        chat_template=Path(CHAT_TEMPLATE).read_text(encoding="utf-8"),
+        add_generation_prompt=not continued,
+        continue_final_message=continued,
+        chat_template_kwargs=settings,
+        use_tqdm=False,
+    )[0]
+
+
+@pytest.mark.parametrize("prefill", [None, THINK_ON, THINK_OFF, BUDGET_CLOSED])
+def test_chat_gives_the_references_prompt(llm, reference, prefill):
+    audio, heard = input_audio(noise(3.0, 5))
     messages: list[Any] = [
         {"role": "system", "content": "Be brief."},
-        {"role": "user", "content": [{"type": "input_audio", "input_audio": audio}, {"type": "text", "text": "What?"}]},
+        {"role": "user", "content": [audio, {"type": "text", "text": "What?"}]},
     ]
     if prefill is not None:
         messages.append({"role": "assistant", "content": prefill})
-    output = llm.chat(
-        messages,
-        SamplingParams(max_tokens=2, temperature=0.0, logprobs=-1),
-        chat_template=Path(CHAT_TEMPLATE).read_text(encoding="utf-8"),
-        add_generation_prompt=prefill is None,
-        continue_final_message=prefill is not None,
-        use_tqdm=False,
-    )[0]
-    heard = soundfile.read(io.BytesIO(buffer.getvalue()), dtype="float32")[0]
+    output = chat(llm, messages, continued=prefill is not None)
     prompt = reference.prompt(heard, "What?", system="Be brief.", prefill=prefill or THINK_ON)
     assert output.prompt_token_ids == prompt.ids
     assert distance(output, prompt, reference) < TOLERANCE
+
+
+@pytest.mark.parametrize("name", [*SHAPES, *OWN_SHAPES])
+def test_chat_gives_the_served_prompt_for_every_shape_of_turn(llm, reference, name):
+    from model_adapters.step_audio.prompts import PromptForm, Turn
+
+    shape = (SHAPES | OWN_SHAPES)[name]
+    audio, heard = input_audio(noise(1.0, 6))
+    messages: list[Any] = [
+        {"role": role, "content": [audio if p is CLIP else {"type": "text", "text": p} for p in parts]}
+        for role, parts in shape.turns
+    ]
+    if shape.prefill is not None:
+        messages.append({"role": "assistant", "content": shape.prefill, "eot": False})
+    output = chat(llm, messages, continued=shape.prefill is not None, settings=shape.settings, tokens=1)
+    turns = [Turn(role, tuple(heard if p is CLIP else p for p in parts)) for role, parts in shape.turns]
+    prompt = reference.prompts.build(turns, prefill=shape.opening, form=PromptForm.of(shape.settings))
+    assert output.prompt_token_ids == prompt.ids
+    span = "<audio_start>" + "<audio_patch>" * 13 + "<audio_end>"
+    assert reference.tokenizer.decode(output.prompt_token_ids) == shape.served.replace("<audio_patch>", span)
