@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from audiobench import journal
+from model_adapters.registry import capabilities
 from model_adapters.spec import ModelSpec, Price
 
 MILLION = 1_000_000
@@ -15,7 +16,7 @@ MILLION = 1_000_000
 
 def is_known(spec: ModelSpec) -> bool:
     """Whether responses of this model have a price today: its file names one, or its server says it with each answer."""
-    return spec.price_on(date.today()) is not None or (spec.adapter, spec.dialect) == ("openai_chat", "openrouter")
+    return spec.price_on(date.today()) is not None or capabilities(spec).tells_cost
 
 
 def of_usage(usage: Mapping[str, Any], price: Price) -> float:

@@ -274,7 +274,7 @@ def of_model(name: str) -> list[Check]:
     Raises:
         UsageError: no such model, or its file is not valid.
     """
-    from model_adapters.registry import build_adapter, find_model
+    from model_adapters.registry import build_adapter, capabilities, find_model
 
     spec = find_model(name)
     checks = [Check("model file", "ok", f"{spec.name}: adapter {spec.adapter}, served as {spec.served_model}")]
@@ -283,7 +283,7 @@ def of_model(name: str) -> list[Check]:
                         + ", ".join(f"{mode} {how}" for mode, how in thinking.items())))  # fmt: skip
     if spec.serve is not None:
         checks.append(_serving(spec))
-    elif spec.adapter != "local":
+    elif not capabilities(spec).reads_checkpoint:
         try:
             build_adapter(spec)
             checks.append(Check("adapter", "ok", "address and key are there"))

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from model_adapters.registry import capabilities
+
 if TYPE_CHECKING:
     from model_adapters.spec import ModelSpec
 
@@ -56,7 +58,7 @@ def of_checkpoint(spec: ModelSpec) -> list[Check]:
         return [*checks, Check("configuration", "note", f"not checked: needs {', '.join(lacking)}")]
     checks += _configuration(spec, folder)
     checks += _tokenizer(folder)
-    if spec.adapter == "local" and not any(c.status == "problem" for c in checks):
+    if capabilities(spec).reads_checkpoint and not any(c.status == "problem" for c in checks):
         checks.append(_answer(spec))
     return checks
 
@@ -78,7 +80,7 @@ def _expected(spec: ModelSpec) -> list[Check]:
 
 
 def _folder(spec: ModelSpec) -> tuple[Path | None, Check | None]:
-    if spec.adapter == "local":
+    if capabilities(spec).reads_checkpoint:
         from model_adapters.local import EMBEDDED
 
         named = spec.options.get("checkpoint") or (spec.weights.repo if spec.weights else None)

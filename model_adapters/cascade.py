@@ -20,6 +20,7 @@ from audiobench.errors import UsageError
 from audiobench.think import split
 from audiobench.types import AudioPart, Message, Part, Request, Response, TextPart
 from model_adapters.base import Adapter
+from model_adapters.capabilities import Capabilities
 from model_adapters.spec import ModelSpec
 
 REMEMBERED = 4096
@@ -52,8 +53,10 @@ class Cascade:
         UsageError: an option is missing or unknown, or a stage cannot be built.
     """
 
+    capabilities = Capabilities(audio_out=False, made_of=("asr", "llm"))
+
     def __init__(self, spec: ModelSpec, *, base_url: str | None, timeout: float) -> None:
-        from model_adapters.registry import build_adapter, find_model
+        from model_adapters.registry import build_adapter, capabilities, find_model
 
         self.spec = spec
         try:
@@ -62,7 +65,7 @@ class Cascade:
             first = error.errors()[0]
             raise UsageError(f"model {spec.name}: options.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
         asr, llm = find_model(self.options.asr), find_model(self.options.llm)
-        if "cascade" in (asr.adapter, llm.adapter):
+        if capabilities(asr).made_of or capabilities(llm).made_of:
             raise UsageError(f"model {spec.name}: options.asr and options.llm: a stage cannot be a cascade itself")
         self._asr_spec = asr
         self._asr_generation = {**asr.sampling, **self.options.asr_generation}

@@ -15,6 +15,7 @@ import re
 
 from audiobench.types import Clip, Request, Response, Sample
 from model_adapters.base import SampleError
+from model_adapters.capabilities import Capabilities
 from model_adapters.spec import ModelSpec
 
 _LETTERED = re.compile(r"^\s*[(\[]?[A-Z][)\].:]\s")
@@ -71,6 +72,8 @@ def item(request: Request) -> Sample:
 
 class _Control:
     """What the controls share: no server, one answer."""
+
+    capabilities = Capabilities(audio_out=False, in_process=True)
 
     def __init__(self, spec: ModelSpec, *, base_url: str | None = None, timeout: float = 0.0) -> None:
         self.spec = spec

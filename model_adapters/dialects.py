@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 from audiobench.errors import UsageError
 from model_adapters.base import SampleError
+from model_adapters.capabilities import NEUTRAL
 from model_adapters.http import address
-from model_adapters.spec import ModelSpec
 
 MIME = {
     "wav": "audio/wav", "mp3": "audio/mpeg", "flac": "audio/flac", "ogg": "audio/ogg", "m4a": "audio/mp4",
@@ -42,11 +42,6 @@ OPEN_WEIGHTS = STANDARD | {
     "repetition_penalty": "repetition_penalty",
     "stop_token_ids": "stop_token_ids",
 }
-NEUTRAL: dict[str, tuple[Any, ...]] = {
-    "top_k": (0, -1), "top_p": (1,), "min_p": (0,), "repetition_penalty": (1,), "presence_penalty": (0,),
-    "frequency_penalty": (0,), "stop_token_ids": ([], ()), "until": ([], ()),
-}  # fmt: skip
-"""Values that mean "not used": they may be left out where a server has no such parameter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +73,10 @@ class Dialect:
     user_role: str = "user"
     body: Mapping[str, Any] = field(default_factory=dict)
     """Fields that are always sent."""
+    batch: Literal["openai"] | None = None
+    """It has OpenAI's batch jobs."""
+    tells_cost: bool = False
+    """An answer's usage says what it cost."""
 
     def address(self, given: str | None, model: str) -> str:
         """The base URL: the one given, the environment's, the server's public one.
@@ -124,6 +123,7 @@ DIALECTS: dict[str, Dialect] = {
             key_env=("OPENAI_API_KEY",),
             parameters=_OPENAI,
             body={"store": False},
+            batch="openai",
         ),
         Dialect(
             "azure",
@@ -181,6 +181,7 @@ DIALECTS: dict[str, Dialect] = {
                 "repetition_penalty": "repetition_penalty",
             },
             body={"usage": {"include": True}},
+            tells_cost=True,
         ),
     )
 }
@@ -213,28 +214,6 @@ def sampling_fields(generation: Mapping[str, Any], names: Mapping[str, str], ser
         elif value not in NEUTRAL.get(key, ()):
             raise SampleError(f"{server} has no parameter {key} (asked: {value!r}); it takes {', '.join(names)}")
     return body
-
-
-def unsupported(generation: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
-    """The parameters of `generation` that `sampling_fields` would refuse."""
-    return [k for k, v in generation.items() if v is not None and k not in names and v not in NEUTRAL.get(k, ())]
-
-
-def cannot(spec: ModelSpec, generation: Mapping[str, Any], *, prefill: bool = False) -> str | None:
-    """Why every such request would be refused by the model's adapter, or None: for a plan, before anything is sent."""
-    if spec.adapter == "gemini":
-        names, continues, server = GEMINI_PARAMETERS, False, "gemini"
-    elif spec.adapter == "openai_chat":
-        dialect = find_dialect(spec.dialect, spec.name)
-        names, continues, server = dialect.parameters, dialect.prefill is not None, dialect.name
-    else:
-        return None
-    if prefill and not continues:
-        return f"model {spec.name}: {server} cannot continue an assistant's turn (prefill)"
-    if refused := unsupported(generation, names):
-        asked = ", ".join(f"{name}={generation[name]}" for name in refused)
-        return f"model {spec.name}: {server} has no parameter for {asked}; --gen {refused[0]}=null leaves it out"
-    return None
 
 
 def merge(base: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from audiobench.errors import UsageError, install
 from audiobench.types import AudioPart, Message, Request, Response, TextPart
 from model_adapters.base import RetryableError, SampleError
+from model_adapters.capabilities import ALL, Capabilities
 from model_adapters.dialects import GEMINI_PARAMETERS, merge, same_model, sampling_fields
 from model_adapters.gemini_files import Files
 from model_adapters.http import HttpClient, Reply, address, find_key, json_object
@@ -79,6 +80,19 @@ class Gemini:
     Raises:
         UsageError: no key, no project, an unknown option.
     """
+
+    @staticmethod
+    def capabilities(spec: ModelSpec) -> Capabilities:
+        """Batch jobs are the Developer API's only."""
+        vertex = spec.options.get("vertex") is not None
+        return Capabilities(
+            ALL - {"prefill"},
+            "gemini",
+            GEMINI_PARAMETERS,
+            audio_out=False,
+            batch=None if vertex else "gemini",
+            no_batch="only Gemini's Developer API, not Vertex AI, is supported" if vertex else "",
+        )
 
     def __init__(self, spec: ModelSpec, *, base_url: str | None, timeout: float) -> None:
         self.spec = spec

@@ -206,9 +206,9 @@ def plan_server(
 
 def _no_server(spec: ModelSpec) -> str:
     """Why no server can be started for the model, and what to do instead."""
-    from model_adapters.registry import IN_PROCESS, model_files
+    from model_adapters.registry import capabilities, model_files
 
-    if spec.adapter in IN_PROCESS:
+    if capabilities(spec).in_process:
         twin = f"{spec.name}-vllm"
         served = f"; its served form is {twin}" if twin in model_files() else ""
         return (

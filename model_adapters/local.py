@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from audiobench.errors import UsageError, install
 from audiobench.types import Request, Response, TextPart
 from model_adapters.base import RunError, SampleError
+from model_adapters.capabilities import Capabilities, unsupported
 from model_adapters.spec import ModelSpec
 from model_adapters.waveforms import waveform
 
@@ -34,6 +35,9 @@ GATHER_SECONDS = 0.002
 """How long the first waiting request waits for others."""
 
 DEFAULT_MAX_TOKENS = 256
+
+PARAMETERS = ("max_gen_toks", "temperature", "top_p", "top_k", "repetition_penalty", "seed", "until")
+"""Generation parameters that it takes."""
 
 SMALL = 50_000_000
 """Parameters below which one CPU thread is fastest (measured: 4.6 ms an item against 130 on a busy 2-core machine)."""
@@ -72,6 +76,8 @@ class Local:
     Raises:
         UsageError: an option is unknown, PyTorch or transformers are not installed, or there is no checkpoint.
     """
+
+    capabilities = Capabilities(parameters=PARAMETERS, audio_out=False, in_process=True, reads_checkpoint=True)
 
     def __init__(self, spec: ModelSpec, *, base_url: str | None = None, timeout: float = 600.0) -> None:
         self.spec = spec
@@ -245,9 +251,13 @@ def sampling_of(generation: Mapping[str, Any]) -> Sampling:
     """The harness's generation parameters as sampling settings.
 
     Raises:
-        SampleError: a parameter is outside its range.
+        SampleError: a parameter that it does not have, or one outside its range.
     """
     from model_adapters.step_audio.sampling import Sampling
+
+    if refused := unsupported(generation, PARAMETERS):
+        asked = ", ".join(f"{name}={generation[name]}" for name in refused)
+        raise SampleError(f"adapter local has no parameter for {asked}; it takes {', '.join(PARAMETERS)}")
 
     until = generation.get("until") or ()
     try:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from audiobench.errors import UsageError
 from audiobench.types import AudioPart, Message, Request, Response, TextPart
 from model_adapters.base import RetryableError, SampleError
+from model_adapters.capabilities import ALL, Capabilities
 from model_adapters.dialects import MIME, Dialect, find_dialect, merge, same_model, sampling_fields
 from model_adapters.http import HttpClient, Reply, find_key, json_object, where
 from model_adapters.http_errors import error_fields
@@ -57,6 +58,20 @@ class OpenAIChat:
     Raises:
         UsageError: unknown dialect or option, no address, no key.
     """
+
+    @staticmethod
+    def capabilities(spec: ModelSpec) -> Capabilities:
+        """What the dialect can say."""
+        dialect = find_dialect(spec.dialect, spec.name)
+        return Capabilities(
+            ALL if dialect.prefill else ALL - {"prefill"},
+            dialect.name,
+            dialect.parameters,
+            audio_out=False,
+            startable=True,
+            batch=dialect.batch,
+            tells_cost=dialect.tells_cost,
+        )
 
     def __init__(self, spec: ModelSpec, *, base_url: str | None, timeout: float) -> None:
         self.spec = spec

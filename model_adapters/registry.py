@@ -10,8 +10,10 @@ from typing import Any
 
 from audiobench import strict_yaml
 from audiobench.errors import UsageError
+from audiobench.types import Request
 from model_adapters import http, own_code
 from model_adapters.base import Adapter
+from model_adapters.capabilities import Capabilities, declared, unmet
 from model_adapters.spec import ModelSpec
 
 ADAPTERS: dict[str, str] = {
@@ -29,9 +31,6 @@ ADAPTERS: dict[str, str] = {
     "oracle": "model_adapters.controls:Oracle",
 }
 """Adapter name -> module:class. An adapter is built as `Class(spec, base_url=..., timeout=...)`."""
-
-IN_PROCESS = ("local", "vllm_engine", "scripted", "random", "first_choice", "deaf", "oracle")
-"""Adapters that answer in this process and know no server."""
 
 MODELS = Path(__file__).parent / "models"
 
@@ -59,7 +58,8 @@ def stages(spec: ModelSpec) -> list[ModelSpec]:
 
 
 def _stages(spec: ModelSpec) -> list[str]:
-    return [s for s in ("asr", "llm") if spec.adapter == "cascade" and isinstance(spec.options.get(s), str)]
+    named = [name for name in ("asr", "llm") if isinstance(spec.options.get(name), str)]
+    return [name for name in capabilities(spec).made_of if name in named] if named else []
 
 
 def _check_urls(spec: ModelSpec, base_url: str | None) -> None:
@@ -110,6 +110,28 @@ def build_adapter(spec: ModelSpec, *, base_url: str | None = None, timeout: floa
         UsageError: the adapter does not exist or cannot be imported, or its base URL holds a password.
     """
     _check_urls(spec, base_url)
+    factory, target = _factory(spec)
+    if spec.adapter not in ADAPTERS:
+        return own_code.build(factory, target, spec, base_url or spec.base_url, timeout)
+    return factory(spec, base_url=base_url or spec.base_url, timeout=timeout)
+
+
+def capabilities(spec: ModelSpec) -> Capabilities:
+    """What the model's adapter declares that it can do; raises as `build_adapter`."""
+    return declared(_factory(spec)[0], spec)
+
+
+def refusal(spec: ModelSpec, request: Request) -> str | None:
+    """Why the model's adapter would refuse every such request, or None: for a plan, before anything is sent."""
+    return unmet(spec, capabilities(spec), request)
+
+
+def _factory(spec: ModelSpec) -> tuple[Any, str]:
+    """The adapter's class, and where it lies (`module:Class`).
+
+    Raises:
+        UsageError: it does not exist or cannot be imported.
+    """
     own = ADAPTERS.get(spec.adapter)
     target = own or _entry_points().get(spec.adapter) or spec.adapter
     module_name, colon, class_name = target.rpartition(":")
@@ -117,12 +139,9 @@ def build_adapter(spec: ModelSpec, *, base_url: str | None = None, timeout: floa
         raise UsageError(f"model {spec.name}: adapter: {spec.adapter!r} is unknown; known: {', '.join(ADAPTERS)}")
     try:
         module = importlib.import_module(module_name) if own else own_code.load(module_name)
-        factory: Any = getattr(module, class_name)
+        return getattr(module, class_name), target
     except (ImportError, AttributeError, OSError) as error:
         raise UsageError(f"model {spec.name}: adapter {target}: {error}") from error
-    if own is None:
-        return own_code.build(factory, target, spec, base_url or spec.base_url, timeout)
-    return factory(spec, base_url=base_url or spec.base_url, timeout=timeout)
 
 
 def _entry_points() -> dict[str, str]:

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from audiobench.errors import UsageError
 from audiobench.types import Request, Response, Sample
 from model_adapters.base import RetryableError, RunError, SampleError
+from model_adapters.capabilities import Capabilities
 from model_adapters.controls import as_answer, draw, is_heard, shown_letter, target_text
 from model_adapters.spec import ModelSpec
 
@@ -98,6 +99,8 @@ class Scripted:
     Raises:
         UsageError: an option is unknown or out of range, or the `replies` file cannot be read.
     """
+
+    capabilities = Capabilities(audio_out=False, in_process=True)
 
     def __init__(self, spec: ModelSpec, *, base_url: str | None = None, timeout: float = 0.0) -> None:
         self.spec = spec

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from audiobench.errors import UsageError, install
 from audiobench.types import Message, Request, Response, TextPart
 from model_adapters.base import RetryableError, RunError, SampleError
+from model_adapters.capabilities import Capabilities
 from model_adapters.spec import ModelSpec
 
 PARAMETERS = {
@@ -56,6 +57,8 @@ class VLLMEngine:
     Raises:
         UsageError: an option is unknown, vLLM is not installed, or the model file names no weights.
     """
+
+    capabilities = Capabilities(server="vLLM", parameters=PARAMETERS, audio_out=False, in_process=True)
 
     def __init__(self, spec: ModelSpec, *, base_url: str | None = None, timeout: float = 600.0) -> None:
         self.spec = spec

@@ -21,6 +21,7 @@ from model_adapters.gemini import Gemini
 from model_adapters.http import Reply, json_object
 from model_adapters.http_errors import error_fields
 from model_adapters.openai_chat import FILTER_CODES, OpenAIChat
+from model_adapters.registry import capabilities
 
 LISTED_PAGES = 5
 """Pages of the provider's list of jobs that are searched for a job of ours."""
@@ -244,10 +245,12 @@ def _gemini_result(line: Mapping[str, Any]) -> Result:
     return Result(key, error=f"batch: {code}: {text}"[:300])
 
 
+APIS = {"openai": OpenAIBatch, "gemini": GeminiBatch}
+
+
 def batch_api(adapter: Any) -> OpenAIBatch | GeminiBatch:
-    """The batch API behind an adapter (`support.check_batch` has been asked before)."""
-    if isinstance(adapter, OpenAIChat):
-        return OpenAIBatch(adapter)
-    if isinstance(adapter, Gemini):
-        return GeminiBatch(adapter)
-    raise RunError(f"{adapter!r} has no batch jobs")
+    """The batch API that the adapter declares (`support.check_batch` has been asked before)."""
+    name = capabilities(adapter.spec).batch
+    if name is None:
+        raise RunError(f"{adapter!r} has no batch jobs")
+    return APIS[name](adapter)

@@ -8,6 +8,7 @@ from typing import Any
 
 from audiobench.errors import UsageError
 from audiobench.think import ThinkPlan
+from model_adapters.registry import capabilities
 from model_adapters.spec import ModelSpec
 
 
@@ -25,13 +26,10 @@ def check_judge(judge: ModelSpec) -> None:
 
 
 def _model(model: ModelSpec) -> str | None:
-    name = f"model {model.name}"
-    if model.adapter == "gemini":
-        if model.options.get("vertex") is not None:
-            return f"{name}: only Gemini's Developer API, not Vertex AI, is supported"
-    elif model.adapter != "openai_chat" or model.dialect != "openai":
-        kind = f"dialect {model.dialect}" if model.adapter == "openai_chat" else f"adapter {model.adapter}"
-        return f"{name} ({kind}): only OpenAI (dialect openai) and Gemini have batch jobs here"
+    name, have = f"model {model.name}", capabilities(model)
+    if have.batch is None:
+        why = have.no_batch or "only OpenAI (dialect openai) and Gemini have batch jobs here"
+        return f"{name} ({have.server or f'adapter {model.adapter}'}): {why}"
     if model.served_model.startswith("gpt-audio"):
         return (
             f"{name}: OpenAI does not offer its audio chat models in batch jobs "

@@ -10,6 +10,7 @@ from audiobench import cost, journal
 from audiobench.plain_text import plural
 from audiobench.types import Condition, TextPart
 from model_adapters.base import SampleError
+from model_adapters.registry import capabilities
 
 if TYPE_CHECKING:
     from audiobench.runner.prepare import Prepared
@@ -42,7 +43,7 @@ def _estimate_task(prepared: Prepared, work: TaskWork) -> dict[str, Any]:
     audio_tokens = seconds * rate if rate is not None else None
     measured, spoken = _measured(answered, "completion"), _measured(answered, "audio_output")
     if spoken is None:
-        spoken = ASSUMED_SPOKEN_TOKENS if model.adapter == "realtime" else 0.0
+        spoken = ASSUMED_SPOKEN_TOKENS if capabilities(model).audio_out else 0.0
     completion = measured if measured is not None else _assumed_completion(work) + spoken
     price = model.price_on(date.today())
     dollars = None

@@ -21,9 +21,8 @@ from audiobench.task.find import find_tasks
 from audiobench.task.spec import Prompt, TaskSpec
 from audiobench.types import Condition, Sample
 from model_adapters.base import SampleError
-from model_adapters.dialects import cannot
 from model_adapters.http import check_url
-from model_adapters.registry import ADAPTERS, find_model, stages
+from model_adapters.registry import capabilities, find_model, refusal, stages
 from model_adapters.spec import ModelSpec
 
 
@@ -164,8 +163,7 @@ def check_requests(work: TaskWork) -> None:
             request = work.request(work.samples[0], condition, 0)
         except SampleError as error:
             raise UsageError(str(error)) from error
-        why = cannot(work.model, request.generation, prefill=request.prefill is not None)
-        if why:
+        if why := refusal(work.model, request):
             raise UsageError(why)
 
 
@@ -209,7 +207,7 @@ def check_task(task: TaskSpec, file: Path) -> None:
 
 def check_protocol(task: TaskSpec, model: ModelSpec) -> None:
     """Raise UsageError when the task wants spoken answers and the model's adapter only gives text."""
-    if task.protocol == "realtime" and model.adapter in ADAPTERS and model.adapter != "realtime":
+    if task.protocol == "realtime" and capabilities(model).audio_out is False:
         raise UsageError(
             f"task {task.task} is speech to speech: model {model.name} (adapter {model.adapter}) does not answer in "
             "audio; take a model of adapter realtime, such as gpt-realtime-2.1"
@@ -218,7 +216,7 @@ def check_protocol(task: TaskSpec, model: ModelSpec) -> None:
 
 def protocol_of(task: TaskSpec, model: ModelSpec) -> str:
     """The protocol of the task's conditions."""
-    return "realtime" if "realtime" in (task.protocol, model.adapter) else "chat"
+    return "realtime" if "realtime" in (task.protocol, capabilities(model).protocol) else "chat"
 
 
 def conditions(

@@ -29,7 +29,7 @@ from audiobench.summary import summarise
 from audiobench.task.spec import TaskSpec
 from audiobench.types import Outcome
 from model_adapters.base import Adapter, KeepsAudio
-from model_adapters.registry import build_adapter
+from model_adapters.registry import build_adapter, capabilities
 from model_adapters.spec import ModelSpec
 
 DEFAULT_MAX_CONCURRENCY = 256
@@ -110,7 +110,7 @@ def reach(prepared: Prepared) -> Adapter | None:
 
 def starts_server(model: ModelSpec, base_urls: Sequence[str]) -> bool:
     """Whether no server is given and the model's file says how to serve it."""
-    return not base_urls and model.serve is not None and model.base_url is None and model.adapter == "openai_chat"
+    return not base_urls and model.serve is not None and model.base_url is None and capabilities(model).startable
 
 
 @contextlib.contextmanager

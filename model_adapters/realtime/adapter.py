@@ -21,6 +21,7 @@ from audiobench.errors import UsageError, install
 from audiobench.journal import write_whole
 from audiobench.types import AudioPart, Request, Response
 from model_adapters.base import RetryableError, RunError, SampleError
+from model_adapters.capabilities import Capabilities
 from model_adapters.dialects import same_model
 from model_adapters.http import HttpClient, address, find_key, where
 from model_adapters.realtime import failures
@@ -81,6 +82,12 @@ class Realtime:
     Raises:
         UsageError: an unknown option, no key, no `websockets`.
     """
+
+    @staticmethod
+    def capabilities(spec: ModelSpec) -> Capabilities:
+        """One turn of the user's; several clips in it only where the client says where each ends."""
+        many = spec.options.get("protocol") != "gemini_live" and spec.options.get("turn") != "vad"
+        return Capabilities(frozenset({"several_clips"} if many else ()), audio_out=True, protocol="realtime")
 
     def __init__(self, spec: ModelSpec, *, base_url: str | None, timeout: float) -> None:
         self.spec = spec

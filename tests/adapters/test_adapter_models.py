@@ -7,12 +7,20 @@ import csv
 import importlib
 from datetime import date
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
+from audiobench.types import Request
 from model_adapters.base import Adapter, RetryableError
-from model_adapters.dialects import DIALECTS, cannot
-from model_adapters.registry import ADAPTERS, build_adapter, find_model, model_files
+from model_adapters.dialects import DIALECTS
+from model_adapters.registry import ADAPTERS, build_adapter, find_model, model_files, refusal
+from model_adapters.spec import ModelSpec
+
+
+def cannot(spec: ModelSpec, generation: dict[str, Any], *, prefill: bool = False) -> str | None:
+    return refusal(spec, Request((), generation, prefill="<think>\n" if prefill else None))
+
 
 API = sorted(
     name
