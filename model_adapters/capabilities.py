@@ -55,6 +55,8 @@ class Capabilities:
     """The server says what each answer cost."""
     made_of: tuple[str, ...] = ()
     """Options that name the models it is made of."""
+    own_prompts: bool = False
+    """This package writes the prompt itself, so that its version is part of the model's identity."""
     reads_checkpoint: bool = False
     """It loads the checkpoint's folder itself, so that `doctor` may let it answer."""
 

@@ -77,6 +77,8 @@ class Dialect:
     """It has OpenAI's batch jobs."""
     tells_cost: bool = False
     """An answer's usage says what it cost."""
+    own_prompts: bool = False
+    """See `model_adapters.capabilities`."""
 
     def address(self, given: str | None, model: str) -> str:
         """The base URL: the one given, the environment's, the server's public one.
@@ -159,6 +161,7 @@ DIALECTS: dict[str, Dialect] = {
             key_required=False,
             parameters=OPEN_WEIGHTS,
             prefill="eot",
+            own_prompts=True,
             user_role="human",
         ),
         Dialect(

@@ -77,7 +77,9 @@ class Local:
         UsageError: an option is unknown, PyTorch or transformers are not installed, or there is no checkpoint.
     """
 
-    capabilities = Capabilities(parameters=PARAMETERS, audio_out=False, in_process=True, reads_checkpoint=True)
+    capabilities = Capabilities(
+        parameters=PARAMETERS, audio_out=False, in_process=True, own_prompts=True, reads_checkpoint=True
+    )
 
     def __init__(self, spec: ModelSpec, *, base_url: str | None = None, timeout: float = 600.0) -> None:
         self.spec = spec

@@ -71,6 +71,7 @@ class OpenAIChat:
             startable=True,
             batch=dialect.batch,
             tells_cost=dialect.tells_cost,
+            own_prompts=dialect.own_prompts or (spec.serve is not None and spec.serve.plugin),
         )
 
     def __init__(self, spec: ModelSpec, *, base_url: str | None, timeout: float) -> None:

@@ -121,6 +121,14 @@ def capabilities(spec: ModelSpec) -> Capabilities:
     return declared(_factory(spec)[0], spec)
 
 
+def own_prompts(spec: ModelSpec) -> bool:
+    """Whether this package writes the model's prompts itself; not where nobody knows the adapter."""
+    try:
+        return capabilities(spec).own_prompts
+    except UsageError:
+        return False
+
+
 def refusal(spec: ModelSpec, request: Request) -> str | None:
     """Why the model's adapter would refuse every such request, or None: for a plan, before anything is sent."""
     return unmet(spec, capabilities(spec), request)

@@ -179,7 +179,9 @@ class ModelSpec(Declared):
 
     def _prompt_version(self) -> int | None:
         """Of the prompts of the Step-Audio family; None for models whose chat template is not ours."""
-        if self.adapter != "local" and self.dialect != "stepfun_vllm" and not (self.serve and self.serve.plugin):
+        from model_adapters.registry import own_prompts  # the registry reads this module
+
+        if not own_prompts(self):
             return None
         from model_adapters.step_audio import PROMPT_VERSION
 

@@ -58,7 +58,11 @@ class VLLMEngine:
         UsageError: an option is unknown, vLLM is not installed, or the model file names no weights.
     """
 
-    capabilities = Capabilities(server="vLLM", parameters=PARAMETERS, audio_out=False, in_process=True)
+    @staticmethod
+    def capabilities(spec: ModelSpec) -> Capabilities:
+        """With our plugin the chat template is ours."""
+        plugin = spec.serve is not None and spec.serve.plugin
+        return Capabilities(server="vLLM", parameters=PARAMETERS, audio_out=False, in_process=True, own_prompts=plugin)
 
     def __init__(self, spec: ModelSpec, *, base_url: str | None = None, timeout: float = 600.0) -> None:
         self.spec = spec
