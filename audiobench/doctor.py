@@ -294,12 +294,13 @@ def of_model(name: str) -> list[Check]:
 
 
 def _serving(spec: ModelSpec) -> Check:
-    from model_adapters.launch import plan_server
+    from model_adapters.planner import plan_server
 
     try:
         plan = plan_server(spec)
     except AudiobenchError as error:
         fix = "" if "--base-url" in str(error) else "use --base-url of a server that runs elsewhere"
         return Check("serving", "problem", f"cannot be served here: {error}", fix)
-    place = "this CPU" if plan.device == "cpu" else f"{plan.tensor_parallel} GPU(s)"
-    return Check("serving", "ok", f"can be served from here, on {place}")
+    if plan.fit is None:
+        return Check("serving", "ok", "can be served from here, on this CPU")
+    return Check("serving", "ok", "can be served from here: " + "; ".join(plan.fit.lines()))

@@ -87,7 +87,7 @@ def _folder(spec: ModelSpec) -> tuple[Path | None, Check | None]:
         return (Path(os.path.expanduser(named)) if named else EMBEDDED), None
     if spec.weights is None:
         return None, None
-    from model_adapters.launch import located
+    from model_adapters.planner import located
 
     folder = Path(located(spec.weights.repo)).expanduser()
     if folder.is_dir():

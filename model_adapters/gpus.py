@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from audiobench.errors import UsageError
+
 GIB = 2**30
+
+CARDS = {
+    "3090": 24_576, "4090": 24_564, "5090": 32_607, "L4": 23_034, "L40": 46_068, "L40S": 46_068, "A6000": 49_140,
+    "A100-40": 40_960, "A100-80": 81_920, "H100-80": 81_559, "H20": 97_871, "H200": 143_771, "B200": 183_359,
+}  # fmt: skip
+"""Memory in MiB as nvidia-smi shows it, for plans on a machine without such a card."""
+ALIASES = {"A100": "A100-80", "H100": "H100-80"}
+IDLE = 600 * 2**20
+"""Bytes that the driver holds on a card that nobody uses, about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +54,27 @@ def visible_gpus() -> list[Gpu]:
         return []
     gpus = [gpu for line in out.splitlines() if (gpu := _parsed(line)) is not None]
     return selected(gpus, os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+
+def imagined(words: str) -> list[Gpu]:
+    """The GPUs that `8xH100-80`, `4090` or `2xL40S,1x48GiB` name, with nobody else on them.
+
+    Raises:
+        UsageError: no such card; the message lists the known ones.
+    """
+    gpus: list[Gpu] = []
+    for part in words.split(","):
+        match = re.fullmatch(r"(?:(\d{1,3})x)?([A-Za-z0-9-]+)", part.strip())
+        count, name = (int(match[1] or 1), match[2]) if match else (0, "")
+        name = next((card for card in [*CARDS, *ALIASES] if card.lower() == name.lower()), name)
+        size = re.fullmatch(r"(\d{1,4})GiB", name)
+        mib = CARDS.get(ALIASES.get(name, name)) or (1024 * int(size[1]) if size else None)
+        if not mib or not count:
+            known = ", ".join(CARDS)
+            raise UsageError(f"--gpus {words}: expected COUNTxCARD such as 8xH100-80 or 2x48GiB; cards: {known}")
+        total = mib * 2**20
+        gpus += [Gpu(str(len(gpus) + i), ALIASES.get(name, name), total, total - IDLE) for i in range(count)]
+    return gpus
 
 
 def selected(gpus: Sequence[Gpu], choice: str | None) -> list[Gpu]:

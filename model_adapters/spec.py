@@ -102,6 +102,13 @@ class Weights(Declared):
     """Billions."""
     gigabytes: float | None = None
     """Memory that the weights take as served."""
+    replicated_gigabytes: float | None = None
+    """Part of it that every GPU of a tensor-parallel server holds whole."""
+    kv_bytes_per_token: int | None = None
+    """KV cache that a token takes over all GPUs of a server, at two bytes a number."""
+    quantisation: str | None = None
+    """In words, what was done to the weights where they are not served as their publisher trained them: who, when and to
+    what (`fp8, by vLLM while it loads`). Results name it, and are not compared with unquantised ones in silence."""
     license: str | None = None
 
 
@@ -175,6 +182,8 @@ class ModelSpec(Declared):
         )  # fmt: skip
         if (version := self._prompt_version()) is not None:
             parts["prompt_version"] = version
+        if self.weights and self.weights.quantisation:
+            parts["quantisation"] = self.weights.quantisation
         return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
     def _prompt_version(self) -> int | None:
@@ -186,6 +195,18 @@ class ModelSpec(Declared):
         from model_adapters.step_audio import PROMPT_VERSION
 
         return PROMPT_VERSION
+
+    @property
+    def quantisation(self) -> str | None:
+        """What was done to the weights, in words; None where they are served as published.
+
+        Arguments of the server that quantise count, also where the model file does not say it in words.
+        """
+        if self.weights and self.weights.quantisation:
+            return self.weights.quantisation
+        args = self.serve.args if self.serve else {}
+        method = args.get("quantization") or args.get("quantization-config")
+        return None if method is None else f"{method if isinstance(method, str) else 'quantization-config'}, by vLLM"
 
     def price_on(self, day: date) -> Price | None:
         """The price that holds on `day`."""

@@ -182,20 +182,20 @@ class VLLMEngine:
             return self._engine
 
     def _start(self) -> Any:
-        from model_adapters.launch import located, plan_server
+        from model_adapters.planner import located, plan_server, planned_arguments
 
         plan = plan_server(self.spec, tensor_parallel=self.options.tensor_parallel)
-        os.environ.update(plan.environment)  # the user's own values are in it
+        os.environ.update(plan.launches[0].environment)  # the user's own values are in it
         from vllm import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
+        given = {**(self.spec.serve.args if self.spec.serve else {}), **planned_arguments(plan.fit)}
         arguments = {
             "model": located(self.spec.weights.repo) if self.spec.weights else None,
             "revision": self.spec.weights.revision if self.spec.weights else None,
             "tensor_parallel_size": plan.tensor_parallel,
             "enable_log_requests": False,
-            **({} if plan.memory_share is None else {"gpu_memory_utilization": round(plan.memory_share, 2)}),
-            **{k.replace("-", "_"): v for k, v in (self.spec.serve.args if self.spec.serve else {}).items()},
+            **{name.replace("-", "_"): value for name, value in given.items()},
             **self.options.engine,
         }
         return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))

@@ -8,7 +8,8 @@ set and the samples themselves it does not. Parts, as in `summary.fingerprint`:
 - audio: the clips must be equal where both conditions are made from the sample's own clips (full, silence, noise,
   reverse), or both exchange them (swap). `none` and `transcript` send no clip, so there is nothing to compare;
 - judge: judged scores need the same judge and the same template;
-- recogniser: spoken answers on both sides must have been written down by the same recogniser.
+- recogniser: spoken answers on both sides must have been written down by the same recogniser;
+- quantisation: what was done to a model's weights, where the model file says that something was.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from audiobench.score import scorer_of
 OWN_CLIPS = ("full", "silence", "noise", "reverse")
 PARTS = (
     "prompt", "extraction", "extraction_version", "scorer", "scorer_version", "dataset", "revision",
-    "samples", "audio", "judge", "recogniser",
+    "samples", "audio", "judge", "recogniser", "quantisation",
 )  # fmt: skip
 
 

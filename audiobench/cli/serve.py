@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from model_adapters.spec import ModelSpec
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -15,32 +19,33 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--tensor-parallel", type=int, metavar="N", help="GPUs (default: from what is visible and free)"
     )
     parser.add_argument("--log", type=Path, metavar="FILE", help="the server's own output (default: a temporary file)")
-    parser.add_argument("--dry-run", action="store_true", help="print the command, also where it cannot run")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the plan and its commands, also where they cannot run"
+    )
+    parser.add_argument(
+        "--gpus",
+        metavar="NxCARD",
+        help="with --dry-run: plan for these GPUs, such as 8xH100-80, not for this machine's",
+    )
     parser.usage = "%(prog)s [options] model [-- ARGS ...]"
     parser.epilog = "ARGS, after --: further options for vLLM's server."
 
 
 def run(args: argparse.Namespace) -> int:
-    """Start the server and keep it until it is interrupted or ends."""
-    import shlex
+    """Start the servers and keep them until they are interrupted or one ends."""
     import signal
-    import sys
     import time
 
-    from audiobench.errors import ExitCode, IncompleteError
-    from model_adapters.launch import plan_server, serve
+    from audiobench.errors import ExitCode, IncompleteError, UsageError
+    from model_adapters.launch import serve
     from model_adapters.registry import find_model
 
     spec = find_model(args.model)
+    if args.gpus and not args.dry_run:
+        raise UsageError("--gpus: only with --dry-run; CUDA_VISIBLE_DEVICES chooses among the GPUs that are here")
     common = {"host": args.host, "tensor_parallel": args.tensor_parallel, "extra_args": args.after_dashes}
     if args.dry_run:
-        plan = plan_server(spec, port=args.port or 8000, anywhere=True, **common)
-        if plan.not_here:
-            print(f"not for this machine: {plan.not_here}", file=sys.stderr)
-            print(
-                "paths in the command are this machine's; elsewhere `audiobench serve` finds its own", file=sys.stderr
-            )
-        print(" ".join([*(f"{k}={shlex.quote(v)}" for k, v in plan.environment.items()), shlex.join(plan.command)]))
+        _dry_run(args, spec, common)
         return int(ExitCode.OK)
 
     def terminate(*_: object) -> None:
@@ -48,11 +53,36 @@ def run(args: argparse.Namespace) -> int:
 
     signal.signal(signal.SIGTERM, terminate)
     with serve(spec, port=args.port, log=args.log, **common) as server:
-        print(f"{spec.name}: {server.base_url}  (log: {server.log}; stop with Ctrl-C)", flush=True)
-        print(f"  audiobench run --model {args.model} --base-url {server.base_url} --tasks ...", flush=True)
+        for url, log in zip(server.base_urls, server.logs, strict=True):
+            print(f"{spec.name}: {url}  (log: {log}; stop with Ctrl-C)", flush=True)
+        where = " ".join(f"--base-url {url}" for url in server.base_urls)
+        print(f"  audiobench run --model {args.model} {where} --tasks ...", flush=True)
         try:
             while server.running():
                 time.sleep(0.5)
         except KeyboardInterrupt:
             return int(ExitCode.OK)
-        raise IncompleteError(f"the server of {spec.name} has ended; log: {server.log}")
+        raise IncompleteError(f"a server of {spec.name} has ended; log: {', '.join(map(str, server.logs))}")
+
+
+def _dry_run(args: argparse.Namespace, spec: ModelSpec, common: dict[str, Any]) -> None:
+    """The plan as comments, then a command for each server."""
+    import shlex
+    import sys
+
+    from audiobench.errors import UsageError
+    from model_adapters import gpus, planner
+
+    there: dict[str, Any] = {"gpus": gpus.imagined(args.gpus), "cpu": False} if args.gpus else {}
+    plan = planner.plan_server(spec, port=args.port or 8000, anywhere=True, **there, **common)
+    if args.gpus and plan.fit is None:
+        raise UsageError(plan.not_here or "")
+    if plan.not_here and not args.gpus:
+        print(f"not for this machine: {plan.not_here}", file=sys.stderr)
+    if plan.not_here:
+        print("paths in the command are this machine's; elsewhere `audiobench serve` finds its own", file=sys.stderr)
+    for line in plan.fit.lines() if plan.fit else ():
+        print(f"# {line}")
+    for launch in plan.launches:
+        settings = [f"{name}={shlex.quote(value)}" for name, value in launch.environment.items()]
+        print(" ".join([*settings, shlex.join(launch.command)]))

@@ -146,7 +146,9 @@ def _different_parts(before: Arm, after: Arm, complete: bool) -> list[str]:
     for part in sorted(
         parts - {name for name in RATERS if not (name in before.fingerprint and name in after.fingerprint)}
     ):
-        old, new = before.fingerprint.get(part, "absent"), after.fingerprint.get(part, "absent")
+        old, new = (
+            arm.fingerprint.get(part, "none" if part == "quantisation" else "absent") for arm in (before, after)
+        )
         if old != new and (complete or part not in CHECK_BYTES):
             found.append(f"{part} differs: {_short(old)} in the baseline, {_short(new)} in the run")
     return found

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from audiobench.errors import NotComparableError, UsageError
 from audiobench.report.leaderboard_gains import fill_gains
 from audiobench.report.leaderboard_rows import (
-    RATERS,
+    IN_WORDS,
     Cell,
     Gain,
     Row,
@@ -139,9 +139,10 @@ def _mark(board: Board, expected: Mapping[str, int | None], strict: bool) -> Non
             if not parts:
                 continue
             text = f"{board.titles[task]}: not comparable with the rest of the column: {', '.join(parts)} differ"
-            for part in RATERS:
+            for part in IN_WORDS:
                 if part in parts:
-                    names = (found.get(part, "not named") for found in (cell.fingerprint, usual))
+                    absent = "none" if part == "quantisation" else "not named"
+                    names = (found.get(part, absent) for found in (cell.fingerprint, usual))
                     text += " ({} {}, the column has {})".format(part, *names)
             if "samples" in parts and cell.asked != asked:
                 text += f" ({cell.asked} samples, the column has {asked})"

@@ -21,6 +21,8 @@ from audiobench.types import Condition
 
 RATERS = ("judge", "recogniser")
 """Parts of a fingerprint that name who rated, in words."""
+IN_WORDS = (*RATERS, "quantisation")
+"""Parts of a fingerprint that are words and no digests."""
 
 
 class Entry(BaseModel):

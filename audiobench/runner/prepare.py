@@ -22,6 +22,7 @@ from audiobench.task.spec import Prompt, TaskSpec
 from audiobench.types import Condition, Sample
 from model_adapters.base import SampleError
 from model_adapters.http import check_url
+from model_adapters.planner import plan_server, starts_server
 from model_adapters.registry import capabilities, find_model, refusal, stages
 from model_adapters.spec import ModelSpec
 
@@ -87,6 +88,8 @@ def prepare(options: RunOptions) -> Prepared:
         names = ", ".join(task.task for task, _ in loaded)
         raise UsageError(f"--data {', '.join(unknown)}: no such task in this run: {names}")
     folder = options.out or Path("results") / model.name / run_name(model, options)
+    if starts_server(model, options.base_urls) and not options.dry_run and not (folder / "run.json").is_file():
+        plan_server(model)  # before any download; what a run holds already may be all there is to do
     works, datasets = [], {}
     for task, file in loaded:
         check_task(task, file)

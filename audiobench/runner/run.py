@@ -29,7 +29,8 @@ from audiobench.summary import summarise
 from audiobench.task.spec import TaskSpec
 from audiobench.types import Outcome
 from model_adapters.base import Adapter, KeepsAudio
-from model_adapters.registry import build_adapter, capabilities
+from model_adapters.planner import Plan, plan_server, starts_server
+from model_adapters.registry import build_adapter
 from model_adapters.spec import ModelSpec
 
 DEFAULT_MAX_CONCURRENCY = 256
@@ -102,20 +103,28 @@ def reach(prepared: Prepared) -> Adapter | None:
     """
     if not starts_server(prepared.model, prepared.options.base_urls):
         return adapter_for(prepared, prepared.options.base_urls)
-    from model_adapters import launch
-
-    launch.plan_server(prepared.model)
+    check_context(prepared, plan_server(prepared.model))
     return None
 
 
-def starts_server(model: ModelSpec, base_urls: Sequence[str]) -> bool:
-    """Whether no server is given and the model's file says how to serve it."""
-    return not base_urls and model.serve is not None and model.base_url is None and capabilities(model).startable
+def check_context(prepared: Prepared, plan: Plan) -> None:
+    """Raise UsageError when requests ask for more new tokens than the planned context holds: vLLM refuses them all."""
+    if plan.fit is None or (context := plan.fit.context) is None:
+        return
+    for work in prepared.works:
+        for condition in work.conditions if work.samples else ():
+            asked = work.request(work.samples[0], condition, 0).generation.get("max_gen_toks") or 0
+            if asked > context:
+                raise UsageError(
+                    f"model {prepared.model.name}: on these GPUs its context is {context:,} tokens, and task "
+                    f"{work.task.task} asks for up to {asked:,} new ones: --gen max_gen_toks={context * 3 // 4} leaves "
+                    "room for the prompt; what is cut there counts as truncated"
+                )
 
 
 @contextlib.contextmanager
 def endpoints(model: ModelSpec, base_urls: Sequence[str], *, quiet: bool = False) -> Iterator[Sequence[str]]:
-    """Where the model answers: the given servers, else one of our own for a model file that says how to serve it.
+    """Where the model answers: the given servers, else our own for a model file that says how to serve it.
 
     Raises:
         UsageError: no GPU fits, with what is needed, what is there and what else can be done.
@@ -126,7 +135,7 @@ def endpoints(model: ModelSpec, base_urls: Sequence[str], *, quiet: bool = False
     from model_adapters import launch
 
     with launch.serve(model, progress=launch.silent if quiet else None) as server:
-        yield [server.base_url]
+        yield server.base_urls
 
 
 def adapter_for(prepared: Prepared, base_urls: Sequence[str]) -> Adapter:
@@ -195,7 +204,7 @@ def write_plans(prepared: Prepared) -> None:
     options, model = prepared.options, prepared.model
     for work in prepared.works:
         data = prepared.datasets[work.task.task]
-        parts = work.task.fingerprint(work.prompt, fingerprint_extra(work.task, data))
+        parts = work.task.fingerprint(work.prompt, fingerprint_extra(work.task, data, model))
         journal.write_json(
             work.folder / "plan.json",
             {
@@ -234,9 +243,11 @@ def write_plans(prepared: Prepared) -> None:
     )
 
 
-def fingerprint_extra(task: TaskSpec, data: dataset.Dataset) -> dict[str, str]:
-    """Fingerprint parts that the task file alone does not know."""
+def fingerprint_extra(task: TaskSpec, data: dataset.Dataset, model: ModelSpec) -> dict[str, str]:
+    """Fingerprint parts that the task file alone does not know; `quantisation`, in words, only where there is some."""
+    quantised = {"quantisation": model.quantisation} if model.quantisation else {}
     return {
+        **quantised,
         "scorer_version": f"{task.scorer}@{scorer_of(task.scorer).version}",
         "extraction_version": EXTRACTION_VERSION,
         "revision": data.revision or "",

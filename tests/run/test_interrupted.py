@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from audiobench.cli import main
-from model_adapters import launch
+from model_adapters import planner
 from tests.run.conftest import clean_environment, command
 
 FAULTS = "429:0.06,500:0.05,reset:0.04,hang:0.02,truncated:0.03,badjson:0.03,no_choices:0.03"
@@ -260,8 +260,8 @@ def test_a_model_that_cannot_be_had_leaves_nothing_behind(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    monkeypatch.setattr(launch, "visible_gpus", list)
-    monkeypatch.setattr(launch, "_is_cpu_build", lambda: False)
+    monkeypatch.setattr(planner, "visible_gpus", list)
+    monkeypatch.setattr(planner, "_is_cpu_build", lambda: False)
     assert main(["run", "--model", model, "--tasks", str(toy(3))]) == 2
     assert says in capsys.readouterr().err
     assert not (tmp_path / "results").exists()

@@ -7,11 +7,11 @@ import json
 import pytest
 
 from audiobench.cli import main
-from model_adapters import launch
+from model_adapters import planner
 
 
 def test_serve_without_vllm_or_gpu_is_one_line(capsys, monkeypatch):
-    monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(planner.importlib.util, "find_spec", lambda name: None)
     assert main(["serve", "step-audio-r1"]) == 2
     said = capsys.readouterr().err
     assert "67 GB" in said and "--base-url" in said and "tiny-audio-r1" in said and said.count("\n") == 1
@@ -32,15 +32,17 @@ def test_an_unknown_model_is_told_by_its_name(words, capsys):
 
 
 def test_serve_dry_run_prints_the_command(capsys, monkeypatch):
-    plan = launch.Plan(["python", "-m", "server", "--limit", '{"audio": 1}'], {"X": "1"}, 2)
-    monkeypatch.setattr(launch, "plan_server", lambda spec, **kwargs: plan)
+    plan = planner.Plan([planner.Launch(["python", "-m", "server", "--limit", '{"audio": 1}'], {"X": "1"})])
+    monkeypatch.setattr(planner, "plan_server", lambda spec, **kwargs: plan)
     assert main(["serve", "step-audio-r1", "--dry-run"]) == 0
     assert capsys.readouterr().out == "X=1 python -m server --limit '{\"audio\": 1}'\n"
 
 
 @pytest.mark.parametrize("options", [["--dry-run", "step-audio-r1"], ["step-audio-r1", "--port", "9", "--dry-run"]])
 def test_serve_hands_on_what_stands_after_two_dashes(capsys, monkeypatch, options):
-    monkeypatch.setattr(launch, "plan_server", lambda spec, **kwargs: launch.Plan(kwargs["extra_args"], {}, 1))
+    monkeypatch.setattr(
+        planner, "plan_server", lambda spec, **kwargs: planner.Plan([planner.Launch(kwargs["extra_args"])])
+    )
     assert main(["serve", *options, "--", "--max-num-seqs", "4"]) == 0
     assert capsys.readouterr().out == "--max-num-seqs 4\n"
 

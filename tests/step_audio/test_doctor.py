@@ -117,11 +117,11 @@ def test_a_checkpoint_that_does_not_fit(tmp_path):
 
 
 def test_a_released_model_that_is_not_here(monkeypatch, capsys):
-    import model_adapters.launch as launch
+    import model_adapters.planner as planner
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setattr(launch, "visible_gpus", list)
-    monkeypatch.setattr(launch, "_is_cpu_build", lambda: False)
+    monkeypatch.setattr(planner, "visible_gpus", list)
+    monkeypatch.setattr(planner, "_is_cpu_build", lambda: False)
     checks = by_name(of_model("step-audio-r1"))
     assert checks["parameters"].found == "expected 33.487 B; the r1 configuration gives 33.487 B"
     assert checks["serving"].status == "problem"

