@@ -1,24 +1,44 @@
 """What the numbers of a response state, and the final number of a worked answer.
 
-"at least 3", "3+", "5 or 6" and "10^3" name numbers without stating their value: such a reading holds None, and an
-answer that rests on it is unparsed. A number that is denied ("not 6") is no reading at all.
+"at least 3", "3+", "5 or 6", "12 + 25" and "10^3" name numbers without stating their value: such a reading holds None,
+and an answer that rests on it is unparsed. A number that is denied ("not 6") is no reading at all. Of a sum with its
+result ("12 + 25 = 37") the result is the reading.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from decimal import Decimal
-from itertools import pairwise
 
 from audiobench.extraction import cues
-from audiobench.extraction.numbers import number_spans, plain
+from audiobench.extraction.numbers import Span, number_spans, plain
 
-_FRACTION = re.compile(r"\\[dt]?frac\{(\d+)\}\{(\d+)\}")
+_LATEX = (
+    (re.compile(r"\{,\}|(?<=\d)\\[,!;: ](?=\d{3})"), ","),
+    (re.compile(r"\\[,!;: ]|\\(?:left|right|quad|displaystyle)\b|(?<=\d)\^?\{?\\?\^?\\circ\b\}?|~"), " "),
+    (re.compile(r"(?<=\d)\s?\\[dtc]?frac\s?\{?(\d+)\}?\s?\{?(\d+)\}?"), r" \1/\2"),
+    (re.compile(r"\\[dtc]?frac\s?(?:\{(\d+)\}\s?\{(\d+)\}|(\d)\s?(\d))"), r"\1\3/\2\4"),
+    (re.compile(r"\\(?:text|textbf|mathrm|mathbf|mbox|textit|mathit)\s?\{([^{}]{0,200})\}"), r" \1 "),
+    (re.compile(r"\\(?:times|cdot|ast)\b"), "×"),
+    (re.compile(r"\\div\b"), "÷"),
+    (re.compile(r"\\approx\b"), "≈"),
+    (re.compile(r"\\([$%#&{}])|\\[()\[\]]"), r"\1"),
+    (re.compile(r"(?<![*\d)])\*\*(?=\S)|(?<=\S)\*\*(?![*\d({-])|(?<=\d)\*\*(?=[ .,;:!?]|$)|__+"), ""),
+)  # fmt: skip
+_BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
+_TAG = re.compile(r"<(final_?answer|answer|response|conclusion|final)>(.*?)</\1>", re.IGNORECASE | re.DOTALL)
 _MARKER = re.compile(
-    r"(?:####|final answer(?: is)?\s*:?|(?:the )?(?:correct )?answer(?: is)?\s*[:=]?|答案(?:是|为)?\s*:?)\s*",
+    r"""(?:####|\banswer["']?(?: to (?:the|this|your) \w+| here)?[\s*]*(?:(?:is|was|would be|should be|comes (?:out )?to|must be)\b\s*:?|[:=]|(?=[$\d-]))|\bfinal answer\b|答案(?:应该)?(?:是|为)?\s*:?)[\s*_]*""",
     re.IGNORECASE,
 )
-_BOXED = re.compile(r"\\boxed\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
+_BOLD = re.compile(r"(?<!\*)\*\*(?=\S)([^*\n]{1,200})(?<=\S)\*\*(?!\*)")
+_SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n|[。;]")
+_DESCRIBED = re.compile(
+    r"\b(?:sum|product|difference|quotient|result|total|average|mean|difference between) of\b|\bbetween\b", re.I
+)
+_RESULT_BEFORE = re.compile(r"=\s?[($€£]?\s?$")
+_RESULTING = re.compile(r"(?:\b(?:is|are|equals|makes|gives|to get)|=)\s*[$€£]?\s*(?:\w+ )?$", re.IGNORECASE)
 
 _NEAR = 40
 """Characters in front of and behind a number that may change what it states."""
@@ -39,77 +59,205 @@ _RANGE = re.compile(
 )
 _BETWEEN = re.compile(r"\bbetween\s+$", re.IGNORECASE)
 _AND = re.compile(r"\s+and\s+", re.IGNORECASE)
-_SCALE = re.compile(r"\s?(?:(k)|(thousand)|(million)|(billion))\b", re.IGNORECASE)
-_SCALES = (10**3, 10**3, 10**6, 10**9)
+_SCALE = re.compile(r"\s?(?:(k)|(thousand)|(million)|(billion)|(trillion))\b", re.IGNORECASE)
+_SCALES = (10**3, 10**3, 10**6, 10**9, 10**12)
 _REFERENCE = re.compile(
     r"\(\s?(?:see |cf\. |from |by |in )?(?:the )?(?:steps?|eq(?:uation|\.)?|fig(?:ure|\.)?|table|line|section|part|note|page|p\.)"
-    r"\s?#?$",
+    r"\s?#?$|^\s{0,3}(?:#{1,6}\s)?(?:steps?|part|equation)\s$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_BELOW_ZERO = re.compile(r"(?:\s?°\s?[CF]?| degrees?(?: celsius| fahrenheit)?)? below zero\b", re.IGNORECASE)
+
+# What may stand between two numbers of one calculation.
+_OPERATOR = re.compile(
+    r"[^.,;\n=≈]{0,20}?\s?(?:[+*/×÷·^-]|\bx\b|\b(?:plus|minus|times|multiplied by|divided by|added to|and)\b)\s?[($€£\s-]{0,4}",
+    re.IGNORECASE,
+)
+_EQUALS = re.compile(r"[^.,;\n=≈]{0,30}(?<![<>!≠])[=≈](?!>)[^.,;\n]{0,12}")
+_IS = re.compile(r"\s?\)?\s?(?:\b(?:is|equals|makes|gives|are)\b(?: equal to)?)\s?[$€£]?\s?", re.IGNORECASE)
+_STRONG = re.compile(r"[+*/×÷·^]|\b(?:plus|minus|times|by)\b", re.IGNORECASE)
+
+_MONEY = re.compile(r"\s?(?:dollars?|bucks?|euros?|pounds?|usd)\s(?:and\s)?[$€£]?|\s?and\s", re.IGNORECASE)
+_CENTS = re.compile(r"\s?(?:cents?|pence|¢)(?!\w)", re.IGNORECASE)
+_COMPOUND = re.compile(
+    r"\s?(?:hours?|hrs?|h|minutes?|mins?|feet|foot|ft|'|pounds?|lbs?|years?|months?|weeks?|days?|meters?|metres?|km|kilomet(?:er|re)s?)"
+    r",?(?: and)?\s(?=\Z)",
+    re.IGNORECASE,
+)
+_SMALLER = re.compile(
+    r"\s?(?:minutes?|mins?|seconds?|secs?|inch(?:es)?|in|\"|ounces?|oz|months?|weeks?|days?|hours?|centimet(?:er|re)s?|cm|met(?:er|re)s?)(?!\w)",
     re.IGNORECASE,
 )
 
 
+@dataclass(slots=True)
+class _Reading:
+    start: int
+    end: int
+    value: Decimal | None
+    weak: bool = False
+    result: bool = False
+    """Stands behind the "=" of a calculation."""
+
+
 def readings(text: str) -> list[Decimal | None]:
     """The value that each number of the text states, in order; None for a bound, a part of a range, or a power."""
-    return [value for _, value in _readings(text)]
+    return [reading.value for reading in _readings(_plain(text))]
 
 
-def _readings(text: str) -> list[tuple[int, Decimal | None]]:
-    """(end, value) of each reading; references in parentheses ("see step 1") count only where nothing else does."""
-    spans = number_spans(text)
-    between = [text[a[1] : b[0]][: _NEAR + 1] for a, b in pairwise(spans)]
-    ranged = [
-        bool(_RANGE.fullmatch(gap) or (_AND.fullmatch(gap) and _BETWEEN.search(text[max(0, start - _NEAR) : start])))
-        for gap, (start, _, _) in zip(between, spans, strict=False)
-    ]
-    found: list[tuple[int, Decimal | None]] = []
-    aside: list[tuple[int, Decimal | None]] = []
-    for i, (start, end, number) in enumerate(spans):
-        before, after = text[max(0, start - _NEAR) : start], text[end : end + _NEAR]
-        if _DENIED_BEFORE.search(before):
-            continue
-        value: Decimal | None = number
-        scale = _SCALE.match(after)
-        if scale and scale.lastindex:
-            value = number * _SCALES[scale.lastindex - 1]
-        if (i and ranged[i - 1]) or (i < len(ranged) and ranged[i]):
-            value = None
-        if _BOUND_BEFORE.search(before) or _BOUND_AFTER.match(after):
-            value = None
-        (aside if _REFERENCE.search(before) else found).append((end, value))
-    return found or aside
+def _plain(text: str) -> str:
+    r"""LaTeX as plain text ("9{,}500", "2\frac{1}{2}"), without bold marks; boxes stay."""
+    if "\\" in text or "{" in text or "*" in text or "_" in text or "~" in text:
+        for pattern, plain_text in _LATEX:
+            text = pattern.sub(plain_text, text)
+    return text
+
+
+def _readings(text: str) -> list[_Reading]:
+    """The readings of plain text; what is weak or a reference ("see step 1") counts only where nothing else does."""
+    spans = _money(text, number_spans(text))
+    found = _calculated(text, [_stated(text, span) for span in spans])
+    kept = [r for r in found if not _DENIED_BEFORE.search(text[max(0, r.start - _NEAR) : r.start])]
+    return [r for r in kept if not r.weak] or kept
+
+
+def _money(text: str, spans: list[Span]) -> list[Span]:
+    """Dollars and cents as one number; of "2 hours 30 minutes", whose unit is open, no value."""
+    out: list[Span] = []
+    for span in spans:
+        last = out[-1] if out else None
+        gap = text[last.end : span.start] if last and span.start - last.end < _NEAR else "\n"
+        if last and last.value is not None and span.value is not None and not (last.weak or span.weak):
+            cents = _CENTS.match(text, span.end)
+            if _MONEY.fullmatch(gap) and cents and 0 <= span.value < 100:
+                out[-1] = Span(last.start, cents.end(), last.value + span.value.copy_sign(last.value) / 100)
+                continue
+            if _COMPOUND.fullmatch(gap) and _SMALLER.match(text, span.end):
+                out[-1] = Span(last.start, span.end, None)
+                continue
+        out.append(span)
+    return out
+
+
+def _stated(text: str, span: Span) -> _Reading:
+    """The span as what it states: scaled, below zero, or None where it is a bound."""
+    before, after = text[max(0, span.start - _NEAR) : span.start], text[span.end : span.end + _NEAR]
+    value = span.value
+    scale = _SCALE.match(after)
+    if scale and scale.lastindex and value is not None:
+        value *= _SCALES[scale.lastindex - 1]
+    if _BELOW_ZERO.match(after) and value is not None:
+        value = -abs(value)
+    if _BOUND_BEFORE.search(before) or _BOUND_AFTER.match(after):
+        value = None
+    weak = span.weak or bool(_REFERENCE.search(before))
+    return _Reading(span.start, span.end, value, weak, result=bool(_RESULT_BEFORE.search(before)))
+
+
+def _calculated(text: str, found: list[_Reading]) -> list[_Reading]:
+    """Each calculation as one reading: what stands behind its last "=", else no value, as for a range."""
+    out: list[_Reading] = []
+    chain: list[_Reading] = []
+    links: list[str] = []
+    for i, reading in enumerate(found):
+        chain.append(reading)
+        link = _link(text, reading, found[i + 1], links) if i + 1 < len(found) else None
+        if link:
+            links.append(link)
+        else:
+            out += _result(chain, links)
+            chain, links = [], []
+    return out
+
+
+def _link(text: str, one: _Reading, other: _Reading, links: list[str]) -> str | None:
+    """How two neighbouring numbers belong together: equals, operator, and, range; None where they do not."""
+    gap = text[one.end : other.start] if other.start - one.end <= _NEAR else "\n"
+    if one.weak or other.weak:
+        return None
+    between = _AND.fullmatch(gap) and _BETWEEN.search(text[max(0, one.start - _NEAR) : one.start])
+    if between or (_RANGE.fullmatch(gap) and "-" not in gap):
+        return "range"
+    if _EQUALS.fullmatch(gap) or (_IS.fullmatch(gap) and "operator" in links[-8:]):
+        return "equals"
+    if _OPERATOR.fullmatch(gap):
+        return "operator" if _STRONG.search(gap) or re.fullmatch(r"[^-]*-\s?[($€£-]?\s?", gap) else "and"
+    return None
+
+
+def _result(chain: list[_Reading], links: list[str]) -> list[_Reading]:
+    if "equals" in links:
+        first, last = links.index("equals"), len(links) - links[::-1].index("equals")
+        if last < len(links) and not first:  # "8 = 2 + 6"
+            chain, links = chain[:1], []
+        else:
+            chain, links = chain[last:], links[last:]
+        chain[0].result = True
+    if "operator" in links or "range" in links:
+        return [_Reading(chain[0].start, chain[-1].end, None)]
+    return chain
 
 
 def final_number(text: str) -> tuple[str, str] | None:
     r"""(number as text, rule) of a worked answer, or None.
 
-    In order: the last `\boxed{}`; the first number after the last "answer is" / "####" marker that has one; the
-    last number of the text. A number that is withdrawn afterwards ("wait, it should be 6") is none.
+    In order: the last `\boxed{}` or answer tag; the number after the last "answer is" / "####" marker that has one; the
+    last bold number of the last paragraph; the last number of the text, or the result of the calculation beside it. A
+    number that is withdrawn afterwards ("wait, it should be 6") is none.
     """
-    text = _FRACTION.sub(r"\1/\2", text)
     found = _final(text)
     if found is None:
         return None
-    end, value, rule = found
-    again = cues.withdrawn(text[end:])
+    rest, value, rule = found
+    again = cues.withdrawn(rest)
     if value is None or (again is not None and set(readings(again)) != {value}):
         return None
     return plain(value), rule
 
 
-def _final(text: str) -> tuple[int, Decimal | None, str] | None:
-    """(where it ends, its value, rule) of the final number."""
-    boxed = list(_BOXED.finditer(text))
-    if boxed:
-        numbers = readings(re.sub(r"\\[a-z]+\s*", " ", boxed[-1].group(1)))
-        return (boxed[-1].end(), numbers[0], "boxed") if len(numbers) == 1 else None
+def _final(text: str) -> tuple[str, Decimal | None, str] | None:
+    """(what follows it, its value, rule) of the final number."""
+    for rule, pattern, group in (("boxed", _BOXED, 1), ("answer_tag", _TAG, 2)):
+        wrapped = list(pattern.finditer(text))
+        if wrapped:
+            numbers = readings(wrapped[-1].group(group))
+            return (text[wrapped[-1].end() :], numbers[0], rule) if len(numbers) == 1 else None
+    bold = _in_bold(text)
+    text = _plain(text)
     for marker in list(_MARKER.finditer(text))[:-51:-1]:
-        line = text[marker.end() : marker.end() + 200].split("\n", 1)[0]
-        numbers = _readings(line)
-        if re.match("not\\b", line) and re.search(r"\d", line):
+        sentence = _SENTENCE_END.split(text[marker.end() : marker.end() + 200], maxsplit=1)[0]
+        sentence = re.sub(r"^- (?=\d)", " -", sentence)
+        numbers = _readings(sentence)
+        if re.match("not\\b", sentence) and re.search(r"\d", sentence):
             return None
-        if len({value for _, value in numbers}) > 1 and re.search(r"\bor\b|或", line):
+        if len({one.value for one in numbers}) > 1 and re.search(r"\bor\b|或", sentence):
             return None
         if numbers:
-            return marker.end() + numbers[0][0], numbers[0][1], "answer_is"
+            chosen = _at_marker(sentence, numbers)
+            return text[marker.end() + chosen.end :], chosen.value, "answer_is"
+    if bold is not None:
+        return bold
     numbers = _readings(text)
-    return (*numbers[-1], "last_number") if numbers else None
+    if not numbers:
+        return None
+    last = numbers[-1]
+    beside = [one for one in numbers[-8:] if one.result and not _SENTENCE_END.search(text, one.end, last.start)]
+    chosen = beside[-1] if beside else last
+    return text[chosen.end :], chosen.value, "last_number"
+
+
+def _at_marker(sentence: str, numbers: list[_Reading]) -> _Reading:
+    """The first number behind a marker; the last one where the first is part of a description ("the sum of 5 and 6")."""
+    first, last = numbers[0], numbers[-1]
+    if last is first or not _DESCRIBED.search(sentence, 0, first.start):
+        return first
+    return last if _RESULTING.search(sentence, 0, last.start) else _Reading(first.start, last.end, None)
+
+
+def _in_bold(text: str) -> tuple[str, Decimal | None, str] | None:
+    begin = text.rstrip().rfind("\n\n") + 1
+    for match in list(_BOLD.finditer(text, begin))[::-1]:
+        numbers = readings(match[1])
+        if len(numbers) == 1 and not re.match(r"\W*(?:step|part)\b", match[1], re.IGNORECASE):
+            return text[match.end() :], numbers[0], "bold"
+    return None

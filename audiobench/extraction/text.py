@@ -14,8 +14,11 @@ _SPECIAL_TOKEN = re.compile(r"<\|(?:open|close)\|>\s?\w{1,20}\s?<\|sep\|>|<\|[^<
 _ANSWER_TAGS = tuple(
     (re.compile(f"<{name}>", re.IGNORECASE), re.compile(f"</{name}>", re.IGNORECASE)) for name in ("answer", "response")
 )
+_VULGAR = re.compile(r"((?<=\d)\s?)?([¼-¾⅐-⅞↉]|[⁰¹²³⁴-⁹]{1,2}\u2044[₀-₉]{1,2})")
+_SUPERSCRIPT = re.compile(r"([x×*·]\s?)?(?<![\d.,])(\d{1,6})([²³¹⁰⁴-⁹]{1,2})(?![²³¹⁰⁴-⁹\u2044])")
+_THIN = re.compile(r"(?<=\d)[\u00a0\u2007-\u2009\u202f](?=\d{3}(?!\d))")
 _SPACES = re.compile(r"\s{2,}")
-_QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "−": "-", "–": "-"})
+_QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "−": "-", "–": "-", "‐": "-", "\u2044": "/"})
 
 # A token is a number (with its sign and decimal point, a range or fraction whole: "2-3", "3/4"), a word (a sharp sign
 # kept: C is not C#), one CJK character, or one symbol. Everything else separates.
@@ -41,7 +44,20 @@ def normalise(text: str) -> str:
     """Unicode NFKC (full-width letters and punctuation become plain), straight quotes, no invisible characters."""
     if not text.isascii():
         text = _few_marks(text)
+        text = _SUPERSCRIPT.sub(_power, _VULGAR.sub(_fraction, _THIN.sub(",", text)))
     return unicodedata.normalize("NFKC", text).translate(_INVISIBLE).translate(_QUOTES)
+
+
+def _fraction(sign: re.Match[str]) -> str:
+    """A fraction sign as figures: 2½ is 2 1/2, not 21/2."""
+    return ("" if sign[1] is None else " ") + unicodedata.normalize("NFKC", sign[2]).replace("\u2044", "/")
+
+
+def _power(raised: re.Match[str]) -> str:
+    """A power in superscript as the number that it is: 10² is 100, not 102; behind "x 10" and where long as 10^2."""
+    exponent = unicodedata.normalize("NFKC", raised[3])
+    value = None if raised[1] else int(raised[2]) ** int(exponent)
+    return f"{raised[1] or ''}{raised[2]}^{exponent}" if value is None or value > 10**30 else str(value)
 
 
 def _few_marks(text: str) -> str:

@@ -79,7 +79,7 @@ def test_a_value_is_stated(rule: str, text: str, value: str) -> None:
         ("Wait, actually there are 5 apples.", "5"),
         ("There are 3. Actually, let me recount: 1, 2, 3, 4. The answer is 4.", "4"),
         ("The answer is 12 because there are two more than ten.", "12"),
-        ("The answer is 12 - 5 = 7", None),
+        ("The answer is 12 - 5 = 7", "7"),
         ("We get 5^2 = 25", "25"),
         ("The answer is 5, no more, no less.", "5"),
     ],

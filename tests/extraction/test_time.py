@@ -12,11 +12,14 @@ OPTIONS = ("A minor", "Woman", "the", "a a a b")
 PIECES = (
     " ", "\n", " \n", "\r\n", "\u3000", "\u200b ", "a", "the ", "A ", "1", "1,", "-", "(", "[A", "* ", "**a ", "__a", "` ",
     "'a", '"', "." , ",", "? ", "\n(A) ", "\nA. x", "$a", "\\( ", "{{", "\\boxed{", "\\boxed{}", "<think>", "<answer>",
-    "<response>B", "<|a", "answer is ", "the ", "correct ", "likely, ", "(B) ", "not ", "n't ", "not really ", "n't yes.",
+    "<response>B", "</think>", "<reasoning>", "[THINK]", "<|channel|>analysis", "to=self ", "<Conclusion>B", "a</answer>",
+    "<|a", "answer is ", "the ", "correct ", "likely, ", "(B) ", "not ", "n't ", "not really ", "n't yes.",
     "is wrong ", "don't ", "十", "万", "二", "答案", "不是", "ﷺ", "½", "a\u0300\u0316", "\u0300\u0316", "one hundred and ",
     "point one ", "minus ", '"answer": "', "= 1", ", B", "in key of ", "B\n", "wait, ", "B. Actually, no. ", "no, ",
     'says "', 'says "a" ', "at least 3 ", "5 or ", "3+", "^3", "between 5 and ", "5 to ", "not 5 ", "(step 1", "B, i.e. ",
-    "is the only option i ", "i almost picked ", "5 million ",
+    "1 000 ", "1,00,", "1'000", "1.000.", "0,", "1/2", "1 1/", "a half ", "two and ", "point ", "dozen ", "hundred, ", "1 + ", "1 = ",
+    "1 and ", "5 plus 6 is ", "5 dollars and ", "\\frac{1}", "\\frac1", "{,}", "1\\,", "**1", "**1** ", "x10^", "²", "1²", "1½", "零下",
+    "百分之", "分之", "3万", "一百", "个半", "1:", "1st ", "is the only option i ", "i almost picked ", "5 million ",
 )  # fmt: skip
 ENDS = (("", ""), ("It sounds like the red car.", "the end"), ("= 1", "x"))
 RULES = tuple(rule for rule in EXTRACTORS if rule not in ("option_letter", "option_text"))  # these two share `choose`
