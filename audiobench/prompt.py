@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -134,18 +135,14 @@ def _noise_seed(sample_id: str, seed: int) -> int:
 
 
 def shown(request: Request) -> list[dict[str, Any]]:
-    """The request's turns as a journal line keeps them: text as it is, audio as `{"audio": index}`."""
-    index = 0
-    turns = []
-    for message in request.messages:
-        parts: list[Any] = []
-        for part in message.parts:
-            if isinstance(part, TextPart):
-                parts.append(part.text)
-            else:
-                parts.append({"audio": index})
-                index += 1
-        turns.append({"role": message.role, "parts": parts})
-    if request.prefill:
-        turns.append({"role": "assistant", "parts": [request.prefill]})
-    return turns
+    """The request's turns as a journal line keeps them: text as it is, a clip as `{kind: index}`, where `index` is its
+    place in the line's `audio`.
+    """
+    place = itertools.count()
+    turns = [(message.role, message.parts) for message in request.messages]
+    if request.prefill and request.prefill != (TextPart(""),):
+        turns.append(("assistant", request.prefill))
+    return [
+        {"role": role, "parts": [p.text if isinstance(p, TextPart) else {p.kind: next(place)} for p in parts]}
+        for role, parts in turns
+    ]

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from audiobench.core.parts import continued, words
 from audiobench.errors import UsageError
 from audiobench.thought import Tags, separate
 from audiobench.types import Message, Request, Response, TextPart
@@ -88,7 +89,7 @@ def apply(request: Request, plan: ThinkPlan) -> Request:
     return replace(
         request,
         messages=messages,
-        prefill=mode.prefill,
+        prefill=words(mode.prefill),
         extra_body=_fill({**request.extra_body, **mode.extra_body}, plan.budget),
         generation={**request.generation, **_fill(mode.generation, plan.budget)},
         think=plan.asked,
@@ -111,7 +112,7 @@ async def ask(call: Callable[[Request], Awaitable[Response]], request: Request, 
     that ran out within the closing tag is a thought that had ended.
     """
     if not plan.two_pass:
-        response = split(await call(request), request.prefill, plan.thinking)
+        response = split(await call(request), request.prefill_text, plan.thinking)
         response.think_effective = plan.effective
         return response
     close = plan.thinking.close_tag
@@ -120,7 +121,7 @@ async def ask(call: Callable[[Request], Awaitable[Response]], request: Request, 
     thought = ((first.reasoning or "") + first.text.split(close)[0]).rstrip().rstrip("\ufffd")
     piece = next((close[:end] for end in range(len(close) - 1, 1, -1) if thought.endswith(close[:end])), "")
     thought = thought.removesuffix(piece).rstrip()
-    second = await call(replace(request, prefill=f"{request.prefill or ''}{thought}\n{close}\n"))
+    second = await call(replace(request, prefill=continued(request.prefill, f"{thought}\n{close}\n")))
     answer = split(second, f"{close}\n", plan.thinking)
     answer.reasoning = thought
     answer.think_effective = plan.effective

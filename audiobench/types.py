@@ -9,13 +9,21 @@ and lives in `audiobench.task` and `model_adapters.spec`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import orjson
 
+from audiobench.core.parts import AudioPart as AudioPart
+from audiobench.core.parts import Clip as Clip
+from audiobench.core.parts import MediaPart as MediaPart
+from audiobench.core.parts import Message as Message
+from audiobench.core.parts import Part as Part
+from audiobench.core.parts import Parts as Parts
+from audiobench.core.parts import TextPart as TextPart
+from audiobench.core.parts import VideoPart as VideoPart
+from audiobench.core.parts import identity, text_of
 from audiobench.errors import UsageError
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -32,25 +40,13 @@ STATUSES: tuple[Status, ...] = ("scored", "unparsed", "truncated", "refused", "e
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
-    """One audio file of a sample, by path; its bytes are read only when a request is about to be sent."""
-
-    path: Path
-    sha256: str | None = None
-    """Hex digest of the file's bytes, when the data cache already knows it."""
-    seconds: float | None = None
-    """Duration in seconds, when known without opening the file."""
-    size: int | None = None
-    """Size in bytes, when known."""
-
-
-@dataclass(frozen=True, slots=True)
 class Sample:
     """One item of a benchmark."""
 
     id: str
     question: str
     clips: tuple[Clip, ...] = ()
+    """Sound."""
     choices: tuple[str | None, ...] = ()
     """Option texts in published order; None is a padded slot (MMSU), whose letter is not offered."""
     target: str | tuple[str, ...] | None = None
@@ -63,6 +59,7 @@ class Sample:
     """Items that share a clip share this key."""
     doc: Mapping[str, Any] = field(default_factory=dict)
     """The data set's own row (without audio), for prompt templates."""
+    videos: tuple[Clip, ...] = ()
 
     @property
     def options(self) -> list[tuple[str, str]]:
@@ -107,48 +104,14 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class TextPart:
-    """Text of a message."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class AudioPart:
-    """Audio of a message: which clip, what was done to it, and (just before sending) its bytes."""
-
-    clip: Clip
-    transform: str = "full"
-    """full | silence | noise:SEED | reverse; what the audio condition does to the clip."""
-    data: bytes = field(default=b"", repr=False, compare=False)
-    """Encoded audio, filled by the runner just before the adapter is called."""
-    format: str = field(default="", compare=False)
-    """Container of `data`: wav, mp3, flac, ogg (sniffed, never from the file name)."""
-    seconds: float | None = field(default=None, compare=False)
-    sample_rate: int | None = field(default=None, compare=False)
-    """Hz."""
-
-
-Part = TextPart | AudioPart
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One turn."""
-
-    role: Literal["system", "user", "assistant"]
-    parts: tuple[Part, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Request:
     """Everything an adapter needs to ask a model once."""
 
     messages: tuple[Message, ...]
     generation: Mapping[str, Any] = field(default_factory=dict)
     """max_gen_toks (tokens), temperature, top_p, top_k, repetition_penalty, seed, until (stop strings)."""
-    prefill: str | None = None
-    """Start of the assistant's turn that the model continues (`<think>\\n`)."""
+    prefill: Parts | None = None
+    """Start of the assistant's turn that the model continues: `<think>\\n`, or a thought with sound in it."""
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     """Fields for the server beside the standard ones (a thinking switch, say)."""
     think: str = "default"
@@ -158,22 +121,13 @@ class Request:
     """The item itself, for the control adapters (oracle, random, ...) only: never sent, never in the key."""
 
     def canonical(self, model_sha256: str) -> bytes:
-        """The request as canonical JSON: audio by sha256 and transform, never by bytes."""
-        messages = [
-            {
-                "role": m.role,
-                "parts": [
-                    p.text if isinstance(p, TextPart) else {"sha256": p.clip.sha256, "transform": p.transform}
-                    for p in m.parts
-                ],
-            }
-            for m in self.messages
-        ]
+        """The request as canonical JSON: media by sha256 and what is done to them, never by bytes."""
+        in_words = all(isinstance(part, TextPart) for part in self.prefill or ())
         body = {
             "model": model_sha256,
-            "messages": messages,
+            "messages": [{"role": m.role, "parts": identity(m.parts)} for m in self.messages],
             "generation": dict(self.generation),
-            "prefill": self.prefill,
+            "prefill": self.prefill_text if in_words else identity(self.prefill or ()),
             "extra_body": dict(self.extra_body),
             "think": self.think,
             "epoch": self.epoch,
@@ -185,29 +139,34 @@ class Request:
         return hashlib.sha256(self.canonical(model_sha256)).hexdigest()
 
     @property
+    def media(self) -> list[MediaPart]:
+        """Everything that is not text, in order, the start of the assistant's turn last."""
+        turns = (*(message.parts for message in self.messages), self.prefill or ())
+        return [part for parts in turns for part in parts if not isinstance(part, TextPart)]
+
+    @property
     def audio(self) -> list[AudioPart]:
         """The audio parts, in order."""
-        return [p for m in self.messages for p in m.parts if isinstance(p, AudioPart)]
+        return [part for part in self.media if isinstance(part, AudioPart)]
 
     @property
     def text(self) -> str:
         """All text of the user and system turns, in order."""
         return "\n".join(p.text for m in self.messages for p in m.parts if isinstance(p, TextPart))
 
-    def with_audio(self, loaded: Mapping[int, list[AudioPart]]) -> Request:
-        """The same request with its i-th audio part replaced by the loaded part(s) `loaded[i]` (chunks)."""
-        index = 0
-        messages = []
-        for message in self.messages:
-            parts: list[Part] = []
-            for part in message.parts:
-                if isinstance(part, AudioPart):
-                    parts.extend(loaded[index])
-                    index += 1
-                else:
-                    parts.append(part)
-            messages.append(replace(message, parts=tuple(parts)))
-        return replace(self, messages=tuple(messages))
+    @property
+    def prefill_text(self) -> str | None:
+        """The words that the assistant's turn begins with; None where it is not begun."""
+        return None if self.prefill is None else text_of(self.prefill)
+
+    def with_media(self, change: Callable[[MediaPart], Sequence[MediaPart]]) -> Request:
+        """The same request with each part that is not text replaced by what `change` makes of it, asked in order."""
+
+        def changed(parts: Parts) -> Parts:
+            return tuple(p for part in parts for p in ((part,) if isinstance(part, TextPart) else change(part)))
+
+        messages = tuple(replace(message, parts=changed(message.parts)) for message in self.messages)
+        return replace(self, messages=messages, prefill=None if self.prefill is None else changed(self.prefill))
 
 
 @dataclass(slots=True)
@@ -229,6 +188,8 @@ class Response:
     served_model: str | None = None
     think_effective: str | None = None
     """What was really done about thinking, when it is not what was asked (`approx:minimal`, `two_pass`)."""
+    parts: Parts = ()
+    """What the answer is made of beside `text`: its sound as a file."""
     raw: dict[str, Any] = field(default_factory=dict)
     """Small provider fields worth keeping (response id, system fingerprint, safety ratings)."""
 

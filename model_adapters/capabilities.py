@@ -9,19 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from audiobench.types import Request
-from model_adapters.spec import ModelSpec
+from audiobench.types import AudioPart, Request, VideoPart
+from model_adapters.base import SampleError
+from model_adapters.spec import ModelCapability, ModelSpec
 
-Capability = Literal["assistant_turns", "prefill", "several_clips"]
 LACKS: dict[str, str] = {
     "assistant_turns": "cannot send earlier turns of the assistant",
+    "assistant_audio": "cannot send sound in a turn of the assistant",
     "prefill": "cannot continue an assistant's turn (prefill)",
+    "prefill_audio": "cannot continue an assistant's turn that holds sound (prefill)",
+    "tool_role": "cannot send a tool's turn",
     "several_clips": "takes one clip in a request",
+    "video": "cannot send video",
 }
 """Capability -> what is said of a server that does not have it."""
 ALL: frozenset[str] = frozenset(LACKS)
+WORDS: frozenset[str] = ALL - {"assistant_audio", "prefill_audio", "tool_role", "video"}
+"""What servers for text and sound in a user's turn can do."""
 
 NEUTRAL: dict[str, tuple[Any, ...]] = {
     "top_k": (0, -1), "top_p": (1,), "min_p": (0,), "repetition_penalty": (1,), "presence_penalty": (0,),
@@ -61,6 +67,8 @@ class Capabilities:
     """It loads the checkpoint's folder itself, so that `doctor` may let it answer."""
 
 
+DECLARED_BY_MODEL: frozenset[str] = frozenset(get_args(ModelCapability))
+"""Capabilities that hang on the model, too."""
 UNDECLARED = Capabilities()
 """An adapter that declares nothing, such as a user's own class, is taken at the model file's word."""
 
@@ -73,24 +81,55 @@ def declared(factory: Any, spec: ModelSpec) -> Capabilities:
 
 def needs(request: Request) -> Iterator[str]:
     """What a request asks of its adapter, by name."""
-    if any(message.role == "assistant" for message in request.messages):
+    earlier = [message.parts for message in request.messages if message.role == "assistant"]
+    sounding = [any(isinstance(part, AudioPart) for part in parts) for parts in (*earlier, request.prefill or ())]
+    if earlier:
         yield "assistant_turns"
+    if any(sounding[:-1]):
+        yield "assistant_audio"
     if request.prefill is not None:
         yield "prefill"
-    if len({part.clip for part in request.audio}) > 1:
+    if sounding[-1]:
+        yield "prefill_audio"
+    if any(message.role == "tool" for message in request.messages):
+        yield "tool_role"
+    media = request.media
+    if len(media) > 1:
         yield "several_clips"
+    if any(isinstance(part, VideoPart) for part in media):
+        yield "video"
 
 
 def unmet(spec: ModelSpec, have: Capabilities, request: Request) -> str | None:
-    """Why the adapter cannot send this request, or None: its turns, its parts, its generation parameters."""
+    """Why the adapter cannot send the turns of this request, or None."""
     server = have.server or f"adapter {spec.adapter}"
     for name in needs(request):
         if name not in have.can:
             return f"model {spec.name}: {server} {LACKS[name]}"
-    if have.parameters is not None and (refused := unsupported(request.generation, have.parameters)):
-        asked = ", ".join(f"{name}={request.generation[name]}" for name in refused)
-        return f"model {spec.name}: {server} has no parameter for {asked}; --gen {refused[0]}=null leaves it out"
+        if name in DECLARED_BY_MODEL and name not in spec.capabilities:
+            return (
+                f"model {spec.name}: its model file does not declare `capabilities: [{name}]`, which this request needs"
+            )
+    for kind in {part.kind for part in request.media} - set(spec.media):
+        return f"model {spec.name}: its model file declares no {kind} (`{kind}:`), which this request holds"
     return None
+
+
+def check(spec: ModelSpec, have: Capabilities, request: Request) -> None:
+    """Raises:
+    SampleError: the adapter cannot send the turns of this request.
+    """
+    if why := unmet(spec, have, request):
+        raise SampleError(why)
+
+
+def refused_parameters(spec: ModelSpec, have: Capabilities, generation: Mapping[str, Any]) -> str | None:
+    """Why the adapter cannot send these generation parameters, or None where it can or cannot tell."""
+    if have.parameters is None or not (refused := unsupported(generation, have.parameters)):
+        return None
+    asked = ", ".join(f"{name}={generation[name]}" for name in refused)
+    server = have.server or f"adapter {spec.adapter}"
+    return f"model {spec.name}: {server} has no parameter for {asked}; --gen {refused[0]}=null leaves it out"
 
 
 def unsupported(generation: Mapping[str, Any], names: Iterable[str]) -> list[str]:

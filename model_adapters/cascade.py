@@ -20,7 +20,7 @@ from audiobench.errors import UsageError
 from audiobench.think import split
 from audiobench.types import AudioPart, Message, Part, Request, Response, TextPart
 from model_adapters.base import Adapter
-from model_adapters.capabilities import Capabilities
+from model_adapters.capabilities import WORDS, Capabilities
 from model_adapters.spec import ModelSpec
 
 REMEMBERED = 4096
@@ -53,7 +53,7 @@ class Cascade:
         UsageError: an option is missing or unknown, or a stage cannot be built.
     """
 
-    capabilities = Capabilities(audio_out=False, made_of=("asr", "llm"))
+    capabilities = Capabilities(WORDS, audio_out=False, made_of=("asr", "llm"))
 
     def __init__(self, spec: ModelSpec, *, base_url: str | None, timeout: float) -> None:
         from model_adapters.registry import build_adapter, capabilities, find_model

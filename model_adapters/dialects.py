@@ -14,13 +14,15 @@ from typing import Any, Literal
 
 from audiobench.errors import UsageError
 from model_adapters.base import SampleError
-from model_adapters.capabilities import NEUTRAL
+from model_adapters.capabilities import NEUTRAL, WORDS
 from model_adapters.http import address
 
 MIME = {
     "wav": "audio/wav", "mp3": "audio/mpeg", "flac": "audio/flac", "ogg": "audio/ogg", "m4a": "audio/mp4",
     "aiff": "audio/aiff", "aac": "audio/aac", "webm": "audio/webm",
 }  # fmt: skip
+
+VIDEO_MIME = {"mp4": "video/mp4", "mov": "video/quicktime", "webm": "video/webm", "mkv": "video/x-matroska"}
 
 STANDARD = {
     "temperature": "temperature",
@@ -73,6 +75,8 @@ class Dialect:
     user_role: str = "user"
     body: Mapping[str, Any] = field(default_factory=dict)
     """Fields that are always sent."""
+    can: frozenset[str] = WORDS
+    """See `model_adapters.capabilities`."""
     batch: Literal["openai"] | None = None
     """It has OpenAI's batch jobs."""
     tells_cost: bool = False
@@ -100,8 +104,22 @@ _WAV_MP3 = frozenset({"wav", "mp3"})
 DIALECTS: dict[str, Dialect] = {
     d.name: d
     for d in (
-        Dialect("vllm", key_env=("VLLM_API_KEY",), key_required=False, parameters=OPEN_WEIGHTS, prefill="continue"),
-        Dialect("sglang", audio="audio_url", key_required=False, parameters=OPEN_WEIGHTS, prefill="continue"),
+        Dialect(
+            "vllm",
+            key_env=("VLLM_API_KEY",),
+            key_required=False,
+            parameters=OPEN_WEIGHTS,
+            prefill="continue",
+            can=WORDS | {"assistant_audio", "prefill_audio", "video"},  # parts of any kind in a turn of any role
+        ),
+        Dialect(
+            "sglang",
+            audio="audio_url",
+            key_required=False,
+            parameters=OPEN_WEIGHTS,
+            prefill="continue",
+            can=WORDS | {"video"},
+        ),
         Dialect(
             "llama_cpp",
             formats=_WAV_MP3,

@@ -23,9 +23,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from audiobench.errors import UsageError, install
-from audiobench.types import AudioPart, Message, Request, Response, TextPart
+from audiobench.types import MediaPart, Message, Request, Response, TextPart
 from model_adapters.base import RetryableError, SampleError
-from model_adapters.capabilities import ALL, Capabilities
+from model_adapters.capabilities import WORDS, Capabilities, check
 from model_adapters.dialects import GEMINI_PARAMETERS, merge, same_model, sampling_fields
 from model_adapters.gemini_files import Files
 from model_adapters.http import HttpClient, Reply, address, find_key, json_object
@@ -33,8 +33,11 @@ from model_adapters.spec import ModelSpec
 from model_adapters.splicing import spliced
 
 MIME = {
-    "wav": "audio/wav", "mp3": "audio/mp3", "aiff": "audio/aiff", "aac": "audio/aac", "ogg": "audio/ogg",
-    "flac": "audio/flac", "m4a": "audio/m4a", "webm": "audio/webm",
+    "audio": {
+        "wav": "audio/wav", "mp3": "audio/mp3", "aiff": "audio/aiff", "aac": "audio/aac", "ogg": "audio/ogg",
+        "flac": "audio/flac", "m4a": "audio/m4a", "webm": "audio/webm",
+    },
+    "video": {"mp4": "video/mp4", "mov": "video/mov", "webm": "video/webm"},
 }  # fmt: skip
 SAFETY = (
     "HARM_CATEGORY_HARASSMENT",
@@ -86,7 +89,7 @@ class Gemini:
         """Batch jobs are the Developer API's only."""
         vertex = spec.options.get("vertex") is not None
         return Capabilities(
-            ALL - {"prefill"},
+            WORDS - {"prefill"} | {"video"},
             "gemini",
             GEMINI_PARAMETERS,
             audio_out=False,
@@ -156,9 +159,8 @@ class Gemini:
         Raises:
             SampleError: the API has no way to say something that the request holds.
         """
-        if request.prefill is not None:
-            raise SampleError("gemini cannot continue an assistant's turn (prefill)")
-        clips: list[AudioPart] = []
+        check(self.spec, self.capabilities(self.spec), request)
+        clips: list[MediaPart] = []
         contents: list[dict[str, Any]] = []
         frame: dict[str, Any] = {"contents": contents}
         for message in request.messages:
@@ -176,16 +178,17 @@ class Gemini:
         inline = [clip for place, clip in enumerate(clips) if place not in (files or {})]
         return spliced(frame, self._mark, inline, place="contents")
 
-    def _parts(self, message: Message, clips: list[AudioPart], files: Mapping[int, str]) -> list[dict[str, Any]]:
+    def _parts(self, message: Message, clips: list[MediaPart], files: Mapping[int, str]) -> list[dict[str, Any]]:
         parts: list[dict[str, Any]] = []
         for part in message.parts:
             if isinstance(part, TextPart):
                 parts.append({"text": part.text})
                 continue
-            if not part.data or part.format not in MIME:
-                what = "no bytes to send" if not part.data else f"gemini takes {', '.join(MIME)}, not {part.format!r}"
-                raise SampleError(f"audio {part.clip.path.name}: {what}")
-            mime = MIME[part.format]
+            known = MIME[part.kind]
+            if not part.data or part.format not in known:
+                what = "no bytes to send" if not part.data else f"gemini takes {', '.join(known)}, not {part.format!r}"
+                raise SampleError(f"{part.kind} {part.clip.path.name}: {what}")
+            mime = known[part.format]
             if len(clips) in files:
                 parts.append({"fileData": {"fileUri": files[len(clips)], "mimeType": mime}})
             else:
@@ -276,12 +279,13 @@ class Gemini:
 
     async def _uploaded(self, request: Request) -> dict[int, str]:
         """Place -> address, for the clips of a request that are together too large to go inline."""
-        if sum(len(part.data) for part in request.audio) <= self.options.inline_bytes:
+        if sum(len(part.data) for part in request.media) <= self.options.inline_bytes:
             return {}
         if self.options.vertex is not None:
             limit = self.options.inline_bytes
             raise SampleError(f"the clips are larger than {limit} bytes, and Vertex AI has no Files API")
-        return {place: await self.files.clip(part, MIME[part.format]) for place, part in enumerate(request.audio)}
+        kinds = [(part, MIME[part.kind]) for part in request.media]
+        return {place: await self.files.clip(part, known[part.format]) for place, (part, known) in enumerate(kinds)}
 
     async def close(self) -> None:
         """Let go of the shared connections."""

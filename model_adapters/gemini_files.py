@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from audiobench.types import AudioPart
+from audiobench.types import MediaPart
 from model_adapters.base import RetryableError, SampleError
 from model_adapters.http import HttpClient, json_object
 
@@ -40,7 +40,7 @@ class Files:
         self._headers = headers
         self._clips: dict[str, asyncio.Task[tuple[str, float]]] = {}
 
-    async def clip(self, part: AudioPart, mime: str) -> str:
+    async def clip(self, part: MediaPart, mime: str) -> str:
         """The address of a clip, uploaded at its first use; raises as `upload`."""
         digest = hashlib.sha256(part.data).hexdigest()
         task = self._clips.get(digest)
@@ -49,8 +49,8 @@ class Files:
         uri, _ = await asyncio.shield(task)
         return uri
 
-    async def _clip(self, part: AudioPart, mime: str) -> tuple[str, float]:
-        file = await self.upload(part.data, mime, of=f"audio {part.clip.path.name}")
+    async def _clip(self, part: MediaPart, mime: str) -> tuple[str, float]:
+        file = await self.upload(part.data, mime, of=f"{part.kind} {part.clip.path.name}")
         return file["uri"], time.monotonic()
 
     async def upload(self, data: bytes, mime: str, *, of: str) -> dict[str, Any]:

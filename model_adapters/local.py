@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from audiobench.errors import UsageError, install
-from audiobench.types import Request, Response, TextPart
+from audiobench.types import Request, Response, TextPart, VideoPart
 from model_adapters.base import RunError, SampleError
-from model_adapters.capabilities import Capabilities, unsupported
+from model_adapters.capabilities import WORDS, Capabilities, check, unsupported
 from model_adapters.spec import ModelSpec
 from model_adapters.waveforms import waveform
 
@@ -78,7 +78,12 @@ class Local:
     """
 
     capabilities = Capabilities(
-        parameters=PARAMETERS, audio_out=False, in_process=True, own_prompts=True, reads_checkpoint=True
+        WORDS | {"assistant_audio"},
+        parameters=PARAMETERS,
+        audio_out=False,
+        in_process=True,
+        own_prompts=True,
+        reads_checkpoint=True,
     )
 
     def __init__(self, spec: ModelSpec, *, base_url: str | None = None, timeout: float = 600.0) -> None:
@@ -158,6 +163,7 @@ class Local:
         asked: list[tuple[int, Prompt, Sampling]] = []
         for i, request in enumerate(requests):
             try:
+                check(self.spec, self.capabilities, request)
                 asked.append((i, *_prepare(model, request)))
             except SampleError as error:
                 results[i] = error
@@ -226,12 +232,16 @@ def _prepare(model: Reference, request: Request) -> tuple[Prompt, Sampling]:
     turns = [
         Turn(
             message.role,
-            tuple(p.text if isinstance(p, TextPart) else waveform(p, SAMPLE_RATE) for p in message.parts),
+            tuple(
+                part.text if isinstance(part, TextPart) else waveform(part, SAMPLE_RATE)
+                for part in message.parts
+                if not isinstance(part, VideoPart)
+            ),
         )
         for message in request.messages
     ]
     settings = template_settings(request)
-    prefill = template_opening(settings) if request.prefill is None else request.prefill
+    prefill = template_opening(settings) if request.prefill is None else request.prefill_text
     try:
         prompt = model.prompts.build(turns, prefill=prefill, form=PromptForm.of(settings))
     except PromptError as error:

@@ -16,10 +16,10 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from audiobench.errors import UsageError
-from audiobench.types import AudioPart, Message, Request, Response, TextPart
+from audiobench.types import AudioPart, MediaPart, Message, Parts, Request, Response, TextPart, VideoPart
 from model_adapters.base import RetryableError, SampleError
-from model_adapters.capabilities import ALL, Capabilities
-from model_adapters.dialects import MIME, Dialect, find_dialect, merge, same_model, sampling_fields
+from model_adapters.capabilities import Capabilities, check
+from model_adapters.dialects import MIME, VIDEO_MIME, Dialect, find_dialect, merge, same_model, sampling_fields
 from model_adapters.http import HttpClient, Reply, find_key, json_object, where
 from model_adapters.http_errors import error_fields
 from model_adapters.spec import ModelSpec
@@ -64,7 +64,7 @@ class OpenAIChat:
         """What the dialect can say."""
         dialect = find_dialect(spec.dialect, spec.name)
         return Capabilities(
-            ALL if dialect.prefill else ALL - {"prefill"},
+            dialect.can if dialect.prefill else dialect.can - {"prefill", "prefill_audio"},
             dialect.name,
             dialect.parameters,
             audio_out=False,
@@ -123,11 +123,12 @@ class OpenAIChat:
         Raises:
             SampleError: the server has no way to say something that the request holds.
         """
+        check(self.spec, self.capabilities(self.spec), request)
         frame: dict[str, Any] = {"model": self.spec.served_model}
-        clips: list[AudioPart] = []
+        clips: list[MediaPart] = []
         messages = [self._message(message, clips) for message in request.messages]
         if request.prefill is not None:
-            messages.append(self._prefill(request.prefill, frame))
+            messages.append(self._prefill(request.prefill, clips, frame))
         frame["messages"] = messages
         frame.update(sampling_fields(request.generation, self.dialect.parameters, self.dialect.name))
         if self.options.stream or self.dialect.must_stream:
@@ -138,19 +139,28 @@ class OpenAIChat:
             frame.setdefault("stream_options", {"include_usage": True})
         return spliced(frame, self._mark, clips, place="messages")
 
-    def _message(self, message: Message, clips: list[AudioPart]) -> dict[str, Any]:
+    def _message(self, message: Message, clips: list[MediaPart]) -> dict[str, Any]:
         role = self.dialect.user_role if message.role == "user" else message.role
-        texts = [part.text for part in message.parts if isinstance(part, TextPart)]
-        if len(texts) == len(message.parts) == 1:
-            return {"role": role, "content": texts[0]}
+        return {"role": role, "content": self._content(message.parts, clips)}
+
+    def _content(self, parts: Parts, clips: list[MediaPart]) -> str | list[dict[str, Any]]:
+        """A turn's content: a text that stands alone as it is, else a list; `clips` gets what is put in at the marks."""
+        if len(parts) == 1 and isinstance(parts[0], TextPart):
+            return parts[0].text
         content: list[dict[str, Any]] = []
-        for part in message.parts:
+        for part in parts:
             if isinstance(part, TextPart):
                 content.append({"type": "text", "text": part.text})
             else:
-                content.append(self._audio(part))
+                content.append(self._video(part) if isinstance(part, VideoPart) else self._audio(part))
                 clips.append(part)
-        return {"role": role, "content": content}
+        return content
+
+    def _video(self, part: VideoPart) -> dict[str, Any]:
+        if not part.data or part.format not in VIDEO_MIME:
+            what = "no bytes to send" if not part.data else f"{part.format!r} is not one of {', '.join(VIDEO_MIME)}"
+            raise SampleError(f"video {part.clip.path.name}: {what}")
+        return {"type": "video_url", "video_url": {"url": f"data:{VIDEO_MIME[part.format]};base64,{self._mark}"}}
 
     def _audio(self, part: AudioPart) -> dict[str, Any]:
         if not part.data:
@@ -170,8 +180,8 @@ class OpenAIChat:
             case "audio_url":
                 return {"type": "audio_url", "audio_url": {"url": uri}}
 
-    def _prefill(self, text: str, frame: dict[str, Any]) -> dict[str, Any]:
-        message: dict[str, Any] = {"role": "assistant", "content": text}
+    def _prefill(self, parts: Parts, clips: list[MediaPart], frame: dict[str, Any]) -> dict[str, Any]:
+        message: dict[str, Any] = {"role": "assistant", "content": self._content(parts, clips)}
         match self.dialect.prefill:
             case "continue":
                 # both are needed: add_generation_prompt is true by default, and the two exclude each other
@@ -182,7 +192,7 @@ class OpenAIChat:
             case "trailing":
                 pass
             case None:
-                raise SampleError(f"{self.dialect.name} cannot continue an assistant's turn (prefill)")
+                pass  # refused above
         return message
 
     # -- the answer

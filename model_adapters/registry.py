@@ -13,7 +13,7 @@ from audiobench.errors import UsageError
 from audiobench.types import Request
 from model_adapters import http, own_code
 from model_adapters.base import Adapter
-from model_adapters.capabilities import Capabilities, declared, unmet
+from model_adapters.capabilities import Capabilities, declared, refused_parameters, unmet
 from model_adapters.spec import ModelSpec
 
 ADAPTERS: dict[str, str] = {
@@ -131,7 +131,8 @@ def own_prompts(spec: ModelSpec) -> bool:
 
 def refusal(spec: ModelSpec, request: Request) -> str | None:
     """Why the model's adapter would refuse every such request, or None: for a plan, before anything is sent."""
-    return unmet(spec, capabilities(spec), request)
+    have = capabilities(spec)
+    return unmet(spec, have, request) or refused_parameters(spec, have, request.generation)
 
 
 def _factory(spec: ModelSpec) -> tuple[Any, str]:

@@ -185,7 +185,7 @@ class Scripted:
             thought = _thought(max(self.script.reasoning_words, 1))
             if self.script.reasoning_where == "field":
                 return Response("", reasoning=thought, finish_reason="length")
-            return Response(("" if request.prefill else "<think>\n") + thought, finish_reason="length")
+            return Response(("" if request.prefill_text else "<think>\n") + thought, finish_reason="length")
         return Response("The recording begins with", finish_reason="length")
 
     def _final(self, request: Request, sample: Sample, name: str) -> str:
@@ -224,7 +224,7 @@ class Scripted:
         return found
 
     def _thinks(self, request: Request) -> bool:
-        if not self.script.reasoning_words or (request.prefill and "</think>" in request.prefill):
+        if not self.script.reasoning_words or "</think>" in (request.prefill_text or ""):
             return False
         mode = request.think.partition(":")[0]
         return mode in ("on", "budget") or (mode == "default" and self.spec.thinking.default == "on")
@@ -235,10 +235,10 @@ class Scripted:
         text = final
         if self._thinks(request):
             thought = _thought(self.script.reasoning_words)
-            if self.script.reasoning_where == "field" and not request.prefill:
+            if self.script.reasoning_where == "field" and not request.prefill_text:
                 reasoning = thought
             else:
-                text = ("" if request.prefill else "<think>\n") + f"{thought}\n</think>\n{final}"
+                text = ("" if request.prefill_text else "<think>\n") + f"{thought}\n</think>\n{final}"
         ends = [at for stop in request.generation.get("until") or () if (at := text.find(stop)) >= 0]
         finish = "stop"
         if ends:
@@ -267,7 +267,7 @@ def _between(points: dict[int, float], budget: int) -> float:
 
 def _identity(request: Request) -> tuple[object, ...]:
     audio = ",".join(f"{p.transform}:{p.clip.sha256 or p.clip.path}" for p in request.audio)
-    return request.sample_id, request.epoch, request.think, request.prefill, audio, draw(request.text)
+    return request.sample_id, request.epoch, request.think, request.prefill_text, audio, draw(request.text)
 
 
 def _read_replies(path: Path) -> dict[str, Reply]:

@@ -13,6 +13,8 @@ from typing import Any, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+ModelCapability = Literal["assistant_audio", "prefill_audio", "tool_role"]
+
 
 class Declared(BaseModel):
     """Base of everything people declare in YAML: unknown keys are errors."""
@@ -57,8 +59,16 @@ class Thinking(Declared):
     source: str | None = None
 
 
-class AudioSupport(Declared):
-    """Which audio a model (or its server) takes. Bytes pass through untouched when they fit."""
+class MediaSupport(Declared):
+    """Which files of one kind of medium a model (or its server) takes. Bytes pass through untouched when they fit."""
+
+    max_bytes: int | None = None
+    max_clips: int | None = None
+    source: str | None = None
+
+
+class AudioSupport(MediaSupport):
+    """Sound."""
 
     formats: list[Literal["wav", "mp3", "flac", "ogg", "m4a", "aiff", "aac", "webm"]] = ["wav"]
     sample_rate: int | None = None
@@ -68,11 +78,14 @@ class AudioSupport(Declared):
     """Longer clips are cut into consecutive pieces of this length, each an audio part of its own."""
     max_seconds: float | None = None
     """Longer clips are refused (`invalid_audio`), never cut."""
-    max_bytes: int | None = None
-    max_clips: int | None = None
     tokens_per_second: float | None = None
     """Prompt tokens that a second of audio costs, for estimates before a run; a bill rests on stored usage."""
-    source: str | None = None
+
+
+class VideoSupport(MediaSupport):
+    """Moving pictures; they are never converted."""
+
+    formats: list[Literal["mp4", "mov", "webm", "mkv"]] = ["mp4"]
 
 
 class Price(Declared):
@@ -149,6 +162,11 @@ class ModelSpec(Declared):
     """Parameters that the server accepts and does not honour: a fact for readers, they are sent all the same."""
     thinking: Thinking = Thinking()
     audio: AudioSupport = AudioSupport()
+    video: VideoSupport | None = None
+    """None = the model takes no video."""
+    capabilities: list[ModelCapability] = []
+    """What the model can be asked for beside a user's turn, where its adapter can say it too
+    (`model_adapters.capabilities`): sound in an assistant's turn or in a prefill, a tool's turn."""
     text_only: bool = False
     """A text model: audio conditions other than none and transcript are refused."""
     max_concurrency: int | None = None
@@ -180,6 +198,8 @@ class ModelSpec(Declared):
                 "audio": {"source", "tokens_per_second"},
             },
         )  # fmt: skip
+        if self.video is not None:
+            parts["video"] = self.video.model_dump(mode="json", exclude={"source"})
         if (version := self._prompt_version()) is not None:
             parts["prompt_version"] = version
         if self.weights and self.weights.quantisation:
@@ -207,6 +227,12 @@ class ModelSpec(Declared):
         args = self.serve.args if self.serve else {}
         method = args.get("quantization") or args.get("quantization-config")
         return None if method is None else f"{method if isinstance(method, str) else 'quantization-config'}, by vLLM"
+
+    @property
+    def media(self) -> dict[str, MediaSupport]:
+        """Kind of medium -> what the model takes of it; a kind that is not there is refused."""
+        kinds: dict[str, MediaSupport | None] = {"audio": None if self.text_only else self.audio, "video": self.video}
+        return {kind: support for kind, support in kinds.items() if support is not None}
 
     def price_on(self, day: date) -> Price | None:
         """The price that holds on `day`."""

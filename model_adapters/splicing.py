@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 import pybase64
 
-from audiobench.types import AudioPart
+from audiobench.types import MediaPart
 from model_adapters.base import SampleError
 
 
-def spliced(body: Mapping[str, Any], mark: str, clips: Sequence[AudioPart], *, place: str) -> list[bytes]:
+def spliced(body: Mapping[str, Any], mark: str, clips: Sequence[MediaPart], *, place: str) -> list[bytes]:
     """`body` as JSON, cut where a clip's `mark` stands, with the base64 of the clips between the pieces.
 
     Raises:

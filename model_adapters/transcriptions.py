@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from audiobench.errors import UsageError
 from audiobench.types import AudioPart, Request, Response
 from model_adapters.base import RetryableError, SampleError
-from model_adapters.capabilities import Capabilities
+from model_adapters.capabilities import WORDS, Capabilities
 from model_adapters.dialects import MIME, find_dialect, same_model
 from model_adapters.http import HttpClient, find_key, json_object
 from model_adapters.spec import ModelSpec
@@ -39,7 +39,7 @@ class Transcriptions:
         UsageError: unknown dialect or option, no address, no key.
     """
 
-    capabilities = Capabilities(audio_out=False)
+    capabilities = Capabilities(WORDS, audio_out=False)
 
     def __init__(self, spec: ModelSpec, *, base_url: str | None, timeout: float) -> None:
         self.spec = spec

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from audiobench.errors import UsageError, install
 from audiobench.types import Message, Request, Response, TextPart
 from model_adapters.base import RetryableError, RunError, SampleError
-from model_adapters.capabilities import Capabilities
+from model_adapters.capabilities import WORDS, Capabilities, check
 from model_adapters.spec import ModelSpec
 
 PARAMETERS = {
@@ -62,7 +62,7 @@ class VLLMEngine:
     def capabilities(spec: ModelSpec) -> Capabilities:
         """With our plugin the chat template is ours."""
         plugin = spec.serve is not None and spec.serve.plugin
-        return Capabilities(server="vLLM", parameters=PARAMETERS, audio_out=False, in_process=True, own_prompts=plugin)
+        return Capabilities(WORDS, "vLLM", parameters=PARAMETERS, audio_out=False, in_process=True, own_prompts=plugin)
 
     def __init__(self, spec: ModelSpec, *, base_url: str | None = None, timeout: float = 600.0) -> None:
         self.spec = spec
@@ -95,6 +95,7 @@ class VLLMEngine:
         from vllm.exceptions import VLLMValidationError
         from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
+        check(self.spec, self.capabilities(self.spec), request)
         engine = await self._started()
         since = time.perf_counter()
         try:
@@ -131,7 +132,7 @@ class VLLMEngine:
         }
         messages = [_message(m) for m in request.messages]
         if continued:
-            messages.append({"role": "assistant", "content": request.prefill})
+            messages.append({"role": "assistant", "content": request.prefill_text})
         parameters = ChatParams(chat_template=self._template, chat_template_kwargs=settings)
         _, prompts = await engine.renderer.render_chat_async([messages], parameters)
         sampling = sampling_params(engine, request.generation)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     from model_adapters.spec import AudioSupport
 
+Span = tuple[float, float]
+SLACK_SECONDS = 0.01
+"""A span may end this much behind its clip: where a clip's length was rounded."""
+
 
 def passes(raw: RawAudio, support: AudioSupport, transform: str = UNTOUCHED) -> bool:
     """True when the bytes can go out untouched and need no decode: PCM WAV within what the model takes."""
@@ -25,17 +29,24 @@ def passes(raw: RawAudio, support: AudioSupport, transform: str = UNTOUCHED) -> 
 
 
 def parts(
-    raw: RawAudio, clip: Clip, support: AudioSupport, transform: str = UNTOUCHED
+    raw: RawAudio, clip: Clip, support: AudioSupport, transform: str = UNTOUCHED, span: Span | None = None
 ) -> tuple[list[AudioPart], list[str]]:
     """The audio parts to send for one clip, and what was changed in words (empty = untouched).
 
+    `span` (start, end in seconds) is the part of the clip that is heard, cut out before anything else is done.
     Untouched where the model takes the bytes (compressed and float files are decoded once to prove that they are
     sound); else decoded, resampled (soxr HQ), mixed down, put under `transform`, cut into consecutive chunks, and
     written as WAV (16 bits; a PCM WAV that is only cut keeps its width).
 
     Raises:
-        InvalidAudioError: not sound, or beyond what the model takes (`max_seconds`, `max_bytes`, `max_clips`).
+        InvalidAudioError: not sound, beyond what the model takes (`max_seconds`, `max_bytes`, `max_clips`), or a span
+            that is not in the clip.
     """
+    if span is not None:
+        whole = replace(clip, sha256=raw.sha256, seconds=raw.seconds, size=raw.size)
+        raw, cut = _cut(raw, clip.path, span)
+        pieces, changes = parts(raw, clip, support, transform)
+        return [replace(piece, clip=whole, span=span) for piece in pieces], [cut, *changes]
     if support.max_seconds is not None and raw.seconds > support.max_seconds:
         raise InvalidAudioError(clip.path, f"{raw.seconds:.1f} s, the model takes at most {support.max_seconds:g} s")
     clip = replace(clip, sha256=raw.sha256, seconds=raw.seconds, size=raw.size)
@@ -51,6 +62,29 @@ def parts(
             decode(raw, clip.path)
             return _pack([raw.data], raw.format, raw.sample_rate, [raw.seconds], clip, support, transform), []
     return _converted(raw, clip, support, transform)
+
+
+def _cut(raw: RawAudio, path: Path, span: Span) -> tuple[RawAudio, str]:
+    """The part of the clip between two moments, as PCM WAV of the same rate, and that it was cut in words.
+
+    PCM is cut in its bytes; what has to be decoded becomes 16 bits. The clip's own sha256 stays: it seeds the noise.
+    """
+    start, end = (min(round(second * raw.sample_rate), raw.frames) for second in span)
+    if not 0 <= start < end or span[1] > raw.seconds + SLACK_SECONDS:
+        raise InvalidAudioError(path, f"span {span[0]:g} to {span[1]:g} s: the clip is {raw.seconds:.3f} s long")
+    if raw.exact_header:
+        align, bits = raw.channels * raw.bits // 8, raw.bits
+        body = memoryview(raw.data)[raw.start + start * align : raw.start + end * align]
+    else:
+        from audiobench.audio.decoding import decode
+
+        body, bits = _pcm16(decode(raw, path)[start:end]), 16
+    data = pcm_wav(body, raw.sample_rate, raw.channels, bits)
+    return replace(
+        raw,
+        data=data, format="wav", encoding="pcm", frames=end - start, seconds=(end - start) / raw.sample_rate,
+        exact_header=True, start=len(data) - len(body), bits=bits,
+    ), f"cut to {span[0]:g}-{span[1]:g} s"  # fmt: skip
 
 
 def _fits(raw: RawAudio, support: AudioSupport, transform: str) -> bool:

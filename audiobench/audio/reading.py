@@ -66,7 +66,7 @@ def read(clip: Clip, limits: Limits | None = None) -> RawAudio:
     """
     limits = limits or Limits.from_environment()
     path = clip.path
-    data, mtime_ns = _bytes_of(clip, limits)
+    data, mtime_ns = bytes_of(clip, limits)
     digest = hashlib.sha256(data).hexdigest()
     if clip.sha256 is not None and clip.sha256 != digest:
         raise InvalidAudioError(path, f"sha256 is {digest[:12]}…, {clip.sha256[:12]}… was recorded; the file changed")
@@ -134,7 +134,12 @@ def duration(clip: Clip) -> float | None:
     return header.frames / header.sample_rate
 
 
-def _bytes_of(clip: Clip, limits: Limits) -> tuple[bytes, int]:
+def bytes_of(clip: Clip, limits: Limits) -> tuple[bytes, int]:
+    """The file's bytes and its modification time in ns.
+
+    Raises:
+        InvalidAudioError: missing, not a plain file, empty, or over the cap.
+    """
     path = clip.path
     try:
         descriptor = os.open(path, _READ)

@@ -194,7 +194,7 @@ class GeminiBatch:
             SampleError: as the adapter's `body`; or clips that live go through the Files API.
         """
         limit = self.adapter.options.inline_bytes
-        if sum(len(part.data) for part in request.audio) > limit:
+        if sum(len(part.data) for part in request.media) > limit:
             raise SampleError(f"the clips are larger than {limit} bytes: too large for a batch job, ask it live")
         return b'{"key":' + orjson.dumps(key) + b',"request":' + self.adapter.body(request) + b"}"
 

@@ -14,7 +14,7 @@ from lm_eval.models.api_models import JsonChatStr
 
 from audiobench import audio
 from audiobench.errors import UsageError
-from audiobench.types import AudioPart, Clip, Outcome, Request
+from audiobench.types import Clip, Outcome, Request, TextPart
 from model_adapters.spec import AudioSupport
 
 PLACEHOLDER = "<audio>"
@@ -101,7 +101,7 @@ def as_chat(request: Request) -> AudioChat:
     for message in request.messages:
         content = [
             {"type": "input_audio", "input_audio": {"path": str(part.clip.path), "sha256": part.clip.sha256}}
-            if isinstance(part, AudioPart)
+            if not isinstance(part, TextPart)
             else {"type": "text", "text": part.text}
             for part in message.parts
         ]
@@ -115,7 +115,7 @@ def as_turns(request: Request) -> list[dict[str, str]]:
     return [
         {
             "role": message.role,
-            "content": "\n".join(PLACEHOLDER if isinstance(part, AudioPart) else part.text for part in message.parts),
+            "content": "\n".join(part.text if isinstance(part, TextPart) else PLACEHOLDER for part in message.parts),
         }
         for message in request.messages
     ]

@@ -101,7 +101,7 @@ def _text_tokens(work: TaskWork) -> float:
 def _answered(work: TaskWork) -> list[tuple[Mapping[str, Any], float]]:
     """(token counts, seconds of audio) of each response that this run has already."""
     return [
-        (record["response"]["usage"], sum(clip["seconds"] for clip in record["audio"]))
+        (record["response"]["usage"], sum(clip["seconds"] or 0 for clip in record["audio"]))
         for record in journal.read(work.journal_path)
         if record.get("response")
     ]

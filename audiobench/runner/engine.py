@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from audiobench import audio, prompt, think
+from audiobench import audio, prompt, think, video
 from audiobench.audio import InvalidAudioError
 from audiobench.errors import AudiobenchError, ExitCode, IncompleteError
 from audiobench.journal import Journal
@@ -26,7 +26,7 @@ from audiobench.runner.retry import ExhaustedError, RetryPolicy, call
 from audiobench.runner.work import TaskWork, schedule
 from audiobench.score import scorer_of
 from audiobench.task.spec import TaskSpec
-from audiobench.types import AudioPart, Condition, Request, Response, Sample
+from audiobench.types import AudioPart, Condition, MediaPart, Request, Response, Sample, VideoPart
 from model_adapters.base import Adapter, RetryableError, RunError, SampleError
 
 GRACE_SECONDS = 10.0
@@ -272,40 +272,63 @@ async def load(
 
     `keyed_as`: the request whose key it is, when `request` is one pass of it.
     """
-    parts = request.audio
-    support = work.model.audio
-    if support.max_clips is not None and len(parts) > support.max_clips:
-        raise InvalidAudioError(
-            parts[0].clip.path, f"{len(parts)} clips; model {work.model.name} takes {support.max_clips}"
-        )
-    loaded: dict[int, list[AudioPart]] = {}
+    _check_count(request, work)
+    loaded: list[list[AudioPart] | list[VideoPart]] = []
     facts: list[dict[str, Any]] = []
-    for index, part in enumerate(parts):
-        raw = audio.read(part.clip)
-        clip = replace(part.clip, sha256=raw.sha256, seconds=raw.seconds)
-        if audio.passes(raw, support, part.transform):
-            pieces, changed = audio.parts(raw, clip, support, part.transform)
-        else:
-            loop = asyncio.get_running_loop()
-            pieces, changed = await loop.run_in_executor(threads, audio.parts, raw, clip, support, part.transform)
-        loaded[index] = pieces
-        facts.append(
-            {
-                "path": str(clip.path),
-                "sha256": raw.sha256,
-                "bytes": raw.size,
-                "mtime_ns": raw.mtime_ns,
-                "seconds": round(raw.seconds, 3),
-                "transform": part.transform,
-                "changed": changed,
-            }
-        )
-    whole = request.with_audio(loaded)
+    for part in request.media:
+        pieces, about = await _load_part(part, work, threads)
+        loaded.append(pieces)
+        facts.append(about)
+    pieces_of = iter(loaded)
+    whole = request.with_media(lambda _: next(pieces_of))
     keyed = whole
-    if keyed_as not in (None, request) or any(len(pieces) > 1 for pieces in loaded.values()):
+    if keyed_as not in (None, request) or any(len(pieces) > 1 for pieces in loaded):
         # a key knows clips, not the pieces that an adapter wants them in
-        keyed = (keyed_as or request).with_audio({i: [replace(p[0], data=b"")] for i, p in loaded.items()})
+        firsts = iter(loaded)
+        keyed = (keyed_as or request).with_media(lambda _: [replace(next(firsts)[0], data=b"")])
     return keyed.key(work.model_sha256), whole, facts
+
+
+async def _load_part(
+    part: MediaPart, work: TaskWork, threads: ThreadPoolExecutor
+) -> tuple[list[AudioPart] | list[VideoPart], dict[str, Any]]:
+    """One clip as it is sent (an audio clip may be several parts), and what the journal says of it."""
+    if isinstance(part, VideoPart):
+        if work.model.video is None:
+            raise SampleError(f"model {work.model.name} takes no video")
+        read, mtime_ns = video.loaded(part, work.model.video)
+        about = {"path": str(read.clip.path), "sha256": read.clip.sha256, "bytes": len(read.data), "mtime_ns": mtime_ns}
+        return [read], {**about, "seconds": None, "transform": "full", "changed": [], "kind": "video"}
+    raw = audio.read(part.clip)
+    clip = replace(part.clip, sha256=raw.sha256, seconds=raw.seconds)
+    if audio.passes(raw, work.model.audio, part.transform):
+        pieces, changed = audio.parts(raw, clip, work.model.audio, part.transform, part.span)
+    else:
+        loop = asyncio.get_running_loop()
+        pieces, changed = await loop.run_in_executor(
+            threads, audio.parts, raw, clip, work.model.audio, part.transform, part.span
+        )
+    about = {
+        "path": str(clip.path),
+        "sha256": raw.sha256,
+        "bytes": raw.size,
+        "mtime_ns": raw.mtime_ns,
+        "seconds": round(raw.seconds, 3),
+        "transform": part.transform,
+        "changed": changed,
+    }
+    return pieces, about if part.span is None else {**about, "span": part.span}
+
+
+def _check_count(request: Request, work: TaskWork) -> None:
+    """Raise InvalidAudioError for more clips of a kind than the model takes."""
+    for kind, support in work.model.media.items():
+        parts = [part for part in request.media if part.kind == kind]
+        if support.max_clips is not None and len(parts) > support.max_clips:
+            of_kind = "" if kind == "audio" else f"{kind} "
+            raise InvalidAudioError(
+                parts[0].clip.path, f"{len(parts)} {of_kind}clips; model {work.model.name} takes {support.max_clips}"
+            )
 
 
 def new_record(sample: Sample, condition: Condition, epoch: int) -> dict[str, Any]:

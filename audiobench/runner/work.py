@@ -13,7 +13,7 @@ from audiobench import audio, journal, prompt
 from audiobench.errors import UsageError
 from audiobench.task.spec import Prompt, TaskSpec
 from audiobench.think import ThinkPlan
-from audiobench.types import AudioPart, Clip, Condition, Message, Request, Sample
+from audiobench.types import Clip, Condition, Request, Sample
 from model_adapters.base import SampleError
 from model_adapters.spec import ModelSpec
 
@@ -159,14 +159,7 @@ class TaskWork:
 def hashed(request: Request, record: Done) -> Request:
     """`request` with its clips' sha256 filled in: from the journal where the file has not changed, else by reading."""
     known = {path: (digest, size, mtime) for path, digest, size, mtime in record.audio}
-    messages: list[Message] = []
-    for message in request.messages:
-        parts = tuple(
-            replace(part, clip=_with_hash(part.clip, known)) if isinstance(part, AudioPart) else part
-            for part in message.parts
-        )
-        messages.append(replace(message, parts=parts))
-    return replace(request, messages=tuple(messages))
+    return request.with_media(lambda part: [replace(part, clip=_with_hash(part.clip, known))])
 
 
 def _with_hash(clip: Clip, known: Mapping[str, tuple[str, int, int]]) -> Clip:
@@ -215,9 +208,9 @@ def schedule(works: Sequence[TaskWork]) -> Iterator[tuple[TaskWork, Sample, Cond
 
 
 def _length(sample: Sample) -> float:
-    """Relative length of a sample's audio: its duration where known, else its size on disk."""
+    """Relative length of a sample's media: the duration where known, else its size on disk."""
     length = 0.0
-    for clip in sample.clips:
+    for clip in (*sample.clips, *sample.videos):
         if clip.seconds is not None:
             length += clip.seconds
             continue

@@ -82,6 +82,7 @@ def raw(args: argparse.Namespace) -> dict[str, Any]:
 
 def harness(args: argparse.Namespace) -> dict[str, Any]:
     """The adapter, asked as the runner asks it."""
+    from audiobench.core.parts import words
     from audiobench.types import AudioPart, Clip, Message, Request, TextPart
     from model_adapters.spec import ModelSpec, Serve, Weights
     from model_adapters.vllm_engine import VLLMEngine
@@ -100,7 +101,7 @@ def harness(args: argparse.Namespace) -> dict[str, Any]:
         return Request(
             messages=(Message("user", (part, TextPart("What is it?"))),),
             generation={"max_gen_toks": args.tokens, "temperature": 0.0},
-            prefill=PREFILL,
+            prefill=words(PREFILL),
         )
 
     async def run() -> dict[str, Any]:

@@ -19,9 +19,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from audiobench.audio.container import pcm_wav
 from audiobench.errors import UsageError, install
 from audiobench.journal import write_whole
-from audiobench.types import AudioPart, Request, Response
+from audiobench.types import AudioPart, Request, Response, TextPart
 from model_adapters.base import RetryableError, RunError, SampleError
-from model_adapters.capabilities import Capabilities
+from model_adapters.capabilities import Capabilities, check
 from model_adapters.dialects import same_model
 from model_adapters.http import HttpClient, address, find_key, where
 from model_adapters.realtime import failures
@@ -133,10 +133,9 @@ class Realtime:
 
     async def generate(self, request: Request) -> Response:
         """One session, one turn; see `Adapter.generate`."""
+        check(self.spec, self.capabilities(self.spec), request)
         if not request.audio:
             raise SampleError("realtime: the request holds no audio")
-        if len(request.audio) > 1 and (self.options.turn == "vad" or self.options.protocol == "gemini_live"):
-            raise SampleError("realtime: one clip a turn, except for OpenAI's protocol with turn: manual")
         setup = self.wire.setup(request, self.spec.served_model)
         pcm = {id(part): await asyncio.to_thread(_pcm16, part, self.wire.input_rate) for part in request.audio}
         turn = Turn()
@@ -238,11 +237,12 @@ class Realtime:
         """The parts of the user's turn in order, then its end."""
         spoken = False
         for message in request.messages:
-            if message.role == "system":
+            if message.role != "user":  # a system turn is in the setup, and no other is taken
                 continue
             for part in message.parts:
-                if not isinstance(part, AudioPart):
+                if isinstance(part, TextPart):
                     await _send(socket, self.wire.text(part.text, after_audio=spoken))
+                if not isinstance(part, AudioPart):
                     continue
                 for frame in self.wire.begin():
                     await _send(socket, frame)

@@ -182,9 +182,8 @@ def system_text(request: Request) -> str:
     Raises:
         SampleError: there are more turns.
     """
-    users = [message for message in request.messages if message.role != "system"]
-    if request.prefill is not None or len(users) != 1 or users[0].role != "user":
-        raise SampleError("realtime: one user turn, and no assistant's turn (prefill), can be sent")
+    if sum(message.role == "user" for message in request.messages) != 1:
+        raise SampleError("realtime: one user turn can be sent")
     parts = [part for message in request.messages if message.role == "system" for part in message.parts]
     return "\n".join(part.text for part in parts if isinstance(part, TextPart))
 

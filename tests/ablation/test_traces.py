@@ -312,7 +312,7 @@ class Follower:
         pass
 
     async def generate(self, request):
-        found = re.findall(r"so (dog|cat)", request.prefill)
+        found = re.findall(r"so (dog|cat)", request.prefill_text)
         return Response(found[-1] if found else "cow")
 '''
 

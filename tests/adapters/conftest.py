@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from audiobench.core.parts import words
 from audiobench.types import AudioPart, Clip, Message, Request, TextPart
 from model_adapters.spec import AudioSupport, ModelSpec
 
@@ -131,10 +132,10 @@ def clips() -> list[AudioPart]:
 def ask(clips: list[AudioPart]) -> Callable[..., Request]:
     """A request: strings become text parts, numbers become clips, in the order given."""
 
-    def make(*order: str | int | AudioPart, **fields: Any) -> Request:
+    def make(*order: str | int | AudioPart, prefill: str | None = None, **fields: Any) -> Request:
         order = order or ("Which sound?", 0)
         parts = tuple(TextPart(x) if isinstance(x, str) else clips[x] if isinstance(x, int) else x for x in order)
-        return Request(messages=(Message("user", parts),), **fields)
+        return Request(messages=(Message("user", parts),), prefill=words(prefill), **fields)
 
     return make
 

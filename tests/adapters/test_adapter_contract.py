@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from audiobench.core.parts import words
 from audiobench.types import AudioPart, Clip, Message, Request, TextPart
 from model_adapters.registry import build_adapter
 
@@ -148,7 +149,7 @@ def openai_cases(clip: AudioPart):
             {"dialect": "vllm", "served_model": "Qwen3-Omni", "api_key_env": ["OPENAI_API_KEY"]},
         ),
         "litellm_hosted_vllm": (
-            Request(turns(QUESTION, clip), {"stop_token_ids": [151665]}, prefill="<think>\n"),
+            Request(turns(QUESTION, clip), {"stop_token_ids": [151665]}, prefill=words("<think>\n")),
             "/v1",
             {"dialect": "sglang", "served_model": "Step-Audio-R1", "api_key_env": ["OPENAI_API_KEY"]},
         ),

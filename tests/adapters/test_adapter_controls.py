@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audiobench.core.parts import words
 from audiobench.errors import UsageError
 from audiobench.types import AudioPart, Clip, Message, Request, Sample, TextPart
 from model_adapters.base import RetryableError, RunError, SampleError
@@ -30,7 +31,11 @@ def request(item: Sample, *, transform: str = "full", data: bytes = b"RIFF", cli
     lines = [f"{letter}. {text}" for letter, text in item.options]
     parts: list = [TextPart("\n".join([item.question, *lines]))]
     parts += [AudioPart(clip or c, transform, data=data, format="wav") for c in item.clips if transform != "none"]
-    return Request((Message("user", tuple(parts)),), sample=item, **{"sample_id": item.id, **fields})
+    return Request(
+        (Message("user", tuple(parts)),),
+        sample=item,
+        **{"sample_id": item.id, **fields, "prefill": words(fields.get("prefill"))},
+    )
 
 
 def answers(name: str, requests: list[Request], **options) -> list[str]:

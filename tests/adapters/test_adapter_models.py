@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from audiobench.core.parts import words
 from audiobench.types import Request
 from model_adapters.base import Adapter, RetryableError
 from model_adapters.dialects import DIALECTS
@@ -19,7 +20,7 @@ from model_adapters.spec import ModelSpec
 
 
 def cannot(spec: ModelSpec, generation: dict[str, Any], *, prefill: bool = False) -> str | None:
-    return refusal(spec, Request((), generation, prefill="<think>\n" if prefill else None))
+    return refusal(spec, Request((), generation, prefill=words("<think>\n") if prefill else None))
 
 
 API = sorted(

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import ast
+import asyncio
+import json
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
-from audiobench.types import Request
+from audiobench.core.parts import words
+from audiobench.types import AudioPart, Clip, Message, Request, TextPart, VideoPart
 from model_adapters.base import SampleError
-from model_adapters.capabilities import Capabilities
+from model_adapters.capabilities import ALL, LACKS, Capabilities, needs, unmet
 from model_adapters.local import sampling_of
-from model_adapters.registry import ADAPTERS, capabilities, find_model, model_files, refusal
-from model_adapters.spec import ModelSpec
+from model_adapters.registry import ADAPTERS, build_adapter, capabilities, find_model, model_files, refusal
+from model_adapters.spec import ModelCapability, ModelSpec, VideoSupport
 
 RESOLVES = {"registry.py"}
 """Where a name becomes a class."""
@@ -64,7 +68,7 @@ def test_a_class_that_declares_nothing_is_taken_at_the_model_files_word(tmp_path
     file.write_text("class Own:\n    pass\n")
     model = find_model(f"{file}:Own")
     assert capabilities(model) == Capabilities()
-    assert refusal(model, Request((), {"min_p": 0.1}, prefill="x")) is None
+    assert refusal(model, Request((), {"min_p": 0.1}, prefill=words("x"))) is None
 
 
 def test_which_models_have_what() -> None:
@@ -86,3 +90,88 @@ def test_the_local_model_refuses_a_parameter_that_it_does_not_have() -> None:
     assert refusal(find_model("tiny-audio-r1"), Request((), {"min_p": 0.1})) == (
         "model tiny-audio-r1: adapter local has no parameter for min_p=0.1; --gen min_p=null leaves it out"
     )
+
+
+CLIP = Clip(Path("a.wav"))
+SOUND, WORDS, FILM = AudioPart(CLIP, data=b"RIFF", format="wav"), TextPart("Which?"), VideoPart(CLIP, b"ftyp", "mp4")
+ASKED = Message("user", (SOUND, WORDS))
+NEEDS = {
+    "assistant_turns": Request((ASKED, Message("assistant", (WORDS,)), ASKED)),
+    "assistant_audio": Request((ASKED, Message("assistant", (SOUND,)), ASKED)),
+    "prefill": Request((ASKED,), prefill=(WORDS,)),
+    "prefill_audio": Request((ASKED,), prefill=(WORDS, SOUND)),
+    "tool_role": Request((ASKED, Message("tool", (WORDS,)))),
+    "several_clips": Request((Message("user", (SOUND, SOUND)),)),
+    "video": Request((Message("user", (FILM,)),)),
+}
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_what_an_adapter_does_not_declare_is_refused_by_name(name: str) -> None:
+    assert name in needs(NEEDS[name])
+    spec = ModelSpec(
+        name="m", adapter="own", served_model="m", video=VideoSupport(), capabilities=list(get_args(ModelCapability))
+    )
+    assert unmet(spec, Capabilities(), NEEDS[name]) is None
+    assert unmet(spec, Capabilities(ALL - {name}), NEEDS[name]) == f"model m: adapter own {LACKS[name]}"
+
+
+@pytest.mark.parametrize("name", get_args(ModelCapability))
+def test_what_hangs_on_the_model_must_stand_in_its_file(name: str) -> None:
+    spec = ModelSpec(name="m", adapter="own", served_model="m")
+    assert unmet(spec, Capabilities(), NEEDS[name]) == (
+        f"model m: its model file does not declare `capabilities: [{name}]`, which this request needs"
+    )
+
+
+def test_a_kind_of_medium_that_the_model_file_does_not_declare_is_refused() -> None:
+    spec = ModelSpec(name="m", adapter="own", served_model="m", text_only=True)
+    assert unmet(spec, Capabilities(), NEEDS["video"]) == (
+        "model m: its model file declares no video (`video:`), which this request holds"
+    )
+    assert "declares no audio" in str(unmet(spec, Capabilities(), Request((ASKED,))))
+
+
+def built(adapter: str, **fields: Any) -> Any:
+    spec = ModelSpec(name="m", adapter=adapter, served_model="m", video=VideoSupport(), **fields)
+    return build_adapter(spec, base_url="http://127.0.0.1:1/v1")
+
+
+def test_vllm_is_sent_sound_in_a_prefill_and_in_an_assistants_turn_and_video_as_a_data_url() -> None:
+    adapter = built("openai_chat", capabilities=["prefill_audio", "assistant_audio"])
+    sound = {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}
+    text = {"type": "text", "text": "Which?"}
+    body = json.loads(adapter.body(NEEDS["prefill_audio"]))
+    assert body["messages"][1] == {"role": "assistant", "content": [text, sound]}
+    assert body["continue_final_message"] is True
+    body = json.loads(adapter.body(NEEDS["assistant_audio"]))
+    assert [m["role"] for m in body["messages"]] == ["user", "assistant", "user"]
+    assert body["messages"][1]["content"] == [sound]
+    (film,) = json.loads(adapter.body(NEEDS["video"]))["messages"][0]["content"]
+    assert film == {"type": "video_url", "video_url": {"url": "data:video/mp4;base64,ZnR5cA=="}}
+
+
+@pytest.mark.parametrize("name", ["prefill_audio", "assistant_audio", "tool_role", "video"])
+def test_openai_is_sent_none_of_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    adapter = built("openai_chat", dialect="openai", capabilities=list(get_args(ModelCapability)))
+    with pytest.raises(SampleError, match="model m: openai cannot"):
+        adapter.body(NEEDS[name])
+
+
+def test_gemini_is_sent_video_inline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_API_KEY", "k")
+    body = json.loads(built("gemini").body(NEEDS["video"]))
+    assert body["contents"][0]["parts"] == [{"inlineData": {"mimeType": "video/mp4", "data": "ZnR5cA=="}}]
+
+
+@pytest.mark.parametrize("name", sorted(set(NEEDS) - {"several_clips"}))
+def test_realtime_sends_the_users_turn_and_refuses_every_other_by_name(name: str) -> None:
+    adapter = built("realtime", capabilities=list(get_args(ModelCapability)))
+    with pytest.raises(SampleError, match="model m: adapter realtime cannot"):
+        asyncio.run(adapter.generate(NEEDS[name]))
+
+
+def test_the_local_model_hears_sound_in_an_assistants_turn_and_refuses_video() -> None:
+    have = capabilities(find_model("tiny-audio-r1"))
+    assert "assistant_audio" in have.can and not {"video", "prefill_audio"} & have.can

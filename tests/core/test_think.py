@@ -72,7 +72,7 @@ def test_an_unclosed_thought_has_no_answer(thought: str) -> None:
 
 @pytest.mark.parametrize(("asked", "prefill"), [("on", ON), ("off", OFF), ("default", ON)])
 def test_the_prefill_of_each_mode(asked: str, prefill: str) -> None:
-    assert think.apply(request(), think.resolve(spec(STEP), asked)).prefill == prefill
+    assert think.apply(request(), think.resolve(spec(STEP), asked)).prefill_text == prefill
 
 
 @pytest.mark.parametrize(
@@ -118,8 +118,8 @@ def test_a_budget_in_two_passes() -> None:
     plan = think.resolve(spec(STEP), "budget:8")
     got = asyncio.run(think.ask(model, think.apply(request(), plan), plan))
     first, second = asked
-    assert (first.generation["max_gen_toks"], first.generation["until"], first.prefill) == (8, ["</think>"], ON)
-    assert second.prefill == ON + "It is a low voice and\n</think>\n"
+    assert (first.generation["max_gen_toks"], first.generation["until"], first.prefill_text) == (8, ["</think>"], ON)
+    assert second.prefill_text == ON + "It is a low voice and\n</think>\n"
     assert second.generation["max_gen_toks"] == 100
     assert (got.text, got.reasoning, got.think_effective) == ("B", "It is a low voice and", "two_pass:8")
     assert got.usage == {"prompt": 110, "cached": 40, "completion": 9, "reasoning": 8}
@@ -136,7 +136,7 @@ def test_a_budget_that_ends_within_the_closing_tag_is_an_ended_thought(piece: st
 
     plan = think.resolve(spec(STEP), "budget:8")
     got = asyncio.run(think.ask(model, think.apply(request(), plan), plan))
-    assert asked[1].prefill == ON + "two beeps\n</think>\n"
+    assert asked[1].prefill_text == ON + "two beeps\n</think>\n"
     assert (got.reasoning, got.raw["thinking_cut"]) == ("two beeps", False)
 
 

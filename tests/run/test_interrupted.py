@@ -216,7 +216,7 @@ def test_a_thought_that_closes_at_once_is_no_empty_answer(toy: Callable[[int], P
         "class Own:\n"
         "    def __init__(self, spec, *, base_url, timeout): ...\n"
         "    async def generate(self, request):\n"
-        "        return Response('' if request.prefill == '<think>\\n' else 'A')\n"
+        "        return Response('' if request.prefill_text == '<think>\\n' else 'A')\n"
         "    async def close(self): ...\n"
     )
     model, out = tmp_path / "model.yaml", tmp_path / "out"

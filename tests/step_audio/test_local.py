@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from audiobench.core.parts import words
 from audiobench.errors import UsageError
 from audiobench.types import AudioPart, Clip, Message, Request, TextPart
 from model_adapters.base import Adapter, RunError, SampleError
@@ -31,7 +32,9 @@ def request(*parts, prefill: str | None = THINK_ON, **generation) -> Request:
         TextPart(p) if isinstance(p, str) else AudioPart(Clip(Path("clip.wav")), data=wav(p), format="wav")
         for p in parts
     )
-    return Request(messages=(Message("user", content),), generation={"max_gen_toks": 8, **generation}, prefill=prefill)
+    return Request(
+        messages=(Message("user", content),), generation={"max_gen_toks": 8, **generation}, prefill=words(prefill)
+    )
 
 
 def spec(folder: Path, **options) -> ModelSpec:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from audiobench.core.parts import words
 from audiobench.types import AudioPart, Clip, Message, Request, TextPart
 from model_adapters.base import Adapter, SampleError
 from model_adapters.spec import ModelSpec, Serve, Weights
@@ -44,7 +45,7 @@ def request(*parts: Any, prefill: str | None = THINK_ON, **generation: Any) -> R
         for p in parts
     )
     settings = {"max_gen_toks": 8, "temperature": 0.0, **generation}
-    return Request(messages=(Message("user", content),), generation=settings, prefill=prefill)
+    return Request(messages=(Message("user", content),), generation=settings, prefill=words(prefill))
 
 
 def test_answers_isolation_and_shutdown(tiny_checkpoint, clip):
@@ -87,6 +88,6 @@ def test_answers_isolation_and_shutdown(tiny_checkpoint, clip):
     assert answers[7].text == THINK_ON + answers[0].text
     refused = answers[2:7]
     assert [type(a) for a in refused] == [SampleError] * 5, refused
-    for words, error in zip(["not finite", "empty", "special token", "longer than", "colour"], refused, strict=True):
-        assert words in str(error), error
+    for expected, error in zip(["not finite", "empty", "special token", "longer than", "colour"], refused, strict=True):
+        assert expected in str(error), error
     assert answers[-1].usage["cached"] >= 6 * 128

@@ -17,11 +17,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from audiobench import audio, journal
+from audiobench import audio, journal, video
 from audiobench.ablation.arms import Arm, chosen_text
 from audiobench.ablation.comparable import OWN_CLIPS
 from audiobench.ablation.traces.asking import gather
 from audiobench.ablation.traces.judges import trace_of
+from audiobench.core.parts import words
 from audiobench.errors import UsageError
 from audiobench.prompt import generation_parameters
 from audiobench.results import Scored
@@ -31,9 +32,9 @@ from audiobench.score import outcome
 from audiobench.statistics.intervals import proportion
 from audiobench.task.spec import Prompt
 from audiobench.think import split
-from audiobench.types import AudioPart, Clip, Message, Part, Request, Response, TextPart
+from audiobench.types import AudioPart, Clip, MediaPart, Message, Part, Request, Response, TextPart, VideoPart
 from model_adapters.base import Adapter, SampleError
-from model_adapters.spec import ModelSpec
+from model_adapters.spec import ModelSpec, VideoSupport
 
 FILE = "early_answers.jsonl"
 FRACTIONS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
@@ -79,7 +80,8 @@ def request_for(cut: Cut, spec: ModelSpec) -> Request:
         if turn["role"] == "assistant":
             continue
         parts: list[Part] = [
-            TextPart(part) if isinstance(part, str) else _clip(clips[part["audio"]]) for part in turn["parts"]
+            TextPart(part) if isinstance(part, str) else _clip(clips[next(iter(part.values()))])
+            for part in turn["parts"]
         ]
         messages.append(Message(turn["role"], tuple(parts)))
     thinking = spec.thinking
@@ -88,7 +90,7 @@ def request_for(cut: Cut, spec: ModelSpec) -> Request:
     asked, seed = Prompt.model_validate(plan["prompt"]), plan["seed"] + cut.scored.epoch
     generation = generation_parameters(cut.arm.task_run.task, asked, spec, seed, plan["overrides"])
     return Request(
-        tuple(messages), {**generation, **thinking.on.generation}, prefill=f"{opening}{thought}\n{thinking.close_tag}\n",
+        tuple(messages), {**generation, **thinking.on.generation}, prefill=words(f"{opening}{thought}\n{thinking.close_tag}\n"),
         extra_body=thinking.on.extra_body, think=cut.arm.how.think, sample_id=cut.scored.id, epoch=cut.scored.epoch,
         sample=replace(cut.scored.sample, clips=_own_clips(cut)),
     )  # fmt: skip
@@ -101,18 +103,23 @@ def _own_clips(cut: Cut) -> tuple[Clip, ...]:
     return tuple(Clip(Path(clip["path"]), clip["sha256"]) for clip in cut.scored.record["audio"])
 
 
-def _clip(facts: Mapping[str, Any]) -> AudioPart:
-    return AudioPart(Clip(Path(facts["path"]), facts["sha256"], facts["seconds"]), facts["transform"])
+def _clip(facts: Mapping[str, Any]) -> MediaPart:
+    clip = Clip(Path(facts["path"]), facts["sha256"], facts["seconds"])
+    if facts.get("kind") == VideoPart.kind:
+        return VideoPart(clip)
+    return AudioPart(clip, facts["transform"], span=tuple(facts["span"]) if "span" in facts else None)
 
 
 def _loaded(request: Request, spec: ModelSpec) -> Request:
-    pieces: dict[int, list[AudioPart]] = {}
-    for index, part in enumerate(request.audio):
+    def pieces(part: MediaPart) -> Sequence[MediaPart]:
+        if isinstance(part, VideoPart):
+            return [video.loaded(part, spec.video or VideoSupport())[0]]
         raw = audio.read(part.clip)
         if raw.sha256 != part.clip.sha256:
             raise UsageError(f"{part.clip.path}: the clip has changed since the run; ask early only of what was heard")
-        pieces[index], _ = audio.parts(raw, part.clip, spec.audio, part.transform)
-    return request.with_audio(pieces)
+        return audio.parts(raw, part.clip, spec.audio, part.transform, part.span)[0]
+
+    return request.with_media(pieces)
 
 
 def read(file: Path) -> dict[tuple[str, str, float], Mapping[str, Any]]:
@@ -172,7 +179,7 @@ async def _ask(
             "key": cut.scored.record["key"], "id": cut.scored.id, "fraction": cut.fraction, "text": response.text,
             "finish_reason": response.finish_reason, "status": result.status, "value": result.value, "answer": answer,
             "same": answer is not None and answer == chosen_text(cut.scored),
-            "prefill_sha256": hashlib.sha256((request.prefill or "").encode()).hexdigest(),
+            "prefill_sha256": hashlib.sha256((request.prefill_text or "").encode()).hexdigest(),
         }
     )  # fmt: skip
     return Counter()

@@ -1,0 +1,113 @@
+"""What a turn is made of, on both sides of a model: text, sound, moving pictures.
+
+A further kind of medium is a class here with `clip`, `data` and `format`, a reader of its bytes (`audiobench.media`),
+a `MediaSupport` in the model format, and a place in the body of each adapter that declares it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+Role = Literal["system", "user", "assistant", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One audio or video file, by path; its bytes are read only when a request is about to be sent."""
+
+    path: Path
+    sha256: str | None = None
+    """Hex digest of the file's bytes, when the data cache already knows it."""
+    seconds: float | None = None
+    """Duration in seconds, when known without opening the file."""
+    size: int | None = None
+    """Size in bytes, when known."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """Text of a message."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPart:
+    """Sound of a message: which clip, what was done to it, and (just before sending) its bytes.
+
+    In an answer: the file that holds it, its format, length and sampling rate.
+    """
+
+    kind: ClassVar = "audio"
+
+    clip: Clip
+    transform: str = "full"
+    """full | silence | noise:SEED | reverse; what the audio condition does to the clip."""
+    data: bytes = field(default=b"", repr=False, compare=False)
+    """Encoded audio, filled by the runner just before the adapter is called."""
+    format: str = field(default="", compare=False)
+    """Container of `data`: wav, mp3, flac, ogg (sniffed, never from the file name)."""
+    seconds: float | None = field(default=None, compare=False)
+    sample_rate: int | None = field(default=None, compare=False)
+    """Hz."""
+    span: tuple[float, float] | None = None
+    """(start, end) in seconds: the part of the clip that is heard; None = all of it."""
+
+    def identity(self) -> dict[str, Any]:
+        """What of it is in a journal key."""
+        span = {} if self.span is None else {"span": list(self.span)}
+        return {"sha256": self.clip.sha256, "transform": self.transform, **span}
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPart:
+    """Moving pictures, with the sound that is in the file; its bytes go out as they are."""
+
+    kind: ClassVar = "video"
+
+    clip: Clip
+    data: bytes = field(default=b"", repr=False, compare=False)
+    format: str = field(default="", compare=False)
+    """Container of `data`: mp4, mov, webm (sniffed)."""
+
+    def identity(self) -> dict[str, Any]:
+        """What of it is in a journal key."""
+        return {"sha256": self.clip.sha256, "kind": self.kind}
+
+
+MediaPart = AudioPart | VideoPart
+Part = TextPart | AudioPart | VideoPart
+Parts = tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn."""
+
+    role: Role
+    parts: Parts
+
+
+def text_of(parts: Iterable[Part]) -> str:
+    """The text parts, one after another."""
+    return "".join(part.text for part in parts if isinstance(part, TextPart))
+
+
+def words(text: str | None) -> Parts | None:
+    """The start of an assistant's turn that is text alone; None = the turn is not begun."""
+    return None if text is None else (TextPart(text),)
+
+
+def continued(parts: Parts | None, text: str) -> Parts:
+    """`parts` with `text` behind them, in the same text part where they end in one."""
+    if parts and isinstance(last := parts[-1], TextPart):
+        return (*parts[:-1], replace(last, text=last.text + text))
+    return (*(parts or ()), TextPart(text))
+
+
+def identity(parts: Iterable[Part]) -> list[str | dict[str, Any]]:
+    """Parts as a journal key holds them: text as it is, media by sha256 and by what is done to them."""
+    return [part.text if isinstance(part, TextPart) else part.identity() for part in parts]
