@@ -1,9 +1,13 @@
-"""Short answers: yes / no, valid / invalid, a count. Nothing is guessed: an unclear answer is None."""
+"""Short answers: yes / no, valid / invalid, a count. Nothing is guessed: an unclear answer is None.
+
+An explicit channel (box, tag, "the answer is", bold) comes before prose. In prose each sentence that commits itself
+counts; where they differ the one that concludes ("so", "therefore", the argument itself) is the answer.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 from audiobench.extraction import cues
 from audiobench.extraction.negation import REFUSAL
@@ -11,34 +15,73 @@ from audiobench.extraction.numbers import plain
 from audiobench.extraction.quantities import readings
 from audiobench.extraction.text import closed, readable, squeeze
 
+_Read = Callable[[str], str | None]
+
 _MARKER = re.compile(
-    r"(?:final answer(?:\s+is)?|answer(?:\s+is)?|答案(?:是|为)?|conclusion(?:\s+is)?)\s*[:=]?\s*",
+    r"(?:final answer(?:\s+is)?|answer[\"']?(?:\s+is)?|答案(?:是|为)?|conclusion(?:\s+is)?)\s*[:=]?\s*",
     re.IGNORECASE,
 )
 _WRAPPER = re.compile(
-    r"\\boxed\s*\{([^{}]*)\}|<answer>(.*?)</answer>|<response>(.*?)</response>", re.IGNORECASE | re.DOTALL
+    r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}|<(answer|response|conclusion|final_?answer|final)>(.*?)</\2>",
+    re.IGNORECASE | re.DOTALL,
 )
-_YES = re.compile(r"\byes\b|^\s*(?:是|是的|对|对的)\s*[。,.!]*\s*$", re.IGNORECASE)
-_NO = re.compile(
-    r"\bno\b(?!\s+(?:doubt|one|matter|longer|longer|way|problem|information|audio|question|idea)\b)|^\s*(?:否|不|不是|不对)\s*[。,.!]*\s*$",
+_SENTENCE = re.compile(r"[^.!?\n。;]*(?:[.!?](?=\w)[^.!?\n。;]*)*[.!?\n。;]?")
+_CONCLUDES = re.compile(
+    r"\b(?:so|therefore|thus|hence|consequently|in conclusion|overall|finally|in summary|in the end|altogether|in all"
+    r"|in total|total|adding|argument)\b|所以|因此|总共|一共|→|=",
     re.IGNORECASE,
 )
-_NOT_YES_NO = re.compile(r"\b(?:yes|no)\s+(?:or|and|/)\s+(?:yes|no)\b|\byes\s*/\s*no\b", re.IGNORECASE)
-_CLAUSE_ENDS = re.compile(r"[.;,\n]")
-_DENIAL = re.compile(r"(?:\bnot|n't|n’t)\b", re.IGNORECASE)
-_YES_OR_NO = re.compile(r"\b(?:yes|no)\b", re.IGNORECASE)
-_INVALID = re.compile(
-    r"\binvalid(?:ly)?\b|\b(?:not|n't|isn't|cannot be|never|neither|hardly|far from)\s+(?:(?:deductively|logically|formally|really|at all|considered|necessarily|a|an|be)\s+)*valid\b|无效",
+_YES_NO = re.compile(
+    r"(?:^|[.!?;:,({\[\"'—→>-]\s*|\b(?:so|thus|therefore|hence|say|is|be|answered|definitely|probably|clearly|a)[,:]?\s+[\"']?)"
+    r"(?:(?P<yes>yes|yeah|yep|yup)|(?P<no>no|nope|nah))"
+    r"(?=\s*(?:[.,;:!?)}\]\"'—–。]|-\s|$)|\s+(?:you|he|she|it|they|the|that|this|we|i)\b|(?-i:\s+[A-Z]))",
     re.IGNORECASE,
 )
+_BOTH = re.compile(r"\b(?:yes|no)\b[\"']?,?\s*(?:or|and|/)\s*[\"']?(?:yes|no)\b", re.IGNORECASE)
+_CHINESE_YES_NO = re.compile(r"^\W*(?:(?P<no>否|不(?!一定|确定|清楚|知道))|(?P<yes>是|对|会(?!不)))")
+_UNDECIDED = re.compile(
+    r"\b(?:whether|unclear|(?:cannot|can't|can not|not possible to|impossible to) (?:tell|determine|decide|conclude|say)|either"
+    r"|not sure|unsure)\b",
+    re.IGNORECASE,
+)
+_PLACE = r"(?:the |your )?(?:start(?:ing)?(?: point| position| place| location)?|origin|where (?:you|we|i|they) (?:began|started|were|begin|start))"
+_RETURN = re.compile(
+    rf"\b(?:return(?:s|ed|ing)? to|(?:back|end(?:s|ed)?(?: up)?|are|be|am|is|were|arrive|finish)(?: exactly| right)?(?: back)?(?: (?:at|to|in))?) {_PLACE}\b",
+    re.IGNORECASE,
+)
+_TRUTH = re.compile(
+    r"\b(?:(?P<true>tells?|is telling|speaks) the truth|(?P<lie>lies|is lying|is a liar))\b", re.IGNORECASE
+)
+_NOT = re.compile(r"\b(?:not|never|cannot|fails? to|unable to)\b|n't\b", re.IGNORECASE)
+_NO_COUNT = re.compile(
+    rf"\b{_PLACE}\b|\bfacing (?:north|south|east|west)\b|\bsteps? (?:away|from|to the)\b|\bthe truth\b|\blies\b|\bpremises?\b|\bargument\b",
+    re.IGNORECASE,
+)
+_BETWEEN = r"(?:(?:deductively|logically|formally|really|at all|considered|necessarily|quite|be|a|an)\s+)*"
+_DISBELIEF = r"\b(?:not the case|do(?:es)?(?: not|n't) (?:think|believe|consider)|doubt)\b[^.,;\n]{0,60}?"
 _NOT_INVALID = re.compile(
-    r"\b(?:not|n't|isn't|never|hardly)\s+(?:(?:deductively|logically|formally|really|considered|a|an|be)\s+)*invalid\b",
+    rf"{_DISBELIEF}\binvalid\b|\b(?:not|n't|isn't|never|hardly)\s+{_BETWEEN}invalid\b", re.IGNORECASE
+)
+_INVALID = re.compile(
+    rf"{_DISBELIEF}\bvalid\b|\binvalid(?:ly|ity)?\b|\b(?:not|n't|isn't|cannot be|never|neither|hardly|far from|fails to|failing to)\s+{_BETWEEN}valid(?:ly)?\b"
+    r"|\b(?:lacks|lacking|no|without) (?:logical |deductive )?validity\b|无效",
     re.IGNORECASE,
 )
 _VALID = re.compile(r"\bvalid(?:ly)?\b|(?<!无)有效", re.IGNORECASE)
-_OPEN = re.compile(
-    r"\b(?:if|whether|unclear|(?:cannot|can't) (?:tell|determine|decide|conclude|say)|either|or)\b",
+_TENTATIVE = re.compile(
+    r"\b(?:would|could|might|may|seems?|seemed|looks?|looked|appears?|appeared|at first|initially|one could|if|unless|whether"
+    r"|either|or|unclear|(?:cannot|can't|can not) (?:tell|determine|decide|conclude|say)|(?:de(?:termine|cide)|check|see) (?:if|whether))\b",
     re.IGNORECASE,
+)
+_CLAUSE = re.compile(r"[,:—]|\bbut\b|\bhowever\b|\balthough\b|\bthough\b|\bbecause\b|\bsince\b", re.IGNORECASE)
+_STATES_COUNT = re.compile(
+    r"^\W*(?:(?:so|therefore|thus|in total|altogether|overall|yes),?\s+)?(?:(?:you|i|we|they)(?:'ve got| have| count(?:ed)?| see| got)|there (?:are|is)"
+    r"|that(?:'s| is| makes)|it(?:'s| is)|the (?:total|answer|count|number)[^.:;\n]{0,40}? is)\s[^:;.(\n]{0,60}",
+    re.IGNORECASE,
+)
+_CLOSES = re.compile(r"\s*(?:[:.(\n]|$)")
+_TOTAL = re.compile(
+    r"\b(?:total|altogether|in all|sum)\b[^.;\n|]{0,40}?(?:\bis\b|\bare\b|:|=|\bof\b|\|)\s*", re.IGNORECASE
 )
 
 
@@ -53,34 +96,33 @@ def valid_invalid(text: str) -> tuple[str, str] | None:
 
 
 def count(text: str) -> tuple[str, str] | None:
-    """(number as text, rule): the only number, or the one behind an answer marker."""
+    """(number as text, rule): the only number, the total, or the one behind an answer marker."""
     return _scan(text, _read_count)
 
 
 def short_answer(text: str) -> tuple[str, str] | None:
     """A Big Bench Audio answer: valid / invalid, yes / no, or a count in digits ("seven" is "7").
 
-    The kind is taken from the response alone; a response that holds answers of two kinds is None unless one stands
-    behind an answer marker.
+    The kind is taken from the response alone: what says valid or invalid is read as that, what says yes or no (or that
+    one is back at the start, or that somebody lies) as that, and only what speaks of neither as a count.
     """
 
     def read(piece: str) -> str | None:
-        found = {answer for answer in (_read_valid(piece), _read_yes_no(piece)) if answer}
-        if not found:
-            number = _read_count(piece)
-            return number
-        return found.pop() if len(found) == 1 else None
+        if _VALID.search(piece) or _INVALID.search(piece):
+            return _read_valid(piece)
+        return _read_yes_no(piece) or (None if _NO_COUNT.search(piece) or _BOTH.search(piece) else _read_count(piece))
 
     return _scan(text, read)
 
 
-def _scan(text: str, read: Callable[[str], str | None]) -> tuple[str, str] | None:
-    """Try what is wrapped, what follows the last answer marker, then the whole answer."""
+def _scan(text: str, read: _Read) -> tuple[str, str] | None:
+    """Try what is wrapped, what follows the last answer marker, what is bold at the end, then the whole answer."""
     answer = readable(text)
     if not answer:
         return None
-    answer = squeeze(re.sub(r"[*`_]+", "", answer)).strip()
-    contents = {next(g for g in m.groups() if g is not None) for m in _WRAPPER.finditer(closed(answer))}
+    bold = cues.BOLD.findall(answer.rstrip().rsplit("\n\n", 1)[-1][-2000:])
+    answer = squeeze(re.sub(r"[*`_]+|\\(?:text|textbf|mathrm)\b", "", answer)).strip()
+    contents = {m[1] if m[1] is not None else m[3] for m in _WRAPPER.finditer(closed(answer))}
     wrapped = {read(content) for content in contents}
     if wrapped:
         value = wrapped.pop()
@@ -97,41 +139,94 @@ def _scan(text: str, read: Callable[[str], str | None]) -> tuple[str, str] | Non
         value = read(first)
         if value:
             return kept(value, "answer_is", answer[marker.end() :])
+    if bold and (value := read(re.sub(r"[*`_]+", "", bold[-1][1]))):
+        return kept(value, "bold", answer)
     if REFUSAL.search(answer):
         return None
-    first = re.split(r"[.,;!\n。](?!\d)", answer, maxsplit=1)[0].strip()
-    if len(first.split()) == 1 and (value := read(first)):
-        rest = read(answer[len(first) :])
-        if rest in (None, value) or (
-            value in ("yes", "no", "valid", "invalid") and rest not in ("yes", "no", "valid", "invalid")
-        ):
-            return kept(value, "leading" if len(answer) > len(first) + 1 else "bare", answer[len(first) :])
-        return None
     value = read(answer)
-    return kept(value, "in_text", answer) if value else None
+    first = re.split(r"[.,;!\n。](?!\d)", answer, maxsplit=1)[0].strip()
+    alone = len(first) >= len(answer) - 1
+    return kept(value, "bare" if alone and len(first.split()) == 1 else "in_text", answer) if value else None
+
+
+def _sentences(text: str) -> Iterator[str]:
+    return (stripped for m in _SENTENCE.finditer(text) if (stripped := m[0].strip()))
+
+
+def _settled(said: Sequence[tuple[str, str]]) -> str | None:
+    """Of (value, sentence) in order: the one value, else that of the last sentence where it concludes."""
+    if len({value for value, _ in said}) == 1 or (said and _CONCLUDES.search(said[-1][1])):
+        return said[-1][0]
+    return None
 
 
 def _read_yes_no(text: str) -> str | None:
-    if _NOT_YES_NO.search(text) or any(_denies(clause) for clause in _CLAUSE_ENDS.split(text)):
+    said: list[tuple[str, str]] = []
+    meant: list[tuple[str, str]] = []
+    sentences = list(_sentences(text))
+    for sentence in sentences:
+        if sentence.endswith("?") or _BOTH.search(sentence):
+            continue
+        words = {m.lastgroup or "" for m in _YES_NO.finditer(sentence)} | {
+            m.lastgroup or "" for m in _CHINESE_YES_NO.finditer(sentence)
+        }
+        first = _YES_NO.match(sentence)
+        if words and not (_UNDECIDED.search(sentence) and not first):
+            said.append(((first.lastgroup if first else words.pop()) or "", sentence))
+            if words and not first:
+                return None
+        elif outcome := _meant(sentence):
+            meant.append((outcome, sentence))
+    if said:
+        return _settled(said)
+    concluding = [
+        one
+        for one in meant[-1:]
+        if len(sentences) == 1 or _CONCLUDES.search(one[1]) or (len(meant) == 1 and _RETURN.search(one[1]))
+    ]
+    return _settled(concluding)
+
+
+def _meant(sentence: str) -> str | None:
+    """Yes or no in other words: back at the start or not, telling the truth or lying."""
+    back, truth = _RETURN.search(sentence), _TRUTH.search(sentence)
+    if (not back and not truth) or _UNDECIDED.search(sentence) or re.search(r"\b(?:if|would|says?)\b", sentence):
         return None
-    said = {word for word, pattern in (("yes", _YES), ("no", _NO)) if pattern.search(text)}
-    return said.pop() if len(said) == 1 else None
-
-
-def _denies(clause: str) -> bool:
-    """True for "not ... yes"."""
-    denial = _DENIAL.search(clause)
-    return bool(denial and _YES_OR_NO.search(clause, denial.end()))
+    found = back or truth
+    positive = found is back or (truth is not None and truth["true"] is not None)
+    denied = found is not None and bool(_NOT.search(sentence, 0, found.start()))
+    return "yes" if positive != denied else "no"
 
 
 def _read_valid(text: str) -> str | None:
-    rest = _NOT_INVALID.sub(" <V> ", text)
-    denied = bool(_INVALID.search(rest))
-    rest = _INVALID.sub(" ", rest)
-    affirmed = "<V>" in rest or bool(_VALID.search(rest))
-    if affirmed == denied or (affirmed and _OPEN.search(text) and len(text.split()) > 3):
+    said: list[tuple[str, str]] = []
+    asked = False
+    for sentence in _sentences(text):
+        if sentence.endswith("?"):
+            asked = bool(_VALID.search(sentence)) and not _INVALID.search(sentence)
+            continue
+        lead = _YES_NO.match(sentence)
+        if value := _validity(sentence):
+            said.append((value, sentence))
+        elif asked and lead:
+            said.append(("valid" if lead.lastgroup == "yes" else "invalid", sentence))
+        asked = False
+    return _settled(said)
+
+
+def _validity(sentence: str) -> str | None:
+    """What a sentence says of the argument: its last clause that is neither tentative nor in conflict with itself."""
+    if _UNDECIDED.search(sentence):
         return None
-    return "valid" if affirmed else "invalid"
+    found: str | None = None
+    for clause in _CLAUSE.split(sentence):
+        rest = _NOT_INVALID.sub(" <V> ", clause)
+        denied = bool(_INVALID.search(rest))
+        affirmed = "<V>" in rest or bool(_VALID.search(_INVALID.sub(" ", rest)))
+        if affirmed == denied or _TENTATIVE.search(clause):
+            continue
+        found = "valid" if affirmed else "invalid"
+    return found
 
 
 def _read_count(text: str) -> str | None:
@@ -139,6 +234,20 @@ def _read_count(text: str) -> str | None:
     if len(numbers) == 1:
         number = numbers.pop()
         return None if number is None else plain(number)
-    total = re.search(r"=\s*(-?\d+(?:\.\d+)?\s*\D*)$", text)
-    stated = readings(total.group(1)) if total else [None]
-    return None if stated[0] is None else plain(stated[0])
+    totals = [readings(text[m.end() : m.end() + 40])[:1] for m in list(_TOTAL.finditer(text))[-3:]]
+    for stated in reversed(totals):
+        if stated and stated[0] is not None:
+            return plain(stated[0])
+    sentences = [s for s in _sentences(text) if readings(s)]
+    if not sentences:
+        return None
+    concluding = re.split(r"\b(?:so|therefore|thus|hence)\b|所以|因此|→", sentences[-1], flags=re.IGNORECASE)
+    if len(concluding) > 1 and len(stated := set(readings(concluding[-1]))) == 1:
+        value = stated.pop()
+        return None if value is None else plain(value)
+    for sentence in (sentences[-1], sentences[0]):
+        head = _STATES_COUNT.match(sentence)
+        rest = sentence[head.end() :] if head else ""
+        if head and len(stated := readings(head[0])) == 1 and stated[0] is not None and _CLOSES.match(rest):
+            return plain(stated[0])
+    return None
