@@ -30,6 +30,8 @@ EDGE = 0.25
 """Clustered proportions below this, or above 1 minus this, are treated with the care that rare answers need."""
 PRIOR_CLUSTERS = 3.0
 """How many clusters' worth of doubt there is about clustering of rare answers."""
+FEWEST_EFFECTIVE = 2.0
+"""Fewest effective clusters for an interval: where one clip holds nearly every value, the others say too little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,8 @@ def proportion(
 
     `epochs`: how many answers each value averages, or their mean number (average per question first); it caps the
     effective number at epochs * n, so that repeating questions narrows the interval only as far as the questions allow.
-    One cluster, or no value, allows no statement: (0, 1, "none"). Raises ValueError for values outside [0, 1], for
-    lengths that differ and for NaN.
+    No value, one cluster, or clusters so uneven that they count as fewer than `FEWEST_EFFECTIVE` allow no statement:
+    (0, 1, "none"). Raises ValueError for values outside [0, 1], for lengths that differ and for NaN.
     """
     _check_level(level)
     data = as_floats(values)
@@ -175,10 +177,34 @@ def sums_se(groups: Sequence[tuple[float, float]], correction: bool = True) -> f
     return sqrt(squares) / n
 
 
+def jackknife_se(groups: Sequence[tuple[float, float]]) -> float:
+    """Standard error of the mean from (sum, count) of each cluster, by leaving out one cluster at a time.
+
+    Equal to `sums_se` for clusters of equal size. Where sizes differ, a large cluster pulls the mean towards itself and
+    `sums_se` comes out too small; the jackknife (CR3 in MacKinnon, Nielsen & Webb 2023) does not. 0.0 for fewer than
+    two clusters that have values.
+    """
+    n = sum(m for _, m in groups)
+    count = len(groups)
+    if count < 2:
+        return 0.0
+    centre = sum(s for s, _ in groups) / n
+    squares = sum(((s - m * centre) / (1 - m / n)) ** 2 for s, m in groups if m < n)
+    return sqrt(squares * (count - 1) / count) / n
+
+
 def degrees_of_freedom(sizes: Sequence[float]) -> float:
-    """Effective number of clusters minus one: (sum m)^2 / sum m^2 - 1, that is C - 1 for clusters of equal size."""
+    """Effective number of clusters minus one, that is C - 1 for clusters of equal size."""
+    return max(0.0, effective_clusters(sizes) - 1)
+
+
+def effective_clusters(sizes: Sequence[float]) -> float:
+    """(sum m)^2 / sum m^2: how many clusters of equal size say as much (Kish 1965); 0.0 without any value.
+
+    Ten clusters of equal size count as 10; one of 300 values and ten of one value as 1.07.
+    """
     squares = sum(m * m for m in sizes)
-    return sum(sizes) ** 2 / squares - 1 if squares else 0.0
+    return sum(sizes) ** 2 / squares if squares else 0.0
 
 
 def cluster_sums(values: Sequence[float], clusters: Iterable[Hashable]) -> list[tuple[float, int]]:
@@ -236,7 +262,7 @@ def _bootstrapped(
     if total == 0:
         return UNKNOWN
     estimate = sum(tops) / total
-    if len(tops) < fewest:
+    if (effective_clusters(bottoms) if suffix else len(tops)) < fewest:
         seen = [a / b for a, b in zip(tops, bottoms, strict=True) if b > 0]
         return Interval(min([*seen, estimate]), max([*seen, estimate]), "none")
     units = [(a, b) for a, b in zip(tops, bottoms, strict=True) if b > 0]
@@ -276,11 +302,12 @@ def _clustered_proportion(groups: Sequence[tuple[float, float]], cap: float, lev
     effective size is drawn towards one value a cluster, as if `PRIOR_CLUSTERS` further clusters moved as blocks, and
     the outer bound is never tighter than the exact one at that size.
     """
-    df = degrees_of_freedom([m for _, m in groups])
-    if len(groups) < 2 or df <= 0:
+    sizes = [m for _, m in groups]
+    if effective_clusters(sizes) < FEWEST_EFFECTIVE - 1e-9:
         return UNKNOWN
+    df = degrees_of_freedom(sizes)
     estimate = min(1.0, max(0.0, sum(s for s, _ in groups) / sum(m for _, m in groups)))
-    variance = sums_se(groups) ** 2
+    variance = jackknife_se(groups) ** 2
     spread = estimate * (1 - estimate)
     effective = min(cap, spread / variance) if spread > 0 and variance > 0 else cap
     minority = min(estimate, 1 - estimate)

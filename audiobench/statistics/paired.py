@@ -20,11 +20,13 @@ from audiobench.statistics.distributions import t_cdf, t_quantile, t_two_sided
 from audiobench.statistics.intervals import (
     BOOTSTRAP_CLUSTERS,
     BOOTSTRAP_VALUES,
+    FEWEST_EFFECTIVE,
     Interval,
     as_floats,
     cluster_sums,
     degrees_of_freedom,
-    sums_se,
+    effective_clusters,
+    jackknife_se,
 )
 from audiobench.statistics.power import mde, mde_paired
 
@@ -95,7 +97,7 @@ def compare(
     else:
         p, method = sign_flip([s for s, _ in groups], alternative, seed=seed)
         method += "-clustered" if clustered else ""
-        smallest = inf if len(groups) < 2 else mde(sums_se(groups), 1 - level, power)
+        smallest = inf if len(groups) < 2 else mde(jackknife_se(groups), 1 - level, power)
         if all(0 <= v <= 1 for v in first) and all(0 <= v <= 1 for v in second):
             smallest = min(1.0, smallest) if len(groups) > 1 else smallest
         if binary or smallest == 0:
@@ -204,9 +206,9 @@ def t_test(
     groups = cluster_sums(data, clusters) if clusters is not None else [(d, 1) for d in data]
     df = degrees_of_freedom([m for _, m in groups])
     total = sum(s for s, _ in groups)
-    if len(groups) < 2 or df <= 0 or total == 0:
+    if df < FEWEST_EFFECTIVE - 1 - 1e-9 or total == 0:
         return 0.0, 1.0
-    se = sums_se(groups)
+    se = jackknife_se(groups)
     centre = total / len(data)
     t = centre / se if se > 0 else inf * (1 if centre > 0 else -1)
     if alternative == "two-sided":
@@ -233,17 +235,18 @@ def _difference_interval(
     groups = cluster_sums(differences, keys) if keys is not None else [(d, 1) for d in differences]
     clustered = len(groups) < len(differences)
     suffix = "-clustered" if clustered else ""
-    df = degrees_of_freedom([m for _, m in groups])
-    if len(groups) < 2 or df <= 0:
+    sizes = [m for _, m in groups]
+    if effective_clusters(sizes) < FEWEST_EFFECTIVE - 1e-9:
         return UNKNOWN_DIFFERENCE
+    df = degrees_of_freedom(sizes)
     if method == "t":
         centre = sum(differences) / len(differences)
-        half = t_quantile((1 + level) / 2, len(groups) - 1) * sums_se(groups)
+        half = t_quantile((1 + level) / 2, df) * jackknife_se(groups)
         return Interval(centre - half, centre + half, "t" + suffix)
     if method == "auto" and bounded:
         plain = _bonett_price(differences, keys, binary and not clustered, level)
         return Interval(plain.low, plain.high, plain.method + suffix)
-    if method == "auto" and len(groups) < (BOOTSTRAP_CLUSTERS if clustered else BOOTSTRAP_VALUES):
+    if method == "auto" and df + 1 < (BOOTSTRAP_CLUSTERS if clustered else BOOTSTRAP_VALUES):
         return Interval(min(-1.0, *differences), max(1.0, *differences), "none")
     from audiobench.statistics.resampling import bca_bounds, ratio_interval
 
@@ -265,14 +268,14 @@ def shrunk_mean(differences: Sequence[float], clusters: Iterable[Hashable] | Non
     n = float(len(differences))
     groups = cluster_sums(differences, clusters) if clusters is not None else [(d, 1) for d in differences]
     df = degrees_of_freedom([m for _, m in groups])
-    if len(groups) < 2 or df <= 0:
+    if df < FEWEST_EFFECTIVE - 1 - 1e-9:
         return (sum(differences) / n if n else 0.0), 1.0, 0.0
     estimate = sum(differences) / n
     square = sum(d * d for d in differences) / n
     effective = n
     if len(groups) < n:
         spread = square - estimate**2
-        variance = sums_se(groups) ** 2
+        variance = jackknife_se(groups) ** 2
         # Nothing flipped says nothing about how clips move together: count each clip once.
         effective = min(n, spread / variance) if spread > 0 and variance > 0 else df + 1
     centre = estimate * effective / (effective + 2)

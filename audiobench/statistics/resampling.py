@@ -12,6 +12,7 @@ from math import sqrt
 from typing import TYPE_CHECKING
 
 from audiobench.statistics.distributions import normal_cdf, normal_quantile, t_quantile
+from audiobench.statistics.intervals import degrees_of_freedom, jackknife_se
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,9 +51,10 @@ def bca_bounds(
 
 
 def t_bounds(numerators: Sequence[float], denominators: Sequence[float], level: float) -> tuple[float, float]:
-    """Linearised t bounds of the ratio, with len - 1 degrees of freedom."""
-    n, estimate = len(numerators), sum(numerators) / sum(denominators)
-    half = t_quantile((1 + level) / 2, n - 1) * _linear_se(numerators, denominators)
+    """Linearised t bounds of the ratio: jackknife standard error, as many degrees of freedom as the units' weights allow."""
+    estimate = sum(numerators) / sum(denominators)
+    groups = list(zip(numerators, denominators, strict=True))
+    half = t_quantile((1 + level) / 2, degrees_of_freedom(denominators)) * jackknife_se(groups)
     return estimate - half, estimate + half
 
 

@@ -1,11 +1,12 @@
 """How often do the 95 % intervals that audiobench prints contain the truth? Writes a Markdown table.
 
-    python benchmarks/coverage/run.py [--replicates 2400] [--jobs 2] [--out coverage.md]
+    python benchmarks/coverage/run.py [--replicates 2400] [--jobs 2] [--out coverage.md] [--only TEXT]
 
 Unclustered proportions are computed exactly (no simulation) at the worst true accuracy. Everything else is simulated:
 every line is a family of truths (a grid), `worst` the lowest coverage of any cell of that grid. Every cell is screened
 with an eighth of the replicates; those below 95.5 % there are measured afresh with all of them, so that the table
-shows neither luck nor the bad luck of the lowest of many. Exits with 1 when a cell lies below 93 %.
+shows neither luck nor the bad luck of the lowest of many. Exits with 1 when a cell lies below 93 %
+(`FLOORS` names the families for which less is known and documented).
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from audiobench.statistics.paired import paired_difference
 from audiobench.statistics.scaling import scaling
 
 FLOOR = 0.93
+FLOORS = {"ratio, uneven clusters": 0.90, "paired difference, uneven clusters": 0.79}
+"""Families known to fall short of `FLOOR` where a few clips hold most questions; docs/statistics.md says so."""
 DOUBTFUL = 0.955
 
 
@@ -46,9 +49,10 @@ class Cell:
 @dataclass(frozen=True)
 class Measured:
     name: str
-    coverage: float
-    half_width: float
+    coverage: float | None
+    """Of the intervals that were stated; None where none was."""
     replicates: int
+    """Intervals that were stated."""
 
 
 def correlated(rng: np.random.Generator, p: float, icc: float, clusters: int) -> np.ndarray:
@@ -75,6 +79,69 @@ def clustered_proportions() -> Iterator[Cell]:
             )
 
         yield Cell(f"{count} clusters, {'1-8' if uneven else '4'} each, p={p}, icc={icc}", p, draw)
+
+
+def zipf(clusters: int, exponent: float, n: int) -> np.ndarray:
+    """Sizes of clusters that fall off as 1 / rank ** exponent, about n values in all, at least one each."""
+    weights = 1 / np.arange(1, clusters + 1) ** exponent
+    return np.maximum(1, np.round(weights / weights.sum() * n)).astype(int)
+
+
+UNEVEN = {
+    "one of 300, ten of 1": np.array([300] + [1] * 10),
+    "one of 100, a hundred of 1": np.array([100] + [1] * 100),
+    "one of 50, ten of 5": np.array([50] + [5] * 10),
+    "Zipf 1.2, 6 clusters, n=300": zipf(6, 1.2, 300),
+    "Zipf 1.3, 10 clusters, n=300": zipf(10, 1.3, 300),
+    "Zipf 1.2, 40 clusters, n=1000": zipf(40, 1.2, 1000),
+    "Zipf 1, 100 clusters, n=1000": zipf(100, 1.0, 1000),
+    "Zipf 1.2, 200 clusters, n=2000": zipf(200, 1.2, 2000),
+    "two of 50": np.array([50, 50]),
+    "two, 75 and 25": np.array([75, 25]),
+    "two, 95 and 5": np.array([95, 5]),
+}
+"""Designs where a few clips hold most of the questions, by name: the size of each cluster."""
+
+
+def stated(interval: Interval) -> Interval | None:
+    return interval if interval.method != "none" else None
+
+
+def uneven_proportions() -> Iterator[Cell]:
+    for (name, sizes), p, icc in itertools.product(UNEVEN.items(), (0.5, 0.8, 0.95), (0.0, 0.3, 0.9)):
+        keys = np.repeat(np.arange(len(sizes)), sizes)
+
+        def draw(rng, sizes=sizes, p=p, icc=icc, keys=keys):
+            hits = rng.random(len(keys)) < correlated(rng, p, icc, len(sizes))[keys]
+            return stated(proportion(hits.astype(float), keys.tolist()))
+
+        yield Cell(f"{name}, p={p}, icc={icc}", p, draw, 0.5)
+
+
+def uneven_differences() -> Iterator[Cell]:
+    for (name, sizes), (gain, loss), icc in itertools.product(
+        UNEVEN.items(), ((0.1, 0.02), (0.2, 0.1)), (0.0, 0.3, 0.9)
+    ):
+        keys = np.repeat(np.arange(len(sizes)), sizes)
+
+        def draw(rng, gain=gain, loss=loss, icc=icc, keys=keys):
+            d = changes(rng, gain, loss, icc, keys)
+            a = (d == -1) | ((d == 0) & (np.arange(len(keys)) % 4 > 0))
+            return stated(paired_difference(a.astype(float), a + d.astype(float), keys.tolist()))
+
+        yield Cell(f"{name}, {gain:.1%} gained, {loss:.1%} lost, icc={icc}", gain - loss, draw, 0.5)
+
+
+def uneven_ratios() -> Iterator[Cell]:
+    for (name, sizes), rate in itertools.product(UNEVEN.items(), (0.02, 0.08)):
+        keys = np.repeat(np.arange(len(sizes)), sizes)
+
+        def draw(rng, sizes=sizes, keys=keys, rate=rate):
+            words = rng.integers(5, 31, len(keys))
+            edits = rng.poisson(rng.gamma(2, rate / 2, len(sizes))[keys] * words)
+            return stated(ratio(edits, words, keys.tolist(), seed=int(rng.integers(2**31)), resamples=1000))
+
+        yield Cell(f"WER {rate:.1%}, {name}", rate, draw, 0.25)
 
 
 def epochs() -> Iterator[Cell]:
@@ -259,11 +326,14 @@ def clustered_retentions() -> Iterator[Cell]:
 
 FAMILIES: dict[str, Callable[[], Iterator[Cell]]] = {
     "proportion, clustered": clustered_proportions,
+    "proportion, uneven clusters": uneven_proportions,
     "proportion over epochs": epochs,
     "mean of scores": ratings,
     "ratio (corpus WER)": word_error_rates,
+    "ratio, uneven clusters": uneven_ratios,
     "paired difference, right/wrong": paired_differences,
     "paired difference, clustered": clustered_differences,
+    "paired difference, uneven clusters": uneven_differences,
     "paired difference, scores": score_differences,
     "gain over budgets (scaling)": budget_gains,
     "macro average": macro_averages,
@@ -275,22 +345,22 @@ FAMILIES: dict[str, Callable[[], Iterator[Cell]]] = {
 def screened(family: str, index: int, replicates: int) -> Measured:
     """Coverage of one cell: a quick look, and a fresh full measurement where that is not clearly enough."""
     quick = measure(family, index, replicates // 8)
-    return measure(family, index, replicates, stage=1) if quick.coverage < DOUBTFUL else quick
+    doubtful = quick.coverage is not None and quick.coverage < DOUBTFUL
+    return measure(family, index, replicates, stage=1) if doubtful else quick
 
 
 def measure(family: str, index: int, replicates: int, stage: int = 0) -> Measured:
     """Coverage of one cell; its seed depends on its place and stage only."""
     cell = next(itertools.islice(FAMILIES[family](), index, None))
     rng = np.random.default_rng([list(FAMILIES).index(family), index, stage])
-    hits, widths, made = 0, 0.0, 0
+    hits = made = 0
     for _ in range(int(replicates * cell.replicates)):
         interval = cell.draw(rng)
         if interval is None:
             continue
         made += 1
         hits += interval.low - 1e-12 <= cell.truth <= interval.high + 1e-12
-        widths += interval.half_width
-    return Measured(cell.name, hits / made, widths / made, made)
+    return Measured(cell.name, hits / made if made else None, made)
 
 
 def exact_proportion(n: int, interval: Callable[[int, int], Interval]) -> tuple[float, float, float]:
@@ -322,6 +392,7 @@ def main() -> int:
     parser.add_argument("--replicates", type=int, default=2400)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--only", metavar="TEXT", help="only the families whose name contains this")
     arguments = parser.parse_args()
     started = time.perf_counter()
     lines = [
@@ -336,27 +407,30 @@ def main() -> int:
             low.append(f"proportion n={n}: {ours[0]:.3f}")
     lines += [
         "",
-        "| interval | cells | replicates of the worst | worst | its standard error | where | mean over cells |",
-        "|---|---|---|---|---|---|---|",
+        "| interval | cells | no interval stated | replicates of the worst | worst | its standard error | where | mean over cells |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     with ProcessPoolExecutor(arguments.jobs) as pool:
         for family, cells in FAMILIES.items():
+            if arguments.only and arguments.only not in family:
+                continue
             count = sum(1 for _ in cells())
             done = list(pool.map(screened, [family] * count, range(count), [arguments.replicates] * count))
-            worst = min(done, key=lambda m: m.coverage)
-            error = np.sqrt(worst.coverage * (1 - worst.coverage) / worst.replicates)
+            covered = {m.name: (m.coverage, m.replicates) for m in done if m.coverage is not None}
+            name, (coverage, replicates) = min(covered.items(), key=lambda item: item[1][0])
+            error = np.sqrt(coverage * (1 - coverage) / replicates)
             lines.append(
-                f"| {family} | {count} | {worst.replicates} | {worst.coverage:.3f} "
-                f"| {error:.3f} | {worst.name} | {np.mean([m.coverage for m in done]):.3f} |"
+                f"| {family} | {count} | {count - len(covered)} | {replicates} | {coverage:.3f} "
+                f"| {error:.3f} | {name} | {np.mean([c for c, _ in covered.values()]):.3f} |"
             )
             print(f"{time.perf_counter() - started:6.0f} s  {lines[-1]}", file=sys.stderr, flush=True)
-            low += [f"{family}: {m.name}: {m.coverage:.3f}" for m in done if m.coverage < FLOOR]
+            low += [f"{family}: {cell}: {c:.3f}" for cell, (c, _) in covered.items() if c < FLOORS.get(family, FLOOR)]
     text = "\n".join(lines) + "\n"
     print(text)
     if arguments.out:
         arguments.out.write_text(text, encoding="utf-8")
     for line in low:
-        print(f"below {FLOOR:.0%}: {line}", file=sys.stderr)
+        print(f"below the floor: {line}", file=sys.stderr)
     return 1 if low else 0
 
 

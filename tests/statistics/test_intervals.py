@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from audiobench.statistics.distributions import beta_quantile, t_quantile, t_two_sided
-from audiobench.statistics.intervals import clopper_pearson, clustered_se, mean, proportion, ratio, wilson
+from audiobench.statistics.intervals import (
+    clopper_pearson,
+    clustered_se,
+    jackknife_se,
+    mean,
+    proportion,
+    ratio,
+    sums_se,
+    wilson,
+)
+from audiobench.statistics.paired import paired_difference
 
 NO_STATSMODELS = "statsmodels is not installed (the extra dev)"
 VALUES = [1, 1, 0, 0, 1, 0, 1, 1]
@@ -174,3 +184,34 @@ def test_wilson_needs_no_heavy_import():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [[300] + [1] * 10, [95, 5], [75, 25], [100, 10, 10], [1001]],
+    ids=["one clip of 300 and ten of 1", "95 and 5", "75 and 25", "100, 10 and 10", "one clip"],
+)
+def test_where_one_clip_dominates_no_interval_is_stated(sizes):
+    keys = [clip for clip, size in enumerate(sizes) for _ in range(size)]
+    values = [float(i % 2) for i in range(len(keys))]
+    assert proportion(values, keys).method == "none"
+    assert paired_difference(values, values[::-1], keys).method == "none"
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 400), st.floats(0, 1)), min_size=2, max_size=12).filter(
+        lambda clips: len({share for _, share in clips}) > 1
+    )
+)
+def test_a_clustered_interval_that_is_stated_has_a_width(clips):
+    keys = [clip for clip, (size, _) in enumerate(clips) for _ in range(size)]
+    values = [float(i < round(share * size)) for size, share in clips for i in range(size)]
+    interval = proportion(values, keys)
+    assert interval.method == "none" or interval.high > interval.low
+
+
+def test_the_jackknife_equals_the_clustered_error_for_clips_of_one_size_and_exceeds_it_where_one_is_large():
+    even = [(3.0, 5.0), (5.0, 5.0), (1.0, 5.0)]
+    assert jackknife_se(even) == pytest.approx(sums_se(even), rel=1e-12)
+    uneven = [(40.0, 50.0), (1.0, 5.0), (4.0, 5.0), (2.0, 5.0)]
+    assert jackknife_se(uneven) > 1.5 * sums_se(uneven)
