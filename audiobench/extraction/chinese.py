@@ -6,19 +6,22 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 
-_PLAIN = str.maketrans("壹贰貳叁參肆伍陆陸柒捌玖拾佰仟萬億點負两兩〇", "一二二三三四五六六七八九十百千万亿点负二二零")
+_PLAIN = {ord("廿"): "二十", ord("卅"): "三十"} | str.maketrans(
+    "壹贰貳叁參肆伍陆陸柒捌玖拾佰仟萬億點負两兩〇", "一二二三三四五六六七八九十百千万亿点负二二零"
+)
 _DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")}
 _SCALES = {"十": 10, "百": 100, "千": 1000}
 _LARGE = {"万": 10**4, "亿": 10**8}
 _LONGEST = 40
 """Characters; a longer run of Chinese numerals is no number."""
-_NUMERAL = "零〇一二两兩三四五六七八九十百千万亿点壹贰貳叁參肆伍陆陸柒捌玖拾佰仟萬億點"
+_NUMERAL = "廿卅零〇一二两兩三四五六七八九十百千万亿点壹贰貳叁參肆伍陆陸柒捌玖拾佰仟萬億點"
 _FIGURE = r"(?<![\d.])\d{1,20}(?:\.\d{1,20})?(?!\d)"
 _NUMBER = re.compile(
     r"(?P<word>[统唯同万]一|一(?=[共起样定些直般下旦边切致])|第[零一二三四五六七八九十百千]{1,8}|十分|三明治|之一|零[下上](?![零一二两三四五六七八九十百千\d]))"
     rf"|(?P<sign>负|負|零下|-)?(?:百分之(?P<percent>{_FIGURE}|[{_NUMERAL}]{{1,{_LONGEST}}})"
     rf"|(?P<below>[{_NUMERAL}]{{1,{_LONGEST}}}|\d{{1,9}})分之(?P<above>[{_NUMERAL}]{{1,{_LONGEST}}}|\d{{1,9}})"
-    rf"|(?P<figure>{_FIGURE})(?P<scale>[百千万萬亿億]{{1,2}})(?P<rest>[零一二三四五六七八九十百千]*)(?:(?P<more>\d)(?P<unit>[千百]))?"
+    rf"|(?P<yuan>{_FIGURE}|[{_NUMERAL}]{{1,{_LONGEST}}})[元块塊](?P<jiao>[一二三四五六七八九]|\d)(?:[角毛]|(?!\w))"
+    rf"|(?P<figure>{_FIGURE})\s?(?P<scale>[百千万萬亿億]{{1,2}})(?P<rest>[零一二三四五六七八九十百千]*)(?:(?P<more>\d)(?P<unit>[千百]))?"
     rf"|(?!零[下上])(?P<numeral>[{_NUMERAL}]+)(?P<half>[个個年天块塊小时時]{{0,3}}半(?!径|径|夜|途|数|导))?)"
 )
 
@@ -79,6 +82,9 @@ def _value(match: re.Match[str]) -> Decimal | None:
     if match["below"]:
         below, above = _either(match["below"]), _either(match["above"])
         return above / below if above is not None and below else None
+    if match["yuan"]:
+        yuan, jiao = _either(match["yuan"]), _either(match["jiao"])
+        return yuan + jiao / 10 if yuan is not None and jiao is not None else None
     if match["figure"]:
         value = Decimal(match["figure"])
         for char in match["scale"].translate(_PLAIN):
@@ -87,7 +93,9 @@ def _value(match: re.Match[str]) -> Decimal | None:
         more = int(match["more"]) * _SCALES[match["unit"]] if match["more"] else 0
         return None if rest is None else value + rest + more
     value = parse_chinese(match["numeral"])
-    return value + Decimal("0.5") if value is not None and match["half"] else value
+    if value is None or not match["half"]:
+        return value
+    return Decimal("0.5") if (match["numeral"], match["half"]) == ("一", "半") else value + Decimal("0.5")
 
 
 def _either(text: str) -> Decimal | None:

@@ -104,6 +104,8 @@ class Span:
     """None for what is written in figures and is no number: a date, a time, a ratio, a version."""
     weak: bool = False
     """An ordinal, a date, a bare "half": counts only where nothing else does."""
+    spelled: bool = False
+    """In words; of words side by side that make no number ("three fifty") the value is None."""
 
 
 _GROUPED = (
@@ -118,7 +120,7 @@ _FIGURES = re.compile(
     r"(?P<other>(?<![a-z\d_.])(?!\d{1,3}(?:\.\d{3})+(?![\d.]\d?))\d{1,4}(?:([/-])\d{1,2}\2\d{1,4}|:\d{1,2}(?::\d\d)?|(?:\.\d+){2,})(?![\d/]))"
     r"|(?P<ordinal>(?<![a-z\d_.])\d{1,9}(?:st|nd|rd|th)\b|^[ ]?\d{1,2}[.)](?= [^\W\d]))"
     r"|(?<![a-zà-ɏ\d_.])(?P<sign>[-+](?:\s?[$€£¥])?|(?<==)- (?=\d)|(?<== )- (?=\d)|(?:零下|[负負])(?=\d))?"
-    rf"(?:(?P<mixed>\d{{1,9}}) (?=\d{{1,9}}/\d)(?!\d+/\d+/))?(?P<number>{_GROUPED}|\d+(?:\.\d+)?|\.\d+)(?!\d)"
+    rf"(?:(?P<mixed>\d{{1,9}})[ -](?=\d{{1,9}}/\d)(?!\d+/\d+/))?(?P<number>{_GROUPED}|\d+(?:\.\d+)?|\.\d+)(?!\d)"
     r"(?:/(?P<below>\d+(?:\.\d+)?)|(?P<power>e[-+]?\d{1,2}\b|\s?[x×*]\s?10\s?\^\s?\{?[-+]?\d{1,2}\b\}?))?",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -217,7 +219,11 @@ def _read_run(text: str, run: list[_Item]) -> list[Span]:
     spans: list[Span] = []
     i = 0
     while i < len(run):
+        adjoining = bool(spans) and spans[-1].end == run[i - 1][1]
         signed = words[i] in ("minus", "negative")
+        if signed and adjoining:  # "twelve minus seven"
+            i += 1
+            continue
         first = i + signed
         value, weak, after = _amount(words[first : first + 24])
         if not after:
@@ -232,7 +238,18 @@ def _read_run(text: str, run: list[_Item]) -> list[Span]:
             continue
         if words[first] in _LARGE and word in _VAGUE:
             value = None
-        spans.append(Span(run[first][0], run[i - 1][1], -value if signed and value is not None else value, weak))
+        if adjoining and isinstance(words[first], str) and spans[-1].spelled:  # "three fifty", "one two three"
+            spans[-1] = Span(spans[-1].start, run[i - 1][1], None, spelled=True)
+            continue
+        spans.append(
+            Span(
+                run[first][0],
+                run[i - 1][1],
+                -value if signed and value is not None else value,
+                weak,
+                isinstance(words[first], str),
+            )
+        )
     return spans
 
 
@@ -287,10 +304,13 @@ def _with_part(words: list[str | Decimal], value: Decimal, i: int) -> tuple[Deci
     """The value and "and a half", "and three quarters"."""
     j = i + 1 + (words[i + 1 : i + 2] == ["a"])
     count, used = _cardinal(words[j:])
+    if used and words[j] == count and 0 < count < 1:  # "2 and 1/2"
+        return value + count, j + used
     part = _PARTS.get(str(words[j + used])) if j + used < len(words) else None
     if part is None or words[j] in _LARGE:
         return value, i
-    return value + (count if used else 1) / Decimal(part), j + used + 1
+    unit = _SCALES.get(str(words[i - 1]), 1)  # "a million and a half"
+    return value + unit * (count if used else 1) / Decimal(part), j + used + 1
 
 
 def _bare_part(words: list[str | Decimal]) -> tuple[Decimal | None, bool, int]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from audiobench.extraction import cues
+from audiobench.extraction.negation import Spans
 from audiobench.extraction.numbers import Span, number_spans, plain
 
 _LATEX = (
@@ -20,6 +21,7 @@ _LATEX = (
     (re.compile(r"(?<=\d)\s?\\[dtc]?frac\s?\{?(\d+)\}?\s?\{?(\d+)\}?"), r" \1/\2"),
     (re.compile(r"\\[dtc]?frac\s?(?:\{(\d+)\}\s?\{(\d+)\}|(\d)\s?(\d))"), r"\1\3/\2\4"),
     (re.compile(r"\\(?:text|textbf|mathrm|mathbf|mbox|textit|mathit)\s?\{([^{}]{0,200})\}"), r" \1 "),
+    (re.compile(r"\b((?:[ckm]?m|in|ft|feet|inch(?:es)?|yd|units?))\s?\^\s?\{?[23]\}?"), r"\1"),
     (re.compile(r"\\(?:times|cdot|ast)\b"), "×"),
     (re.compile(r"\\div\b"), "÷"),
     (re.compile(r"\\approx\b"), "≈"),
@@ -36,6 +38,16 @@ _BOLD = re.compile(r"(?<!\*)\*\*(?=\S)([^*\n]{1,200})(?<=\S)\*\*(?!\*)")
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n|[。;]")
 _DESCRIBED = re.compile(
     r"\b(?:sum|product|difference|quotient|result|total|average|mean|difference between) of\b|\bbetween\b", re.I
+)
+_LISTED = re.compile(r"\s?,\s?(?:and\s)?|\s?and\s|\s?[、和]\s?")
+_VERB_BEFORE = re.compile(
+    r"\b(?:is|are|was|were|has|have|had|pays?|paid|costs?|earn(?:s|ed)?|makes?|made|spen[dt]s?|needs?|takes?|gets?|sold|sells?"
+    r"|owes?|saves?|saved|runs?|ran|uses?|used|total(?:s|ed)?|left)(?: (?:a total of|about|only))?\s[$€£]?$",
+    re.IGNORECASE,
+)
+_PREPOSITION_BEFORE = re.compile(
+    r"\b(?:for|in|per|after|with|at|over|within|during|on|among|from|of|every|each)(?: (?:the|all|those|these|his|her|their|just))?\s[$€£]?$",
+    re.IGNORECASE,
 )
 _RESULT_BEFORE = re.compile(r"=\s?[($€£]?\s?$")
 _RESULTING = re.compile(r"(?:\b(?:is|are|equals|makes|gives|to get)|=)\s*[$€£]?\s*(?:\w+ )?$", re.IGNORECASE)
@@ -55,17 +67,18 @@ _BOUND_AFTER = re.compile(
     re.IGNORECASE,
 )
 _RANGE = re.compile(
-    r"\s?(?:-|\bto\b|(?:[^\W\d]\w* )?\bor\b|或|到|至)\s?(?:(?:about|maybe|even) )?[$€£]?", re.IGNORECASE
+    r"\s?(?:-|\bto\b|(?:[^\W\d]\w*,? )?\bor\b|或|到|至)\s?(?:(?:about|maybe|even) )?[$€£]?", re.IGNORECASE
 )
 _BETWEEN = re.compile(r"\bbetween\s+$", re.IGNORECASE)
 _AND = re.compile(r"\s+and\s+", re.IGNORECASE)
-_SCALE = re.compile(r"\s?(?:(k)|(thousand)|(million)|(billion)|(trillion))\b", re.IGNORECASE)
-_SCALES = (10**3, 10**3, 10**6, 10**9, 10**12)
+_SCALE = re.compile(r"\s?(k|thousand|million|mn|billion|bn|trillion|lakhs?|crores?)\b|(?-i:(M)\b)", re.IGNORECASE)
+_SCALES = {"k": 3, "t": 12, "m": 6, "b": 9, "l": 5, "c": 7}
 _REFERENCE = re.compile(
     r"\(\s?(?:see |cf\. |from |by |in )?(?:the )?(?:steps?|eq(?:uation|\.)?|fig(?:ure|\.)?|table|line|section|part|note|page|p\.)"
-    r"\s?#?$|^\s{0,3}(?:#{1,6}\s)?(?:steps?|part|equation)\s$",
+    r"\s?#?$|\b(?:steps?|problem|question|exercise|example|equation|option)\s#?$|^\s{0,3}(?:#{1,6}\s)?(?:steps?|part|equation)\s$",
     re.IGNORECASE | re.MULTILINE,
 )
+_ASIDE = re.compile(r"(?<=[\w%*]) ?\([^()\n]{0,200}\)")
 _BELOW_ZERO = re.compile(r"(?:\s?°\s?[CF]?| degrees?(?: celsius| fahrenheit)?)? below zero\b", re.IGNORECASE)
 
 # What may stand between two numbers of one calculation.
@@ -78,6 +91,7 @@ _IS = re.compile(r"\s?\)?\s?(?:\b(?:is|equals|makes|gives|are)\b(?: equal to)?)\
 _STRONG = re.compile(r"[+*/×÷·^]|\b(?:plus|minus|times|by)\b", re.IGNORECASE)
 
 _MONEY = re.compile(r"\s?(?:dollars?|bucks?|euros?|pounds?|usd)\s(?:and\s)?[$€£]?|\s?and\s", re.IGNORECASE)
+_DOLLARS = re.compile(r"\s?(?:dollars?|euros?|pounds?)\s", re.IGNORECASE)
 _CENTS = re.compile(r"\s?(?:cents?|pence|¢)(?!\w)", re.IGNORECASE)
 _COMPOUND = re.compile(
     r"\s?(?:hours?|hrs?|h|minutes?|mins?|feet|foot|ft|'|pounds?|lbs?|years?|months?|weeks?|days?|meters?|metres?|km|kilomet(?:er|re)s?)"
@@ -107,7 +121,7 @@ def readings(text: str) -> list[Decimal | None]:
 
 def _plain(text: str) -> str:
     r"""LaTeX as plain text ("9{,}500", "2\frac{1}{2}"), without bold marks; boxes stay."""
-    if "\\" in text or "{" in text or "*" in text or "_" in text or "~" in text:
+    if "\\" in text or "{" in text or "^" in text or "*" in text or "_" in text or "~" in text:
         for pattern, plain_text in _LATEX:
             text = pattern.sub(plain_text, text)
     return text
@@ -117,6 +131,9 @@ def _readings(text: str) -> list[_Reading]:
     """The readings of plain text; what is weak or a reference ("see step 1") counts only where nothing else does."""
     spans = _money(text, number_spans(text))
     found = _calculated(text, [_stated(text, span) for span in spans])
+    asides = Spans(m.span() for m in _ASIDE.finditer(text))
+    for one in found:
+        one.weak |= one.start in asides and not one.result
     kept = [r for r in found if not _DENIED_BEFORE.search(text[max(0, r.start - _NEAR) : r.start])]
     return [r for r in kept if not r.weak] or kept
 
@@ -129,6 +146,9 @@ def _money(text: str, spans: list[Span]) -> list[Span]:
         gap = text[last.end : span.start] if last and span.start - last.end < _NEAR else "\n"
         if last and last.value is not None and span.value is not None and not (last.weak or span.weak):
             cents = _CENTS.match(text, span.end)
+            if not cents and _DOLLARS.fullmatch(gap) and span.end - span.start == 2:
+                out[-1] = Span(last.start, span.end, last.value + span.value / 100)
+                continue
             if _MONEY.fullmatch(gap) and cents and 0 <= span.value < 100:
                 out[-1] = Span(last.start, cents.end(), last.value + span.value.copy_sign(last.value) / 100)
                 continue
@@ -144,8 +164,9 @@ def _stated(text: str, span: Span) -> _Reading:
     before, after = text[max(0, span.start - _NEAR) : span.start], text[span.end : span.end + _NEAR]
     value = span.value
     scale = _SCALE.match(after)
-    if scale and scale.lastindex and value is not None:
-        value *= _SCALES[scale.lastindex - 1]
+    if scale and value is not None:
+        name = scale[0].strip().casefold()
+        value = value.scaleb(3 if name == "thousand" else _SCALES[name[0]])
     if _BELOW_ZERO.match(after) and value is not None:
         value = -abs(value)
     if _BOUND_BEFORE.search(before) or _BOUND_AFTER.match(after):
@@ -193,6 +214,8 @@ def _result(chain: list[_Reading], links: list[str]) -> list[_Reading]:
         else:
             chain, links = chain[last:], links[last:]
         chain[0].result = True
+    if links and {*links} == {"range"} and len({one.value for one in chain}) == 1:  # "0.5 or 1/2"
+        return chain[:1]
     if "operator" in links or "range" in links:
         return [_Reading(chain[0].start, chain[-1].end, None)]
     return chain
@@ -240,10 +263,28 @@ def _final(text: str) -> tuple[str, Decimal | None, str] | None:
     numbers = _readings(text)
     if not numbers:
         return None
-    last = numbers[-1]
-    beside = [one for one in numbers[-8:] if one.result and not _SENTENCE_END.search(text, one.end, last.start)]
-    chosen = beside[-1] if beside else last
+    chosen = _concluding(text, numbers[-8:])
     return text[chosen.end :], chosen.value, "last_number"
+
+
+def _concluding(text: str, numbers: list[_Reading]) -> _Reading:
+    """The number that the last sentence with numbers states: the result of a calculation, or what its verb names.
+
+    "12 + 25 = 37 apples in 2 boxes" states 37, "she pays $64 for the 16 glasses" 64; of a bare list none is stated.
+    """
+    last = numbers[-1]
+    sentence = [one for one in numbers if not _SENTENCE_END.search(text[one.end : last.start])]
+    results = [one for one in sentence if one.result]
+    if results:
+        return results[-1]
+    if len(sentence) > 1:
+        if _LISTED.fullmatch(text[sentence[-2].end : last.start]):
+            return _Reading(last.start, last.end, None)
+        clause = [one for one in sentence if not re.search(r"[,:;]", text[one.end : last.start])]
+        named = [one for one in clause[:-1] if _VERB_BEFORE.search(text[max(0, one.start - _NEAR) : one.start])]
+        if named and _PREPOSITION_BEFORE.search(text[max(0, last.start - _NEAR) : last.start]):
+            return named[-1]
+    return last
 
 
 def _at_marker(sentence: str, numbers: list[_Reading]) -> _Reading:
