@@ -7,7 +7,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from audiobench import journal
+from audiobench import records
+from audiobench.records import Record
 from model_adapters.registry import capabilities
 from model_adapters.spec import ModelSpec, Price
 
@@ -42,21 +43,20 @@ def of_usage(usage: Mapping[str, Any], price: Price) -> float:
     return dollars / MILLION + (usage.get("audio_seconds") or 0) * (price.audio_second or 0)
 
 
-def of_record(record: Mapping[str, Any], spec: ModelSpec) -> float | None:
+def of_record(record: Record, spec: ModelSpec) -> float | None:
     """US dollars of a journal record at the price of its day; without a price, what the server itself said
     (`raw.cost`); None where neither is known.
 
-    What a batch job answered (`record["batch"]`) costs the price's `batch_factor` of it; None where none is declared.
-    Empty answers that were asked for again (`record["discarded"]`) are billed too.
+    What a batch job answered (`record.batch`) costs the price's `batch_factor` of it; None where none is declared.
+    Empty answers that were asked for again (`record.discarded`) are billed too.
     """
-    response = record.get("response") or {}
-    price = spec.price_on(date.fromtimestamp(record["time"]))
+    price = spec.price_on(date.fromtimestamp(record.time))
     if price is None:
-        return (response.get("raw") or {}).get("cost")
-    billed = [usage for usage in (response.get("usage"), *record.get("discarded", ())) if usage]
-    if not billed or (record.get("batch") and price.batch_factor is None):
+        return record.raw.get("cost")
+    billed = [usage for usage in (record.usage, *record.discarded) if usage]
+    if not billed or (record.batch and price.batch_factor is None):
         return None
-    factor = price.batch_factor if record.get("batch") else 1.0
+    factor = price.batch_factor if record.batch else 1.0
     return sum(of_usage(usage, price) for usage in billed) * (factor or 1.0)
 
 
@@ -64,6 +64,6 @@ def of_run(folder: Path, spec: ModelSpec) -> float | None:
     """US dollars of every answer in the journals of a run directory, those that were asked anew included; None where no
     cost is known.
     """
-    records = (record for file in sorted(folder.glob("*/samples.jsonl")) for record in journal.read(file))
-    paid = [dollars for record in records if (dollars := of_record(record, spec)) is not None]
+    lines = (record for file in sorted(folder.glob(f"*/{records.FILE}")) for record in records.read(file))
+    paid = [dollars for record in lines if (dollars := of_record(record, spec)) is not None]
     return sum(paid) if paid else None

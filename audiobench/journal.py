@@ -1,6 +1,6 @@
-"""The journal: one append-only JSON line per finished request. It is the checkpoint and the cache.
+"""Append-only files of typed JSON lines: the journal of a run, which is its checkpoint and its cache, and their like.
 
-Each record is one unbuffered write, so a killed process tears at most the last line, which is cut off on the next
+Each line is one unbuffered write, so a killed process tears at most the last line, which is cut off on the next
 opening. fsync goes by time. The advisory lock dies with its process, so a killed run never blocks the next one.
 """
 
@@ -11,15 +11,19 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import orjson
 
 from audiobench.errors import IncompleteError, UsageError
 
 FSYNC_SECONDS = 2.0
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class RunLock:
@@ -56,8 +60,12 @@ class RunLock:
         os.close(self._fd)
 
 
+class UnwritableError(Exception):
+    """A line that JSON cannot hold, or that could not be read back."""
+
+
 class Journal:
-    """Writer of one `samples.jsonl`.
+    """Writer of one append-only file.
 
     Raises:
         IncompleteError: the disk is full (what was written stays whole).
@@ -74,9 +82,13 @@ class Journal:
         self._synced = time.monotonic()
         self._dirty = False
 
-    def append(self, record: dict[str, Any]) -> None:
-        """Write one record, whole."""
-        line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+    def append(self, record: msgspec.Struct) -> None:
+        """Write one record, whole.
+
+        Raises:
+            UnwritableError: nothing was written.
+        """
+        line = encoded(record)
         written = 0
         try:
             while written < len(line):
@@ -126,27 +138,50 @@ def repair(fd: int) -> int:
     return end
 
 
-def read(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of a journal, in order; a torn last line is left out.
+def encoded(record: msgspec.Struct) -> bytes:
+    """The line of a record, with its line feed; it can be read back.
 
     Raises:
-        IncompleteError: a line in the middle is not JSON, or not a record.
+        UnwritableError: an adapter of the user's own put in what JSON cannot hold, or what the record's type forbids.
+    """
+    try:
+        line = msgspec.json.encode(record)
+        _decoder(type(record)).decode(line)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise UnwritableError(str(error)) from error
+    return line + b"\n"
+
+
+@lru_cache
+def _decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
+    return msgspec.json.Decoder(kind)
+
+
+def read(path: Path, kind: type[T]) -> Iterator[T]:
+    """The lines of an append-only file, in order; a torn last line is left out, unknown fields are ignored.
+
+    Raises:
+        IncompleteError: a line in the middle is not JSON, or not a `kind`; the message names file, line and field.
     """
     if not path.is_file():
         return
+    decode = _decoder(kind).decode
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 return
             try:
-                record = orjson.loads(line)
-            except orjson.JSONDecodeError as error:
+                yield decode(line)
+            except msgspec.ValidationError as error:
+                name = kind.__name__.lower()
+                raise IncompleteError(f"{path}:{number}: not a {name}: {error}; remove that line to go on") from error
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise IncompleteError(f"{path}:{number}: not JSON ({error}); remove that line to go on") from error
-            if not isinstance(record, dict) or "id" not in record:
-                raise IncompleteError(
-                    f"{path}:{number}: not a record (an object with an id); remove that line to go on"
-                )
-            yield record
+
+
+def write_lines(path: Path, records: Iterable[msgspec.Struct]) -> None:
+    """Replace `path` by these lines, at once."""
+    write_whole(path, b"".join(map(encoded, records)))
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -171,6 +206,8 @@ def write_whole(path: Path, data: bytes) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """`value` as indented JSON, replaced at once."""
+    if isinstance(value, msgspec.Struct):
+        value = msgspec.to_builtins(value)
     write_whole(
         path, orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
     )

@@ -8,12 +8,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import orjson
+import msgspec
+from msgspec import convert, structs, to_builtins
 
-from audiobench import journal
+from audiobench import journal, records
+from audiobench import plan as plans
+from audiobench.annotations import Judgement, Slot, Transcript
 from audiobench.errors import NotComparableError, UsageError
+from audiobench.plan import DataFacts
+from audiobench.records import Record
 from audiobench.results import Run, TaskRun, read_json
-from audiobench.score import sample_of
 from audiobench.summary import summarise
 from audiobench.types import Condition
 
@@ -80,8 +84,8 @@ def _check_alike(parts: Sequence[TaskRun]) -> None:
     first = parts[0]
     for part in parts[1:]:
         for key in _ALIKE:
-            if part.plan[key] != first.plan[key]:
-                here, there = part.plan[key], first.plan[key]
+            here, there = getattr(part.plan, key), getattr(first.plan, key)
+            if here != there:
                 if isinstance(here, Mapping):
                     name = min(n for n in {*here, *there} if here.get(n) != there.get(n))
                     key, here, there = f"{key}: {name}", here.get(name), there.get(name)
@@ -111,15 +115,14 @@ def _held(parts: Sequence[TaskRun]) -> tuple[set[int], int]:
     shards: set[int] = set()
     counts: dict[int, Path] = {}
     for part in parts:
-        shard = part.plan.get("shard")
-        if shard is not None:
-            index, count = shard
+        if part.plan.shard is not None:
+            index, count = part.plan.shard
             counts.setdefault(count, part.folder)
             shards |= {index} if isinstance(index, int) else set(index)
     if len(counts) > 1:
         shown = ", ".join(f"{folder} is one of {count}" for count, folder in sorted(counts.items()))
         raise NotComparableError(f"shards of different numbers do not make one run: {shown}")
-    if not counts or any(part.plan.get("shard") is None for part in parts):
+    if not counts or any(part.plan.shard is None for part in parts):
         return {1}, 1
     return shards, next(iter(counts))
 
@@ -129,23 +132,23 @@ def _merge_task(parts: Sequence[TaskRun], held: tuple[set[int], int], folder: Pa
     shards, count = held
     widest = max(parts, key=lambda part: len(part.conditions))  # a shard has as many option orders as its items allow
     answered = _latest(parts, widest.conditions)
-    ids = sorted({sample for part in parts for sample in part.plan["ids"]})
-    plan = {
-        **min((part.plan for part in parts), key=lambda plan: _canonical(plan["task"])),
-        "ids": ids,
-        "conditions": widest.plan["conditions"],
-        "fewer_orders": _fewer_orders(parts),
-        "shard": None if len(shards) == count else [sorted(shards), count],
-    }
-    if "dataset" in plan:
-        data = _joined([part.plan["dataset"] for part in parts])
-        plan["dataset"] = {**data, "content_sha256": _content_sha256(answered, ids)}
-    journal.write_json(folder / "plan.json", plan)
-    _write_lines(folder / "samples.jsonl", answered)
-    for file, lines_of in (("judgements.jsonl", TaskRun.judgements), ("transcripts.jsonl", TaskRun.transcripts)):
+    ids = sorted({sample for part in parts for sample in part.plan.ids})
+    plan = structs.replace(
+        min((part.plan for part in parts), key=lambda plan: _canonical(plan.task)),
+        ids=ids,
+        conditions=widest.conditions,
+        fewer_orders=_fewer_orders(parts),
+        shard=None if len(shards) == count else (sorted(shards), count),
+    )
+    if plan.dataset is not None:
+        data = _joined([to_builtins(part.plan.dataset) for part in parts if part.plan.dataset is not None])
+        plan.dataset = convert({**data, "content_sha256": _content_sha256(answered, ids)}, DataFacts)
+    journal.write_json(folder / plans.FILE, plan)
+    journal.write_lines(folder / records.FILE, answered)
+    for kind, lines_of in ((Judgement, TaskRun.judgements), (Transcript, TaskRun.transcripts)):
         lines = _union(parts, lines_of)
-        if lines or (folder / file).exists():
-            _write_lines(folder / file, lines)
+        if lines or (folder / kind.FILE).exists():
+            journal.write_lines(folder / kind.FILE, lines)
     if first.task.protocol == "realtime":
         _link_answers([part.folder.parent for part in parts], folder.parent)
     return TaskRun(folder, plan, first.task)
@@ -156,40 +159,40 @@ def _fewer_orders(parts: Sequence[TaskRun]) -> dict[str, int]:
     orders: dict[str, int] = {}
     for part in parts:
         of_shard = 1 + max(condition.option_order for condition in part.conditions)
-        orders |= {sample: part.plan.get("fewer_orders", {}).get(sample, of_shard) for sample in part.plan["ids"]}
+        orders |= {sample: part.plan.fewer_orders.get(sample, of_shard) for sample in part.plan.ids}
     most = max(orders.values(), default=1)
     return {sample: count for sample, count in sorted(orders.items()) if count < most}
 
 
-def _latest(parts: Iterable[TaskRun], conditions: Sequence[Condition]) -> list[Mapping[str, Any]]:
+def _latest(parts: Iterable[TaskRun], conditions: Sequence[Condition]) -> list[Record]:
     """One record a slot, ordered: one with a response before one without, then the later one."""
-    best: dict[tuple[str, int, int], tuple[Any, Mapping[str, Any]]] = {}
+    best: dict[tuple[str, int, int], tuple[Any, Record]] = {}
     places = {condition: place for place, condition in enumerate(conditions)}
     for part in parts:
         for record in part.records():
-            slot = (record["id"], places[Condition(**record["condition"])], record["epoch"])
-            rank = ("response" in record, record.get("time", 0), _canonical(record))
+            slot = (record.id, places[record.condition], record.epoch)
+            rank = (record.response is not None, record.time, _canonical(record))
             if slot not in best or rank > best[slot][0]:
                 best[slot] = (rank, record)
     return [best[slot][1] for slot in sorted(best)]
 
 
-def _content_sha256(records: Iterable[Mapping[str, Any]], ids: Sequence[str]) -> str | None:
+def _content_sha256(answered: Iterable[Record], ids: Sequence[str]) -> str | None:
     """The data set's own digest of these samples; None unless every sample was asked in its published order."""
     from audiobench.dataset.loading import content_sha256
 
-    shown = {r["id"]: r for r in records if "sample" in r and not r["condition"]["option_order"]}
-    return content_sha256([sample_of(record) for record in shown.values()]) if len(shown) == len(ids) else None
+    shown = {r.id: r for r in answered if r.sample and not r.condition.option_order}
+    return content_sha256([record.shown() for record in shown.values()]) if len(shown) == len(ids) else None
 
 
 def _union(
-    parts: Iterable[TaskRun], lines_of: Callable[[TaskRun], Mapping[tuple[str, str], Mapping[str, Any]]]
-) -> list[Mapping[str, Any]]:
+    parts: Iterable[TaskRun], lines_of: Callable[[TaskRun], Mapping[Slot, Judgement | Transcript]]
+) -> list[Judgement | Transcript]:
     """One line a slot, ordered; of two, one with a value."""
-    best: dict[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {}
+    best: dict[Slot, tuple[Any, Judgement | Transcript]] = {}
     for part in parts:
         for slot, line in lines_of(part).items():
-            rank = (line.get("value") is not None, _canonical(line))
+            rank = (getattr(line, "value", None) is not None, _canonical(line))
             if slot not in best or rank > best[slot][0]:
                 best[slot] = (rank, line)
     return [best[slot][1] for slot in sorted(best)]
@@ -200,10 +203,9 @@ def _info(infos: Sequence[Mapping[str, Any]], out: Path, names: Sequence[str]) -
     digest = hashlib.sha256()
     served: Counter[str] = Counter()
     for name in names:
-        for record in journal.read(out / name / "samples.jsonl"):
+        for record in records.read(out / name / records.FILE):
             digest.update(_canonical(record))
-            model = (record.get("response") or {}).get("served_model")
-            served.update([model] if model else [])
+            served.update([record.response.served_model] if record.response and record.response.served_model else [])
     info = _joined(infos)
     info |= {"tasks": list(names), "command": COMMAND, "created": 0, "updated": 0, "run_id": digest.hexdigest()[:16]}
     info |= {"model": min((found["model"] for found in infos), key=_canonical)}
@@ -243,8 +245,4 @@ def _link_answers(runs: Sequence[Path], out: Path) -> None:
 
 
 def _canonical(value: Any) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
-
-
-def _write_lines(path: Path, records: Sequence[Any]) -> None:
-    journal.write_whole(path, b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records))
+    return msgspec.json.encode(value, order="deterministic")

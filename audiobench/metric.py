@@ -55,7 +55,7 @@ def metric(task: TaskSpec, responded: Sequence[Scored], epochs: int) -> dict[str
 
 def _clusters(by_sample: Mapping[str, Sequence[Scored]]) -> dict[str, str] | None:
     """Sample id -> cluster, or None when no two samples share one."""
-    keys = {sample: group[0].record["sample"]["cluster"] or f"id:{sample}" for sample, group in by_sample.items()}
+    keys = {sample: group[0].record.cluster for sample, group in by_sample.items()}
     return keys if len(set(keys.values())) < len(keys) else None
 
 
@@ -65,7 +65,7 @@ def breakdown(task: TaskSpec, responded: Sequence[Scored], epochs: int) -> dict[
     for column in task.breakdown:
         groups: dict[str, list[Scored]] = {}
         for scored in responded:
-            label = scored.record["sample"]["metadata"].get(column)
+            label = scored.shown.metadata.get(column)
             groups.setdefault("(none)" if label is None else str(label), []).append(scored)
         tables[column] = {label: metric(task, group, epochs) for label, group in sorted(groups.items())}
     return tables

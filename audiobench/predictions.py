@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
+from msgspec import structs
 
 from audiobench import logs, think
 from audiobench.errors import UsageError
 from audiobench.extraction import OPTION_RULES
 from audiobench.metric import metric
+from audiobench.records import Failure, Record, ShownSample
 from audiobench.results import Scored
 from audiobench.score import outcome, scorer_of
 from audiobench.summary import chance, counted, official, reasons
 from audiobench.task.spec import TaskSpec
 from audiobench.thought import Tags
-from audiobench.types import Condition, Response, Sample, check_options
+from audiobench.types import Response, Sample, check_options
 from model_adapters.spec import Thinking
 
 Entry = tuple[int, dict[str, Any]]
@@ -73,6 +76,15 @@ def is_inline(entry: Mapping[str, Any]) -> bool:
     return "answer" in entry or "choices" in entry
 
 
+@dataclass(frozen=True, slots=True)
+class Prediction(Scored):
+    """A prediction with its outcome, as if it came from a journal."""
+
+    given_id: Any
+    output: str | None
+    """The text as it was given; its thought is taken off before an answer is looked for."""
+
+
 def score(task: TaskSpec, predictions: Path, samples: Mapping[str, Sample] | None = None) -> Iterator[dict[str, Any]]:
     """Score each prediction of a file: the `line` of each, in the file's order; see `scored`."""
     for one in scored(task, read(predictions), samples, where=predictions):
@@ -86,8 +98,8 @@ def scored(
     *,
     where: Path,
     think_tags: Sequence[Tags] = (),
-) -> Iterator[Scored]:
-    """Each prediction with its outcome, in order, as if it came from a journal.
+) -> Iterator[Prediction]:
+    """Each prediction with its outcome, in order.
 
     Args:
         task: whose extraction and scorer are used.
@@ -97,7 +109,6 @@ def scored(
         think_tags: what opens and closes a thought, beside the marks of `audiobench.thought`.
 
     An id may come again where the lines carry their samples: these are repetitions of one question, `epoch` 0, 1, ...
-    The output as it was given is kept as `record["given"]`; its thought is taken off before an answer is looked for.
 
     Raises:
         UsageError: a line has neither its sample inline nor an id of the data set, or answers an id a second time.
@@ -114,20 +125,20 @@ def scored(
         sample = _sample(task, entry, samples, place)
         identity = name if not inline or name in (samples or {}) else _identity(sample)
         record = _record(entry, sample, place, think_tags)
-        record |= {"id": identity, "key": str(number), "epoch": repeats[identity], "condition": Condition().as_dict()}
+        record.id, record.key, record.epoch = identity, str(number), repeats[identity]
         repeats[identity] += 1
-        yield Scored(record, outcome(record, task))
+        yield Prediction(record, outcome(record, task), entry["id"], entry["output"])
 
 
-def line(one: Scored, task: TaskSpec) -> dict[str, Any]:
+def line(one: Prediction, task: TaskSpec) -> dict[str, Any]:
     """`{"id", "outcome", "value", "answer", "rule", "official"}` of a prediction.
 
     `official` is the official scorer's verdict on the output as it was given; ours looks behind a closed thought.
     """
-    scorer, given, result = scorer_of(task.scorer), one.record["given"], one.outcome
-    official = scorer.official(given["output"], one.sample) if scorer.official and "error" not in one.record else None
+    scorer, result = scorer_of(task.scorer), one.outcome
+    official = scorer.official(one.output, one.sample) if scorer.official and one.record.error is None else None
     return {
-        "id": given["id"],
+        "id": one.given_id,
         "outcome": result.status,
         "value": result.value,
         "answer": result.answer,
@@ -136,7 +147,7 @@ def line(one: Scored, task: TaskSpec) -> dict[str, Any]:
     }
 
 
-def summary(task: TaskSpec, group: Sequence[Scored], samples: Mapping[str, Sample] | None = None) -> dict[str, Any]:
+def summary(task: TaskSpec, group: Sequence[Prediction], samples: Mapping[str, Sample] | None = None) -> dict[str, Any]:
     """What the predictions come to, by the same code as a run's `summary.json`.
 
     `{task, metric, n (samples), outputs (lines), expected (samples, None without the data set), counts (of lines, and
@@ -167,40 +178,24 @@ def summary(task: TaskSpec, group: Sequence[Scored], samples: Mapping[str, Sampl
     }
 
 
-def _as_given(one: Scored) -> Scored:
+def _as_given(one: Prediction) -> Scored:
     """With the raw output as the response's text, for the official scorer."""
-    if "response" not in one.record:
+    if one.record.response is None:
         return one
-    response = {**one.record["response"], "text": one.record["given"]["output"]}
-    return Scored({**one.record, "response": response}, one.outcome)
+    response = structs.replace(one.record.response, text=one.output)
+    return Scored(structs.replace(one.record, response=response), one.outcome)
 
 
-def _record(entry: Mapping[str, Any], sample: Sample, place: str, think_tags: Sequence[Tags]) -> dict[str, Any]:
+def _record(entry: Mapping[str, Any], sample: Sample, place: str, think_tags: Sequence[Tags]) -> Record:
     raw = entry["output"]
     if raw is not None and not isinstance(raw, str):
         raise UsageError(f"{place}: output: expected a string (the model's text) or null, got {raw!r:.60}")
-    record: dict[str, Any] = {
-        "given": {"id": entry["id"], "output": raw},
-        "sample": {
-            "question": sample.question,
-            "choices": list(sample.choices),
-            "target": list(sample.target) if isinstance(sample.target, tuple) else sample.target,
-            "metadata": dict(sample.metadata),
-            "transcript": sample.transcript,
-            "cluster": sample.cluster,
-        },
-    }
+    shown = ShownSample.of(sample)
     if raw is None and entry.get("error"):
-        return {**record, "error": {"kind": "error", "message": str(entry["error"])}}
-    response = think.split(Response(text=raw or ""), None, Thinking(), think_tags)
-    return {
-        **record,
-        "response": {
-            "text": response.text,
-            "finish_reason": entry.get("finish_reason", "stop"),
-            "reasoning_closed": response.reasoning_closed,
-        },
-    }
+        return Record(sample.id, sample=shown, error=Failure.of("error", str(entry["error"])))
+    response = think.split(Response(raw or ""), None, Thinking(), think_tags)
+    response.finish_reason = entry.get("finish_reason", "stop")
+    return Record(sample.id, sample=shown, response=response)
 
 
 def _identity(sample: Sample) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -132,17 +131,3 @@ def _audio(
 
 def _noise_seed(sample_id: str, seed: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}:{sample_id}".encode()).digest()[:4], "big")
-
-
-def shown(request: Request) -> list[dict[str, Any]]:
-    """The request's turns as a journal line keeps them: text as it is, a clip as `{kind: index}`, where `index` is its
-    place in the line's `audio`.
-    """
-    place = itertools.count()
-    turns = [(message.role, message.parts) for message in request.messages]
-    if request.prefill and request.prefill != (TextPart(""),):
-        turns.append(("assistant", request.prefill))
-    return [
-        {"role": role, "parts": [p.text if isinstance(p, TextPart) else {p.kind: next(place)} for p in parts]}
-        for role, parts in turns
-    ]

@@ -13,15 +13,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from audiobench import journal
+from audiobench import annotations, plan, records
+from audiobench.annotations import Judgement, Slot, Transcript
 from audiobench.errors import UsageError
-from audiobench.score import outcome, sample_of
+from audiobench.plan import Plan
+from audiobench.records import Record, ShownSample
+from audiobench.score import outcome
 from audiobench.speech.heard import heard
 from audiobench.task.spec import TaskSpec
 from audiobench.types import Condition, Outcome, Sample
@@ -34,28 +36,38 @@ SCHEMA_VERSION = 1
 class Scored:
     """One journal record with its outcome."""
 
-    record: Mapping[str, Any]
+    record: Record
     outcome: Outcome
 
     @property
     def id(self) -> str:
         """The sample's id."""
-        return self.record["id"]
+        return self.record.id
 
     @property
     def condition(self) -> Condition:
         """How it was asked."""
-        return Condition(**self.record["condition"])
+        return self.record.condition
 
     @property
     def epoch(self) -> int:
         """Which repetition."""
-        return self.record["epoch"]
+        return self.record.epoch
+
+    @property
+    def slot(self) -> Slot:
+        """(sample id, journal key): what an annotation of the response names."""
+        return self.record.id, self.record.key
 
     @property
     def sample(self) -> Sample:
         """The item, as it was shown."""
-        return sample_of(self.record)
+        return self.record.shown()
+
+    @property
+    def shown(self) -> ShownSample:
+        """What the journal holds of the item; empty where it holds nothing."""
+        return self.record.sample or ShownSample("", (), None, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,57 +75,51 @@ class TaskRun:
     """One task of a run directory."""
 
     folder: Path
-    plan: Mapping[str, Any]
+    plan: Plan
     task: TaskSpec
 
     @property
     def conditions(self) -> list[Condition]:
         """The conditions that were asked for, in order."""
-        return [Condition(**condition) for condition in self.plan["conditions"]]
+        return self.plan.conditions
 
     @property
     def epochs(self) -> int:
         """Repetitions a condition."""
-        return self.plan["epochs"]
+        return self.plan.epochs
 
-    def asked(self, condition: Condition) -> list[str]:
-        """Ids of the samples that the plan asks under this condition: those with so many option orders."""
-        fewer = self.plan.get("fewer_orders", {})
-        return [sample for sample in self.plan["ids"] if condition.option_order < fewer.get(sample, inf)]
+    def judgements(self) -> dict[Slot, Judgement]:
+        """Judge verdicts by response."""
+        return annotations.read(self.folder, Judgement)
 
-    def judgements(self) -> dict[tuple[str, str], Mapping[str, Any]]:
-        """Judge verdicts by sample id and journal key; a later line wins."""
-        return {(line["id"], line["key"]): line for line in journal.read(self.folder / "judgements.jsonl")}
-
-    def transcripts(self) -> dict[tuple[str, str], Mapping[str, Any]]:
-        """What a recogniser heard in spoken answers, by sample id and journal key; a later line wins."""
+    def transcripts(self) -> dict[Slot, Transcript]:
+        """What a recogniser heard in spoken answers, by response."""
         if self.task.protocol != "realtime":
             return {}
-        return {(line["id"], line["key"]): line for line in journal.read(self.folder / "transcripts.jsonl")}
+        return annotations.read(self.folder, Transcript)
 
     def scored(self, condition: Condition | None = None) -> Iterator[Scored]:
         """Every record that the plan asks for, with its outcome; spoken answers as a recogniser heard them."""
         judgements, transcripts = self.judgements(), self.transcripts()
         for record in self.records(condition):
             if transcripts:
-                record = heard(record, transcripts.get((record["id"], record["key"])))
+                record = heard(record, transcripts.get((record.id, record.key)))
             yield Scored(record, outcome(record, self.task, judgements))
 
-    def records(self, condition: Condition | None = None) -> Iterator[Mapping[str, Any]]:
+    def records(self, condition: Condition | None = None) -> Iterator[Record]:
         """Every record that the plan asks for; a later line of the same slot wins, and a stale one takes it back."""
-        asked, epochs = {how: set(self.asked(how)) for how in self.conditions}, self.epochs
-        latest: dict[tuple[str, Condition, int], Mapping[str, Any]] = {}
-        for record in journal.read(self.folder / "samples.jsonl"):
-            how = Condition(**record["condition"])
-            if record["id"] not in asked.get(how, ()) or record["epoch"] >= epochs:
+        asked, epochs = {how: set(self.plan.asked(how)) for how in self.conditions}, self.epochs
+        latest: dict[tuple[str, Condition, int], Record] = {}
+        for record in records.read(self.folder / records.FILE):
+            how = record.condition
+            if record.id not in asked.get(how, ()) or record.epoch >= epochs:
                 continue
             if condition is not None and how != condition:
                 continue
-            slot = (record["id"], how, record["epoch"])
-            if record.get("stale"):
-                latest.pop(slot, None)
+            if record.stale:
+                latest.pop(record.slot, None)
             else:
-                latest[slot] = record
+                latest[record.slot] = record
         yield from latest.values()
 
 
@@ -134,12 +140,8 @@ class Run:
         """Read `run.json` and the plans."""
         info = read_json(folder / "run.json", f"{folder}: not a run directory (no run.json)")
         tasks = {}
-        for path in sorted(folder.glob("*/plan.json")):
-            plan = read_json(path)
-            try:
-                tasks[path.parent.name] = TaskRun(path.parent, plan, TaskSpec.model_validate(plan["task"]))
-            except (KeyError, TypeError, ValueError) as error:
-                raise UsageError(f"{path}: not a plan of this version: {error}") from error
+        for path in sorted(folder.glob(f"*/{plan.FILE}")):
+            tasks[path.parent.name] = TaskRun(path.parent, *plan.read(path))
         return cls(folder, info, tasks)
 
     @property
@@ -154,8 +156,8 @@ class Run:
 
     def served_models(self) -> dict[str, int]:
         """Answers by the name under which the server gave them; empty where it gives none."""
-        responses = (r.get("response") or {} for task_run in self.tasks.values() for r in task_run.records())
-        return dict(sorted(Counter(name for r in responses if (name := r.get("served_model"))).items()))
+        responses = (r.response for task_run in self.tasks.values() for r in task_run.records())
+        return dict(sorted(Counter(r.served_model for r in responses if r and r.served_model).items()))
 
 
 def read_json(path: Path, missing: str | None = None) -> Any:

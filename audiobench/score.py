@@ -7,7 +7,9 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from audiobench.annotations import Judgement, Slot
 from audiobench.extraction import extract
+from audiobench.records import Failure, Record
 from audiobench.scorers import SCORERS, JudgeSpec, Scorer
 from audiobench.speech.heard import NOT_TRANSCRIBED, pending
 from audiobench.task.spec import TaskSpec
@@ -25,8 +27,7 @@ def _extracted(text: str, rules: tuple[str, ...], options: tuple[tuple[str, str]
 
 NOT_JUDGED = "not judged yet (--judge MODEL)"
 
-Judgements = Mapping[tuple[str, str], Mapping[str, Any]]
-"""(sample id, journal key) -> what the judge said: {"ratings": [...], "value": ...}."""
+Judgements = Mapping[Slot, Judgement]
 
 
 @lru_cache(maxsize=64)
@@ -35,44 +36,29 @@ def scorer_of(name: str) -> Scorer:
     return SCORERS[name]
 
 
-def sample_of(record: Mapping[str, Any]) -> Sample:
-    """The sample as it was shown (options in the order of the condition)."""
-    kept = record["sample"]
-    target = kept["target"]
-    return Sample(
-        id=record["id"],
-        question=kept["question"],
-        choices=tuple(kept["choices"]),
-        target=tuple(target) if isinstance(target, list) else target,
-        metadata=kept["metadata"],
-        transcript=kept.get("transcript"),
-        cluster=kept["cluster"],
-    )
-
-
-def outcome(record: Mapping[str, Any], task: TaskSpec, judgements: Judgements | None = None) -> Outcome:
+def outcome(record: Record, task: TaskSpec, judgements: Judgements | None = None) -> Outcome:
     """What a journal record is worth under `task`.
 
     A refused or truncated response is never searched for an answer; a thought that never closed is truncated.
     """
-    failure = record.get("error")
-    if failure is not None:
-        return Outcome(failure["kind"], detail={"message": failure["message"]})
-    response = record["response"]
-    sample = sample_of(record)
+    response = record.response
+    if record.error is not None or response is None:
+        failure = record.error or Failure("error", "the journal line holds neither a response nor an error")
+        return Outcome(failure.kind, detail={"message": failure.message})
+    sample = record.shown()
     scorer = scorer_of(task.scorer)
-    text: str = response["text"]
+    text = response.text
     if task.answers_withheld:
         answer = _extracted(text, tuple(task.extraction), tuple(sample.options))
         status = "unparsed" if answer.value is None else "scored"
         return Outcome(status, None, _shown(answer, sample), answer.rule, extracted=answer)
     official = scorer.official(text, sample) if scorer.official else None
-    if response["finish_reason"] == "content_filter":
+    if response.finish_reason == "content_filter":
         return _failed("refused", scorer, sample, official)
-    if response["finish_reason"] == "length" or response.get("reasoning_closed") is False:
+    if response.finish_reason == "length" or not response.reasoning_closed:
         return _failed("truncated", scorer, sample, official)
     if task.protocol == "realtime" and pending(record):
-        return Outcome("error", None, None, None, official, {"message": NOT_TRANSCRIBED})
+        return Outcome("pending", None, None, None, official, {"message": NOT_TRANSCRIBED})
     answer = _extracted(text, tuple(task.extraction), tuple(sample.options))
     if answer.value is None:
         return _failed("unparsed", scorer, sample, official)
@@ -91,18 +77,16 @@ def _failed(status: Any, scorer: Scorer, sample: Sample, official: Any) -> Outco
     return Outcome(status, value, None, None, official, detail)
 
 
-def _judged(
-    record: Mapping[str, Any], judge: JudgeSpec, answer: Answer, judgements: Judgements, official: Any
-) -> Outcome:
-    settled = judge.settled(record["response"]["text"]) if judge.settled else None
+def _judged(record: Record, judge: JudgeSpec, answer: Answer, judgements: Judgements, official: Any) -> Outcome:
+    settled = judge.settled(record.text) if judge.settled else None
     if settled is not None:
         return Outcome("scored", settled, answer.value, answer.rule, official, {"settled": "without a judge"})
-    verdict = judgements.get((record["id"], record["key"]))
+    verdict = judgements.get((record.id, record.key))
     if verdict is None:
-        return Outcome("error", None, answer.value, answer.rule, official, {"message": NOT_JUDGED})
-    if verdict["value"] is None:
+        return Outcome("pending", None, answer.value, answer.rule, official, {"message": NOT_JUDGED})
+    if verdict.value is None:
         return Outcome("error", None, answer.value, answer.rule, official, {"message": "no judge reply could be read"})
-    return Outcome("scored", verdict["value"], answer.value, answer.rule, official, {"ratings": verdict["ratings"]})
+    return Outcome("scored", verdict.value, answer.value, answer.rule, official, {"ratings": verdict.ratings})
 
 
 def _shown(answer: Answer, sample: Sample) -> str | None:

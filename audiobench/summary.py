@@ -38,7 +38,7 @@ def summarise(task_run: TaskRun) -> list[dict[str, Any]]:
 def summarise_condition(task_run: TaskRun, condition: Condition, group: Sequence[Scored]) -> dict[str, Any]:
     """The summary entry of one condition."""
     task = task_run.task
-    asked = len(task_run.asked(condition))
+    asked = len(task_run.plan.asked(condition))
     expected = asked * task_run.epochs
     counts = counted(group)
     responded = [scored for scored in group if scored.outcome.value is not None]
@@ -55,7 +55,9 @@ def summarise_condition(task_run: TaskRun, condition: Condition, group: Sequence
         "latency": latency(group),
         "fingerprint": fingerprint(task_run, group),
     }
-    effective = {s.record["response"].get("think_effective") for s in group if s.record.get("response")} - {None}
+    effective = {
+        s.record.response.think_effective for s in group if s.record.response and s.record.response.think_effective
+    }
     if effective:
         entry["think_effective"] = sorted(effective)
     if task.answers_withheld:
@@ -72,7 +74,7 @@ def summarise_condition(task_run: TaskRun, condition: Condition, group: Sequence
 
 def counted(group: Sequence[Scored]) -> dict[str, int]:
     """How many ended in each way."""
-    return {status: sum(scored.outcome.status == status for scored in group) for status in STATUSES}
+    return {status: sum(scored.outcome.counted_as == status for scored in group) for status in STATUSES}
 
 
 def reasons(group: Sequence[Scored]) -> list[dict[str, Any]]:
@@ -94,9 +96,9 @@ def official(task: TaskSpec, group: Sequence[Scored]) -> dict[str, Any] | None:
     scorer = scorer_of(task.scorer)
     if scorer.official is None or scorer.official_summary is None:
         return None
-    answered = [s for s in group if s.record.get("response")]
+    answered = [s for s in group if s.record.response is not None]
     samples = [s.sample for s in answered]
-    verdicts = official_verdicts(scorer, [s.record["response"]["text"] for s in answered], samples)
+    verdicts = official_verdicts(scorer, [s.record.text for s in answered], samples)
     summary = {"scorer": f"{scorer.name}@{scorer.version}", **scorer.official_summary(verdicts, samples)}
     if scorer.official_extracted is not None:
         mapped = [scorer.official_extracted(s.outcome.extracted, s.sample) for s in answered]
@@ -110,7 +112,7 @@ def chance(task: TaskSpec, group: Iterable[Scored]) -> float | None:
         return None
     if task.chance != "per_sample":
         return float(task.chance)
-    options = {s.id: sum(c is not None for c in s.record["sample"]["choices"]) for s in group if "sample" in s.record}
+    options = {s.id: sum(c is not None for c in s.record.sample.choices) for s in group if s.record.sample}
     known = [1 / n for n in options.values() if n]
     return fsum(known) / len(known) if known else None
 
@@ -119,7 +121,7 @@ def total_usage(group: Iterable[Scored]) -> dict[str, float]:
     """Sums of the token counts that the server gave, and how many responses gave them."""
     totals: dict[str, float] = {}
     for scored in group:
-        usage = (scored.record.get("response") or {}).get("usage") or {}
+        usage = scored.record.usage
         for key, count in usage.items():
             if isinstance(count, (int, float)):
                 totals[key] = totals.get(key, 0) + count
@@ -132,7 +134,7 @@ def latency(group: Iterable[Scored]) -> dict[str, Any]:
     """Median and 95th percentile of each measured latency, in seconds."""
     measured: dict[str, list[float]] = {}
     for scored in group:
-        for key, seconds in ((scored.record.get("response") or {}).get("latency") or {}).items():
+        for key, seconds in (scored.record.response.latency if scored.record.response else {}).items():
             if seconds is not None:  # a journal holds null for a NaN
                 measured.setdefault(key, []).append(seconds)
     return {
@@ -157,13 +159,13 @@ def fingerprint(task_run: TaskRun, group: Sequence[Scored]) -> dict[str, str]:
     """
     samples, clips = [], []
     for scored in group:
-        if scored.epoch != 0 or "sample" not in scored.record:
+        kept = scored.record.sample
+        if scored.epoch != 0 or kept is None:
             continue
-        kept = scored.record["sample"]
-        samples.append([scored.id, kept["question"], sorted(str(c) for c in kept["choices"]), kept["target"]])
-        clips.append([scored.id, [clip["sha256"] for clip in scored.record["audio"]]])
+        samples.append([scored.id, kept.question, sorted(map(str, kept.choices)), kept.target])
+        clips.append([scored.id, [clip.sha256 for clip in scored.record.audio]])
     return {
-        **task_run.plan["fingerprint"],
+        **task_run.plan.fingerprint,
         "samples": _digest(sorted(samples, key=str)),
         "audio": _digest(sorted(clips, key=str)),
         **_raters(task_run, group),
@@ -172,18 +174,11 @@ def fingerprint(task_run: TaskRun, group: Sequence[Scored]) -> dict[str, str]:
 
 def _raters(task_run: TaskRun, group: Sequence[Scored]) -> dict[str, str]:
     """Who judged and who wrote spoken answers down; the start of a sha256 tells two settings of one name apart."""
-    judges, recognisers = set(), set()
-    if scorer_of(task_run.task.scorer).judge is not None:
-        verdicts = task_run.judgements()
-        for line in (verdicts.get((s.id, s.record.get("key", ""))) for s in group):
-            if line is not None:
-                name = f"{line.get('judge', 'unnamed')} ({line.get('template', 'unnamed')})"
-                judges.add(f"{name} {line.get('judge_sha256', '')[:8]}".strip())
-    heard = [(s.id, s.record["response"]["heard"]) for s in group if "heard" in (s.record.get("response") or {})]
+    verdicts = task_run.judgements() if scorer_of(task_run.task.scorer).judge is not None else {}
+    judges = {verdicts[s.slot].rater for s in group if s.slot in verdicts}
+    heard = [(s.id, s.record.heard.key) for s in group if s.record.heard]
     transcripts = task_run.transcripts() if heard else {}
-    for sample, said in heard:
-        line = transcripts[sample, said["key"]]
-        recognisers.add(f"{line.get('asr', 'unnamed')} {line.get('asr_sha256', '')[:8]}".strip())
+    recognisers = {transcripts[slot].rater for slot in heard}
     named = {"judge": judges, "recogniser": recognisers}
     return {part: ", ".join(sorted(names)) for part, names in named.items() if names}
 

@@ -128,7 +128,7 @@ async def ask(call: Callable[[Request], Awaitable[Response]], request: Request, 
     counted = {**first.usage, **second.usage}  # both calls are billed; a server may leave out what is 0
     answer.usage = {key: (first.usage.get(key) or 0) + (second.usage.get(key) or 0) for key in counted}
     answer.usage["reasoning"] = first.usage.get("completion")
-    answer.latency = {"total": first.latency.get("total", 0.0) + second.latency.get("total", 0.0)}
+    answer.latency = {"total": (first.latency.get("total") or 0.0) + (second.latency.get("total") or 0.0)}
     answer.raw = {**answer.raw, "thinking_cut": first.finish_reason == "length" and not piece}
     return answer
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import orjson
+from msgspec import Struct
+from msgspec import field as struct_field
 
 from audiobench.core.parts import AudioPart as AudioPart
 from audiobench.core.parts import Clip as Clip
@@ -35,8 +37,10 @@ def check_options(choices: Sequence[str | None]) -> None:
         raise UsageError(f"{len(choices)} options, at most {len(LETTERS)}: each is asked by its letter")
 
 
-Status = Literal["scored", "unparsed", "truncated", "refused", "error", "invalid_audio"]
+Status = Literal["scored", "unparsed", "truncated", "refused", "error", "invalid_audio", "pending"]
 STATUSES: tuple[Status, ...] = ("scored", "unparsed", "truncated", "refused", "error", "invalid_audio")
+"""The six ends of a request that a summary counts; what is `pending` (not judged, not transcribed yet) counts as an
+error until it is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,7 @@ class Sample:
         return [(LETTERS[i], text) for i, text in enumerate(self.choices) if text is not None]
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """How a sample is asked. Two conditions of the same samples are paired."""
 
     think: str = "default"
@@ -94,13 +97,7 @@ class Condition:
 
     def as_dict(self) -> dict[str, Any]:
         """The condition as it stands in a journal line and in summary.json."""
-        return {
-            "think": self.think,
-            "audio": self.audio,
-            "option_order": self.option_order,
-            "prompt": self.prompt,
-            "protocol": self.protocol,
-        }
+        return {name: getattr(self, name) for name in self.__struct_fields__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +166,8 @@ class Request:
         return replace(self, messages=messages, prefill=None if self.prefill is None else changed(self.prefill))
 
 
-@dataclass(slots=True)
-class Response:
-    """What the model said, normalised over servers."""
+class Response(Struct, omit_defaults=True):
+    """What the model said, normalised over servers; a journal record holds it as it is."""
 
     text: str
     """The final answer, reasoning removed."""
@@ -179,18 +175,18 @@ class Response:
     reasoning_is_summary: bool = False
     reasoning_closed: bool = True
     """False when thinking began and never ended: nothing in it may be scored as an answer."""
-    finish_reason: str = "stop"
-    """stop | length | content_filter | other provider words, lower case."""
-    usage: dict[str, Any] = field(default_factory=dict)
+    finish_reason: str | None = struct_field(default_factory=lambda: "stop")
+    """stop | length | content_filter | other provider words, lower case; always written to the journal."""
+    usage: dict[str, Any] = {}
     """Token counts: prompt, audio, cached, completion, reasoning (absent where the server does not say)."""
-    latency: dict[str, float] = field(default_factory=dict)
-    """Seconds: first_token, first_audio, total."""
+    latency: Mapping[str, float | None] = {}
+    """Seconds: first_token, first_audio, total; None in old journals for what was not measured."""
     served_model: str | None = None
     think_effective: str | None = None
     """What was really done about thinking, when it is not what was asked (`approx:minimal`, `two_pass`)."""
-    parts: Parts = ()
-    """What the answer is made of beside `text`: its sound as a file."""
-    raw: dict[str, Any] = field(default_factory=dict)
+    parts: tuple[Any, ...] = ()
+    """What the answer is made of beside `text`, as message parts: its sound as a file. Not journalled."""
+    raw: dict[str, Any] = {}
     """Small provider fields worth keeping (response id, system fingerprint, safety ratings)."""
 
 
@@ -220,3 +216,8 @@ class Outcome:
     """What the metric needs beyond a value (edit counts, judge ratings) or why it failed."""
     extracted: Answer = Answer(None)
     """What extraction found; `answer` shows it to people."""
+
+    @property
+    def counted_as(self) -> Status:
+        """The end that a summary counts."""
+        return "error" if self.status == "pending" else self.status

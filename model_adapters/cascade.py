@@ -100,9 +100,10 @@ class Cascade:
                 return Response("", finish_reason=said.finish_reason, latency=latency, raw=kept)
         generation = {**self._llm_generation, **request.generation}
         response = await self.llm.generate(replace(request, messages=tuple(messages), generation=generation))
-        response.latency = {**response.latency, "asr": asr_seconds, "total": time.perf_counter() - began}
-        if "first_token" in response.latency:
-            response.latency["first_token"] += asr_seconds
+        took = {**response.latency, "asr": asr_seconds, "total": time.perf_counter() - began}
+        if first := took.get("first_token"):
+            took["first_token"] = first + asr_seconds
+        response.latency = took
         response.raw = {**response.raw, **kept}
         return response
 

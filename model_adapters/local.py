@@ -153,7 +153,7 @@ class Local:
         if isinstance(result, Exception):
             waiting.reply.set_exception(result)
         else:
-            result.latency["total"] = time.perf_counter() - waiting.since
+            result.latency = {**result.latency, "total": time.perf_counter() - waiting.since}
             waiting.reply.set_result(result)
 
     def _answer(self, requests: list[Request]) -> list[Response | Exception]:

@@ -36,7 +36,7 @@ def ablate_task(run: Run, task_run: TaskRun, *, allowed: Collection[str] = ()) -
         by_prompt.setdefault((arm.how.prompt, arm.how.protocol), []).append(arm)
     found: dict[str, Any] = {
         "task": task_run.task.task,
-        "n": len(task_run.plan["ids"]),
+        "n": len(task_run.plan.ids),
         "conditions": len(arms),
         "epochs": task_run.epochs,
         "option_orders": len({condition.option_order for condition in task_run.conditions}),

@@ -81,7 +81,7 @@ def arms_of(run: Run, task_run: TaskRun) -> list[Arm]:
         condition = scored.condition
         group = slots[How.of(condition)]
         group.setdefault(scored.id, {}).setdefault(condition.option_order, {})[scored.epoch] = scored
-    order = {sample: place for place, sample in enumerate(task_run.plan["ids"])}
+    order = {sample: place for place, sample in enumerate(task_run.plan.ids)}
     return [
         Arm(label(how, list(slots)), run, task_run, how, dict(sorted(found.items(), key=lambda i: order[i[0]])))
         for how, found in slots.items()
@@ -247,7 +247,7 @@ def _labelled(group: Sequence[Arm]) -> list[Arm]:
 
 def chosen_slot(scored: Scored) -> int | None:
     """Which option slot (0 = first) the answer names; None when unparsed or not multiple choice."""
-    answer, choices = scored.outcome.answer, scored.record["sample"]["choices"]
+    answer, choices = scored.outcome.answer, scored.shown.choices
     if scored.outcome.status != "scored" or not answer:
         return None
     slot = LETTERS.find(answer[0])
@@ -258,16 +258,13 @@ def chosen_text(scored: Scored) -> str | None:
     """What was answered, whatever letter it stood under; None when there is no answer."""
     slot = chosen_slot(scored)
     if slot is not None:
-        return scored.record["sample"]["choices"][slot]
+        return scored.shown.choices[slot]
     return scored.outcome.answer if scored.outcome.status == "scored" else None
 
 
 def clusters_of(arm: Arm, ids: Iterable[str]) -> list[str] | None:
     """The clip that each sample shares with others; None where no two of them do."""
-    keys = []
-    for sample in ids:
-        first = next(iter(arm.of_sample(sample)))
-        keys.append(first.record["sample"]["cluster"] or f"id:{sample}")
+    keys = [next(iter(arm.of_sample(sample))).record.cluster for sample in ids]
     return keys if len(set(keys)) < len(keys) else None
 
 

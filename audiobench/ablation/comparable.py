@@ -51,7 +51,7 @@ def check(a: Arm, b: Arm, ids: Sequence[str], allowed: Collection[str] = ()) -> 
 
 def _differing(a: Arm, b: Arm, ids: Sequence[str]) -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
-    left, right = a.task_run.plan["fingerprint"], b.task_run.plan["fingerprint"]
+    left, right = a.task_run.plan.fingerprint, b.task_run.plan.fingerprint
     for part in sorted(left.keys() | right.keys()):
         if left.get(part) != right.get(part):
             found.append((part, _short(left.get(part)), _short(right.get(part))))
@@ -82,26 +82,24 @@ def _same_kind_of_clips(a: Arm, b: Arm) -> bool:
 
 
 def _samples(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
-    kept = {sample: next(iter(arm.of_sample(sample))).record["sample"] for sample in ids}
-    return {i: (s["question"], sorted(map(str, s["choices"])), s["target"]) for i, s in kept.items()}
+    kept = {sample: next(iter(arm.of_sample(sample))).shown for sample in ids}
+    return {i: (s.question, sorted(map(str, s.choices)), s.target) for i, s in kept.items()}
 
 
 def _clips(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
     """From a record with a response: one that failed may not have come as far as its clips."""
-    asked = {i: next(s.record for s in arm.of_sample(i) if s.record.get("response")) for i in ids}
-    return {i: [clip["sha256"] for clip in record["audio"]] for i, record in asked.items()}
+    asked = {i: next(s.record for s in arm.of_sample(i) if s.record.response is not None) for i in ids}
+    return {i: [clip.sha256 for clip in record.audio] for i, record in asked.items()}
 
 
 def _judges(arm: Arm) -> list[str]:
-    asked = {(scored.id, scored.record.get("key")) for scored in arm}
-    lines = (line for slot, line in arm.task_run.judgements().items() if slot in asked)
-    return sorted({f"{line['judge']} ({line['template']})" for line in lines})
+    verdicts = arm.task_run.judgements()
+    return sorted({f"{verdicts[s.slot].judge} ({verdicts[s.slot].template})" for s in arm if s.slot in verdicts})
 
 
 def _recognisers(arm: Arm) -> list[str]:
     """Who wrote the spoken answers down; empty where none was spoken."""
-    responses = (scored.record.get("response") or {} for scored in arm)
-    return sorted({response["heard"]["asr"] for response in responses if "heard" in response})
+    return sorted({scored.record.heard.asr for scored in arm if scored.record.heard})
 
 
 def _short(value: Any) -> str:
@@ -115,7 +113,7 @@ def notes(a: Arm, b: Arm) -> list[str]:
         return []
     lines = []
     for name in ("overrides", "seed"):
-        x, y = a.task_run.plan.get(name), b.task_run.plan.get(name)
+        x, y = getattr(a.task_run.plan, name), getattr(b.task_run.plan, name)
         if x != y:
             x, y = ("none" if value in (None, {}) else value for value in (x, y))
             lines.append(f"generation differs: {name} {x} ({a.label}), {y} ({b.label})")

@@ -87,7 +87,7 @@ def _arm(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
         "run": str(arm.run.folder),
         "condition": arm.how._asdict(),
         "think_effective": sorted(
-            {done for s in arm if (done := (s.record.get("response") or {}).get("think_effective"))}
+            {s.record.response.think_effective for s in arm if s.record.response and s.record.response.think_effective}
         ),
         "n": len(ids),
         "value": value,
@@ -115,14 +115,14 @@ def counts(arm: Arm, ids: Sequence[str]) -> dict[str, int]:
     )  # fmt: skip
     for sample in ids:
         for scored in arm.of_sample(sample):
-            response, status = scored.record.get("response"), scored.outcome.status
+            response, status = scored.record.response, scored.outcome.counted_as
             found["responses"] += response is not None
             if status == "truncated":
-                unfinished = (response or {}).get("reasoning_closed") is False
+                unfinished = response is not None and not response.reasoning_closed
                 found["truncated_thinking" if unfinished else "truncated_answer"] += 1
             else:
                 found[status] += 1
-            found["budget_reached"] += bool(((response or {}).get("raw") or {}).get("thinking_cut"))
+            found["budget_reached"] += bool(scored.record.raw.get("thinking_cut"))
     return found
 
 
@@ -158,7 +158,7 @@ def groups(arm: Arm, ids: Sequence[str]) -> dict[str, dict[str, list[str]]]:
     for column in arm.task_run.task.breakdown:
         labels: dict[str, list[str]] = {}
         for sample in ids:
-            value = next(iter(arm.of_sample(sample))).record["sample"]["metadata"].get(column)
+            value = next(iter(arm.of_sample(sample))).shown.metadata.get(column)
             labels.setdefault("(none)" if value is None else str(value), []).append(sample)
         if len(labels) > 1:
             tables[column] = dict(sorted(labels.items()))

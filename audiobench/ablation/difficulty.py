@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import to_builtins
+
 from audiobench.ablation.arms import Arm, chosen_text
 from audiobench.results import Scored
 from audiobench.statistics.passk import pass_at_k
@@ -36,10 +38,10 @@ def reward(scored: Scored) -> Reward | None:
 
     Reasoning is present when the thought holds any text and was closed.
     """
-    response = scored.record.get("response")
-    if not response or scored.outcome.value is None:
+    response = scored.record.response
+    if response is None or scored.outcome.value is None:
         return None
-    present = bool((response.get("reasoning") or "").strip()) and response.get("reasoning_closed") is not False
+    present = bool(scored.record.reasoning) and response.reasoning_closed
     return Reward(scored.outcome.value, float(present))
 
 
@@ -59,28 +61,27 @@ class Difficulty:
 
     def manifest(self, task: str, keep: tuple[int, int]) -> dict[str, Any]:
         """The sample as a manifest line."""
-        sample = self.records[0].record["sample"]
+        sample = self.records[0].shown
         return {
             "task": task, "id": self.id, "passed": self.passed, "k": self.k,
             "kept": keep[0] <= self.passed <= keep[1], "pass_at": {str(k): v for k, v in self.pass_at.items()},
-            "question": sample["question"], "choices": sample["choices"], "target": sample["target"],
-            "audio": [{"path": clip["path"], "sha256": clip["sha256"]} for clip in self.records[0].record["audio"]],
-            "metadata": sample["metadata"],
+            "question": sample.question, "choices": sample.choices, "target": sample.target,
+            "audio": [{"path": clip.path, "sha256": clip.sha256} for clip in self.records[0].record.audio],
+            "metadata": sample.metadata,
         }  # fmt: skip
 
     def rewards(self, task: str) -> Iterator[dict[str, Any]]:
         """One line for each response: what was asked, what came, and what it earns."""
         for scored in self.records:
-            earned = reward(scored)
-            if earned is None:
+            earned, response = reward(scored), scored.record.response
+            if earned is None or response is None:
                 continue
-            response = scored.record["response"]
             yield {
                 "task": task, "id": self.id, "epoch": scored.epoch, "passed": self.passed, "k": self.k,
-                "prompt": scored.record["prompt"],
-                "audio": [{"path": clip["path"], "sha256": clip["sha256"]} for clip in scored.record["audio"]],
-                "reasoning": response.get("reasoning"), "response": response["text"],
-                "answer": chosen_text(scored), "target": scored.record["sample"]["target"],
+                "prompt": to_builtins(scored.record.prompt),
+                "audio": [{"path": clip.path, "sha256": clip.sha256} for clip in scored.record.audio],
+                "reasoning": response.reasoning, "response": response.text,
+                "answer": chosen_text(scored), "target": scored.shown.target,
                 "status": scored.outcome.status, "accuracy": earned.accuracy, "reasoning_present": earned.reasoning,
                 "reward": round(earned.total, 6),
             }  # fmt: skip
@@ -100,4 +101,4 @@ def difficulties(arm: Arm, k: int) -> tuple[list[Difficulty], int]:
             continue
         passed = sum((scored.outcome.value or 0.0) >= 0.5 for scored in answered)
         found.append(Difficulty(sample, passed, k, tuple(answered)))
-    return found, short + len(arm.task_run.plan["ids"]) - len(arm.slots)
+    return found, short + len(arm.task_run.plan.ids) - len(arm.slots)

@@ -47,7 +47,7 @@ def draw(tasks: Sequence[dict[str, Any]], model: str, path: Path) -> list[Path]:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    style = {
+    style: Any = {
         "font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.7,
         "svg.fonttype": "none", "svg.hashsalt": "audiobench", "legend.frameon": False, "axes.titlesize": 8,
     }  # fmt: skip

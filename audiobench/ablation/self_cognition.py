@@ -116,14 +116,13 @@ def _rate(arm: Arm, *, honest: bool) -> dict[str, Any]:
     where = {"answer": 0, "reasoning": 0}
     examples: list[str] = []
     for scored in arm:
-        response = scored.record.get("response")
-        if not response:
+        if scored.record.response is None:
             continue
-        answer, thought = claims(response["text"]), claims(response.get("reasoning") or "")
+        answer, thought = claims(scored.record.text), claims(scored.record.reasoning)
         both = answer | thought
         hit = bool(both) and not (honest and "ability" in both)
         hits.append(float(hit))
-        keys.append(scored.record["sample"]["cluster"] or f"id:{scored.id}")
+        keys.append(scored.record.cluster)
         for kind in both:
             kinds[kind] += 1
         where["answer"] += bool(answer)

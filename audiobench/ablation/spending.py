@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from audiobench import cost
 from audiobench.ablation.arms import Arm
 from audiobench.ablation.measure import is_share
+from audiobench.records import Record
 from audiobench.results import Scored
 from audiobench.summary import latency, quantile
 
 
-def reasoning_tokens(record: Mapping[str, Any]) -> tuple[float, bool] | None:
+def reasoning_tokens(record: Record) -> tuple[float, bool] | None:
     """(tokens of the reasoning, whether that is an estimate), or None where nothing tells.
 
     The server's own count where it gives one; else the completion's tokens shared out by characters.
     """
-    response = record.get("response")
-    if not response:
+    response = record.response
+    if response is None:
         return None
-    usage, thought, text = response.get("usage") or {}, response.get("reasoning") or "", response["text"]
+    usage, thought, text = response.usage, response.reasoning or "", response.text
     if usage.get("reasoning") is not None:
         return float(usage["reasoning"]), False
     if not thought:
         return 0.0, False
-    if usage.get("completion") is None or response.get("reasoning_is_summary"):
+    if usage.get("completion") is None or response.reasoning_is_summary:
         return None
     return usage["completion"] * len(thought) / (len(thought) + len(text)), True
 
@@ -39,9 +40,9 @@ def spending(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
     known only where values are shares of right answers: an error rate or a rating counts none.
     """
     spec = arm.run.spec
-    answered = [s for sample in ids for s in arm.of_sample(sample) if s.record.get("response")]
+    answered = [s for sample in ids for s in arm.of_sample(sample) if s.record.response is not None]
     right = sum(s.outcome.value or 0.0 for s in answered) if is_share(arm.task_run.task) else None
-    completions = [n for s in answered if (n := _usage(s).get("completion")) is not None]
+    completions = [n for s in answered if (n := s.record.usage.get("completion")) is not None]
     dollars = [d for s in answered if (d := cost.of_record(s.record, spec)) is not None]
     complete = len(completions) == len(answered)
     paid = sum(dollars) if dollars and len(dollars) == len(answered) else None
@@ -57,12 +58,8 @@ def spending(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _usage(scored: Scored) -> Mapping[str, Any]:
-    return scored.record["response"].get("usage") or {}
-
-
 def _cached(answered: Sequence[Scored]) -> float | None:
-    counted = [u for s in answered if (u := _usage(s)).get("prompt")]
+    counted = [u for s in answered if (u := s.record.usage).get("prompt")]
     if all(u.get("cached") is None for u in counted):
         return None
     return sum(u.get("cached") or 0 for u in counted) / sum(u["prompt"] for u in counted)  # vLLM leaves out a 0

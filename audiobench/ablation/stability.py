@@ -40,7 +40,7 @@ def option_stability(arm: Arm) -> dict[str, Any] | None:
 
 def _rows(arm: Arm, sample: str, orders: Sequence[int]) -> list[list[Scored]]:
     """The sample's answers at each of its orders, one row for every epoch that has them all."""
-    choices = next(iter(arm.of_sample(sample))).record["sample"]["choices"]
+    choices = next(iter(arm.of_sample(sample))).shown.choices
     own = orders[: sum(text is not None for text in choices)]
     found = [arm.slots[sample].get(order, {}) for order in own]
     epochs = sorted(set.intersection(*(set(answers) for answers in found))) if found else []
@@ -57,7 +57,7 @@ def positions(arm: Arm) -> dict[str, Any]:
     offered: list[int] = []
     samples: list[str] = []
     for scored in arm:
-        places = [slot for slot, text in enumerate(scored.record["sample"]["choices"]) if text is not None]
+        places = [slot for slot, text in enumerate(scored.shown.choices) if text is not None]
         slot = chosen_slot(scored)
         if scored.outcome.value is not None and places:
             chosen.append(places.index(slot) if slot in places else None)

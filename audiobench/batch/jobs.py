@@ -14,13 +14,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from audiobench import journal
+from audiobench.records import Record
 from audiobench.results import read_json
 
 OPEN = ("planned", "submitted")
 """States of a job that is still to be waited for."""
+
+
+class Submitted(Record):
+    """One request of a job: the record that its answer completes."""
+
+    task: str = ""
+    number: int = 0
+    """Which of several requests about one response."""
+
+    def record(self) -> Record:
+        """The record alone."""
+        return Record(**{name: getattr(self, name) for name in Record.__struct_fields__})
 
 
 @dataclass(slots=True)
@@ -32,12 +43,11 @@ class Job:
     """api, token, options, requests, state (planned | submitted | collected | failed | dropped), job, times, message."""
 
     @classmethod
-    def plan(cls, run: Path, api: str, options: str, records: Sequence[dict[str, Any]]) -> Job:
+    def plan(cls, run: Path, api: str, options: str, records: Sequence[Submitted]) -> Job:
         """Write a new job down, before it is sent. `options`: what distinguishes the run's options from others."""
         token = f"audiobench-{secrets.token_hex(8)}"
         folder = run / "batch" / token
-        lines = b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records)
-        journal.write_whole(folder / "records.jsonl", lines)
+        journal.write_lines(folder / "records.jsonl", records)
         state = {"api": api, "token": token, "options": options, "requests": len(records), "planned": time.time()}
         job = cls(folder, state)
         job.note("planned")
@@ -58,9 +68,9 @@ class Job:
         """The provider's name of it, or our token."""
         return self.state.get("job") or self.state["token"]
 
-    def records(self) -> list[dict[str, Any]]:
-        """Journal lines without answers, in the order of the requests; `task` says whose they are."""
-        return list(journal.read(self.folder / "records.jsonl"))
+    def records(self) -> list[Submitted]:
+        """What was submitted, in the order of the requests."""
+        return list(journal.read(self.folder / "records.jsonl", Submitted))
 
 
 def jobs(run: Path) -> Iterator[Job]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from audiobench.annotations import Judgement
 from audiobench.batch.apis import Status
-from audiobench.batch.jobs import Job, jobs
+from audiobench.batch.jobs import Job, Submitted, jobs
 from audiobench.batch.loop import Group, JobLoop, request_key
 from audiobench.errors import ExitCode
 from audiobench.journal import Journal
+from audiobench.records import BatchOrigin, Record
 from audiobench.results import TaskRun
 from audiobench.runner.engine import Ending
 from audiobench.runner.identity import check_answered
@@ -48,18 +50,14 @@ class BatchJudge(JobLoop):
 
     async def groups(self) -> AsyncIterator[Group]:
         """Responses that are to be judged."""
-        taken = {
-            (record["task"], record["key"]) for job in jobs(self.folder) if job.is_open for record in job.records()
-        }
+        taken = {(record.task, record.key) for job in jobs(self.folder) if job.is_open for record in job.records()}
         group = Group()
         for name, task_run in self.tasks.items():
             template = _template(task_run)
             for record in open_records(task_run, self.judge):
-                if (name, record["key"]) in taken:
+                if (name, record.key) in taken:
                     continue
-                notes = [
-                    {"task": name, "id": record["id"], "key": record["key"], "number": n} for n in range(template.runs)
-                ]
+                notes = [Submitted(record.id, record.key, task=name, number=n) for n in range(template.runs)]
                 lines = self._lines(group, template, record, notes)
                 if group.is_full(self.api, sum(map(len, lines))):
                     yield group
@@ -70,9 +68,7 @@ class BatchJudge(JobLoop):
         if group.lines:
             yield group
 
-    def _lines(
-        self, group: Group, template: JudgeSpec, record: Mapping[str, Any], notes: Sequence[dict[str, Any]]
-    ) -> list[bytes]:
+    def _lines(self, group: Group, template: JudgeSpec, record: Record, notes: Sequence[Submitted]) -> list[bytes]:
         place = len(group.records)
         requests = judge_requests(template, record)
         return [self.api.line(request_key(place + i, notes[i]), request) for i, request in enumerate(requests)]
@@ -94,16 +90,17 @@ class BatchJudge(JobLoop):
                 continue
             if not self.allow_other_model:
                 check_answered(response, self.judge)
-            replies.setdefault((note["task"], note["key"]), []).append(reply_of(response, self.judge))
+            replies.setdefault((note.task, note.key), []).append(reply_of(response, self.judge))
         for name, task_run in self.tasks.items():
             template = _template(task_run)
-            writer = Journal(task_run.folder / "judgements.jsonl")
+            writer = Journal(task_run.folder / Judgement.FILE)
             try:
                 for record in open_records(task_run, self.judge):
-                    said = replies.get((name, record["key"]))
+                    said = replies.get((name, record.key))
                     if said:
                         line = verdict(self.judge, template, record, said)
-                        writer.append({**line, "batch": {"api": self.api.name, "job": job.name}})
+                        line.batch = BatchOrigin(self.api.name, job.name)
+                        writer.append(line)
             finally:
                 writer.close()
         job.note("collected", word=status.word, unanswered=len(failed))

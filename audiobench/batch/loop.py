@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from audiobench.batch.apis import BatchApi, Status, batch_api
-from audiobench.batch.jobs import Job, jobs
+from audiobench.batch.jobs import Job, Submitted, jobs
 from audiobench.errors import AudiobenchError, ExitCode, UsageError
 from audiobench.runner.closing import close
 from audiobench.runner.engine import Ending
@@ -29,12 +29,11 @@ TRIES = 6
 class Group:
     """Requests that go into one job."""
 
-    records: list[dict[str, Any]] = field(default_factory=list)
-    """One a request: `key` names it, the rest is for collecting."""
+    records: list[Submitted] = field(default_factory=list)
     lines: list[bytes] = field(default_factory=list)
     size: int = 0
 
-    def add(self, record: dict[str, Any], line: bytes) -> None:
+    def add(self, record: Submitted, line: bytes) -> None:
         """One more request."""
         self.records.append(record)
         self.lines.append(line)
@@ -45,9 +44,9 @@ class Group:
         return bool(self.lines) and (len(self.lines) >= api.most_requests or self.size + size > api.most_bytes)
 
 
-def request_key(place: int, record: dict[str, Any]) -> str:
+def request_key(place: int, record: Submitted) -> str:
     """What a request is called at the provider: its place in the job, and the beginning of its journal key."""
-    return f"{place}-{record['key'][:32]}"
+    return f"{place}-{record.key[:32]}"
 
 
 class JobLoop:
@@ -138,7 +137,7 @@ class JobLoop:
                     f"{job.folder}: a batch job of other options is open in this run's folder; run with those, "
                     "or with another --out"
                 )
-            others = sorted({record["task"] for record in job.records()} - self.names)
+            others = sorted({record.task for record in job.records()} - self.names)
             if others:
                 raise UsageError(
                     f"{job.folder}: an open batch job of this run's folder holds requests of {', '.join(others)} too; "

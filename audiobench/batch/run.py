@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import orjson
+from msgspec import structs
 
-from audiobench import prompt, think
+from audiobench import records, think
 from audiobench.audio import InvalidAudioError
 from audiobench.batch.apis import Result, Status
-from audiobench.batch.jobs import Job, jobs
+from audiobench.batch.jobs import Job, Submitted, jobs
 from audiobench.batch.loop import Group, JobLoop, request_key
 from audiobench.errors import ExitCode
 from audiobench.journal import Journal
-from audiobench.runner.engine import load, new_record, shown_response, shown_sample
+from audiobench.records import BatchOrigin, Failure, Record, kept
+from audiobench.runner.engine import load
 from audiobench.runner.identity import check_answered
 from audiobench.runner.work import TaskWork, schedule
 from audiobench.types import Condition, Request, Response, Sample
 from model_adapters.base import RetryableError, SampleError
 
-Observer = Callable[[TaskWork, dict[str, Any]], None]
+Observer = Callable[[TaskWork, Record], None]
 
 
 class BatchRun(JobLoop):
@@ -52,15 +52,13 @@ class BatchRun(JobLoop):
 
     async def groups(self) -> AsyncIterator[Group]:
         """Open slots, longest clips first."""
-        taken = {
-            (record["task"], *_slot(record)) for job in jobs(self.folder) if job.is_open for record in job.records()
-        }
+        taken = {(record.task, record.slot) for job in jobs(self.folder) if job.is_open for record in job.records()}
         group = Group()
         for work, sample, condition, epoch in schedule(list(self.works.values())):
-            if (work.task.task, sample.id, condition, epoch) in taken:
+            if (work.task.task, (sample.id, condition, epoch)) in taken:
                 continue
-            record: dict[str, Any] = {"task": work.task.task, **new_record(sample, condition, epoch), "attempts": 1}
-            record["sample"] = shown_sample(prompt.arrange(sample, condition.option_order), work.task)
+            record = Submitted(**structs.asdict(work.record(sample, condition, epoch)), task=work.task.task)
+            record.attempts = 1
             try:
                 loaded = await self._request(record, work, sample, condition, epoch)
                 line = self.api.line(request_key(len(group.records), record), loaded)
@@ -68,7 +66,8 @@ class BatchRun(JobLoop):
                     raise SampleError(f"{len(line)} bytes; a batch job of {self.api.name} takes {self.api.most_bytes}")
             except (InvalidAudioError, SampleError) as error:
                 kind = "invalid_audio" if isinstance(error, InvalidAudioError) else "error"
-                self._append({**record, "error": {"kind": kind, "message": str(error)}})
+                record.error = Failure.of(kind, str(error))
+                self._append(record)
                 continue
             if group.is_full(self.api, len(line)):
                 yield group
@@ -79,14 +78,12 @@ class BatchRun(JobLoop):
             yield group
 
     async def _request(
-        self, record: dict[str, Any], work: TaskWork, sample: Sample, condition: Condition, epoch: int
+        self, record: Submitted, work: TaskWork, sample: Sample, condition: Condition, epoch: int
     ) -> Request:
         """The request of a slot with its audio; `record` gets what a journal line says of it."""
         request = work.request(sample, condition, epoch)
-        record["prompt"] = prompt.shown(request)
-        record["prompt_sha256"] = hashlib.sha256(orjson.dumps(record["prompt"])).hexdigest()
-        key, loaded, record["audio"] = await load(request, work, self._threads)
-        record["key"] = key
+        records.show(record, request)
+        record.key, loaded, record.audio = await load(request, work, self._threads)
         return loaded
 
     async def collect(self, job: Job, status: Status) -> None:
@@ -94,14 +91,14 @@ class BatchRun(JobLoop):
         results = {result.key: result for result in status.results}
         unanswered = 0
         for place, record in enumerate(job.records()):
-            work = self.works[record["task"]]
-            if _slot(record) in work.finished:
+            work = self.works[record.task]
+            if record.slot in work.finished:
                 continue
             result = results.get(request_key(place, record))
             if result is None:
                 unanswered += 1
                 continue
-            record["batch"] = {"api": self.api.name, "job": job.name}
+            record.batch = BatchOrigin(self.api.name, job.name)
             await self._answer(record, result, work)
             self._append(record)
         for journal in self._journals.values():
@@ -111,41 +108,35 @@ class BatchRun(JobLoop):
             self.ending.exit_code = ExitCode.INCOMPLETE
             self.ending.reason = f"batch job {job.name} ended as {status.word} with {unanswered} requests unanswered"
 
-    async def _answer(self, record: dict[str, Any], result: Result, work: TaskWork) -> None:
+    async def _answer(self, record: Submitted, result: Result, work: TaskWork) -> None:
         """Put the response, or why there is none, into `record`.
 
         Raises:
             RunError: another model answered.
         """
         if result.refused:
-            record["response"] = shown_response(
-                Response("", finish_reason="content_filter", raw={"blocked": result.error})
-            )
+            record.response = Response("", finish_reason="content_filter", raw={"blocked": result.error})
             return
         if result.data is None:
-            record["error"] = {"kind": "error", "message": result.error}
+            record.error = Failure.of("error", result.error)
             return
         try:
             response = self.adapter.parsed(result.data, f"{self.api.name} batch")
         except (RetryableError, SampleError) as error:
-            record["error"] = {"kind": "error", "message": str(error)}
+            record.error = Failure.of("error", str(error))
             return
         if not self.allow_other_model:
             check_answered(response, work.model)
-        plan = work.thinks[record["condition"]["think"]]
+        plan = work.thinks[record.condition.think]
 
         async def answered(_: Request) -> Response:
             return response
 
         # neither API continues an assistant's turn, so there was no prefill
-        record["response"] = shown_response(await think.ask(answered, Request(()), plan))
+        record.response = kept(await think.ask(answered, Request(()), plan))
 
-    def _append(self, record: dict[str, Any]) -> None:
-        task = record["task"]
-        line = {**{name: value for name, value in record.items() if name != "task"}, "time": round(time.time(), 3)}
-        self._journals[task].append(line)
-        self.observe(self.works[task], line)
-
-
-def _slot(record: dict[str, Any]) -> tuple[str, Condition, int]:
-    return record["id"], Condition(**record["condition"]), record["epoch"]
+    def _append(self, submitted: Submitted) -> None:
+        record = submitted.record()
+        record.time = round(time.time(), 3)
+        self._journals[submitted.task].append(record)
+        self.observe(self.works[submitted.task], record)

@@ -95,6 +95,7 @@ def _judge(
 ) -> Counter[str]:
     from audiobench.ablation.traces import asking
     from audiobench.ablation.traces.judges import JUDGES, RUBRICS
+    from audiobench.annotations import TraceVerdict
     from audiobench.runner.retry import RetryPolicy
     from audiobench.score import scorer_of
     from model_adapters.registry import build_adapter, find_model
@@ -105,16 +106,12 @@ def _judge(
     jobs = []
     for group in chosen.values():
         for arm, records in group:
-            file = arm.task_run.folder / asking.FILE
+            file = arm.task_run.folder / TraceVerdict.FILE
             for name in measures:
                 judge = JUDGES[name]
                 runs = judge.runs if judge.fixed_runs or args.judge_runs is None else args.judge_runs
                 for scored in records:
-                    gated = (
-                        judge is RUBRICS
-                        and official
-                        and official(scored.record["response"]["text"], scored.sample) is not True
-                    )
+                    gated = judge is RUBRICS and official and official(scored.record.text, scored.sample) is not True
                     if judge.applies(scored.record) and not gated:
                         jobs.append(asking.Job(file, judge, scored.record, runs))
     spec = find_model(args.judge, base_url=args.judge_base_url)
@@ -136,13 +133,14 @@ def _early(
     args: argparse.Namespace, fractions: list[float], run: Any, chosen: dict[str, list[tuple[Any, list[Any]]]]
 ) -> Counter[str]:
     from audiobench.ablation.traces import early
+    from audiobench.annotations import EarlyAnswer
     from audiobench.runner.retry import RetryPolicy
     from model_adapters.registry import build_adapter
 
     spec = run.spec
     early.check(spec)
     cuts = [
-        early.Cut(arm.task_run.folder / early.FILE, arm, scored, fraction)
+        early.Cut(arm.task_run.folder / EarlyAnswer.FILE, arm, scored, fraction)
         for group in chosen.values()
         for arm, records in group
         for scored in records

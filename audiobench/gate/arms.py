@@ -148,11 +148,11 @@ def arms_of_task(task_run: TaskRun) -> list[Arm]:
 def _arm(task_run: TaskRun, condition: Condition, group: Sequence[Scored]) -> Arm:
     task, plan = task_run.task, task_run.plan
     scorer = scorer_of(task.scorer)
-    by_id: dict[str, list[Scored]] = {sample: [] for sample in plan["ids"]}
+    by_id: dict[str, list[Scored]] = {sample: [] for sample in plan.ids}
     for scored in group:
         by_id[scored.id].append(scored)
     pooled, counting = scorer.metric in ERROR_RATES, task.scorer if scorer.metric == "bleu" else None
-    done = {str(r["think_effective"]) for s in group if (r := s.record.get("response")) and r.get("think_effective")}
+    done = {r.think_effective for s in group if (r := s.record.response) and r.think_effective}
     return Arm(
         task=task.task,
         condition=condition,
@@ -164,7 +164,7 @@ def _arm(task_run: TaskRun, condition: Condition, group: Sequence[Scored]) -> Ar
             sample: row_of(found, task_run.epochs, pooled=pooled, counting=counting) for sample, found in by_id.items()
         },
         think_effective=tuple(sorted(done)),
-        settings=dict(plan.get("overrides") or {}),
+        settings=dict(plan.overrides),
         ids_sha256=ids_digest(by_id),
     )
 
@@ -183,23 +183,23 @@ def row_of(found: Sequence[Scored], epochs: int, *, pooled: bool, counting: str 
             detail = outcome.detail
             value, length = float(detail["sub"] + detail["del"] + detail["ins"]), float(detail["ref"])
         sound = value is not None and isfinite(value)
-        statuses[scored.epoch] = STATUS_LETTERS[outcome.status] if sound or value is None else "e"
+        statuses[scored.epoch] = STATUS_LETTERS[outcome.counted_as] if sound or value is None else "e"
         values[scored.epoch] = value if sound else None  # type: ignore[call-overload]
-    asked = next((s for s in found if "sample" in s.record), None)
-    if asked is None:
+    shown = next((s.record.sample for s in found if s.record.sample), None)
+    if shown is None:
         return Row("".join(statuses), tuple(values), length)
-    shown, clips = asked.record["sample"], next((s.record["audio"] for s in found if "response" in s.record), None)
-    target = shown["target"]
+    clips = next((s.record.audio for s in found if s.record.response is not None), None)
+    target = shown.target
     return Row(
         statuses="".join(statuses),
         values=tuple(values),
         length=length,
         counts=_counts(found, counting) if counting else None,
-        text_check=_check([shown["question"], sorted(str(c) for c in shown["choices"]), target]),
-        audio_check=None if clips is None else _check([clip["sha256"] for clip in clips]),
-        cluster=shown["cluster"],
+        text_check=_check([shown.question, sorted(map(str, shown.choices)), target]),
+        audio_check=None if clips is None else _check([clip.sha256 for clip in clips]),
+        cluster=shown.cluster,
         answer=found[0].outcome.answer,
-        target=" | ".join(target) if isinstance(target, list) else target,
+        target=" | ".join(target) if isinstance(target, tuple) else target,
     )
 
 

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil, inf, isfinite
 
+from msgspec import structs
+
 from audiobench.gate import corpus
 from audiobench.gate.arms import FAILED, Arm, Row
 from audiobench.gate.baseline import Baseline, short_id
@@ -262,7 +264,7 @@ def _gains(reference: Sequence[Arm], paired: dict[tuple[str, str], tuple[Arm, Ar
     for arm in reference:
         if arm.condition.think != "on" or policy.value(arm.task, "think_gain") == "off":
             continue
-        off = replace(arm.condition, think="off")
+        off = structs.replace(arm.condition, think="off")
         on_found, off_found = paired.get(arm.key), paired.get((arm.task, off.label))
         if on_found is None or off_found is None:
             continue

@@ -53,7 +53,7 @@ def ask_again(run: Run, tasks: Sequence[str], epochs: int, *, options: Sequence[
         raise IncompleteError(f"{folder}: --confirm: audiobench run ended with {code}; run the gate again to go on")
     confirmed = Run.open(folder)
     for name in tasks:
-        if confirmed.tasks[name].plan["ids"] != run.tasks[name].plan["ids"]:
+        if confirmed.tasks[name].plan.ids != run.tasks[name].plan.ids:
             raise NotComparableError(f"{folder}: task {name}: the recorded command now chooses other samples")
     return confirmed
 

@@ -6,6 +6,9 @@ The answers are asked for by audiobench's own runner: concurrency, retries, audi
 the run a run directory like any other (`audiobench report`, `view`, `ablate` work on it) and lets it resume.
 """
 
+# lm-eval's own annotations are looser than what it takes
+# pyright: reportGeneralTypeIssues=false, reportIncompatibleMethodOverride=false, reportAssignmentType=false
+
 from __future__ import annotations
 
 import inspect
@@ -202,7 +205,7 @@ class AudiobenchLM(LM):
             by_id = {scored.id: scored for scored in run.tasks[task.spec.task].scored()}
             for request in requests:
                 scored = by_id[request.args[0].sample_id]
-                reply = Reply(scored.record["response"]["text"])
+                reply = Reply(scored.record.text)
                 reply.outcome = scored.outcome
                 replies[id(request)] = [reply]
         return replies
@@ -214,7 +217,7 @@ class AudiobenchLM(LM):
         _run(prepare.Prepared(options, self.spec, [work], {work.task.task: data}, folder))
         texts: dict[tuple[str, int], str] = {}
         for scored in results.Run.open(folder).tasks[work.task.task].scored():
-            texts[scored.id, scored.epoch] = scored.record["response"]["text"]
+            texts[scored.id, scored.epoch] = scored.record.text
         return {
             id(request): [texts[ForeignWork.sample_id(request), epoch] for epoch in range(work.epochs)]
             for request in requests

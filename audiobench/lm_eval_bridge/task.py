@@ -4,6 +4,9 @@ Samples, prompts, extraction, scoring and pooling are audiobench's own code, so 
 last digit; lm-eval brings the model class, its loop and its result files.
 """
 
+# lm-eval's own annotations are looser than what it takes
+# pyright: reportIncompatibleMethodOverride=false
+
 from __future__ import annotations
 
 import sys
@@ -25,6 +28,7 @@ from audiobench import dataset, prompt, think
 from audiobench.errors import UsageError
 from audiobench.lm_eval_bridge.contexts import Media, Reply, Turns, Waveform, as_chat, as_turns
 from audiobench.metric import ERROR_RATES
+from audiobench.records import Record, ShownSample
 from audiobench.score import outcome, scorer_of
 from audiobench.task.find import task_files, task_name
 from audiobench.task.spec import TaskSpec
@@ -233,18 +237,7 @@ class AudioBenchTask(Task):
             return reply.outcome
         sample = self.samples[doc["id"]]
         response = think.split(Response(text=reply), None, Thinking())
-        record = {
-            "key": "",
-            "id": sample.id,
-            "epoch": 0,
-            "sample": {**_shown(sample), "cluster": sample.cluster, "transcript": sample.transcript},
-            "response": {
-                "text": response.text,
-                "finish_reason": "stop",
-                "reasoning_closed": response.reasoning_closed,
-            },
-        }
-        return outcome(record, self.spec)
+        return outcome(Record(sample.id, sample=ShownSample.of(sample), response=response), self.spec)
 
     @property
     def _metric(self) -> str:

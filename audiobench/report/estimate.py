@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from audiobench import cost, journal
+from audiobench import cost, records
 from audiobench.plain_text import plural
 from audiobench.types import Condition, TextPart
 from model_adapters.base import SampleError
@@ -101,9 +101,9 @@ def _text_tokens(work: TaskWork) -> float:
 def _answered(work: TaskWork) -> list[tuple[Mapping[str, Any], float]]:
     """(token counts, seconds of audio) of each response that this run has already."""
     return [
-        (record["response"]["usage"], sum(clip["seconds"] or 0 for clip in record["audio"]))
-        for record in journal.read(work.journal_path)
-        if record.get("response")
+        (record.usage, sum(clip.seconds or 0.0 for clip in record.audio))
+        for record in records.read(work.journal_path)
+        if record.response is not None
     ]
 
 

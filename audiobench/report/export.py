@@ -23,6 +23,8 @@ COLUMNS = (
 _INTEGERS = ("epoch", "option_order", "prompt_tokens", "audio_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens", "attempts")  # fmt: skip
 _FLOATS = ("value", "seconds", "first_token_seconds", "audio_seconds", "time")
 BATCH = 2000
+RESPONSE = ("text", "reasoning", "finish_reason", "think_effective", "served_model")
+"""Columns that are fields of the response."""
 
 
 def neutral(text: str) -> str:
@@ -50,27 +52,24 @@ def lines(runs: Sequence[Run], tasks: Sequence[str] | None = None) -> Iterator[d
 def line(run: Run, task: str, scored: Scored) -> dict[str, Any]:
     """One record, flat."""
     record, outcome = scored.record, scored.outcome
-    shown, response = record.get("sample") or {}, record.get("response") or {}
-    usage, latency = response.get("usage") or {}, response.get("latency") or {}
-    clips = record.get("audio") or []
-    condition = record["condition"]
-    lengths = [clip["seconds"] for clip in clips if clip.get("seconds") is not None]
+    shown, response, usage = record.sample, record.response, record.usage
+    latency = response.latency if response else {}
+    lengths = [clip.seconds for clip in record.audio if clip.seconds is not None]
     return {
-        "model": run.model, "run": run.folder.name, "task": task, "id": record["id"], "epoch": record["epoch"],
-        "think": condition["think"], "audio": condition["audio"], "option_order": condition["option_order"],
-        "protocol": condition["protocol"], "prompt": condition["prompt"], "status": outcome.status,
-        "value": outcome.value, "answer": outcome.answer, "rule": outcome.rule, "target": _text(shown.get("target")),
-        "question": shown.get("question"), "choices": _text(shown.get("choices")), "cluster": shown.get("cluster"),
-        "metadata": _text(shown.get("metadata")), "text": response.get("text"), "reasoning": response.get("reasoning"),
-        "finish_reason": response.get("finish_reason"), "think_effective": response.get("think_effective"),
-        "error": (record.get("error") or {}).get("message"), "official": _text(outcome.official),
+        "model": run.model, "run": run.folder.name, "task": task, "id": record.id, "epoch": record.epoch,
+        **record.condition.as_dict(), "status": outcome.counted_as,
+        "value": outcome.value, "answer": outcome.answer, "rule": outcome.rule,
+        "target": _text(shown.target) if shown else None, "question": shown.question if shown else None,
+        "choices": _text(shown.choices) if shown else None, "cluster": shown.cluster if shown else None,
+        "metadata": _text(shown.metadata) if shown else None,
+        **{name: getattr(response, name, None) for name in RESPONSE},
+        "error": record.error.message if record.error else None, "official": _text(outcome.official),
         "prompt_tokens": usage.get("prompt"), "audio_tokens": usage.get("audio"), "cached_tokens": usage.get("cached"),
         "completion_tokens": usage.get("completion"), "reasoning_tokens": usage.get("reasoning"),
         "seconds": latency.get("total"), "first_token_seconds": latency.get("first_token"),
         "audio_seconds": sum(lengths) if lengths else None,
-        "audio_sha256": " ".join(str(clip["sha256"]) for clip in clips) or None,
-        "attempts": record.get("attempts"), "served_model": response.get("served_model"), "key": record.get("key"),
-        "time": record.get("time"),
+        "audio_sha256": " ".join(clip.sha256 for clip in record.audio) or None,
+        "attempts": record.attempts, "key": record.key, "time": record.time,
     }  # fmt: skip
 
 

@@ -24,6 +24,7 @@ import audiobench
 from audiobench.errors import UsageError
 from audiobench.journal import write_json, write_whole
 from audiobench.metric import ERROR_RATES
+from audiobench.records import Record
 from audiobench.results import Run, Scored, TaskRun
 from audiobench.score import scorer_of
 from audiobench.summary import summarise_condition
@@ -105,9 +106,9 @@ def _add_task(
     results["group_subtasks"][task] = []
     results["configs"][task] = {
         "task": task, "dataset_path": spec.dataset_path, "dataset_name": spec.dataset_name,
-        "test_split": spec.test_split, "doc_to_text": (plan.get("prompt") or {}).get("text"),
+        "test_split": spec.test_split, "doc_to_text": plan.prompt.get("text"),
         "doc_to_target": spec.doc_to_target, "output_type": "generate_until", "num_fewshot": 0,
-        "repeats": task_run.epochs, "generation_kwargs": {**spec.generation_kwargs, **(plan.get("overrides") or {})},
+        "repeats": task_run.epochs, "generation_kwargs": {**spec.generation_kwargs, **plan.overrides},
         "metric_list": [{"metric": metric, "aggregation": "mean", "higher_is_better": better}],
         "metadata": {"audiobench": {"condition": condition.as_dict(), "fingerprint": entry["fingerprint"],
                                     "counts": entry["counts"], "ci": value["ci"], "chance": entry["chance"]}},
@@ -115,7 +116,7 @@ def _add_task(
     results["versions"][task] = spec.metadata.get("version", 1.0)
     results["n-shot"][task] = 0
     results["higher_is_better"][task] = {metric: better}
-    total = (plan.get("dataset") or {}).get("rows") or len(plan["ids"])
+    total = (plan.dataset and plan.dataset.rows) or len(plan.ids)
     results["n-samples"][task] = {"original": total, "effective": len(lines)}
 
 
@@ -135,43 +136,43 @@ def _samples(task_run: TaskRun, group: Sequence[Scored]) -> list[dict[str, Any]]
     for scored in group:
         if scored.outcome.value is not None:
             by_id.setdefault(scored.id, []).append(scored)
-    kwargs = {**task_run.task.generation_kwargs, **(task_run.plan.get("overrides") or {})}
+    kwargs = {**task_run.task.generation_kwargs, **task_run.plan.overrides}
     lines = []
-    for number, sample in enumerate(task_run.plan["ids"]):
+    for number, sample in enumerate(task_run.plan.ids):
         found = sorted(by_id.get(sample, ()), key=lambda scored: scored.epoch)
         if not found:
             continue
         record = found[0].record
-        shown = record["sample"]
-        target = shown["target"]
+        shown = record.sample
+        assert shown is not None  # it has a response
         doc = {
-            "id": sample, "question": shown["question"], "choices": shown["choices"], "target": target,
-            **(shown["metadata"] or {}),
+            "id": sample, "question": shown.question, "choices": shown.choices, "target": shown.target,
+            **shown.metadata,
         }  # fmt: skip
         prompt = _prompt(record)
-        audio = [{"path": clip.get("path"), "sha256": clip["sha256"]} for clip in record["audio"]]
-        text = target if isinstance(target, str) else orjson.dumps(target).decode()
+        audio = [{"path": clip.path, "sha256": clip.sha256} for clip in record.audio]
+        text = shown.target if isinstance(shown.target, str) else orjson.dumps(shown.target).decode()
         lines.append(
             {
                 "doc_id": number, "doc": doc, "target": text,
                 "arguments": {"gen_args_0": {"arg_0": prompt, "arg_1": kwargs, "arg_2": {"audio": audio}}},
-                "resps": [[scored.record["response"]["text"] for scored in found]],
+                "resps": [[scored.record.text for scored in found]],
                 "filtered_resps": [scored.outcome.answer or "" for scored in found], "filter": FILTER,
                 "metrics": [metric], "doc_hash": _hash(orjson.dumps(doc, option=orjson.OPT_SORT_KEYS).decode()),
                 "prompt_hash": _hash(prompt), "target_hash": _hash(text),
                 metric: sum(scored.outcome.value or 0.0 for scored in found) / len(found),
                 "outcomes": [scored.outcome.status for scored in found],
-                "reasoning": [scored.record["response"].get("reasoning") for scored in found],
+                "reasoning": [scored.record.response and scored.record.response.reasoning for scored in found],
             }
         )  # fmt: skip
     return lines
 
 
-def _prompt(record: Mapping[str, Any]) -> str:
+def _prompt(record: Record) -> str:
     """The turns as text, `<audio>` where a clip stands."""
     turns = []
-    for turn in record.get("prompt") or []:
-        parts = [part if isinstance(part, str) else "<audio>" for part in turn["parts"]]
+    for turn in record.prompt:
+        parts = [part if isinstance(part, str) else "<audio>" for part in turn.parts]
         turns.append("\n".join(parts))
     return "\n".join(turns)
 

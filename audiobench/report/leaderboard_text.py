@@ -194,7 +194,7 @@ def json(board: Board) -> str:
     """The same as JSON, with the notes."""
     import orjson
 
-    rows = orjson.loads(board.frame().to_json(orient="records"))
+    rows = orjson.loads(board.frame().to_json(orient="records") or "[]")
     document = {
         "schema_version": 1, "tasks": [{"task": task, "title": board.titles[task]} for task in board.tasks],
         "averaged": board.averaged, "rows": rows, "notes": board.notes,

@@ -26,7 +26,7 @@ def write_submission(task_run: TaskRun) -> Path:
         raise UsageError(f"task {task.task}: submission: answers are withheld, so the fields to send must be declared")
     rows: list[dict[str, Any]] = []
     for scored in task_run.scored(task_run.conditions[0]):
-        if scored.epoch or not scored.record.get("response"):
+        if scored.epoch or scored.record.response is None:
             continue
         sample = scored.sample
         answer = scored.outcome.answer or ""
@@ -37,7 +37,7 @@ def write_submission(task_run: TaskRun) -> Path:
             "question": sample.question,
             "choices": [choice for choice in sample.choices if choice is not None],
             "answer": option if dot and len(letter) == 1 else answer,
-            "output": scored.record["response"]["text"],
+            "output": scored.record.text,
         }
         rows.append({name: template.evaluate(text, names) for name, text in fields.items()})
     path = task_run.folder / task.submission.get("file", "submission.json")

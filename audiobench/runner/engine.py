@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import math
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
 
-import orjson
-
-from audiobench import audio, prompt, think, video
+from audiobench import audio, records, think, video
 from audiobench.audio import InvalidAudioError
 from audiobench.errors import AudiobenchError, ExitCode, IncompleteError
-from audiobench.journal import Journal
+from audiobench.journal import Journal, UnwritableError
+from audiobench.records import ClipFacts, Failure, Record, checked, kept, measured, unwritable
 from audiobench.runner.closing import close
 from audiobench.runner.concurrency import Concurrency
 from audiobench.runner.identity import check_answered
 from audiobench.runner.retry import ExhaustedError, RetryPolicy, call
 from audiobench.runner.work import TaskWork, schedule
-from audiobench.score import scorer_of
-from audiobench.task.spec import TaskSpec
 from audiobench.types import AudioPart, Condition, MediaPart, Request, Response, Sample, VideoPart
 from model_adapters.base import Adapter, RetryableError, RunError, SampleError
 
@@ -43,7 +37,7 @@ class _NotSent(Exception):
     """A request that was still waiting for its turn when the run was to stop: it stays open."""
 
 
-Observer = Callable[[TaskWork, dict[str, Any]], None]
+Observer = Callable[[TaskWork, Record], None]
 """Called with every journal record, as it is written."""
 
 
@@ -158,45 +152,46 @@ class Engine:
         """One sample under one condition and epoch, from request to journal line."""
         if self._stopping.is_set():
             return
-        record = new_record(sample, condition, epoch)
-        record["sample"] = shown_sample(prompt.arrange(sample, condition.option_order), work.task)
+        record = work.record(sample, condition, epoch)
         try:
             request = work.request(sample, condition, epoch)
         except SampleError as error:  # nothing was sent, so it says nothing of the server
-            self._write(work, {**record, "error": failure("error", str(error))})
+            record.error = Failure.of("error", str(error))
+            self._write(work, record)
             return
         try:
-            record["prompt"] = prompt.shown(request)
-            record["prompt_sha256"] = hashlib.sha256(orjson.dumps(record["prompt"])).hexdigest()
+            records.show(record, request)
             await self._ask(work, request, condition, record)
             self._succeeded = True
             self._failures = 0
         except _NotSent:
             return
         except InvalidAudioError as error:
-            record["error"] = failure("invalid_audio", str(error))
+            record.error = Failure.of("invalid_audio", str(error))
         except (ExhaustedError, SampleError) as error:
-            record["error"] = failure("error", str(error))
-            record["attempts"] = getattr(error, "attempts", 1)
+            record.error = Failure.of("error", str(error))
+            record.attempts = getattr(error, "attempts", 1)
             self._failed(str(error))
         except (RunError, AudiobenchError) as error:
             self._stop(error.exit_code, str(error))
             return
         except (Exception, SystemExit) as error:
             # an adapter of the user's own may raise anything: that sample's error, and the others go on
-            record["error"] = failure("error", f"{type(error).__name__}: {error}")
-            self._failed(record["error"]["message"])
+            why = Failure.of("error", f"{type(error).__name__}: {error}")
+            record.error = why
+            self._failed(why.message)
         self._write(work, record)
 
-    def _write(self, work: TaskWork, record: dict[str, Any]) -> None:
+    def _write(self, work: TaskWork, record: Record) -> None:
         """Write the record of an ended slot, and stop the run where it is the last that is wanted."""
-        record["time"] = round(time.time(), 3)
+        record.time = round(time.time(), 3)
         try:
             try:
                 self._journals[work.task.task].append(record)
-            except TypeError:  # orjson's own errors are TypeErrors; an adapter of the user's own may return anything
-                why = unwritable(record.pop("response"))
-                record["error"] = failure("error", why)
+            except UnwritableError:
+                if record.response is None:
+                    raise
+                record.error, record.response = Failure.of("error", unwritable(record.response)), None
                 self._journals[work.task.task].append(record)
         except IncompleteError as error:
             self._stop(error.exit_code, str(error))
@@ -207,7 +202,7 @@ class Engine:
             self._grace = None  # what is on the wire is paid for: its answers are waited for
             self._stop(ExitCode.INCOMPLETE, reason)
 
-    async def _ask(self, work: TaskWork, request: Request, condition: Condition, record: dict[str, Any]) -> None:
+    async def _ask(self, work: TaskWork, request: Request, condition: Condition, record: Record) -> None:
         attempts = 0
         keys: list[str] = []
         two_pass = work.thinks[condition.think].two_pass
@@ -226,21 +221,21 @@ class Engine:
                     raise _NotSent
                 calls += 1
                 key, loaded, facts = await load(pending, work, self._threads, keyed_as=request)
-                record["audio"] = facts
+                record.audio = facts
                 # handed over, not held: an adapter lets go of the clip once its body is built
                 handed = [loaded]
                 del loaded
                 if not keys:
                     keys.append(key)
-                response = await self.adapter.generate(handed.pop())
+                response = checked(await self.adapter.generate(handed.pop()))
                 if not self.allow_other_model:
                     check_answered(response, work.model)
                 empty = not response.text and not response.reasoning and response.finish_reason == "stop"
                 if empty and not (two_pass and pending.prefill == request.prefill):  # a thought may close at once
-                    record["empty"] = record.get("empty", 0) + 1
-                    if record["empty"] <= EMPTY_RETRIES and calls < self.policy.attempts:
-                        counted = {k: n for k, n in _measured(response.usage).items() if isinstance(n, int | float)}
-                        record.setdefault("discarded", []).append(counted)  # it is billed all the same
+                    record.empty += 1
+                    if record.empty <= EMPTY_RETRIES and calls < self.policy.attempts:
+                        counted = {k: n for k, n in measured(response.usage).items() if isinstance(n, int | float)}
+                        record.discarded.append(counted)  # it is billed all the same
                         raise RetryableError("the answer is empty")
                 return response
 
@@ -249,10 +244,10 @@ class Engine:
             return response
 
         response = await think.ask(once, request, work.thinks[condition.think])
-        record["key"] = keys[0]
+        record.key = keys[0]
         passes = 2 if two_pass else 1
-        record["attempts"] = attempts - passes + 1
-        record["response"] = shown_response(response)
+        record.attempts = attempts - passes + 1
+        record.response = kept(response)
 
     def _failed(self, message: str) -> None:
         self._failures += 1
@@ -267,14 +262,14 @@ class Engine:
 
 async def load(
     request: Request, work: TaskWork, threads: ThreadPoolExecutor, *, keyed_as: Request | None = None
-) -> tuple[str, Request, list[dict[str, Any]]]:
+) -> tuple[str, Request, list[ClipFacts]]:
     """The request's journal key, the request with audio bytes, and what the journal says of each clip.
 
     `keyed_as`: the request whose key it is, when `request` is one pass of it.
     """
     _check_count(request, work)
     loaded: list[list[AudioPart] | list[VideoPart]] = []
-    facts: list[dict[str, Any]] = []
+    facts: list[ClipFacts] = []
     for part in request.media:
         pieces, about = await _load_part(part, work, threads)
         loaded.append(pieces)
@@ -291,14 +286,13 @@ async def load(
 
 async def _load_part(
     part: MediaPart, work: TaskWork, threads: ThreadPoolExecutor
-) -> tuple[list[AudioPart] | list[VideoPart], dict[str, Any]]:
+) -> tuple[list[AudioPart] | list[VideoPart], ClipFacts]:
     """One clip as it is sent (an audio clip may be several parts), and what the journal says of it."""
     if isinstance(part, VideoPart):
         if work.model.video is None:
             raise SampleError(f"model {work.model.name} takes no video")
         read, mtime_ns = video.loaded(part, work.model.video)
-        about = {"path": str(read.clip.path), "sha256": read.clip.sha256, "bytes": len(read.data), "mtime_ns": mtime_ns}
-        return [read], {**about, "seconds": None, "transform": "full", "changed": [], "kind": "video"}
+        return [read], ClipFacts(read.clip.sha256 or "", str(read.clip.path), len(read.data), mtime_ns, kind="video")
     raw = audio.read(part.clip)
     clip = replace(part.clip, sha256=raw.sha256, seconds=raw.seconds)
     if audio.passes(raw, work.model.audio, part.transform):
@@ -308,16 +302,10 @@ async def _load_part(
         pieces, changed = await loop.run_in_executor(
             threads, audio.parts, raw, clip, work.model.audio, part.transform, part.span
         )
-    about = {
-        "path": str(clip.path),
-        "sha256": raw.sha256,
-        "bytes": raw.size,
-        "mtime_ns": raw.mtime_ns,
-        "seconds": round(raw.seconds, 3),
-        "transform": part.transform,
-        "changed": changed,
-    }
-    return pieces, about if part.span is None else {**about, "span": part.span}
+    seconds = round(raw.seconds, 3)
+    return pieces, ClipFacts(
+        raw.sha256, str(clip.path), raw.size, raw.mtime_ns, seconds, part.transform, tuple(changed), span=part.span
+    )
 
 
 def _check_count(request: Request, work: TaskWork) -> None:
@@ -329,76 +317,3 @@ def _check_count(request: Request, work: TaskWork) -> None:
             raise InvalidAudioError(
                 parts[0].clip.path, f"{len(parts)} {of_kind}clips; model {work.model.name} takes {support.max_clips}"
             )
-
-
-def new_record(sample: Sample, condition: Condition, epoch: int) -> dict[str, Any]:
-    """A journal record before anything is known of the request."""
-    return {"key": "", "id": sample.id, "epoch": epoch, "condition": condition.as_dict(), "audio": [], "attempts": 0}
-
-
-def shown_sample(sample: Sample, task: TaskSpec) -> dict[str, Any]:
-    """What scoring and viewing need of a sample, so that a journal stands for itself."""
-    columns = scorer_of(task.scorer).columns
-    kept = {*task.breakdown, *columns}
-    shown: dict[str, Any] = {
-        "question": sample.question,
-        "choices": list(sample.choices),
-        "target": list(sample.target) if isinstance(sample.target, tuple) else sample.target,
-        "metadata": {name: value for name, value in sample.metadata.items() if name in kept},
-        "cluster": sample.cluster,
-    }
-    if "transcript" in columns:
-        shown["transcript"] = sample.transcript
-    return shown
-
-
-def failure(kind: str, message: str) -> dict[str, str]:
-    """Why there is no response, as a journal line keeps it (a lone surrogate, which no UTF-8 can hold, is escaped)."""
-    return {"kind": kind, "message": message.encode(errors="backslashreplace").decode()}
-
-
-def unwritable(shown: dict[str, Any]) -> str:
-    """Why a journal line cannot hold a response."""
-    for name, value in shown.items():
-        try:
-            orjson.dumps(value)
-        except TypeError as error:
-            return f"the adapter's response: {name}: cannot be written as JSON: {error}"
-    return "the adapter's response cannot be written as JSON"
-
-
-def shown_response(response: Response) -> dict[str, Any]:
-    """A response as a journal line keeps it.
-
-    Raises:
-        SampleError: its text is none.
-    """
-    for name, value, kinds in (("text", response.text, str), ("reasoning", response.reasoning, str | None)):
-        if not isinstance(value, kinds):
-            raise SampleError(f"the adapter's response: {name}: must be a str, found {type(value).__name__}")
-    shown: dict[str, Any] = {
-        "text": response.text,
-        "reasoning": response.reasoning,
-        "finish_reason": response.finish_reason,
-        "usage": _measured(response.usage),
-        "latency": {key: round(value, 4) for key, value in _measured(response.latency).items()},
-        "served_model": response.served_model,
-    }
-    if not response.reasoning_closed:
-        shown["reasoning_closed"] = False
-    if response.reasoning_is_summary:
-        shown["reasoning_is_summary"] = True
-    if response.think_effective:
-        shown["think_effective"] = response.think_effective
-    if response.raw:
-        shown["raw"] = response.raw
-    return shown
-
-
-def _measured(values: Mapping[str, Any]) -> dict[str, Any]:
-    """`values` without what was not measured: None, NaN or an infinity."""
-    return {
-        key: value
-        for key, value in values.items()
-        if value is not None and not (isinstance(value, float) and not math.isfinite(value))
-    }

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, cast
 
 from audiobench import journal, think
+from audiobench.annotations import Judgement
 from audiobench.errors import UsageError
-from audiobench.results import Run, TaskRun
+from audiobench.records import Record
+from audiobench.results import Run, Scored, TaskRun
 from audiobench.runner.closing import close
 from audiobench.runner.concurrency import Concurrency
 from audiobench.runner.engine import Ending
 from audiobench.runner.identity import check_answered
 from audiobench.runner.retry import ExhaustedError, RetryPolicy, call
-from audiobench.score import NOT_JUDGED, sample_of, scorer_of
+from audiobench.score import scorer_of
 from audiobench.scorers import JudgeSpec
+from audiobench.speech.heard import pending
 from audiobench.types import Message, Request, Response, TextPart
 from model_adapters.base import Adapter, RunError, SampleError
 from model_adapters.registry import build_adapter, find_model
@@ -45,21 +48,22 @@ def judge_run(works: Sequence[Any], options: Any, ask: Asking) -> Ending:
     return asyncio.run(ask(adapter, spec, [run.tasks[work.task.task] for work in judged], options))
 
 
-def open_records(task_run: TaskRun, judge: ModelSpec) -> list[Mapping[str, Any]]:
+def open_records(task_run: TaskRun, judge: ModelSpec) -> list[Record]:
     """Responses without a verdict, with one that could not be read, or with one by another judge."""
     verdicts, digest = task_run.judgements(), judge.sha256()
-    unread = {key for key, line in verdicts.items() if line["value"] is None or line.get("judge_sha256") != digest}
-    return [
-        s.record
-        for s in task_run.scored()
-        if s.outcome.detail.get("message") == NOT_JUDGED or (s.id, s.record["key"]) in unread
-    ]
+    unread = {slot for slot, line in verdicts.items() if line.value is None or line.judge_sha256 != digest}
+    return [s.record for s in task_run.scored() if awaits_judge(s) or s.slot in unread]
 
 
-def judge_requests(template: JudgeSpec, record: Mapping[str, Any]) -> list[Request]:
+def awaits_judge(scored: Scored) -> bool:
+    """Whether nothing but a judge's verdict is missing."""
+    return scored.outcome.status == "pending" and not pending(scored.record)
+
+
+def judge_requests(template: JudgeSpec, record: Record) -> list[Request]:
     """What a judge is asked about a response: the template's number of times, with seeds that differ unless it fixes one."""
-    sample = sample_of(record)
-    turns = template.render(sample, record["response"]["text"], record["response"].get("reasoning") or "")
+    sample = record.shown()
+    turns = template.render(sample, record.text, record.reasoning)
     messages = tuple(Message(cast(Any, role), (TextPart(text),)) for role, text in turns)
     return [
         Request(
@@ -78,26 +82,24 @@ def reply_of(response: Response, judge: ModelSpec) -> tuple[str, str | None]:
     return think.split(response, None, judge.thinking).text, response.served_model
 
 
-def verdict(
-    judge: ModelSpec, template: JudgeSpec, record: Mapping[str, Any], said: Sequence[tuple[str, str | None]]
-) -> dict[str, Any]:
+def verdict(judge: ModelSpec, template: JudgeSpec, record: Record, said: Sequence[tuple[str, str | None]]) -> Judgement:
     """The line of judgements.jsonl that these replies (`reply_of`) make."""
     replies = [reply for reply, _ in said]
-    sample = sample_of(record)
-    turns = template.render(sample, record["response"]["text"], record["response"].get("reasoning") or "")
+    sample = record.shown()
+    turns = template.render(sample, record.text, record.reasoning)
     ratings = [template.parse(reply, sample) for reply in replies]
-    return {
-        "key": record["key"],
-        "id": sample.id,
-        "judge": judge.name,
-        "judge_sha256": judge.sha256(),
-        "served_models": sorted({name for _, name in said if name}),
-        "template": template.template_name,
-        "prompt_sha256": hashlib.sha256(str(turns).encode()).hexdigest(),
-        "replies": replies,
-        "ratings": ratings,
-        "value": template.combine(ratings),
-    }
+    return Judgement(
+        sample.id,
+        record.key,
+        template.combine(ratings),
+        judge=judge.name,
+        judge_sha256=judge.sha256(),
+        template=template.template_name,
+        served_models=sorted({name for _, name in said if name}),
+        prompt_sha256=hashlib.sha256(str(turns).encode()).hexdigest(),
+        replies=replies,
+        ratings=ratings,
+    )
 
 
 async def ask_live(adapter: Adapter, judge: ModelSpec, tasks: Sequence[TaskRun], options: Any) -> Ending:
@@ -109,7 +111,7 @@ async def ask_live(adapter: Adapter, judge: ModelSpec, tasks: Sequence[TaskRun],
         for task_run in tasks:
             template = scorer_of(task_run.task.scorer).judge
             assert template is not None
-            writer = journal.Journal(task_run.folder / "judgements.jsonl")
+            writer = journal.Journal(task_run.folder / Judgement.FILE)
             try:
                 await asyncio.gather(
                     *(
@@ -130,7 +132,7 @@ async def _judge_one(
     adapter: Adapter,
     judge: ModelSpec,
     template: JudgeSpec,
-    record: Mapping[str, Any],
+    record: Record,
     gate: Concurrency,
     policy: RetryPolicy,
     writer: journal.Journal,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from audiobench import results
+from audiobench import plan, results
 from audiobench.plain_text import plural
 from audiobench.runner.prepare import Prepared
 from audiobench.runner.work import TaskWork
@@ -75,8 +75,8 @@ def earlier(prepared: Prepared) -> list[str]:
     if prepared.finished and prepared.options.base_urls and urls != prepared.options.base_urls:
         notes.append(f"{prepared.finished} answers came from {', '.join(urls) or 'elsewhere'} and are kept as they are")
     for work in prepared.works:
-        plan = work.folder / "plan.json"
-        before = set(results.read_json(plan).get("ids", [])) if plan.is_file() else set()
+        path = work.folder / plan.FILE
+        before = set(plan.read(path)[0].ids) if path.is_file() else set[str]()
         left = len(before - {sample.id for sample in work.samples})
         if left:
             notes.append(

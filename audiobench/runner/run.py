@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import audiobench
-from audiobench import cost, dataset, journal, results
+from audiobench import cost, dataset, journal, plan, results
 from audiobench.errors import ExitCode, UsageError
 from audiobench.extraction import VERSION as EXTRACTION_VERSION
+from audiobench.records import Record
 from audiobench.runner.concurrency import Concurrency
 from audiobench.runner.engine import Ending, Engine
 from audiobench.runner.prepare import Prepared, run_name
 from audiobench.runner.progress import Progress, Tally
 from audiobench.runner.retry import RetryPolicy
 from audiobench.runner.work import TaskWork
-from audiobench.score import NOT_JUDGED, outcome, scorer_of
-from audiobench.speech.heard import NOT_TRANSCRIBED
+from audiobench.score import outcome, scorer_of
 from audiobench.summary import summarise
 from audiobench.task.spec import TaskSpec
 from audiobench.types import Outcome
@@ -169,11 +169,11 @@ async def _drive(prepared: Prepared, adapter: Adapter, tally: Tally, progress: P
     gate = Concurrency(maximum, adaptive=options.max_concurrency is None)
     policy = RetryPolicy(attempts=options.attempts, attempt_seconds=options.timeout)
 
-    def observe(work: TaskWork, record: dict[str, Any]) -> None:
+    def observe(work: TaskWork, record: Record) -> None:
         result = outcome(record, work.task)
-        if result.detail.get("message") in (NOT_JUDGED, NOT_TRANSCRIBED):
+        if result.status == "pending":
             result = Outcome("scored")
-        tally.add(result, record["attempts"], cost.of_record(record, model))
+        tally.add(result, record.attempts, cost.of_record(record, model))
         progress.update()
 
     def over_budget() -> str | None:
@@ -206,24 +206,23 @@ def write_plans(prepared: Prepared) -> None:
         data = prepared.datasets[work.task.task]
         parts = work.task.fingerprint(work.prompt, fingerprint_extra(work.task, data, model))
         journal.write_json(
-            work.folder / "plan.json",
-            {
-                "task": work.task.model_dump(mode="json", by_alias=True),
-                "prompt": work.prompt.model_dump(mode="json"),
-                "ids": [sample.id for sample in work.samples],
-                "conditions": [condition.as_dict() for condition in work.conditions],
-                "fewer_orders": work.fewer_orders,
-                "epochs": work.epochs,
-                "shard": list(options.shard) if options.shard else None,
-                "seed": work.seed,
-                "overrides": dict(work.overrides),
-                "dataset": {
-                    "source": data.source, "revision": data.revision, "form": data.form, "rows": data.total,
-                    "content_sha256": data.content_sha256, "notes": list(data.notes),
-                },
-                "fingerprint": parts,
-            },
-        )  # fmt: skip
+            work.folder / plan.FILE,
+            plan.Plan(
+                task=work.task.model_dump(mode="json", by_alias=True),
+                prompt=work.prompt.model_dump(mode="json"),
+                ids=[sample.id for sample in work.samples],
+                conditions=work.conditions,
+                fewer_orders=work.fewer_orders,
+                epochs=work.epochs,
+                shard=options.shard,
+                seed=work.seed,
+                overrides=dict(work.overrides),
+                dataset=plan.DataFacts(
+                    data.source, data.revision, data.form, data.total, data.content_sha256, list(data.notes)
+                ),
+                fingerprint=parts,
+            ),
+        )
     existing = prepared.folder / "run.json"
     created = results.read_json(existing).get("created") if existing.is_file() else time.time()
     journal.write_json(

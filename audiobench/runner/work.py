@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from audiobench import audio, journal, prompt
+from audiobench import audio, journal, prompt, records
 from audiobench.errors import UsageError
+from audiobench.records import ClipFacts, Record, ShownSample
+from audiobench.score import scorer_of
 from audiobench.task.spec import Prompt, TaskSpec
 from audiobench.think import ThinkPlan
 from audiobench.types import Clip, Condition, Request, Sample
@@ -29,8 +31,7 @@ class Done:
     """A finished request of an earlier start: its key and the files it was asked with."""
 
     key: str
-    audio: tuple[tuple[str, str, int, int], ...]
-    """(path, sha256, bytes, mtime_ns) of each clip."""
+    audio: list[ClipFacts]
 
 
 @dataclass(slots=True)
@@ -58,7 +59,7 @@ class TaskWork:
     @property
     def journal_path(self) -> Path:
         """Where this task's journal lies."""
-        return self.folder / "samples.jsonl"
+        return self.folder / records.FILE
 
     @property
     def total(self) -> int:
@@ -117,6 +118,12 @@ class TaskWork:
             message = f"task {self.task.task}: prompt {self.prompt.name}: sample {sample.id}: {error}"
             raise SampleError(message) from error
 
+    def record(self, sample: Sample, condition: Condition, epoch: int) -> Record:
+        """The journal record of one slot, before anything is known of its request."""
+        shown = prompt.arrange(sample, condition.option_order)
+        columns = {*self.task.breakdown, *scorer_of(self.task.scorer).columns}
+        return Record(sample.id, epoch=epoch, condition=condition, sample=ShownSample.of(shown, columns))
+
     def mark_finished(self) -> None:
         """Find which slots the journal answers: the key of today's request must be the recorded one.
 
@@ -151,18 +158,18 @@ class TaskWork:
 
     def retire(self, writer: journal.Journal) -> None:
         """Write down that the stale answers no longer count, before anything is asked anew."""
-        for sample, condition, epoch in self.stale:
-            writer.append({"id": sample, "epoch": epoch, "condition": condition.as_dict(), "stale": True})
+        for slot in self.stale:
+            writer.append(records.retraction(slot))
         self.stale = []
 
 
 def hashed(request: Request, record: Done) -> Request:
     """`request` with its clips' sha256 filled in: from the journal where the file has not changed, else by reading."""
-    known = {path: (digest, size, mtime) for path, digest, size, mtime in record.audio}
+    known = {clip.path: clip for clip in record.audio}
     return request.with_media(lambda part: [replace(part, clip=_with_hash(part.clip, known))])
 
 
-def _with_hash(clip: Clip, known: Mapping[str, tuple[str, int, int]]) -> Clip:
+def _with_hash(clip: Clip, known: Mapping[str, ClipFacts]) -> Clip:
     if clip.sha256 is not None:
         return clip
     entry = known.get(str(clip.path))
@@ -170,8 +177,8 @@ def _with_hash(clip: Clip, known: Mapping[str, tuple[str, int, int]]) -> Clip:
         facts = os.stat(clip.path)
     except OSError:
         return clip
-    if entry and (facts.st_size, facts.st_mtime_ns) == entry[1:]:
-        return replace(clip, sha256=entry[0])
+    if entry and (facts.st_size, facts.st_mtime_ns) == (entry.bytes, entry.mtime_ns):
+        return replace(clip, sha256=entry.sha256)
     from hashlib import file_digest
 
     with clip.path.open("rb") as file:
@@ -181,14 +188,11 @@ def _with_hash(clip: Clip, known: Mapping[str, tuple[str, int, int]]) -> Clip:
 def read_done(path: Path) -> dict[Slot, Done]:
     """Finished requests by slot; errors and invalid audio are not finished, and a later line wins."""
     done: dict[Slot, Done] = {}
-    for record in journal.read(path):
-        slot = (record["id"], Condition(**record["condition"]), record["epoch"])
-        if record.get("stale"):
-            done.pop(slot, None)
-        if record.get("response") is None:
-            continue
-        audio = tuple((a["path"], a["sha256"], a["bytes"], a["mtime_ns"]) for a in record["audio"])
-        done[slot] = Done(record["key"], audio)
+    for record in records.read(path):
+        if record.stale:
+            done.pop(record.slot, None)
+        if record.response is not None:
+            done[record.slot] = Done(record.key, record.audio)
     return done
 
 

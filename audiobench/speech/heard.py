@@ -6,30 +6,34 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
+from audiobench.annotations import Transcript
+from audiobench.records import Heard, Record
+
 NOT_TRANSCRIBED = "not transcribed yet (--asr MODEL)"
 
 
-def answer_audio(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def answer_audio(record: Record) -> Mapping[str, Any] | None:
     """What the journal says of the answer's audio: sha256, path, rate (Hz), seconds; None when there is none."""
-    response = record.get("response") or {}
-    return (response.get("raw") or {}).get("answer_audio")
+    return record.raw.get("answer_audio")
 
 
-def heard(record: Mapping[str, Any], line: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """`record` with the text of `line` (of transcripts.jsonl) as the response.
+def heard(record: Record, line: Transcript | None) -> Record:
+    """`record` with the transcript as the response's text.
 
     Its key becomes one of the response and the words together, so that a verdict on other words is no verdict on
-    these. Without a line, or one of other audio, the record stays as it is.
+    these. Without a transcript, or with one of other audio, the record stays as it is.
     """
-    audio = answer_audio(record)
-    if line is None or audio is None or line["audio_sha256"] != audio["sha256"]:
+    audio, response = answer_audio(record), record.response
+    if line is None or audio is None or response is None or line.audio_sha256 != audio["sha256"]:
         return record
-    response = record["response"]
-    key = hashlib.sha256(f"{record['key']}\n{line['text']}".encode()).hexdigest()
-    said = {"asr": line["asr"], "provider_transcript": response["text"], "key": record["key"]}
-    return {**record, "key": key, "response": {**response, "text": line["text"], "heard": said}}
+    key = hashlib.sha256(f"{record.key}\n{line.text}".encode()).hexdigest()
+    before = Heard(line.asr, response.text, record.key)
+    transcribed = msgspec.structs.replace(response, text=line.text)
+    return msgspec.structs.replace(record, key=key, response=transcribed, heard=before)
 
 
-def pending(record: Mapping[str, Any]) -> bool:
+def pending(record: Record) -> bool:
     """Whether the answer is audio that nobody has transcribed."""
-    return answer_audio(record) is not None and "heard" not in record["response"]
+    return answer_audio(record) is not None and record.heard is None

@@ -7,7 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec import structs
+
 from audiobench.metric import metric
+from audiobench.records import Heard, Record
 from audiobench.results import Scored
 from audiobench.score import outcome
 from audiobench.speech.heard import answer_audio
@@ -29,15 +32,15 @@ def speech(task: TaskSpec, group: Sequence[Scored], epochs: int) -> dict[str, An
     - `runs`: the two values of each epoch;
     - `provider_differs`: share of the answers in whose provider transcript the rule reads another answer.
     """
-    answered = [s for s in group if s.record.get("response")]
+    answered = [s for s in group if s.record.response is not None]
     spoken = [s for s in answered if answer_audio(s.record)]
     found: dict[str, Any] = {
         "answers": len(spoken),
-        "transcribed": sum("heard" in s.record["response"] for s in spoken),
-        "no_audio": sum(bool((s.record["response"].get("raw") or {}).get("no_audio")) for s in answered),
-        "asr": sorted({s.record["response"]["heard"]["asr"] for s in spoken if "heard" in s.record["response"]}),
+        "transcribed": sum(s.record.heard is not None for s in spoken),
+        "no_audio": sum(bool(s.record.raw.get("no_audio")) for s in answered),
+        "asr": sorted({s.record.heard.asr for s in spoken if s.record.heard}),
     }
-    late = [(s.record["response"].get("raw") or {}).get("late_ms", 0.0) for s in spoken]
+    late = [s.record.raw.get("late_ms", 0.0) for s in spoken]
     found["late"] = {"n": sum(ms > LATE_MS for ms in late), "worst_ms": max(late, default=0.0)}
     if task.scorer not in RULES:
         return found
@@ -63,8 +66,8 @@ def speech(task: TaskSpec, group: Sequence[Scored], epochs: int) -> dict[str, An
         }
         for epoch in range(epochs)
     ]
-    heard = [s for s in by_rule if "heard" in s.record["response"]]
-    differs = [s.outcome.answer != outcome(_as_provided(s.record), plain).answer for s in heard]
+    heard = [(s, s.record.heard) for s in by_rule if s.record.heard]
+    differs = [s.outcome.answer != outcome(_as_provided(s.record, said), plain).answer for s, said in heard]
     found["provider_differs"] = {"n": len(differs), "share": _share(differs)}
     return found
 
@@ -73,9 +76,9 @@ def _slot(scored: Scored) -> tuple[str, int]:
     return scored.id, scored.epoch
 
 
-def _as_provided(record: Mapping[str, Any]) -> dict[str, Any]:
-    response = record["response"]
-    return {**record, "response": {**response, "text": response["heard"]["provider_transcript"]}}
+def _as_provided(record: Record, said: Heard) -> Record:
+    assert record.response is not None
+    return structs.replace(record, response=structs.replace(record.response, text=said.provider_transcript))
 
 
 def _share(values: Sequence[float]) -> float | None:

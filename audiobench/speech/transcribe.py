@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from audiobench import audio, journal
+from audiobench.annotations import Transcript
 from audiobench.audio import InvalidAudioError
 from audiobench.errors import ExitCode, UsageError
+from audiobench.records import Record
 from audiobench.results import Run, TaskRun
 from audiobench.runner.closing import close
 from audiobench.runner.concurrency import Concurrency
@@ -63,21 +65,21 @@ def transcribe_run(works: Sequence[Any], options: Any) -> Ending:
     return asyncio.run(_transcribe_all(adapter, spec, todo, options))
 
 
-def _open(task_run: TaskRun, spec: ModelSpec) -> list[Mapping[str, Any]]:
+def _open(task_run: TaskRun, spec: ModelSpec) -> list[Record]:
     """Records whose answer has no transcript by `spec`."""
     lines, found = task_run.transcripts(), []
     for record in task_run.records():
         about = answer_audio(record)
         if about is None:
             continue
-        line = lines.get((record["id"], record["key"]))
-        if line is None or line["asr_sha256"] != spec.sha256() or line["audio_sha256"] != about["sha256"]:
+        line = lines.get((record.id, record.key))
+        if line is None or line.asr_sha256 != spec.sha256() or line.audio_sha256 != about["sha256"]:
             found.append(record)
     return found
 
 
 async def _transcribe_all(
-    adapter: Adapter, spec: ModelSpec, todo: Sequence[tuple[TaskRun, list[Mapping[str, Any]]]], options: Any
+    adapter: Adapter, spec: ModelSpec, todo: Sequence[tuple[TaskRun, list[Record]]], options: Any
 ) -> Ending:
     limit = options.max_concurrency or spec.max_concurrency or ASR_CONCURRENCY
     gate = Concurrency(limit, adaptive=False)
@@ -85,7 +87,7 @@ async def _transcribe_all(
     failed: list[str] = []
     try:
         for task_run, records in todo:
-            writer = journal.Journal(task_run.folder / "transcripts.jsonl")
+            writer = journal.Journal(task_run.folder / Transcript.FILE)
             try:
                 await asyncio.gather(
                     *(
@@ -110,7 +112,7 @@ async def _transcribe(
     adapter: Adapter,
     spec: ModelSpec,
     task_run: TaskRun,
-    record: Mapping[str, Any],
+    record: Record,
     gate: Concurrency,
     policy: RetryPolicy,
     writer: journal.Journal,
@@ -126,28 +128,28 @@ async def _transcribe(
     try:
         response, _ = await call(attempt, gate, policy)
     except (ExhaustedError, SampleError, InvalidAudioError) as error:
-        failed.append(f"{record['id']}: {error}")
+        failed.append(f"{record.id}: {error}")
         return
     if not allow_other_model:
         check_answered(response, spec)
     writer.append(
-        {
-            "key": record["key"],
-            "id": record["id"],
-            "epoch": record["epoch"],
-            "asr": spec.name,
-            "asr_sha256": spec.sha256(),
-            "served_model": response.served_model,
-            "text": response.text,
-            "finish_reason": response.finish_reason,
-            "audio_sha256": about["sha256"],
-            "usage": response.usage,
-            "time": round(time.time(), 3),
-        }
+        Transcript(
+            record.id,
+            record.key,
+            response.text,
+            about["sha256"],
+            epoch=record.epoch,
+            asr=spec.name,
+            asr_sha256=spec.sha256(),
+            served_model=response.served_model,
+            finish_reason=response.finish_reason,
+            usage=response.usage,
+            time=round(time.time(), 3),
+        )
     )
 
 
-def _request(folder: Path, about: Mapping[str, Any], spec: ModelSpec, record: Mapping[str, Any]) -> Request:
+def _request(folder: Path, about: Mapping[str, Any], spec: ModelSpec, record: Record) -> Request:
     """What the recogniser is asked.
 
     Raises:
@@ -161,4 +163,4 @@ def _request(folder: Path, about: Mapping[str, Any], spec: ModelSpec, record: Ma
         raise SampleError(f"{path}: not the audio that was recorded (sha256 differs)")
     pieces, _ = audio.parts(raw, Clip(path, raw.sha256, raw.seconds), spec.audio, "full")
     parts: tuple[TextPart | AudioPart, ...] = (TextPart(PROMPT), *(replace(piece) for piece in pieces))
-    return Request((Message("user", parts),), {**spec.sampling, **GENERATION}, sample_id=record["id"])
+    return Request((Message("user", parts),), {**spec.sampling, **GENERATION}, sample_id=record.id)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from audiobench.audio.container import sniff
+from audiobench.records import ClipFacts
 
 TYPES = {
     "wav": "audio/wav", "flac": "audio/flac", "ogg": "audio/ogg", "mp3": "audio/mpeg", "aac": "audio/aac",
@@ -32,16 +33,15 @@ class FoundClip:
     """Container by its magic bytes; None unless `state` is ok."""
 
 
-def clip_of(fact: Mapping[str, Any], run: Path) -> FoundClip | None:
+def clip_of(fact: ClipFacts, run: Path) -> FoundClip | None:
     """What a journal's audio entry points at; None when the entry has no usable sha256.
 
     A relative path is looked up from the working directory, then from the run directory. Only files that begin like
     audio are ever found, whatever a journal names.
     """
-    sha256 = fact.get("sha256")
-    if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+    if not _SHA256.fullmatch(fact.sha256):
         return None
-    path, seconds = Path(str(fact.get("path", ""))), fact.get("seconds")
+    path = Path(fact.path)
     places = [path] if path.is_absolute() else [path, run / path]
     for place in places:
         try:
@@ -51,10 +51,9 @@ def clip_of(fact: Mapping[str, Any], run: Path) -> FoundClip | None:
             continue
         if kind is None:
             continue
-        recorded = fact.get("bytes")
-        state = "changed" if isinstance(recorded, int) and recorded != size else "ok"
-        return FoundClip(sha256, place.resolve(), state, seconds, kind if state == "ok" else None)
-    return FoundClip(sha256, path, "missing", seconds, None)
+        state = "changed" if fact.bytes and fact.bytes != size else "ok"
+        return FoundClip(fact.sha256, place.resolve(), state, fact.seconds, kind if state == "ok" else None)
+    return FoundClip(fact.sha256, path, "missing", fact.seconds, None)
 
 
 class ClipIndex:
@@ -63,11 +62,11 @@ class ClipIndex:
     def __init__(self) -> None:
         self.by_sha: dict[str, FoundClip] = {}
 
-    def find(self, facts: Iterable[Mapping[str, Any]], run: Path) -> list[FoundClip | None]:
+    def find(self, facts: Iterable[ClipFacts], run: Path) -> list[FoundClip | None]:
         """The clips of one record, in order."""
         found = []
         for fact in facts:
-            known = self.by_sha.get(str(fact.get("sha256")))
+            known = self.by_sha.get(fact.sha256)
             if known is None or known.state != "ok":
                 known = clip_of(fact, run) or known
                 if known is not None:

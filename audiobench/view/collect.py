@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import structs
 
 from audiobench.results import Run, Scored, TaskRun
 from audiobench.summary import summarise_condition
@@ -57,7 +59,7 @@ def _page(name: str, members: Sequence[tuple[int, TaskRun]], runs: Sequence[Run]
     found = [(number, task_run, condition) for number, task_run in members for condition in task_run.conditions]
     _baseline_first(found, runs)
     labels = arm_labels([(runs[number], condition) for number, _, condition in found])
-    ids = dict.fromkeys(sample for _, task_run in members for sample in task_run.plan["ids"])
+    ids = dict.fromkeys(sample for _, task_run in members for sample in task_run.plan.ids)
     samples: dict[str, list[list[Scored]]] = {sample: [[] for _ in found] for sample in ids}
     groups: list[list[Scored]] = [[] for _ in found]
     place = {(number, condition): at for at, (number, _, condition) in enumerate(found)}
@@ -84,7 +86,7 @@ def _baseline_first(arms: list[tuple[int, TaskRun, Condition]], runs: Sequence[R
     for at, (number, _, condition) in enumerate(arms):
         if condition.think != "on":
             continue
-        off = replace(condition, think="off")
+        off = structs.replace(condition, think="off")
         twins = [i for i, (n, _, how) in enumerate(arms) if how == off and runs[n].model == runs[number].model]
         own = [i for i in twins if arms[i][0] == number]
         twin = min(own or twins, default=0)

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec import to_builtins
+from msgspec.structs import asdict
+
+from audiobench.records import ShownSample
 from audiobench.results import Scored
 from audiobench.types import LETTERS, STATUSES
 from audiobench.view.clips import ClipIndex
@@ -23,12 +27,12 @@ def index(page: TaskPage, ids: Sequence[str]) -> dict[str, Any]:
         labels: dict[str, int] = {}
         places = []
         for sample in ids:
-            value = sample_facts(page.samples[sample]).get("metadata", {}).get(name)
+            value = _facts(page.samples[sample]).metadata.get(name)
             places.append(labels.setdefault("(none)" if value is None else str(value), len(labels)))
         columns[name] = {"labels": list(labels), "of": places}
     return {
         "ids": list(ids),
-        "questions": [_cut(_gist(sample_facts(page.samples[sample])), SNIPPET) for sample in ids],
+        "questions": [_cut(_gist(_facts(page.samples[sample])), SNIPPET) for sample in ids],
         "columns": list(columns.items()),
         "arms": [_column(page, ids, at) for at in range(len(page.arms))],
     }
@@ -39,7 +43,7 @@ def _column(page: TaskPage, ids: Sequence[str], at: int) -> dict[str, Any]:
     masks = [0] * len(cells)
     for place, epochs in enumerate(cells):
         for scored in epochs:
-            masks[place] |= STATUS_BIT[scored.outcome.status]
+            masks[place] |= STATUS_BIT[scored.outcome.counted_as]
     values = [mean_value(epochs) for epochs in cells]
     return {
         "mask": masks,
@@ -48,68 +52,69 @@ def _column(page: TaskPage, ids: Sequence[str], at: int) -> dict[str, Any]:
     }
 
 
-def _gist(facts: Mapping[str, Any]) -> str:
+def _gist(facts: ShownSample) -> str:
     """The question; where it is only heard (or there is none, as in transcription) the target."""
-    target = facts.get("target") or ""
-    return facts.get("question") or (target if isinstance(target, str) else " | ".join(target))
+    target = facts.target or ""
+    return facts.question or (target if isinstance(target, str) else " | ".join(target))
 
 
 def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[:length] + "…"
 
 
-def sample_facts(cells: Sequence[Sequence[Scored]]) -> Mapping[str, Any]:
+def _facts(cells: Sequence[Sequence[Scored]]) -> ShownSample:
     """The item as the arm with the published option order saw it; empty where every request failed early."""
-    known = [s.record for epochs in cells for s in epochs if "sample" in s.record]
-    best = min(known, key=lambda record: record["condition"]["option_order"], default=None)
-    return best["sample"] if best is not None else {}
+    known = [(s.condition.option_order, s.record.sample) for epochs in cells for s in epochs if s.record.sample]
+    return min(known, key=lambda pair: pair[0])[1] if known else ShownSample("", (), None, {})
 
 
 def sample(page: TaskPage, id: str, clips: ClipIndex, folders: Sequence[Any]) -> dict[str, Any]:
     """Everything the page shows of one sample; `folders` are the run directories by run index."""
     cells = page.samples[id]
-    facts = sample_facts(cells)
+    facts = _facts(cells)
     heard: dict[str, dict[str, Any]] = {}
     arms = []
     for arm, epochs in zip(page.arms, cells, strict=True):
         arms.append([_epoch(scored, arm, facts, clips, folders[arm.run], heard) for scored in epochs])
     return {
         "id": id,
-        "question": facts.get("question", ""),
-        "choices": facts.get("choices", []),
-        "target": facts.get("target"),
-        "metadata": facts.get("metadata", {}),
-        "cluster": facts.get("cluster"),
+        "question": facts.question,
+        "choices": facts.choices,
+        "target": facts.target,
+        "metadata": facts.metadata,
+        "cluster": facts.cluster,
         "clips": list(heard.values()),
         "arms": arms,
     }
 
 
 def _epoch(
-    scored: Scored, arm: Arm, facts: Mapping[str, Any], clips: ClipIndex, run: Any, heard: dict[str, dict[str, Any]]
+    scored: Scored, arm: Arm, facts: ShownSample, clips: ClipIndex, run: Any, heard: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
     record, outcome = scored.record, scored.outcome
     audio = []
-    for fact, clip in zip(record["audio"], clips.find(record["audio"], run), strict=True):
+    for fact, clip in zip(record.audio, clips.find(record.audio, run), strict=True):
         if clip is not None:
             heard.setdefault(
                 clip.sha256,
                 {"sha256": clip.sha256, "path": str(clip.path), "state": clip.state, "seconds": clip.seconds},
             )
-        audio.append({"clip": clip.sha256 if clip else None, **_without(fact, ("sha256", "mtime_ns"))})
-    shown = record.get("sample", facts)
+        audio.append({"clip": clip.sha256 if clip else None, **_without(asdict(fact), ("sha256", "mtime_ns"))})
+    shown = record.sample or facts
     return {
         "epoch": scored.epoch,
-        "status": outcome.status,
+        "status": outcome.counted_as,
         "value": outcome.value,
         "answer": outcome.answer,
-        "pick": _pick(outcome.answer, shown.get("choices", [])),
+        "pick": _pick(outcome.answer, shown.choices),
         "rule": outcome.rule,
         "official": outcome.official,
         "detail": dict(outcome.detail),
-        "choices": shown.get("choices") if shown.get("choices") != facts.get("choices") else None,
+        "choices": shown.choices if shown.choices != facts.choices else None,
         "audio": audio,
-        **{key: record.get(key) for key in ("prompt", "response", "error", "attempts", "time", "key")},
+        **{
+            key: to_builtins(getattr(record, key)) for key in ("prompt", "response", "error", "attempts", "time", "key")
+        },
     }
 
 

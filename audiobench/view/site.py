@@ -216,9 +216,9 @@ def _write_pictures(
     for page in pages:
         for id in chosen[page.name]:
             cells = page.samples[id]
-            outcomes = {(s.outcome.status, s.outcome.value) for epochs in cells for s in epochs}
+            outcomes = {(s.outcome.counted_as, s.outcome.value) for epochs in cells for s in epochs}
             telling = len(outcomes) > 1 or any(status != "scored" for status, _ in outcomes)
-            shas = [fact.get("sha256") for epochs in cells for s in epochs for fact in s.record["audio"]]
+            shas = [fact.sha256 for epochs in cells for s in epochs for fact in s.record.audio]
             found = {sha: written.clips.by_sha[sha] for sha in shas if sha in written.clips.by_sha}
             (first if telling else rest).update(found)
     wanted = [clip for clip in {**first, **rest}.values() if clip.state == "ok"][:limit]

@@ -169,7 +169,7 @@ class Realtime:
                 max_size=MOST_EVENT_BYTES,
                 open_timeout=min(CONNECT_SECONDS, self.timeout),
                 close_timeout=1.0,
-                **({"proxy": None} if _is_loopback(self._base) else {}),
+                proxy=None if _is_loopback(self._base) else True,
             )
             async with opening as socket:
                 turn.mark("connected", time.monotonic())

@@ -47,7 +47,7 @@ class StepAudio2(nn.Module):
         audio = embed_chunks(self.encoder, self.adapter, mels, mel_trim_frames=self.config.mel_trim_frames)
         out, start = [], 0
         for prompt in prompts:
-            ids = torch.tensor(prompt.ids, device=device)
+            ids = torch.tensor(prompt.ids, device=device)  # pyright: ignore[reportArgumentType]
             embedded = table(ids)
             own = audio[start : start + len(prompt.mels)]
             start += len(prompt.mels)

@@ -7,10 +7,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 
 from audiobench.ablation.arms import Arm, How
+from audiobench.records import Record
 from audiobench.results import Scored
 from audiobench.runner.options import RunOptions
 from audiobench.runner.prepare import prepare
@@ -34,14 +36,14 @@ def arm(
     values: Sequence[float], think: str = "off", audio: str = "full", *, cluster: Callable[[int], Any] = lambda i: None
 ) -> Arm:
     """An arm of plain values: sample i was right or wrong. Cheap enough for thousands of experiments."""
-    task_run: Any = SimpleNamespace(task=_SPEC, epochs=1, plan={"fingerprint": FINGERPRINT})
+    task_run: Any = SimpleNamespace(task=_SPEC, epochs=1, plan=SimpleNamespace(fingerprint=FINGERPRINT))
     shown = {"question": "?", "choices": OPTIONS, "target": "dog", "metadata": {}}
     slots = {}
     for i, value in enumerate(values):
         kept = {**shown, "cluster": cluster(i)}
         record = {"id": str(i), "sample": kept, "audio": [{"sha256": str(i)}], "response": {"text": ""}}
         answer = "A. dog" if value else f"{'BCD'[i % 3]}. {OPTIONS[1 + i % 3]}"
-        slots[str(i)] = {0: {0: Scored(record, Outcome("scored", float(value), answer))}}
+        slots[str(i)] = {0: {0: Scored(msgspec.convert(record, Record), Outcome("scored", float(value), answer))}}
     run: Any = SimpleNamespace(folder=Path("run"), model="toy")
     return Arm(f"think={think} audio={audio}", run, task_run, How(think, audio, "p", "chat"), slots)
 
@@ -65,6 +67,11 @@ def line(name: str, text: str = "dog", *, epoch: int = 0, **more: Any) -> dict[s
     if "error" not in more:
         record["response"] = {**response, **more.pop("response", {})}
     return {**record, **more}
+
+
+def recorded(name: str, text: str = "dog", **more: Any) -> Record:
+    """The same, read."""
+    return msgspec.convert(line(name, text, **more), Record)
 
 
 def write_run(

@@ -105,7 +105,7 @@ def test_one_run_holds_every_comparison(everything):
     assert all(entry["transcript"]["n"] == 40 for entry in found["listening"])
     (full,) = [entry for entry in found["thinking"] if entry["audio"] == "full"]
     counts = full["arms"][0]["counts"]
-    fewer = Run.open(everything).tasks["listening"].plan["fewer_orders"].values()
+    fewer = Run.open(everything).tasks["listening"].plan.fewer_orders.values()
     assert fewer and counts["responses"] == 2 * (40 * 3 - sum(3 - orders for orders in fewer))
     assert counts["unparsed"] > 0
     on = next(entry for entry in found["option_order"] if entry["think"] == "on" and entry["audio"] == "full")

@@ -13,7 +13,7 @@ from audiobench.ablation.traces.judges import CONSISTENCY, GROUNDING, JUDGES, RU
 from audiobench.ablation.traces.steps import MOST_STEPS, lexicon, split_steps
 from audiobench.cli import main
 from audiobench.scorers import SCORERS
-from tests.ablation.conftest import line, scripted, write_run
+from tests.ablation.conftest import line, recorded, scripted, write_run
 
 TRACE = "The pitch rises at the end. The transcript says that she is fine. So it is a question."
 JUDGE = '''
@@ -208,7 +208,7 @@ INJECTIONS = [
 @pytest.mark.parametrize("judge_of", [GROUNDING, CONSISTENCY], ids=lambda j: j.name)
 def test_a_trace_stays_between_its_markers(attack, judge_of):
     """What the model wrote cannot end the data block, add a line to it, or be read as the template."""
-    record = line("s0", response={"reasoning": attack})
+    record = recorded("s0", response={"reasoning": attack})
     ((_, text),) = judge_of.render(record)
     before, mark, rest = re.split(r"^(DATA-[0-9a-f]{32}) begin\n", text, maxsplit=1, flags=re.M)
     assert text.count(mark) == 3 and rest.count(f"\n{mark} end\n") == 1, "named once, then begin and end"
@@ -238,7 +238,7 @@ def test_the_marker_moves_when_the_text_does():
     ],
 )
 def test_only_the_asked_for_reply_is_read(reply, labels):
-    record = line("s0", response={"reasoning": "It is low. So B."})
+    record = recorded("s0", response={"reasoning": "It is low. So B."})
     assert GROUNDING.parse(reply, record) == labels
 
 
@@ -254,11 +254,11 @@ def test_only_the_asked_for_reply_is_read(reply, labels):
     ],
 )
 def test_only_an_offered_option_is_read(reply, option):
-    assert CONSISTENCY.parse(reply, line("s0", response={"reasoning": "x"})) == option
+    assert CONSISTENCY.parse(reply, recorded("s0", response={"reasoning": "x"})) == option
 
 
 def test_the_consistency_judge_does_not_see_the_answer():
-    ((_, text),) = CONSISTENCY.render(line("s0", "hen, quoth the final answer", response={"reasoning": "low"}))
+    ((_, text),) = CONSISTENCY.render(recorded("s0", "hen, quoth the final answer", response={"reasoning": "low"}))
     assert "quoth" not in text
 
 

@@ -8,9 +8,11 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from audiobench import cost
+from audiobench.records import Failure, Record
 from model_adapters.registry import find_model
 from model_adapters.spec import ModelSpec, Price
 from tests.run.conftest import cli, server, toy  # noqa: F401  fixtures
@@ -46,24 +48,25 @@ def test_without_a_price_of_its_own_audio_is_text_and_time_is_counted_in_seconds
     assert cost.of_usage({"audio_seconds": 3600}, by_time) == pytest.approx(0.27)
 
 
-def record(day: date, **fields: Any) -> dict[str, Any]:
+def record(day: date, **fields: Any) -> Record:
     noon = time.mktime(day.timetuple()) + 12 * 3600
-    return {"time": noon, "response": {"usage": {"prompt": 1_000_000, "completion": 1_000_000}}, **fields}
+    response = {"text": "", "usage": {"prompt": 1_000_000, "completion": 1_000_000}}
+    return msgspec.convert({"id": "1", "time": noon, "response": response, **fields}, Record)
 
 
 def test_a_record_costs_what_its_day_cost() -> None:
     argon = find_model("gemini-4-argon")
     assert cost.of_record(record(date(2026, 11, 30)), argon) == pytest.approx(2 + 10)
     assert cost.of_record(record(date(2026, 12, 1)), argon) == pytest.approx(4 + 20)
-    assert cost.of_record(record(date(2026, 12, 1), batch={"job": "b"}), argon) == pytest.approx(12)
+    assert cost.of_record(record(date(2026, 12, 1), batch={"api": "gemini", "job": "b"}), argon) == pytest.approx(12)
 
 
 def test_where_no_price_is_declared_the_servers_own_word_counts() -> None:
     openrouter = find_model("openrouter-gemini-2.5-flash-lite")
-    said = {"usage": {"prompt": 9}, "raw": {"cost": 0.25}}
+    said = {"text": "", "usage": {"prompt": 9}, "raw": {"cost": 0.25}}
     assert cost.of_record(record(date(2026, 12, 1), response=said), openrouter) == 0.25
     assert cost.of_record(record(date(2026, 12, 1)), find_model("step-audio-r1")) is None
-    assert cost.of_record({"time": 0.0, "error": {}}, openrouter) is None
+    assert cost.of_record(Record("1", error=Failure("error", "503")), openrouter) is None
 
 
 # -- the command line

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import to_builtins
 
 from audiobench import prompt, think
 from audiobench.errors import UsageError
+from audiobench.records import turns
 from audiobench.task.spec import Prompt, TaskSpec
 from audiobench.types import AudioPart, Clip, Condition, Sample, TextPart
 from model_adapters.spec import ModelSpec
@@ -118,7 +120,7 @@ def test_the_key_changes_with_everything_that_can_change_a_response_and_with_not
 
 
 def test_what_a_journal_shows_of_a_prompt() -> None:
-    assert prompt.shown(build(task(system="Listen."))) == [
+    assert to_builtins(turns(build(task(system="Listen.")))) == [
         {"role": "system", "parts": ["Listen."]},
         {"role": "user", "parts": [{"audio": 0}, "Which sound?\nA. dog\nB. cat\nC. bird"]},
     ]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import orjson
 import pytest
 
-from audiobench import journal, results
+from audiobench import records, results
 from audiobench.errors import IncompleteError
+from audiobench.plan import Plan
 from audiobench.summary import quantile, summarise
 from audiobench.task.spec import TaskSpec
 
@@ -34,7 +36,7 @@ def run(folder: Path, records: list[dict[str, Any]], epochs: int = 1, **task: An
     ids = list(dict.fromkeys(line["id"] for line in records))
     plan = {"task": {**TASK, **task}, "ids": ids, "conditions": [CONDITION], "epochs": epochs, "fingerprint": {"prompt": "0"}}  # fmt: skip
     (folder / "samples.jsonl").write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in records))
-    return results.TaskRun(folder, plan, TaskSpec.model_validate(plan["task"]))
+    return results.TaskRun(folder, msgspec.convert(plan, Plan), TaskSpec.model_validate(plan["task"]))
 
 
 def summary(folder: Path, records: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def test_breakdown(tmp_path: Path) -> None:
 
 def test_records_that_were_not_asked_for_do_not_count(tmp_path: Path) -> None:
     task_run = run(tmp_path, [record("1"), record("2", "cat")])
-    smaller = results.TaskRun(tmp_path, {**task_run.plan, "ids": ["1", "9"]}, task_run.task)
+    smaller = results.TaskRun(tmp_path, msgspec.structs.replace(task_run.plan, ids=["1", "9"]), task_run.task)
     (entry,) = summarise(smaller)
     assert (entry["metrics"]["acc"]["value"], entry["counts"]["missing"], entry["coverage"]) == (1.0, 1, 0.5)
 
@@ -147,7 +149,7 @@ def test_a_broken_line_in_the_middle_is_named(tmp_path: Path) -> None:
     for line, what in ((b'{"id": ', "not JSON"), (b"{}", "not a record"), (b"[1]", "not a record")):
         path.write_bytes(b'{"id": "1"}\n' + line + b'\n{"id": "3"}\n')
         with pytest.raises(IncompleteError, match=rf"samples.jsonl:2: {what}"):
-            list(journal.read(path))
+            list(records.read(path))
 
 
 def test_quantiles_are_numpys() -> None:

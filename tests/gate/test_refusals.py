@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import msgspec
 import orjson
 import pytest
 
@@ -18,6 +19,7 @@ from audiobench.cli import main
 from audiobench.gate import baseline
 from audiobench.gate.arms import row_of
 from audiobench.gate.markdown import cut, escape
+from audiobench.records import Record
 from audiobench.results import Scored
 from audiobench.types import Outcome
 from tests.gate.runs import answers, condition, record, write_run
@@ -178,7 +180,7 @@ def test_a_score_that_is_not_a_number_is_no_score(
 
 
 def test_infinite_and_missing_values_are_failures(tmp_path: Path) -> None:
-    found = Scored(record("s", "dog"), Outcome("scored", float("nan")))
+    found = Scored(msgspec.convert(record("s", "dog"), Record), Outcome("scored", float("nan")))
     row = row_of([found], 2, pooled=False)
     assert (row.statuses, row.values, row.value) == ("e-", (None, None), None)
 

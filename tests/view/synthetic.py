@@ -44,7 +44,7 @@ def wav(path: Path, seed: int, seconds: float = 1.0) -> dict[str, Any]:
         "mtime_ns": path.stat().st_mtime_ns,
         "seconds": seconds,
         "transform": "full",
-        "changed": {},
+        "changed": [],
     }
 
 
@@ -218,7 +218,7 @@ def hostile(folder: Path) -> Path:
             {
                 "path": ("javascript:window.hacked=7", "../../../../etc/passwd", "/etc/passwd")[place % 3],
                 "sha256": ("../../etc/passwd", "0" * 64, "f" * 64)[place % 3],
-                "bytes": 10, "mtime_ns": 0, "seconds": 1.0, "transform": attack, "changed": {attack: attack},
+                "bytes": 10, "mtime_ns": 0, "seconds": 1.0, "transform": attack, "changed": [attack],
             }
         ]  # fmt: skip
         long = attack * (2**20 // len(attack) + 1)

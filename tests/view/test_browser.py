@@ -109,7 +109,7 @@ def test_category_and_text_narrow_the_list_and_stand_in_the_address(browser, pag
 def test_search_reaches_into_reasoning_when_asked(browser, page, run) -> None:
     word = "harmonics"
     said = [
-        any(word in (scored.record.get("response") or {}).get("reasoning", "") for epochs in arms for scored in epochs if (scored.record.get("response") or {}).get("reasoning"))
+        any(word in scored.record.reasoning for epochs in arms for scored in epochs)
         for arms in collect([Run.open(run)])[0].samples.values()
     ]  # fmt: skip
     look(browser, page, "/household")
@@ -190,15 +190,15 @@ def test_a_sample_tells_everything(browser, page, run) -> None:
     browser.until(f"!!{SHOWN}")
     scored = collect([Run.open(run)])[0].samples["house-00002"][1][0]
     arm = browser.js("document.querySelectorAll('.arm')[1].innerText")
-    for text in (scored.record["response"]["reasoning"][:60], scored.record["response"]["text"], "tiny-audio", "412 prompt",
+    for text in (scored.record.reasoning[:60], scored.record.text, "tiny-audio", "412 prompt",
                  f"rule {scored.outcome.rule}", "finish reason", "first token"):  # fmt: skip
         assert text in arm
     target = browser.js("document.querySelector('.choices .is-target .option-text').textContent")
-    assert target == scored.record["sample"]["target"]
+    assert target == scored.shown.target
     assert browser.js("document.querySelectorAll('.choices .who').length") == 2
     browser.click("details.fold summary")
     prompt = browser.js("document.querySelector('.turns').innerText")
-    assert scored.record["prompt"][0]["parts"][1].splitlines()[-1] in prompt
+    assert scored.record.prompt[0].parts[1].splitlines()[-1] in prompt
     assert "audio 1" in prompt
     assert browser.js("document.querySelectorAll('.turns')[1].textContent").endswith("assistant (prefill)<think>\n")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -13,6 +14,7 @@ from audiobench.ablation.arms import arms_of, common
 from audiobench.ablation.measure import difference as compare
 from audiobench.cli import main
 from audiobench.errors import UsageError
+from audiobench.records import ClipFacts
 from audiobench.results import Run
 from audiobench.summary import summaries
 from audiobench.view.clips import ClipIndex, clip_of
@@ -171,19 +173,19 @@ def test_the_picture_shows_the_tone_where_it_is(tmp_path: Path) -> None:
 
 
 def test_clips_that_moved_changed_or_are_no_audio(tmp_path: Path) -> None:
-    fact = wav(tmp_path / "a.wav", 1)
-    assert clip_of(fact, tmp_path).state == "ok"  # type: ignore[union-attr]
-    assert clip_of({**fact, "bytes": 7}, tmp_path).state == "changed"  # type: ignore[union-attr]
-    assert clip_of({**fact, "path": "gone.wav"}, tmp_path).state == "missing"  # type: ignore[union-attr]
-    assert clip_of({**fact, "path": "/etc/passwd"}, tmp_path).state == "missing"  # type: ignore[union-attr]
-    assert clip_of({**fact, "path": str(tmp_path)}, tmp_path).state == "missing"  # type: ignore[union-attr]
-    assert clip_of({**fact, "sha256": "../../x"}, tmp_path) is None
-    assert ClipIndex().find([{"path": "nul\0byte", "sha256": "0" * 64}], tmp_path)[0].state == "missing"  # type: ignore[union-attr]
+    fact = partial(ClipFacts, **wav(tmp_path / "a.wav", 1))
+    assert clip_of(fact(), tmp_path).state == "ok"  # type: ignore[union-attr]
+    assert clip_of(fact(bytes=7), tmp_path).state == "changed"  # type: ignore[union-attr]
+    assert clip_of(fact(path="gone.wav"), tmp_path).state == "missing"  # type: ignore[union-attr]
+    assert clip_of(fact(path="/etc/passwd"), tmp_path).state == "missing"  # type: ignore[union-attr]
+    assert clip_of(fact(path=str(tmp_path)), tmp_path).state == "missing"  # type: ignore[union-attr]
+    assert clip_of(fact(sha256="../../x"), tmp_path) is None
+    assert ClipIndex().find([ClipFacts("0" * 64, "nul\0byte")], tmp_path)[0].state == "missing"  # type: ignore[union-attr]
 
 
 def test_a_path_relative_to_the_run_is_found(tmp_path: Path) -> None:
-    fact = wav(tmp_path / "audio" / "a.wav", 1)
-    assert clip_of({**fact, "path": "audio/a.wav"}, tmp_path).path == (tmp_path / "audio" / "a.wav").resolve()  # type: ignore[union-attr]
+    fact = partial(ClipFacts, **wav(tmp_path / "audio" / "a.wav", 1))
+    assert clip_of(fact(path="audio/a.wav"), tmp_path).path == (tmp_path / "audio" / "a.wav").resolve()  # type: ignore[union-attr]
 
 
 def test_hostile_data_stays_data(export, hostile_run) -> None:

@@ -10,14 +10,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
 from audiobench import journal
 from audiobench.ablation.traces.judges import TraceJudge
+from audiobench.annotations import TraceVerdict
 from audiobench.errors import UsageError
+from audiobench.records import Record
 from audiobench.runner.closing import close
 from audiobench.runner.concurrency import Concurrency
 from audiobench.runner.judge import reply_of
@@ -26,10 +28,9 @@ from audiobench.types import Message, Request, Response, TextPart
 from model_adapters.base import Adapter, RunError, SampleError
 from model_adapters.spec import ModelSpec
 
-FILE = "traces.jsonl"
 CONCURRENCY = 64
 
-Verdicts = dict[tuple[str, str, str, str], Mapping[str, Any]]
+Verdicts = dict[tuple[str, str, str, str], TraceVerdict]
 """(measure, judge, sample id, journal key) -> line."""
 
 
@@ -39,13 +40,13 @@ class Job:
 
     file: Path
     measure: TraceJudge
-    record: Mapping[str, Any]
+    record: Record
     runs: int
 
 
-def read(file: Path) -> Verdicts:
-    """What was said so far; a later line wins."""
-    return {(x["measure"], x["judge"], x["id"], x["key"]): x for x in journal.read(file)}
+def read(folder: Path) -> Verdicts:
+    """What was said so far about the traces of a task; a later line wins."""
+    return {(x.measure, x.judge, x.id, x.key): x for x in journal.read(folder / TraceVerdict.FILE, TraceVerdict)}
 
 
 def open_jobs(jobs: Iterable[Job], judge: str) -> list[Job]:
@@ -53,10 +54,10 @@ def open_jobs(jobs: Iterable[Job], judge: str) -> list[Job]:
     known: dict[Path, Verdicts] = {}
     found = []
     for job in jobs:
-        lines = known.setdefault(job.file, read(job.file)) if job.file not in known else known[job.file]
-        line = lines.get((job.measure.name, judge, job.record["id"], job.record["key"]))
-        same = line is not None and line["template_sha256"] == job.measure.template_sha256
-        if not same or line is None or len(line["replies"]) < job.runs:
+        lines = known.setdefault(job.file, read(job.file.parent)) if job.file not in known else known[job.file]
+        line = lines.get((job.measure.name, judge, job.record.id, job.record.key))
+        same = line is not None and line.template_sha256 == job.measure.template_sha256
+        if not same or line is None or len(line.replies) < job.runs:
             found.append(job)
     return found
 
@@ -127,7 +128,7 @@ async def _ask(
     failed: Counter[str] = Counter()
     for number in range(job.runs):
         generation = job.measure.generation(number)
-        request = Request(messages, generation, sample_id=job.record["id"], epoch=number)
+        request = Request(messages, generation, sample_id=job.record.id, epoch=number)
 
         async def attempt(request: Request = request) -> Response:
             return await adapter.generate(request)
@@ -141,12 +142,10 @@ async def _ask(
         replies.append(reply)
         served.update([name] if name else [])
     writer.append(
-        {
-            "key": job.record["key"], "id": job.record["id"], "measure": job.measure.name, "judge": judge.name,
-            "served_models": sorted(served), "template_sha256": job.measure.template_sha256,
-            "prompt_sha256": hashlib.sha256(repr(turns).encode()).hexdigest(),
-            "replies": replies, "verdicts": [job.measure.parse(reply, job.record) for reply in replies],
-            "failed": failed.total(),
-        }
+        TraceVerdict(
+            job.record.id, job.record.key, job.measure.name, judge.name, judge.sha256(), sorted(served),
+            job.measure.template_sha256, hashlib.sha256(repr(turns).encode()).hexdigest(),
+            replies, [job.measure.parse(reply, job.record) for reply in replies], failed.total(),
+        )
     )  # fmt: skip
     return failed

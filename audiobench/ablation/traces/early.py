@@ -11,20 +11,23 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+from msgspec import structs
 
 from audiobench import audio, journal, video
 from audiobench.ablation.arms import Arm, chosen_text
 from audiobench.ablation.comparable import OWN_CLIPS
 from audiobench.ablation.traces.asking import gather
-from audiobench.ablation.traces.judges import trace_of
+from audiobench.annotations import EarlyAnswer
 from audiobench.core.parts import words
 from audiobench.errors import UsageError
 from audiobench.prompt import generation_parameters
+from audiobench.records import ClipFacts
 from audiobench.results import Scored
 from audiobench.runner.concurrency import Concurrency
 from audiobench.runner.retry import ExhaustedError, RetryPolicy, call
@@ -36,7 +39,6 @@ from audiobench.types import AudioPart, Clip, MediaPart, Message, Part, Request,
 from model_adapters.base import Adapter, SampleError
 from model_adapters.spec import ModelSpec, VideoSupport
 
-FILE = "early_answers.jsonl"
 FRACTIONS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -74,21 +76,19 @@ def truncated(trace: str, fraction: float) -> str:
 def request_for(cut: Cut, spec: ModelSpec) -> Request:
     """The recorded request with the cut, closed thought as the start of the assistant's turn (audio not yet loaded)."""
     record, plan = cut.scored.record, cut.arm.task_run.plan
-    clips = record["audio"]
     messages = []
-    for turn in record["prompt"]:
-        if turn["role"] == "assistant":
+    for turn in record.prompt:
+        if turn.role == "assistant":
             continue
         parts: list[Part] = [
-            TextPart(part) if isinstance(part, str) else _clip(clips[next(iter(part.values()))])
-            for part in turn["parts"]
+            TextPart(part) if isinstance(part, str) else _clip(record.audio[part.place]) for part in turn.parts
         ]
-        messages.append(Message(turn["role"], tuple(parts)))
+        messages.append(Message(cast(Any, turn.role), tuple(parts)))
     thinking = spec.thinking
     opening = thinking.on.prefill or f"{thinking.open_tag}\n"
-    thought = truncated(trace_of(record), cut.fraction)
-    asked, seed = Prompt.model_validate(plan["prompt"]), plan["seed"] + cut.scored.epoch
-    generation = generation_parameters(cut.arm.task_run.task, asked, spec, seed, plan["overrides"])
+    thought = truncated(record.reasoning, cut.fraction)
+    asked, seed = Prompt.model_validate(plan.prompt), plan.seed + cut.scored.epoch
+    generation = generation_parameters(cut.arm.task_run.task, asked, spec, seed, plan.overrides)
     return Request(
         tuple(messages), {**generation, **thinking.on.generation}, prefill=words(f"{opening}{thought}\n{thinking.close_tag}\n"),
         extra_body=thinking.on.extra_body, think=cut.arm.how.think, sample_id=cut.scored.id, epoch=cut.scored.epoch,
@@ -100,14 +100,12 @@ def _own_clips(cut: Cut) -> tuple[Clip, ...]:
     """The item's own clips, for control models; one that is in no request where the condition took them away."""
     if cut.arm.how.audio not in OWN_CLIPS:
         return (Clip(Path("own clip, not sent")),)
-    return tuple(Clip(Path(clip["path"]), clip["sha256"]) for clip in cut.scored.record["audio"])
+    return tuple(Clip(Path(clip.path), clip.sha256) for clip in cut.scored.record.audio)
 
 
-def _clip(facts: Mapping[str, Any]) -> MediaPart:
-    clip = Clip(Path(facts["path"]), facts["sha256"], facts["seconds"])
-    if facts.get("kind") == VideoPart.kind:
-        return VideoPart(clip)
-    return AudioPart(clip, facts["transform"], span=tuple(facts["span"]) if "span" in facts else None)
+def _clip(facts: ClipFacts) -> MediaPart:
+    clip = Clip(Path(facts.path), facts.sha256, facts.seconds)
+    return VideoPart(clip) if facts.kind == VideoPart.kind else AudioPart(clip, facts.transform, span=facts.span)
 
 
 def _loaded(request: Request, spec: ModelSpec) -> Request:
@@ -122,9 +120,9 @@ def _loaded(request: Request, spec: ModelSpec) -> Request:
     return request.with_media(pieces)
 
 
-def read(file: Path) -> dict[tuple[str, str, float], Mapping[str, Any]]:
-    """Early answers by sample id, journal key and fraction; a later line wins."""
-    return {(x["id"], x["key"], x["fraction"]): x for x in journal.read(file)}
+def read(folder: Path) -> dict[tuple[str, str, float], EarlyAnswer]:
+    """Early answers of a task by sample id, journal key and fraction; a later line wins."""
+    return {(x.id, x.key, x.fraction): x for x in journal.read(folder / EarlyAnswer.FILE, EarlyAnswer)}
 
 
 def open_cuts(cuts: Iterable[Cut]) -> list[Cut]:
@@ -133,8 +131,8 @@ def open_cuts(cuts: Iterable[Cut]) -> list[Cut]:
     found = []
     for cut in cuts:
         if cut.file not in known:
-            known[cut.file] = read(cut.file)
-        if (cut.scored.id, cut.scored.record["key"], cut.fraction) not in known[cut.file]:
+            known[cut.file] = read(cut.file.parent)
+        if (*cut.scored.slot, cut.fraction) not in known[cut.file]:
             found.append(cut)
     return found
 
@@ -168,19 +166,17 @@ async def _ask(
     except (ExhaustedError, SampleError) as error:
         return Counter([str(error)])
     response = split(response, f"{spec.thinking.close_tag}\n", spec.thinking)
-    again = {
-        **cut.scored.record,
-        "response": {"text": response.text, "reasoning": None, "finish_reason": response.finish_reason},
-    }
+    again = structs.replace(
+        cut.scored.record, response=Response(response.text, finish_reason=response.finish_reason), error=None
+    )
     result = outcome(again, cut.arm.task_run.task)
     answer = chosen_text(Scored(again, result))
     writer.append(
-        {
-            "key": cut.scored.record["key"], "id": cut.scored.id, "fraction": cut.fraction, "text": response.text,
-            "finish_reason": response.finish_reason, "status": result.status, "value": result.value, "answer": answer,
-            "same": answer is not None and answer == chosen_text(cut.scored),
-            "prefill_sha256": hashlib.sha256((request.prefill_text or "").encode()).hexdigest(),
-        }
+        EarlyAnswer(
+            *cut.scored.slot, cut.fraction, response.text, response.finish_reason, result.status, result.value, answer,
+            same=answer is not None and answer == chosen_text(cut.scored),
+            prefill_sha256=hashlib.sha256((request.prefill_text or "").encode()).hexdigest(),
+        )
     )  # fmt: skip
     return Counter()
 
@@ -191,23 +187,23 @@ def summary(arm: Arm, fractions: Sequence[float] | None = None) -> dict[str, Any
     Only traces that have an early answer at every fraction that occurs. Samples that share a clip are one unit, as are
     the traces of one sample.
     """
-    lines = read(arm.task_run.folder / FILE)
-    slots = {(s.id, s.record.get("key")) for s in arm}
+    lines = read(arm.task_run.folder)
+    slots = {s.slot for s in arm}
     mine = {slot: line for slot, line in lines.items() if slot[:2] in slots}
     points = sorted({fraction for _, _, fraction in mine} if fractions is None else fractions)
     traces = {slot[:2] for slot in mine}
     whole = [t for t in traces if all((*t, f) in mine for f in points)]
     if not whole or len(points) < 2:
         return None
-    keys = {s.id: s.record["sample"]["cluster"] or f"id:{s.id}" for s in arm}
+    keys = {s.id: s.record.cluster for s in arm}
     units = [keys[sample] for sample, _ in whole]
     clusters = units if len(set(units)) < len(units) else None
     rows = []
     for fraction in points:
         found = [mine[(*trace, fraction)] for trace in whole]
-        same = [float(line["same"]) for line in found]
+        same = [float(line.same) for line in found]
         interval = proportion(same, clusters)
-        values = [line["value"] or 0.0 for line in found]
+        values = [line.value or 0.0 for line in found]
         rows.append(
             {"fraction": fraction, "same": sum(same) / len(same), "ci": [interval.low, interval.high],
              "accuracy": sum(values) / len(values)}

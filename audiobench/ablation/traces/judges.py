@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from audiobench.ablation.traces.steps import split_steps
-from audiobench.score import sample_of
+from audiobench.records import Record
 from audiobench.scorers import SCORERS
-from audiobench.types import LETTERS
 
 KINDS = ("acoustic", "transcript", "question", "prior", "logic", "meta")
 """What a step of a trace can rest on."""
@@ -82,11 +81,11 @@ class TraceJudge:
     """The number of runs belongs to the published protocol."""
     generation: Callable[[int], Mapping[str, Any]]
     """Generation parameters of run number i."""
-    render: Callable[[Mapping[str, Any]], Turns]
+    render: Callable[[Record], Turns]
     """Journal record -> turns."""
-    parse: Callable[[str, Mapping[str, Any]], Any]
+    parse: Callable[[str, Record], Any]
     """(reply, journal record) -> verdict (JSON), or None where the reply cannot be read."""
-    applies: Callable[[Mapping[str, Any]], bool]
+    applies: Callable[[Record], bool]
     """Whether a record can be judged at all."""
 
     @property
@@ -100,48 +99,42 @@ def marker(data: str) -> str:
     return f"DATA-{hashlib.sha256(data.encode()).hexdigest()[:32]}"
 
 
-def trace_of(record: Mapping[str, Any]) -> str:
-    """The reasoning of a journal record, empty where there is none."""
-    return ((record.get("response") or {}).get("reasoning") or "").strip()
-
-
 def _lines(items: Sequence[str]) -> str:
     return "\n".join(f"{number}. {json.dumps(item, ensure_ascii=False)}" for number, item in enumerate(items, 1))
 
 
-def _render_grounding(record: Mapping[str, Any]) -> Turns:
-    steps = split_steps(trace_of(record))
+def _render_grounding(record: Record) -> Turns:
+    steps = split_steps(record.reasoning)
     data = _lines(steps)
     return [("user", _GROUNDING.format(marker=marker(data), steps=data, count=len(steps), kinds=", ".join(KINDS)))]
 
 
-def _parse_grounding(reply: str, record: Mapping[str, Any]) -> list[str] | None:
+def _parse_grounding(reply: str, record: Record) -> list[str] | None:
     labels = _json(reply)
-    expected = len(split_steps(trace_of(record)))
+    expected = len(split_steps(record.reasoning))
     if not isinstance(labels, list) or len(labels) != expected:
         return None
     return labels if all(isinstance(one, str) and one in KINDS for one in labels) else None
 
 
-def _options(record: Mapping[str, Any]) -> list[tuple[str, str]]:
-    choices = record["sample"]["choices"]
-    return [(LETTERS[slot], text) for slot, text in enumerate(choices) if text is not None]
+def _options(record: Record) -> list[tuple[str, str]]:
+    return record.shown().options
 
 
-def _render_consistency(record: Mapping[str, Any]) -> Turns:
+def _render_consistency(record: Record) -> Turns:
     options = _options(record)
     data = "\n".join(
         [
-            "question: " + json.dumps(record["sample"]["question"], ensure_ascii=False),
+            "question: " + json.dumps(record.shown().question, ensure_ascii=False),
             *(f"option {letter}: {json.dumps(text, ensure_ascii=False)}" for letter, text in options),
-            "reasoning: " + json.dumps(trace_of(record), ensure_ascii=False),
+            "reasoning: " + json.dumps(record.reasoning, ensure_ascii=False),
         ]
     )
     letters = ", ".join(letter for letter, _ in options)
     return [("user", _CONSISTENCY.format(marker=marker(data), data=data, letters=letters))]
 
 
-def _parse_consistency(reply: str, record: Mapping[str, Any]) -> str | None:
+def _parse_consistency(reply: str, record: Record) -> str | None:
     found = _json(reply)
     if not isinstance(found, dict) or set(found) != {"option"}:
         return None
@@ -173,7 +166,7 @@ GROUNDING = TraceJudge(
     generation=_seeded,
     render=_render_grounding,
     parse=_parse_grounding,
-    applies=lambda record: bool(split_steps(trace_of(record))),
+    applies=lambda record: bool(split_steps(record.reasoning)),
 )
 
 CONSISTENCY = TraceJudge(
@@ -184,7 +177,7 @@ CONSISTENCY = TraceJudge(
     generation=_seeded,
     render=_render_consistency,
     parse=_parse_consistency,
-    applies=lambda record: bool(trace_of(record)) and len(_options(record)) > 1,
+    applies=lambda record: bool(record.reasoning) and len(_options(record)) > 1,
 )
 
 
@@ -196,11 +189,11 @@ def _rubrics() -> TraceJudge:
     spec = scorer.judge
     assert spec is not None
 
-    def applies(record: Mapping[str, Any]) -> bool:
-        return bool(record["sample"]["metadata"].get("rubric")) and bool(record.get("response"))
+    def applies(record: Record) -> bool:
+        return bool(record.shown().metadata.get("rubric")) and record.response is not None
 
-    def render(record: Mapping[str, Any]) -> Turns:
-        return spec.render(sample_of(record), record["response"]["text"], trace_of(record))
+    def render(record: Record) -> Turns:
+        return spec.render(record.shown(), record.text, record.reasoning)
 
     return TraceJudge(
         name="rubrics",
@@ -209,7 +202,7 @@ def _rubrics() -> TraceJudge:
         fixed_runs=True,
         generation=lambda number: spec.generation,
         render=render,
-        parse=lambda reply, record: spec.parse(reply, sample_of(record)),
+        parse=lambda reply, record: spec.parse(reply, record.shown()),
         applies=applies,
     )
 

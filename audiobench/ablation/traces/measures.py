@@ -9,8 +9,9 @@ from typing import Any
 from audiobench.ablation.arms import Arm, chosen_slot
 from audiobench.ablation.spending import reasoning_tokens
 from audiobench.ablation.traces import asking, early
-from audiobench.ablation.traces.judges import CONSISTENCY, GROUNDED_IN, GROUNDING, KINDS, RUBRICS, trace_of
+from audiobench.ablation.traces.judges import CONSISTENCY, GROUNDED_IN, GROUNDING, KINDS, RUBRICS
 from audiobench.ablation.traces.steps import lexicon, split_steps
+from audiobench.annotations import Slot, TraceVerdict
 from audiobench.results import Scored
 from audiobench.scorers.mmar_rubrics import trimmed_mean
 from audiobench.statistics.intervals import mean, proportion
@@ -20,7 +21,7 @@ from audiobench.types import LETTERS
 
 def traced(arm: Arm) -> list[Scored]:
     """The records with any reasoning."""
-    return [scored for scored in arm if trace_of(scored.record)]
+    return [scored for scored in arm if scored.record.reasoning]
 
 
 def measure_arm(arm: Arm) -> dict[str, Any]:
@@ -30,14 +31,14 @@ def measure_arm(arm: Arm) -> dict[str, Any]:
     each judge: grounding, consistency, rubrics; early. What was not asked for is null or empty.
     """
     found = traced(arm)
-    verdicts = asking.read(arm.task_run.folder / asking.FILE)
+    verdicts = asking.read(arm.task_run.folder)
     judges = sorted({judge for _, judge, _, _ in verdicts})
     return {
         "arm": arm.label,
         **arm.how._asdict(),
-        "responses": sum(bool(s.record.get("response")) for s in arm),
+        "responses": sum(s.record.response is not None for s in arm),
         "traces": len(found),
-        "summaries": sum(bool(s.record["response"].get("reasoning_is_summary")) for s in found),
+        "summaries": sum(s.record.response is not None and s.record.response.reasoning_is_summary for s in found),
         "length": lengths(found),
         "lexicon": lexical(found),
         "grounding": [g for judge in judges if (g := grounding(found, _of(verdicts, GROUNDING.name, judge), judge))],
@@ -49,10 +50,10 @@ def measure_arm(arm: Arm) -> dict[str, Any]:
     }
 
 
-Lines = Mapping[tuple[str, str], Mapping[str, Any]]
+Lines = Mapping[Slot, TraceVerdict]
 
 
-def _of(verdicts: asking.Verdicts, measure: str, judge: str) -> dict[tuple[str, str], Mapping[str, Any]]:
+def _of(verdicts: asking.Verdicts, measure: str, judge: str) -> dict[Slot, TraceVerdict]:
     return {(i, key): line for (m, j, i, key), line in verdicts.items() if (m, j) == (measure, judge)}
 
 
@@ -65,14 +66,14 @@ def lengths(found: Sequence[Scored]) -> dict[str, Any] | None:
     if not found:
         return None
     tokens = [length for s in found if (length := reasoning_tokens(s.record)) is not None]
-    words = [len(trace_of(s.record).split()) for s in found]
+    words = [len(s.record.reasoning.split()) for s in found]
     sides = {True: [], False: []}
     for scored, count in zip(found, words, strict=True):
         sides[_right(scored)].append(count)
     return {
         "words": _spread(words),
-        "characters": _spread([len(trace_of(s.record)) for s in found]),
-        "steps": _spread([len(split_steps(trace_of(s.record))) for s in found]),
+        "characters": _spread([len(s.record.reasoning) for s in found]),
+        "steps": _spread([len(split_steps(s.record.reasoning)) for s in found]),
         "tokens": _spread([value for value, _ in tokens]) if tokens else None,
         "tokens_estimated": any(estimated for _, estimated in tokens),
         "words_when_right": sum(sides[True]) / len(sides[True]) if sides[True] else None,
@@ -90,7 +91,7 @@ def _mean_of(found: Sequence[Scored], value: Callable[[Scored], float | None]) -
     if not pairs:
         return {"n": 0, "mean": None, "ci": None, "when_right": None, "when_wrong": None}
     values = [v for _, v in pairs]
-    keys = [s.record["sample"]["cluster"] or f"id:{s.id}" for s, _ in pairs]
+    keys = [s.record.cluster for s, _ in pairs]
     interval = mean(values, keys if len(set(keys)) < len(keys) else None)
     sides = {side: [v for s, v in pairs if _right(s) is side] for side in (True, False)}
     return {
@@ -105,10 +106,10 @@ def lexical(found: Sequence[Scored]) -> dict[str, Any] | None:
     """The lexicon proxy of acoustic grounding; `without_cue` counts traces in which no step has a cue."""
     if not found:
         return None
-    counts = [lexicon(trace_of(s.record)) for s in found]
-    ratios = {(s.id, s.record["key"]): c["ratio"] for s, c in zip(found, counts, strict=True)}
+    counts = [lexicon(s.record.reasoning) for s in found]
+    ratios = {s.slot: c["ratio"] for s, c in zip(found, counts, strict=True)}
     return {
-        **_mean_of(found, lambda s: ratios[s.id, s.record["key"]]),
+        **_mean_of(found, lambda s: ratios[s.slot]),
         "without_cue": sum(c["ratio"] is None for c in counts),
         "steps": sum(c["steps"] for c in counts),
         "acoustic": sum(c["acoustic"] for c in counts),
@@ -118,15 +119,15 @@ def lexical(found: Sequence[Scored]) -> dict[str, Any] | None:
 
 def _identity(lines: Lines, judge: str) -> dict[str, Any]:
     """Who judged, with which template, and how much of it could not be read."""
-    replies = [verdict for line in lines.values() for verdict in line["verdicts"]]
+    replies = [verdict for line in lines.values() for verdict in line.verdicts]
     return {
         "judge": judge,
-        "served_models": sorted({name for line in lines.values() for name in line.get("served_models", ())}),
-        "template_sha256": sorted({line["template_sha256"] for line in lines.values()}),
-        "calls": len(replies) + sum(line["failed"] for line in lines.values()),
-        "failed_calls": sum(line["failed"] for line in lines.values()),
+        "served_models": sorted({name for line in lines.values() for name in line.served_models}),
+        "template_sha256": sorted({line.template_sha256 for line in lines.values()}),
+        "calls": len(replies) + sum(line.failed for line in lines.values()),
+        "failed_calls": sum(line.failed for line in lines.values()),
         "parse_failures": sum(verdict is None for verdict in replies),
-        "unreadable": sum(all(v is None for v in line["verdicts"]) for line in lines.values()),
+        "unreadable": sum(all(v is None for v in line.verdicts) for line in lines.values()),
     }
 
 
@@ -136,14 +137,14 @@ def grounding(found: Sequence[Scored], lines: Lines, judge: str) -> dict[str, An
     A trace's ratio is the mean of its readable runs; traces without any evidence have none and are counted.
     `agreement`: share of steps that every readable run of a trace labels alike (traces with two or more).
     """
-    mine = {slot: lines[slot] for s in found if (slot := (s.id, s.record["key"])) in lines}
+    mine = {slot: lines[slot] for s in found if (slot := s.slot) in lines}
     if not mine:
         return None
     kinds: Counter[str] = Counter()
     ratios: dict[tuple[str, str], float | None] = {}
     alike = compared = 0
     for slot, line in mine.items():
-        runs = [verdict for verdict in line["verdicts"] if verdict is not None]
+        runs = [verdict for verdict in line.verdicts if verdict is not None]
         for run in runs:
             kinds.update(run)
         own = [r for run in runs if (r := _ratio(run)) is not None]
@@ -154,9 +155,9 @@ def grounding(found: Sequence[Scored], lines: Lines, judge: str) -> dict[str, An
     labels = sum(kinds.values())
     return {
         **_identity(mine, judge),
-        **_mean_of(found, lambda s: ratios.get((s.id, s.record["key"]))),
+        **_mean_of(found, lambda s: ratios.get(s.slot)),
         "without_evidence": sum(
-            ratios[slot] is None and any(v is not None for v in line["verdicts"]) for slot, line in mine.items()
+            ratios[slot] is None and any(v is not None for v in line.verdicts) for slot, line in mine.items()
         ),
         "kinds": {kind: kinds[kind] / labels if labels else None for kind in KINDS},
         "agreement": alike / compared if compared else None,
@@ -177,10 +178,10 @@ def consistency(found: Sequence[Scored], lines: Lines, judge: str) -> dict[str, 
     undecided = 0
     agreed: list[float] = []
     keys: list[str] = []
-    mine = {slot: lines[slot] for s in found if (slot := (s.id, s.record["key"])) in lines}
+    mine = {slot: lines[slot] for s in found if (slot := s.slot) in lines}
     for scored in found:
-        line, slot = mine.get((scored.id, scored.record["key"])), chosen_slot(scored)
-        votes = Counter(v for v in (line or {}).get("verdicts", ()) if v is not None)
+        line, slot = mine.get(scored.slot), chosen_slot(scored)
+        votes = Counter(v for v in (line.verdicts if line else ()) if v is not None)
         if slot is None or not votes:
             continue
         choice = votes.most_common(1)[0][0]
@@ -188,7 +189,7 @@ def consistency(found: Sequence[Scored], lines: Lines, judge: str) -> dict[str, 
         table[same, _right(scored)] += 1
         undecided += choice == "none"
         agreed.append(float(same))
-        keys.append(scored.record["sample"]["cluster"] or f"id:{scored.id}")
+        keys.append(scored.record.cluster)
     if not mine:
         return None
     interval = proportion(agreed, keys if len(set(keys)) < len(keys) else None)
@@ -210,7 +211,7 @@ def rubrics(arm: Arm, lines: Lines, judge: str) -> dict[str, Any] | None:
 
     A response of which fewer than five ratings can be read has no published score; it is counted in `not_rated`.
     """
-    mine = {slot: lines[slot] for s in arm if (slot := (s.id, str(s.record.get("key")))) in lines}
+    mine = {slot: lines[slot] for s in arm if (slot := s.slot) in lines}
     if not mine:
         return None
     from audiobench.score import scorer_of
@@ -223,14 +224,14 @@ def rubrics(arm: Arm, lines: Lines, judge: str) -> dict[str, Any] | None:
     for scored in arm:
         if not RUBRICS.applies(scored.record):
             continue
-        gate = scorer.official(scored.record["response"]["text"], scored.sample)
-        line = mine.get((scored.id, scored.record["key"]))
-        value = 0.0 if gate is not True else trimmed_mean(line["verdicts"]) if line else None
+        gate = scorer.official(scored.record.text, scored.sample)
+        line = mine.get(scored.slot)
+        value = 0.0 if gate is not True else trimmed_mean(line.verdicts) if line else None
         right += gate is True
         unread += value is None
         if value is not None:
             values.append(value)
-            keys.append(scored.record["sample"]["cluster"] or f"id:{scored.id}")
+            keys.append(scored.record.cluster)
     interval = proportion(values, keys if len(set(keys)) < len(keys) else None)
     return {
         **_identity(mine, judge), "n": len(values), "value": sum(values) / len(values) if values else None,

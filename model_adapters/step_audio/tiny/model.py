@@ -1,5 +1,8 @@
 """The tiny model's sizes, and its training-time forward pass over tree-shaped sequences."""
 
+# torch types every submodule as Tensor | Module
+# pyright: reportCallIssue=false, reportAttributeAccessIssue=false, reportArgumentType=false
+
 from __future__ import annotations
 
 from typing import Any
