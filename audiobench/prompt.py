@@ -12,7 +12,7 @@ from audiobench.errors import UsageError
 from audiobench.task.spec import Prompt, TaskSpec
 from audiobench.template import Option
 from audiobench.think import ThinkPlan, apply
-from audiobench.types import LETTERS, AudioPart, Clip, Condition, Message, Part, Request, Sample, TextPart
+from audiobench.types import LETTERS, AudioPart, Clip, Condition, Message, Part, Request, Sample, TextPart, VideoPart
 from model_adapters.spec import ModelSpec
 
 AUDIO_CONDITIONS = ("full", "none", "silence", "noise", "swap", "reverse", "transcript")
@@ -61,6 +61,8 @@ def build(
     for kind in prompt.order:
         if kind == "audio":
             parts.extend(_audio(sample, task, condition, seed, swap))
+        elif kind == "video":
+            parts.extend(map(VideoPart, sample.videos))
         elif prompt.text is not None:
             parts.append(TextPart(template.render(prompt.text, variables(sample))))
     if not parts:

@@ -119,7 +119,7 @@ def _check_missing(
     if not missing:
         return
     first = f"{missing[0]} ({rows.file}: looked for in {rows.base})"
-    count = sum(len(sample.clips) for sample in samples)
+    count = sum(len(sample.clips) + len(sample.videos) for sample in samples)
     if len(missing) == count and audio_required:
         packed = sorted(path.name for path in rows.base.iterdir() if is_archive(path.name))
         hint = f"; unpack {', '.join(packed)} there" if packed else ""
@@ -129,16 +129,17 @@ def _check_missing(
 
 def with_clusters(samples: list[Sample]) -> list[Sample]:
     """The samples, where several share a clip and the data set says no cluster, with the clip's path as cluster."""
+    media = [(*sample.clips, *sample.videos) for sample in samples]
     keys = [
-        "\n".join(str(clip.path) for clip in sample.clips) if sample.clips and sample.cluster is None else None
-        for sample in samples
+        "\n".join(str(clip.path) for clip in clips) if clips and sample.cluster is None else None
+        for sample, clips in zip(samples, media, strict=True)
     ]
     uses = Counter(key for key in keys if key is not None)
     if not uses or max(uses.values()) < 2:
         return samples
     return [
-        replace(sample, cluster=sample.clips[0].sha256 or key) if key is not None and uses[key] > 1 else sample
-        for sample, key in zip(samples, keys, strict=True)
+        replace(sample, cluster=clips[0].sha256 or key) if key is not None and uses[key] > 1 else sample
+        for sample, clips, key in zip(samples, media, keys, strict=True)
     ]
 
 

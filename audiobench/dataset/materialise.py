@@ -266,6 +266,11 @@ class _AudioFiles:
     def attach(self, rows: list[Row], bases: list[str]) -> list[str]:
         """Adds the column of clip records to rows whose audio is a path; returns the repository's files used."""
         _, columns, _ = choose_form(self._task, rows[0])
+        if columns.doc_to_video is not None:
+            raise UsageError(
+                f"Hub data set {self._task.dataset_path}: doc_to_video: videos are read from this machine only; fetch the "
+                f"data set and give --data {self._task.task}=PATH"
+            )
         if columns.doc_to_audio is None:
             return []
         audio = getter(columns.doc_to_audio)

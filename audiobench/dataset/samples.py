@@ -118,6 +118,7 @@ class SampleBuilder:
         self.form, columns, breakdown = choose_form(task, first)
         self._id = self._id_getter(columns, first)
         self._audio = getter(columns.doc_to_audio) if columns.doc_to_audio else None
+        self._video = getter(columns.doc_to_video) if columns.doc_to_video else None
         self._question = getter(columns.doc_to_question) if columns.doc_to_question else None
         self._choices = _choice_getter(columns.doc_to_choice)
         self._choosing = columns.doc_to_choice is not None and set(task.extraction) <= set(OPTION_RULES)
@@ -127,7 +128,13 @@ class SampleBuilder:
         self._prefix = _pattern(columns.choice_prefix)
         self._breakdown = {label: getter(template) for label, template in breakdown.items()}
         self._audio_column = column_of(columns.doc_to_audio)
-        used = [columns.doc_to_id or "id", columns.doc_to_audio, columns.doc_to_question, columns.doc_to_transcript]
+        used = [
+            columns.doc_to_id or "id",
+            columns.doc_to_audio,
+            columns.doc_to_video,
+            columns.doc_to_question,
+            columns.doc_to_transcript,
+        ]
         for many in (columns.doc_to_choice, columns.doc_to_target):
             used.extend(many if isinstance(many, list) else [many])
         self._consumed = {column_of(template) for template in used} | {CLIPS}
@@ -182,6 +189,9 @@ class SampleBuilder:
         clips = self.finder.clips(raw[CLIPS] if CLIPS in raw else self._audio(raw) if self._audio else None)
         if self._audio and not clips:
             clips = (self.finder.absent(f"no audio in row {name}"),)
+        videos = self.finder.clips(self._video(raw) if self._video else None)
+        if self._video and not videos:
+            videos = (self.finder.absent(f"no video in row {name}"),)
         cluster = None if self._cluster is None else str(self._cluster(raw))
         raw.pop(CLIPS, None)
         if self._audio_column in raw and not isinstance(raw[self._audio_column], str):
@@ -211,6 +221,7 @@ class SampleBuilder:
             transcript=None if transcript is None else str(transcript),
             cluster=cluster,
             doc=clean,
+            videos=videos,
         )
 
     def _answer(

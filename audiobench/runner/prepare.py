@@ -94,6 +94,7 @@ def prepare(options: RunOptions) -> Prepared:
     for task, file in loaded:
         check_task(task, file)
         check_protocol(task, model)
+        _check_video(task, options.audio)
         chosen = choose_prompt(task, model, options.prompt)
         data = dataset.load(
             task,
@@ -214,6 +215,16 @@ def check_protocol(task: TaskSpec, model: ModelSpec) -> None:
         raise UsageError(
             f"task {task.task} is speech to speech: model {model.name} (adapter {model.adapter}) does not answer in "
             "audio; take a model of adapter realtime, such as gpt-realtime-2.1"
+        )
+
+
+def _check_video(task: TaskSpec, conditions: Sequence[str]) -> None:
+    """Refuse an audio condition that a video's own sound would undo."""
+    changed = [name for name in conditions if name != "full"]
+    if changed and any(form.doc_to_video is not None for form in (task, *task.forms)):
+        raise UsageError(
+            f"--audio {','.join(changed)}: task {task.task} shows video (doc_to_video), whose own sound would still be "
+            "heard; ask it under --audio full"
         )
 
 

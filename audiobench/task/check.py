@@ -106,7 +106,7 @@ def _columns(task: TaskSpec) -> Iterator[Finding]:
     for index, form in enumerate(task.forms):
         if not form.when:
             yield ("forms", index, "when"), "name at least one column that only this form has"
-    if task.doc_to_audio is None and not any(form.doc_to_audio for form in task.forms):
+    if not any(form.doc_to_audio or form.doc_to_video for form in (task, *task.forms)):
         yield ("doc_to_audio",), "which column holds the clip?"
     if not _has_choices(task):
         if task.scorer == "option_match" or any(rule in OPTION_RULES for rule in task.extraction):

@@ -40,7 +40,7 @@ class Prompt(Declared):
     source: str | None = None
     """Where the text comes from: repository@commit, file."""
     version: str = "1"
-    order: list[Literal["text", "audio"]] = ["audio", "text"]
+    order: list[Literal["text", "audio", "video"]] = ["audio", "text"]
     """Order of the parts in the user turn."""
     system: str | None = None
     text: str | None = None
@@ -52,7 +52,7 @@ class Prompt(Declared):
     @classmethod
     def _no_repeats(cls, order: list[str]) -> list[str]:
         if len(set(order)) != len(order):
-            raise ValueError("each of text and audio at most once")
+            raise ValueError("each of text, audio and video at most once")
         return order
 
 
@@ -62,6 +62,8 @@ class Columns(Declared):
     doc_to_id: str | None = None
     doc_to_audio: str | None = None
     """A column (or a list of them): a path, bytes, {bytes, path}, or a list of these."""
+    doc_to_video: str | None = None
+    """A column with the path of a video, or a list of them; a prompt's `order` says where it is shown."""
     doc_to_question: str | None = None
     doc_to_choice: str | list[str] | None = None
     """A column that holds a list, or a list of templates (one an option; a null column is a padded slot)."""
@@ -156,11 +158,16 @@ class TaskSpec(Columns):
             raise ValueError(f"prompt names must differ, found {names}")
         forms: list[Columns] = [self, *self.forms]
         for form in forms:
-            if form.doc_to_audio is None and not self.forms:
-                raise ValueError("doc_to_audio is required: which column holds the clip?")
+            if form.doc_to_audio is None and form.doc_to_video is None and not self.forms:
+                raise ValueError("doc_to_audio is required (or doc_to_video): which column holds the clip?")
             targets = self.answers_withheld or self.scorer in WITHOUT_TARGET or self.forms
             if form.doc_to_target is None and not targets:
                 raise ValueError("doc_to_target is required (or set answers_withheld: true)")
+        filmed = any(form.doc_to_video is not None for form in forms)
+        for prompt in self.prompt:
+            if filmed != ("video" in prompt.order):
+                lacks = "doc_to_video is not given" if not filmed else f"add video to {prompt.order}"
+                raise ValueError(f"prompt {prompt.name}: order says where the video of doc_to_video is shown: {lacks}")
         return self
 
     @property

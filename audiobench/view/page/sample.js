@@ -113,7 +113,7 @@ AB.sample = (function () {
   function turns(prompt) {
     return h("ol", { class: "turns" }, (prompt || []).map((turn, i) => h("li", null, h("span", { class: "role" }, i === prompt.length - 1 && turn.role === "assistant" ? "assistant (prefill)" : AB.visible(String(turn.role))),
       turn.parts.map((part) => typeof part === "string" ? h("div", { class: "prose bare", dir: "auto" }, AB.visible(part.slice(0, 4 * AB.PIECE)), part.length > 4 * AB.PIECE ? h("span", { class: "muted" }, ` (${AB.count(part.length)} characters)`) : null)
-        : h("span", { class: "tag" }, `audio ${part.audio + 1}`)))));
+        : h("span", { class: "tag" }, Object.entries(part).map(([kind, place]) => `${kind} ${place + 1}`).join())))));
   }
 
   function prompts(shown) {
