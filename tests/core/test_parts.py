@@ -6,6 +6,7 @@ import io
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
@@ -14,7 +15,7 @@ from audiobench import audio
 from audiobench.audio import InvalidAudioError
 from audiobench.audio.container import pcm_wav
 from audiobench.core.parts import continued, words
-from audiobench.prompt import shown
+from audiobench.records import turns
 from audiobench.types import AudioPart, Clip, Message, Request, TextPart, VideoPart
 from model_adapters.spec import AudioSupport
 
@@ -42,7 +43,10 @@ def test_a_prefill_with_sound_is_in_the_key_in_the_journal_and_among_the_clips()
     ]  # fmt: skip
     assert said["messages"][0]["parts"] == [{"sha256": "ab" * 32, "transform": "full"}, "Which?"]
     assert request.audio == [AudioPart(CLIP), again] and request.prefill_text == "<think>Once more: a dog"
-    assert shown(request)[1] == {"role": "assistant", "parts": ["<think>Once more: ", {"audio": 1}, "a dog"]}
+    shown = turns(request)[1]
+    assert json.loads(msgspec.json.encode(shown)) == {
+        "role": "assistant", "parts": ["<think>Once more: ", {"audio": 1}, "a dog"],
+    }  # fmt: skip
     assert request.key("m") != Request((USER,), prefill=(TextPart("<think>Once more: "), AudioPart(CLIP))).key("m")
 
 
