@@ -46,12 +46,10 @@ _UNDECIDED = re.compile(
 )
 _PLACE = r"(?:the |your )?(?:start(?:ing)?(?: point| position| place| location)?|origin|where (?:you|we|i|they) (?:began|started|were|begin|start))"
 _RETURN = re.compile(
-    rf"\b(?:return(?:s|ed|ing)? to|(?:back|end(?:s|ed)?(?: up)?|are|be|am|is|were|arrive|finish)(?: exactly| right)?(?: back)?(?: (?:at|to|in))?) {_PLACE}\b",
+    rf"\b(?:return(?:s|ed|ing)?(?: you| us| me| back)? to|(?:back|end(?:s|ed)?(?: up)?|are|be|am|is|were|['’]re|arrive|finish)(?: not)?(?: exactly| right)?(?: back)?(?: (?:at|to|in))?) {_PLACE}\b",
     re.IGNORECASE,
 )
-_TRUTH = re.compile(
-    r"\b(?:(?P<true>tells?|is telling|speaks) the truth|(?P<lie>lies|is lying|is a liar))\b", re.IGNORECASE
-)
+_TRUTH = re.compile(r"\b(?:(?P<true>tells?|telling|speaks?) the truth|(?P<lie>lies|lying|is a liar))\b", re.IGNORECASE)
 _NOT = re.compile(r"\b(?:not|never|cannot|fails? to|unable to)\b|n't\b", re.IGNORECASE)
 _NO_COUNT = re.compile(
     rf"\b{_PLACE}\b|\bfacing (?:north|south|east|west)\b|\bsteps? (?:away|from|to the)\b|\bthe truth\b|\blies\b|\bpremises?\b|\bargument\b",
@@ -69,8 +67,13 @@ _INVALID = re.compile(
 )
 _VALID = re.compile(r"\bvalid(?:ly)?\b|(?<!无)有效", re.IGNORECASE)
 _TENTATIVE = re.compile(
-    r"\b(?:would|could|might|may|seems?|seemed|looks?|looked|appears?|appeared|at first|initially|one could|if|unless|whether"
+    r"\b(?:would(?! say)|could|might|may|for (?:it|the argument|this) to be|at first|initially|one could|if|unless|whether"
     r"|either|or|unclear|(?:cannot|can't|can not) (?:tell|determine|decide|conclude|say)|(?:de(?:termine|cide)|check|see) (?:if|whether))\b",
+    re.IGNORECASE,
+)
+_SOFT = re.compile(r"\b(?:seem|look|appear)(?:s|ed)?\b", re.IGNORECASE)
+_PARTIAL = re.compile(
+    r"\b(?:no|any|every|each) (?:in)?valid (?:steps?|inferences?|moves?|premises?|assumptions?|reasons?)\b",
     re.IGNORECASE,
 )
 _CLAUSE = re.compile(r"[,:—]|\bbut\b|\bhowever\b|\balthough\b|\bthough\b|\bbecause\b|\bsince\b", re.IGNORECASE)
@@ -78,6 +81,9 @@ _STATES_COUNT = re.compile(
     r"^\W*(?:(?:so|therefore|thus|in total|altogether|overall|yes),?\s+)?(?:(?:you|i|we|they)(?:'ve got| have| count(?:ed)?| see| got)|there (?:are|is)"
     r"|that(?:'s| is| makes)|it(?:'s| is)|the (?:total|answer|count|number)[^.:;\n]{0,40}? is)\s[^:;.(\n]{0,60}",
     re.IGNORECASE,
+)
+_IN_TOTAL = re.compile(
+    r"[^.,:;|\n]{0,60}\b(?:in total|total|altogether|in all)\b(?=\s?(?:[.,:;!(\n]|$))", re.IGNORECASE
 )
 _CLOSES = re.compile(r"\s*(?:[:.(\n]|$)")
 _TOTAL = re.compile(
@@ -190,18 +196,18 @@ def _read_yes_no(text: str) -> str | None:
 def _meant(sentence: str) -> str | None:
     """Yes or no in other words: back at the start or not, telling the truth or lying."""
     back, truth = _RETURN.search(sentence), _TRUTH.search(sentence)
-    if (not back and not truth) or _UNDECIDED.search(sentence) or re.search(r"\b(?:if|would|says?)\b", sentence):
+    if (not back and not truth) or _UNDECIDED.search(sentence) or re.search(r"\b(?:if|says?)\b", sentence):
         return None
     found = back or truth
     positive = found is back or (truth is not None and truth["true"] is not None)
-    denied = found is not None and bool(_NOT.search(sentence, 0, found.start()))
+    denied = found is not None and bool(_NOT.search(sentence[: found.end()]))
     return "yes" if positive != denied else "no"
 
 
 def _read_valid(text: str) -> str | None:
     said: list[tuple[str, str]] = []
     asked = False
-    for sentence in _sentences(text):
+    for sentence in _sentences(_PARTIAL.sub(" ", text)):
         if sentence.endswith("?"):
             asked = bool(_VALID.search(sentence)) and not _INVALID.search(sentence)
             continue
@@ -211,11 +217,11 @@ def _read_valid(text: str) -> str | None:
         elif asked and lead:
             said.append(("valid" if lead.lastgroup == "yes" else "invalid", sentence))
         asked = False
-    return _settled(said)
+    return _settled([one for one in said if not _SOFT.search(one[1])] or said)
 
 
 def _validity(sentence: str) -> str | None:
-    """What a sentence says of the argument: its last clause that is neither tentative nor in conflict with itself."""
+    """What a sentence says of the argument: its last clause that is not tentative and does not contradict itself."""
     if _UNDECIDED.search(sentence):
         return None
     found: str | None = None
@@ -223,9 +229,8 @@ def _validity(sentence: str) -> str | None:
         rest = _NOT_INVALID.sub(" <V> ", clause)
         denied = bool(_INVALID.search(rest))
         affirmed = "<V>" in rest or bool(_VALID.search(_INVALID.sub(" ", rest)))
-        if affirmed == denied or _TENTATIVE.search(clause):
-            continue
-        found = "valid" if affirmed else "invalid"
+        if affirmed != denied and not _TENTATIVE.search(clause):
+            found = "valid" if affirmed else "invalid"
     return found
 
 
@@ -234,6 +239,10 @@ def _read_count(text: str) -> str | None:
     if len(numbers) == 1:
         number = numbers.pop()
         return None if number is None else plain(number)
+    for together in list(_IN_TOTAL.finditer(text))[-3:][::-1]:
+        stated = readings(together[0])
+        if stated and stated[-1] is not None:
+            return plain(stated[-1])
     totals = [readings(text[m.end() : m.end() + 40])[:1] for m in list(_TOTAL.finditer(text))[-3:]]
     for stated in reversed(totals):
         if stated and stated[0] is not None:
@@ -241,7 +250,9 @@ def _read_count(text: str) -> str | None:
     sentences = [s for s in _sentences(text) if readings(s)]
     if not sentences:
         return None
-    concluding = re.split(r"\b(?:so|therefore|thus|hence)\b|所以|因此|→", sentences[-1], flags=re.IGNORECASE)
+    concluding = re.split(
+        r"\b(?:so|therefore|thus|hence|which makes|making|makes)\b|所以|因此|→", sentences[-1], flags=re.IGNORECASE
+    )
     if len(concluding) > 1 and len(stated := set(readings(concluding[-1]))) == 1:
         value = stated.pop()
         return None if value is None else plain(value)

@@ -197,6 +197,83 @@ VALIDITY = [
 ]
 
 
+WORKED_ANSWERS = [
+    (
+        "I need to figure out if I return to the starting point.\n\nStart (0,0), facing north.\n1. Take 3 steps: (0,3)\n2. Turn left\n3. Take 2 steps: (-2,3)\n\nFinal position: (-2,3). So the answer is **No**.",
+        "no",
+    ),
+    ("Final position: (0,0)\n\n**Yes**", "yes"),
+    ("You end at (0, 3), not (0, 0), so you do not return to the starting point.", "no"),
+    ("Net displacement: 0. So yes, you return to the starting point.", "yes"),
+    ("You'd end up exactly where you started.", "yes"),
+    ("You would end up back where you started.", "yes"),
+    ("You would not end up where you started.", "no"),
+    ("You're back where you began.", "yes"),
+    ("You're not at the starting point.", "no"),
+    ("You don't end up at the starting point.", "no"),
+    ("No, following these instructions does not bring you back to the starting point.", "no"),
+    ("Following these instructions, you will return to the starting point.", "yes"),
+    ("It does not return you to the start.", "no"),
+    ("Not quite. You end up 2 steps to the right.", None),
+    ("Correct, you return to the starting point.", "yes"),
+    ("Based on the statements, Alejandro tells the truth.", "yes"),
+    ("Alejandro is telling the truth.", "yes"),
+    ("Alejandro is lying.", "no"),
+    ("Alejandro is not telling the truth.", "no"),
+    ("Therefore, Alejandro lies. The answer is no.", "no"),
+    ("So Alejandro must be lying.", "no"),
+    ("Inga: truth-teller\nElanor: liar\nAlejandro: liar\n\nNo.", "no"),
+    ("**Alejandro does not tell the truth.**", "no"),
+    ("Yes, Alejandro does tell the truth, since Willian is a liar and no one vouches for him.", "yes"),
+    ("The answer is: no, Alejandro lies.", "no"),
+    ("valid.", "valid"),
+    ("The argument is **deductively invalid** because the conclusion doesn't necessarily follow.", "invalid"),
+    ("Given the premises, the conclusion follows necessarily. Valid.", "valid"),
+    (
+        "The argument is deductively valid, as the conclusion follows from the premises. There is no invalid step.",
+        "valid",
+    ),
+    ("This is a valid deductive argument.", "valid"),
+    ("That's an invalid argument.", "invalid"),
+    ("The reasoning is not logically valid, so it's invalid.", "invalid"),
+    ("I believe the argument is invalid.", "invalid"),
+    ("I would say it is valid.", "valid"),
+    ("It appears to be valid.", "valid"),
+    ("It seems the argument is invalid.", "invalid"),
+    ("Let's test whether the argument is valid. Suppose A is B. Then C. So yes, it is valid.", "valid"),
+    (
+        "An argument is valid if the conclusion must be true when the premises are. Here the conclusion can be false. Therefore the argument is invalid.",
+        "invalid",
+    ),
+    ("An argument is valid if the conclusion must follow. Here it does. The argument is valid.", "valid"),
+    ("We want to know: valid or invalid? Answer: invalid", "invalid"),
+    ("The argument is valid. However, it may be unsound.", "valid"),
+    ("The argument is invalid. For it to be valid, the premises would need to say more.", "invalid"),
+    ("If the premises hold, the argument is valid.", "valid"),
+    ("You have eight musical instruments: a flute, two drums, and five violins.", "8"),
+    ("You have four animals: a cow, a pig, a hen, and a goat.", "4"),
+    ("I have counted 6 items in total: 1 fridge, 2 chairs, 3 tables.", "6"),
+    ("Let's add: 3 + 2 + 1 + 1 = 7. So, you have 7 pieces of fruit.", "7"),
+    ("2 onions + 3 carrots + 1 yam = 6 vegetables. The answer is 6.", "6"),
+    ("6 vegetables", "6"),
+    ("Six vegetables!", "6"),
+    ("There are a total of 6.", "6"),
+    ("Total: six", "6"),
+    ("Total fruits: 5", "5"),
+    ("The total number of fruits you have is 5.", "5"),
+    ("You've got five fruits.", "5"),
+    ("1. banana\n2. apple\n3. plum\n\nTotal: 3", "3"),
+    ("So you have 3 + 2 = 5 vegetables.", "5"),
+    ("You have 1 trombone, 2 flutes and 1 drum, which makes 4 instruments.", "4"),
+    ("You have 1 trombone, 2 flutes and 1 drum, for a total of 4.", "4"),
+    ("You have 1 trombone, 2 flutes and 1 drum.", None),
+    ("That's seven total.", "7"),
+    ("7 in total.", "7"),
+    ("7 total (2 cats + 5 dogs)", "7"),
+    ("Count = 7", "7"),
+    ("Number of objects: 7", "7"),
+]
+
 COUNTS = [
     ("You have 7 fruits.", "7"),
     ("seven", "7"),
@@ -243,7 +320,7 @@ COUNTS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "found"), [*YES_NO, *VALIDITY, *COUNTS])
+@pytest.mark.parametrize(("text", "found"), [*YES_NO, *VALIDITY, *COUNTS, *WORKED_ANSWERS])
 def test_an_answer_is_read_as_a_careful_person_reads_it(text: str, found: str | None) -> None:
     assert extract(text, ["short_answer"]).value == found
 

@@ -17,7 +17,7 @@ PIECES = (
     "is wrong ", "don't ", "十", "万", "二", "答案", "不是", "ﷺ", "½", "a\u0300\u0316", "\u0300\u0316", "one hundred and ",
     "point one ", "minus ", '"answer": "', "= 1", ", B", "in key of ", "B\n", "wait, ", "B. Actually, no. ", "no, ",
     'says "', 'says "a" ', "at least 3 ", "5 or ", "3+", "^3", "between 5 and ", "5 to ", "not 5 ", "(step 1", "B, i.e. ",
-    "a (1) ", "(1", "5元", "五块五", "two minus ", "x in^2 ", "廿", "pays $1 for ", "1, ", "not the case ", "do not think ", "is valid, ", "no, ", "so yes. ", "lies. ", "total ", "you have 1 ", "not back at ", "1 000 ",
+    "in total ", "no valid ", "seems valid, ", "return you ", "a (1) ", "(1", "5元", "五块五", "two minus ", "x in^2 ", "廿", "pays $1 for ", "1, ", "not the case ", "do not think ", "is valid, ", "no, ", "so yes. ", "lies. ", "total ", "you have 1 ", "not back at ", "1 000 ",
     "1,00,", "1'000", "1.000.", "0,", "1/2", "1 1/", "a half ", "two and ", "point ", "dozen ", "hundred, ", "1 + ", "1 = ",
     "1 and ", "5 plus 6 is ", "5 dollars and ", "\\frac{1}", "\\frac1", "{,}", "1\\,", "**1", "**1** ", "x10^", "²", "1²", "1½", "零下",
     "百分之", "分之", "3万", "一百", "个半", "1:", "1st ", "is the only option i ", "i almost picked ", "5 million ",
