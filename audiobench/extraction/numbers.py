@@ -238,6 +238,11 @@ def _read_run(text: str, run: list[_Item]) -> list[Span]:
             continue
         if words[first] in _LARGE and word in _VAGUE:
             value = None
+        if (
+            re.match(r"[- ](?:first|second)\b", text[run[i - 1][1] : run[i - 1][1] + 8], re.IGNORECASE)
+            and words[i - 1] in _TENS
+        ):
+            value, weak = None, True  # "twenty-first"
         if adjoining and isinstance(words[first], str) and spans[-1].spelled:  # "three fifty", "one two three"
             spans[-1] = Span(spans[-1].start, run[i - 1][1], None, spelled=True)
             continue

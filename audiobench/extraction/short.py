@@ -32,9 +32,9 @@ _CONCLUDES = re.compile(
     re.IGNORECASE,
 )
 _YES_NO = re.compile(
-    r"(?:^|[.!?;:,({\[\"'—→>-]\s*|\b(?:so|thus|therefore|hence|say|is|be|answered|definitely|probably|clearly|a)[,:]?\s+[\"']?)"
+    r"(?:^|[.!?;:,({\[\"'—→>-]\s*|\b(?:so|thus|therefore|hence|say|is|be|answered|with|definitely|probably|clearly|a)[,:]?\s+[\"']?)"
     r"(?:(?P<yes>yes|yeah|yep|yup)|(?P<no>no|nope|nah))"
-    r"(?=\s*(?:[.,;:!?)}\]\"'—–。]|-\s|$)|\s+(?:you|he|she|it|they|the|that|this|we|i)\b|(?-i:\s+[A-Z]))",
+    r"(?=\s*(?:[.,;:!?)}<\]\"'—–。]|-\s|$)|\s+(?:indeed|sir|of course|you|he|she|it|they|the|that|this|we|i)\b|(?-i:\s+[A-Z]))",
     re.IGNORECASE,
 )
 _BOTH = re.compile(r"\b(?:yes|no)\b[\"']?,?\s*(?:or|and|/)\s*[\"']?(?:yes|no)\b", re.IGNORECASE)

@@ -328,3 +328,15 @@ def test_an_answer_is_read_as_a_careful_person_reads_it(text: str, found: str | 
 @pytest.mark.parametrize(("text", "found"), VALIDITY)
 def test_what_says_valid_or_invalid_is_read_alike_where_only_that_is_wanted(text: str, found: str | None) -> None:
     assert extract(text, ["valid_invalid"]).value == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("I'd go with no.", "no"), ("Yes sir", "yes"), ("yes indeed", "yes"), ("<b>No</b>", "no"), ("Of course not.", None),
+        ("No, there is no dog in the audio.", "no"), ("Yes, no doubt.", "yes"), ("There is no dog.", None),
+        ("1. Yes\n2. No", None), ("not sure, maybe no", None),
+    ],
+)  # fmt: skip
+def test_yes_and_no_of_other_sets(text: str, found: str | None) -> None:
+    assert extract(text, ["yes_no"]).value == found
