@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import convert, structs, to_builtins
 
-from audiobench import journal, records
+from audiobench import journal, records, run_info
 from audiobench import plan as plans
 from audiobench.annotations import Judgement, Slot, Transcript
 from audiobench.errors import NotComparableError, UsageError
 from audiobench.plan import DataFacts
 from audiobench.records import Record
-from audiobench.results import Run, TaskRun, read_json
+from audiobench.results import Run, TaskRun
+from audiobench.run_info import RunInfo
 from audiobench.summary import summarise
 from audiobench.types import Condition
 
@@ -48,7 +49,7 @@ def merge(runs: Sequence[Run], out: Path) -> Merged:
     """
     first = runs[0]
     for other in runs[1:]:
-        if other.info["model"]["sha256"] != first.info["model"]["sha256"]:
+        if other.info.model.sha256 != first.info.model.sha256:
             raise NotComparableError(f"{other.folder}: another model than {first.folder} (model sha256 differs)")
     names = sorted({name for run in runs for name in run.tasks})
     parts = {name: [run.tasks[name] for run in runs if name in run.tasks] for name in names}
@@ -69,7 +70,7 @@ def merge(runs: Sequence[Run], out: Path) -> Merged:
                 from audiobench.report.submission import write_submission
 
                 write_submission(merged)
-        journal.write_json(out / "run.json", _info([run.info for run in runs], out, names))
+        run_info.write(out, _info([run.info for run in runs], out, names))
     finally:
         lock.release()
     missing = {}
@@ -97,9 +98,9 @@ def _check_alike(parts: Sequence[TaskRun]) -> None:
 
 
 def _check_out(out: Path, names: Sequence[str]) -> None:
-    if not (out / "run.json").is_file():
+    if not (out / run_info.FILE).is_file():
         return
-    if read_json(out / "run.json").get("command") != COMMAND:
+    if run_info.read(out).command != COMMAND:
         raise UsageError(f"--out {out}: holds a run of its own; name a new directory, or one that a merge has written")
     others = sorted({path.parent.name for path in out.glob("*/plan.json")} - set(names))
     if others:
@@ -198,7 +199,7 @@ def _union(
     return [best[slot][1] for slot in sorted(best)]
 
 
-def _info(infos: Sequence[Mapping[str, Any]], out: Path, names: Sequence[str]) -> dict[str, Any]:
+def _info(infos: Sequence[RunInfo], out: Path, names: Sequence[str]) -> RunInfo:
     """run.json of the union; run id and served models (answers of each) are made from the merged journals."""
     digest = hashlib.sha256()
     served: Counter[str] = Counter()
@@ -206,10 +207,19 @@ def _info(infos: Sequence[Mapping[str, Any]], out: Path, names: Sequence[str]) -
         for record in records.read(out / name / records.FILE):
             digest.update(_canonical(record))
             served.update([record.response.served_model] if record.response and record.response.served_model else [])
-    info = _joined(infos)
-    info |= {"tasks": list(names), "command": COMMAND, "created": 0, "updated": 0, "run_id": digest.hexdigest()[:16]}
-    info |= {"model": min((found["model"] for found in infos), key=_canonical)}
-    return {**info, "served_models": dict(sorted(served.items()))} if served else info
+    return RunInfo(
+        schema_version=run_info.SCHEMA_VERSION,
+        run_id=digest.hexdigest()[:16],
+        created=0.0,
+        updated=0.0,
+        versions=_joined([info.versions for info in infos]),
+        model=min((info.model for info in infos), key=lambda model: _canonical(model.declared)),
+        tasks=list(names),
+        base_urls=sorted({url for info in infos for url in info.base_urls}),
+        command=COMMAND,
+        host=_joined([info.host for info in infos]),
+        served_models=dict(sorted(served.items())),
+    )
 
 
 def _joined(values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -18,18 +18,17 @@ from typing import Any
 
 import orjson
 
-from audiobench import annotations, plan, records
+from audiobench import annotations, plan, records, run_info
 from audiobench.annotations import Judgement, Slot, Transcript
 from audiobench.errors import UsageError
 from audiobench.plan import Plan
 from audiobench.records import Record, ShownSample
+from audiobench.run_info import RunInfo
 from audiobench.score import outcome
 from audiobench.speech.heard import heard
 from audiobench.task.spec import TaskSpec
 from audiobench.types import Condition, Outcome, Sample
 from model_adapters.spec import ModelSpec
-
-SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +131,13 @@ class Run:
     """
 
     folder: Path
-    info: Mapping[str, Any]
+    info: RunInfo
     tasks: Mapping[str, TaskRun]
 
     @classmethod
     def open(cls, folder: Path) -> Run:
         """Read `run.json` and the plans."""
-        info = read_json(folder / "run.json", f"{folder}: not a run directory (no run.json)")
+        info = run_info.read(folder, f"{folder}: not a run directory (no run.json)")
         tasks = {}
         for path in sorted(folder.glob(f"*/{plan.FILE}")):
             tasks[path.parent.name] = TaskRun(path.parent, *plan.read(path))
@@ -147,12 +146,12 @@ class Run:
     @property
     def model(self) -> str:
         """The model's name."""
-        return self.info["model"]["name"]
+        return self.info.model.name
 
     @property
     def spec(self) -> ModelSpec:
         """The model as it was declared then."""
-        return ModelSpec.model_validate({k: v for k, v in self.info["model"].items() if k != "sha256"})
+        return self.info.model.spec
 
     def served_models(self) -> dict[str, int]:
         """Answers by the name under which the server gave them; empty where it gives none."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from audiobench.errors import UsageError, install
+from audiobench.limits import TIMEOUT_SECONDS
 from audiobench.types import Request, Response, TextPart, VideoPart
 from model_adapters.base import RunError, SampleError
 from model_adapters.capabilities import WORDS, Capabilities, check, unsupported
@@ -86,7 +87,7 @@ class Local:
         reads_checkpoint=True,
     )
 
-    def __init__(self, spec: ModelSpec, *, base_url: str | None = None, timeout: float = 600.0) -> None:
+    def __init__(self, spec: ModelSpec, *, base_url: str | None = None, timeout: float = TIMEOUT_SECONDS) -> None:
         self.spec = spec
         try:
             self.options = Options.model_validate(spec.options)

@@ -10,6 +10,7 @@ from typing import Any
 
 from audiobench import strict_yaml
 from audiobench.errors import UsageError
+from audiobench.limits import TIMEOUT_SECONDS
 from audiobench.types import Request
 from model_adapters import http, own_code
 from model_adapters.base import Adapter
@@ -103,7 +104,7 @@ def _find_model(name: str, base_url: str | None) -> ModelSpec:
     raise UsageError(f"{name}: no such model; {hint}; or use adapter:served-name, FILE.py:Class, or a YAML path")
 
 
-def build_adapter(spec: ModelSpec, *, base_url: str | None = None, timeout: float = 600.0) -> Adapter:
+def build_adapter(spec: ModelSpec, *, base_url: str | None = None, timeout: float = TIMEOUT_SECONDS) -> Adapter:
     """The adapter that `spec` names; `timeout` in seconds is for one attempt.
 
     Raises:

@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from audiobench.errors import UsageError, install
+from audiobench.limits import TIMEOUT_SECONDS
 from audiobench.types import Message, Request, Response, TextPart
 from model_adapters.base import RetryableError, RunError, SampleError
 from model_adapters.capabilities import WORDS, Capabilities, check
@@ -64,7 +65,7 @@ class VLLMEngine:
         plugin = spec.serve is not None and spec.serve.plugin
         return Capabilities(WORDS, "vLLM", parameters=PARAMETERS, audio_out=False, in_process=True, own_prompts=plugin)
 
-    def __init__(self, spec: ModelSpec, *, base_url: str | None = None, timeout: float = 600.0) -> None:
+    def __init__(self, spec: ModelSpec, *, base_url: str | None = None, timeout: float = TIMEOUT_SECONDS) -> None:
         self.spec = spec
         self.timeout = timeout
         try:

@@ -117,7 +117,7 @@ def notes(a: Arm, b: Arm) -> list[str]:
         if x != y:
             x, y = ("none" if value in (None, {}) else value for value in (x, y))
             lines.append(f"generation differs: {name} {x} ({a.label}), {y} ({b.label})")
-    x, y = (arm.run.info["model"].get("sampling") or {} for arm in (a, b))
+    x, y = (arm.run.info.model.declared.get("sampling") or {} for arm in (a, b))
     if a.run.model == b.run.model and x != y:
         lines.append(f"sampling of {a.run.model} differs: {x} against {y}")
     return lines

@@ -11,6 +11,7 @@ from audiobench.batch.jobs import Job, Submitted, jobs
 from audiobench.batch.loop import Group, JobLoop, request_key
 from audiobench.errors import ExitCode
 from audiobench.journal import Journal
+from audiobench.limits import BATCH_POLL_SECONDS
 from audiobench.records import BatchOrigin, Record
 from audiobench.results import TaskRun
 from audiobench.runner.engine import Ending
@@ -37,7 +38,7 @@ class BatchJudge(JobLoop):
         judge: ModelSpec,
         tasks: Sequence[TaskRun],
         *,
-        poll_seconds: float = 30.0,
+        poll_seconds: float = BATCH_POLL_SECONDS,
         allow_other_model: bool = False,
         quiet: bool = False,
     ) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from audiobench.batch.apis import BatchApi, Status, batch_api
 from audiobench.batch.jobs import Job, Submitted, jobs
 from audiobench.errors import AudiobenchError, ExitCode, UsageError
+from audiobench.limits import BATCH_POLL_SECONDS
 from audiobench.runner.closing import close
 from audiobench.runner.engine import Ending
 from model_adapters.base import RetryableError, RunError, SampleError
@@ -62,7 +63,7 @@ class JobLoop:
 
     def __init__(
         self, adapter: Any, folder: Path, options: str, tasks: Iterable[str], *,
-        poll_seconds: float = 30.0, quiet: bool = False,
+        poll_seconds: float = BATCH_POLL_SECONDS, quiet: bool = False,
     ) -> None:  # fmt: skip
         self.adapter = adapter
         self.api: BatchApi = batch_api(adapter)

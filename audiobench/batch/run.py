@@ -17,6 +17,7 @@ from audiobench.batch.jobs import Job, Submitted, jobs
 from audiobench.batch.loop import Group, JobLoop, request_key
 from audiobench.errors import ExitCode
 from audiobench.journal import Journal
+from audiobench.limits import BATCH_POLL_SECONDS
 from audiobench.records import BatchOrigin, Failure, Record, kept
 from audiobench.runner.engine import load
 from audiobench.runner.identity import check_answered
@@ -32,7 +33,7 @@ class BatchRun(JobLoop):
 
     def __init__(
         self, adapter: Any, works: Sequence[TaskWork], folder: Path, options: str, observe: Observer, *,
-        poll_seconds: float = 30.0, allow_other_model: bool = False, quiet: bool = False,
+        poll_seconds: float = BATCH_POLL_SECONDS, allow_other_model: bool = False, quiet: bool = False,
     ) -> None:  # fmt: skip
         names = [work.task.task for work in works]
         super().__init__(adapter, folder, options, names, poll_seconds=poll_seconds, quiet=quiet)

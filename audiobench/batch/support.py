@@ -49,6 +49,6 @@ def _options(model: ModelSpec, thinks: Iterable[ThinkPlan], options: Any) -> str
         return f"--think {two_pass[0]} takes two requests one after the other"
     if options.max_cost is not None:
         return "--max-cost cannot stop a job once it is submitted; see --dry-run for the estimate"
-    if len(options.base_urls) > 1:
+    if len(options.base_url) > 1:
         return "one --base-url only"
     return None

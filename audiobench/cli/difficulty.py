@@ -6,10 +6,13 @@ import argparse
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audiobench.errors import ExitCode, UsageError
 from audiobench.plain_text import plural
+
+if TYPE_CHECKING:
+    from audiobench.results import Run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -117,13 +120,11 @@ def _range(text: str, k: int) -> tuple[int, int]:
     return int(low), int(high)
 
 
-def _command(run: Any, k: int) -> str:
-    """The run's own command with --epochs K."""
-    words = list(run.info.get("command") or ["audiobench", "run"])
-    if "--epochs" in words:
-        place = words.index("--epochs")
-        words[place : place + 2] = []
-    words = [word for word in words if not word.startswith("--epochs=")]
+def _command(run: Run, k: int) -> str:
+    """How the run gets K epochs."""
+    words = ["audiobench", "run", "--from", str(run.folder / "run.json")]
+    if not run.info.starts:
+        words = run.info.command or ["audiobench", "run"]
     return shlex.join([*words, "--epochs", str(k)])
 
 

@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--summary", type=Path, metavar="FILE", help="append Markdown, as $GITHUB_STEP_SUMMARY wants it")
     add("--json", type=Path, metavar="FILE", help="write the verdict as JSON")
     add("--update-baseline", action="store_true", help="write the run to the baseline file instead of judging it")
-    add("--confirm", type=int, default=0, metavar="N", help="ask tasks that failed N more epochs, and pool all")
+    add("--confirm", type=int, default=0, metavar="N", help="run tasks that failed for N more epochs, and pool all")
     add("--base-url", action="append", default=[], metavar="URL", help="server for --confirm, where it has moved")
     add("--require-power", action="store_true", default=None, help="fail where a drop of the margin could go unseen")
     add("--allow-subset", action="store_true", default=None, help="compare the samples that both have")
@@ -75,9 +75,8 @@ def _judge(args: argparse.Namespace) -> Verdict:
         return verdict
     from audiobench.gate.confirm import ask_again
 
-    print(f"audiobench: failed, asking again: {', '.join(failed)}", file=sys.stderr)
-    again = [word for url in args.base_url for word in ("--base-url", url)]
-    pooled = ask_again(found, failed, args.confirm, options=again)
+    print(f"audiobench: failed, running again: {', '.join(failed)}", file=sys.stderr)
+    pooled = ask_again(found, failed, args.confirm, base_url=args.base_url)
     fresh = {arm.key: arm for arm in arms_of_run(pooled)}
     verdict = evaluate(baseline, [fresh.get(arm.key, arm) for arm in arms], policy, tasks=tasks, names=names)
     verdict.confirmed = {"tasks": failed, "epochs": args.confirm, "folder": str(pooled.folder)}

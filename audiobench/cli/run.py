@@ -1,222 +1,246 @@
-"""`audiobench run`."""
+"""`audiobench run`: one run from the command line, the runs of a suite file, or a run repeated from its run.json."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from audiobench.errors import ExitCode, UsageError
+from audiobench.errors import AudiobenchError, ExitCode, UsageError
+from audiobench.plain_text import printable
+from audiobench.run_spec import Named, RunSpec, Switch, options
+
+if TYPE_CHECKING:
+    from audiobench.runner.run import RunResult
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
+    """Declare the options: those of a `RunSpec`, and where it comes from and how its result is shown."""
     add = parser.add_argument
-    add("--model", required=True, metavar="M", help="declared model, model YAML, adapter:served-name, or FILE.py:Class")
-    add("--tasks", required=True, metavar="A,B", help="tasks, groups, task YAMLs or lm_eval:NAME, comma-separated")
-    add("--limit", type=_whole, metavar="N", help="a fixed random N samples of each task (nested: 200 contains 100)")
-    add("--ids", metavar="A,B", help="only these sample ids, comma-separated or @FILE with one a line")
-    add("--shard", metavar="I/N", help="only the I-th of N parts (1-based); join them with `audiobench merge`")
-    add("--prompt", metavar="NAME", help="which of the task's prompts (default: its first)")
-    add("--epochs", type=_whole, default=1, metavar="K", help="ask everything K times")
-    add("--think", default="default", metavar="MODES", help="off,on,default,budget:N - comma-separated conditions")
-    add("--audio", default="full", metavar="CONDS", help="full,none,silence,noise,swap,reverse,transcript")
-    add("--option-order", type=_whole, default=1, metavar="K", help="ask under K rotations of the options")
-    add("--data", action="append", default=[], metavar="TASK=PATH", help="local copy of a task's data")
-    add("--base-url", action="append", default=[], metavar="URL", help="server; repeat for several replicas")
-    add("--max-concurrency", type=_whole, metavar="N", help="fixed number of requests at once (default: adaptive)")
-    add("--out", type=Path, metavar="DIR", help="run directory (default: results/<model>/<run>)")
-    add("--judge", metavar="M", help="text model that judges tasks which need a judge")
-    add("--judge-base-url", metavar="URL", help="server of the judge")
-    add("--judge-batch", action="store_true", help="ask the judge by batch jobs: half the price, within a day")
-    add("--asr", metavar="M", help="model that transcribes spoken answers (speech-to-speech tasks)")
-    add("--asr-base-url", metavar="URL", help="server of the recogniser")
-    add("--gen", action="append", default=[], metavar="K=V", help="override a generation parameter (temperature=0)")
-    add("--seed", type=_whole, default=0, help="base seed; epoch k uses seed + k (default 0)")
-    add("--allow-approx", action="store_true", help="allow think modes that the model has only approximately")
-    add("--dry-run", action="store_true", help="print the plan and the estimated cost; send nothing")
-    add("--batch", action="store_true", help="batch jobs of OpenAI or Gemini: half the price, within a day; resumable")
-    add("--batch-poll", type=float, default=30.0, metavar="S", help="seconds between looks at a batch job (default 30)")
+    add("suite", nargs="?", type=Path, metavar="SUITE", help="YAML of models x tasks x conditions to run in turn")
+    for option in options():
+        add(option.flag, dest=option.name, default=argparse.SUPPRESS, help=option.help, **_how(option))
     add(
-        "--max-cost",
-        type=float,
-        metavar="USD",
-        help="stop cleanly once the model's answers have cost this much, earlier starts included (a judge's and a "
-        "recogniser's calls are not counted)",
+        "--from",
+        dest="repeat",
+        type=Path,
+        metavar="RUN.JSON",
+        help="repeat the run that wrote this run.json: in its own directory (only what is missing is sent), or in --out; "
+        "further options override the recorded ones",
     )
-    add("--allow-other-model", action="store_true", help="go on when another model answers than was asked")
-    add("--attempts", type=_whole, default=8, metavar="N", help="calls a request may take (default 8)")
-    add("--timeout", type=float, default=600.0, metavar="S", help="seconds one call may take (default 600)")
-    add("--quiet", action="store_true", help="no plan, no progress")
+    add("--dry-run", action="store_true", help="print the plan and the estimated cost; send nothing")
     add("--json", action="store_true", help="print {run, exit_code, reason, results} as JSON on standard output")
+
+
+def _how(option: Named) -> dict[str, Any]:
+    """What argparse is told of an option."""
+    if isinstance(option.kind, Switch):
+        return {"action": "store_true"}
+    how: dict[str, Any] = {"metavar": option.declared.metavar}
+    if option.kind.repeatable:
+        how["action"] = "append"
+    if option.kind.word is not None:
+        how["type"] = _worded(option.kind.word)
+    return how
+
+
+def _worded(word: Callable[[str], Any]) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        try:
+            return word(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return read
 
 
 def run(args: argparse.Namespace) -> int:
     """Plan, run, show."""
-    from audiobench.runner.options import RunOptions
+    given = {option.name: getattr(args, option.name) for option in options() if hasattr(args, option.name)}
+    if args.json:
+        given["quiet"] = True
+    if args.suite is not None:
+        return _run_all(_suite(args, given), args)
+    if args.repeat is not None:
+        specs = _repeated(args.repeat, given)
+        return _run_all(specs, args) if len(specs) > 1 else _run_one(specs[0], args)
+    missing = [f"--{name}" for name in ("model", "tasks") if name not in given]
+    if missing:
+        raise UsageError(
+            f"{' and '.join(missing)}: missing; or give a suite file, or --from RUN.JSON (see audiobench run --help)"
+        )
+    return _run_one(RunSpec(**given), args)
+
+
+def _suite(args: argparse.Namespace, given: Mapping[str, Any]) -> list[RunSpec]:
+    """The runs of a suite. Every name in it is looked up before the first request of the first run.
+
+    Raises:
+        UsageError: the file, or one of its runs, cannot work.
+    """
+    from msgspec.structs import replace
+
+    from audiobench import suite
+    from audiobench.runner.prepare import resolve, run_folder, run_name
+
+    file: Path = args.suite
+    if args.repeat is not None:
+        raise UsageError(f"{file}: a suite and --from are two sources of a run; give one of them")
+    if file.suffix not in (".yaml", ".yml"):
+        raise UsageError(f"{file}: a suite is a YAML file; tasks are named with --tasks")
+    twice = [f"--{name}" for name in ("model", "tasks") if name in given]
+    if twice:
+        raise UsageError(f"{' and '.join(twice)}: {file} names models and tasks itself; leave it out")
+    specs: list[RunSpec] = []
+    places: dict[tuple[Path, str], str] = {}
+    for spec in suite.read(file, given):
+        try:
+            found = resolve(spec)
+        except UsageError as error:
+            raise UsageError(f"{file}: model {spec.model}, tasks {', '.join(spec.tasks)}: {error}") from error
+        if spec.out is not None:
+            spec = replace(spec, out=spec.out / found.model.name / run_name(found.model, spec))
+        for task, _, _ in found.tasks:
+            place = run_folder(found.model, spec), task.task
+            if place in places:
+                raise UsageError(
+                    f"{file}: two entries of {spec.model} run task {task.task} in the same directory, {place[0]}; make "
+                    "one entry of them, or let them differ in think, audio, option_order, prompt, gen or seed"
+                )
+            places[place] = spec.model
+        specs.append(spec)
+    return specs
+
+
+def _repeated(file: Path, given: Mapping[str, Any]) -> list[RunSpec]:
+    """The runs that a run.json records, with `given` options in place of the recorded ones.
+
+    Without `--out` they continue in the directory of `file`, unless `given` names another model.
+
+    Raises:
+        UsageError: not a run.json, or one that cannot be repeated.
+    """
+    from msgspec.structs import replace
+
+    from audiobench import run_info
+
+    folder = file if file.is_dir() else file.parent
+    info = run_info.read(folder, f"{file}: no such run (a run directory, or its run.json)")
+    changed = {name: value for name, value in given.items() if name != "tasks"}
+    if "out" not in given and "model" not in given:
+        changed["out"] = folder
+    named = RunSpec(model="any", tasks=given["tasks"]).tasks if "tasks" in given else None
+    recorded = [name for start in info.starts for name in start.tasks]
+    specs = []
+    for start in info.starts_of(named or recorded, folder / run_info.FILE):
+        spec = replace(start.located(), **changed)
+        if hidden := run_info.hidden_flags(spec):
+            raise UsageError(f"{file}: a secret was left out of {', '.join(hidden)}; give it again")
+        specs.append(spec)
+    if not specs[0].quiet:
+        tasks = ", ".join(name for spec in specs for name in spec.tasks)
+        where = f"continues in {folder}" if changed.get("out") == folder else "starts a run of its own"
+        print(f"--from {file}: {specs[0].model} on {tasks}; {where}", file=sys.stderr)
+    return specs
+
+
+def _run_one(spec: RunSpec, args: argparse.Namespace) -> int:
+    if args.dry_run:
+        entries = _estimate(spec, args)
+        if args.json:
+            _print_json({"estimate": entries, "exit_code": 0})
+        return 0
+    result = _run_and_show(spec, args)
+    if args.json:
+        _print_json(_as_json(result))
+    if result.exit_code and result.exit_code is not ExitCode.USAGE:
+        _print_command()
+    return int(result.exit_code)
+
+
+def _run_all(specs: Sequence[RunSpec], args: argparse.Namespace) -> int:
+    """Run one after the other. A run that fails does not keep the next from running; an interrupt does."""
+    codes: list[int] = []
+    shown: list[dict[str, Any]] = []
+    for number, spec in enumerate(specs, 1):
+        tasks = ", ".join(spec.tasks)
+        if not spec.quiet:
+            print(f"== run {number} of {len(specs)}: {spec.model} on {tasks}", file=sys.stderr)
+        try:
+            if args.dry_run:
+                shown.append({"model": spec.model, "estimate": _estimate(spec, args), "exit_code": 0})
+                continue
+            result = _run_and_show(spec, args)
+        except AudiobenchError as error:
+            print(f"audiobench: {spec.model} on {tasks}: {printable(str(error))}", file=sys.stderr)
+            codes.append(int(error.exit_code))
+            shown.append({"model": spec.model, "tasks": spec.tasks, "exit_code": codes[-1], "reason": str(error)})
+            continue
+        codes.append(int(result.exit_code))
+        shown.append(_as_json(result))
+        if result.exit_code in (ExitCode.SIGINT, ExitCode.SIGTERM):
+            break
+    code = max(codes, default=0)
+    if args.json:
+        _print_json({"runs": shown, "exit_code": code})
+    if code:
+        done = sum(not code for code in codes)
+        print(f"audiobench: {done} of {len(specs)} runs are complete", file=sys.stderr)
+        _print_command()
+    return code
+
+
+def _estimate(spec: RunSpec, args: argparse.Namespace) -> list[dict[str, Any]]:
+    """The plan and what it will take."""
+    from audiobench.report.estimate import estimate, estimate_lines
     from audiobench.runner.plan import plan_lines
     from audiobench.runner.prepare import prepare
-    from audiobench.runner.run import execute
 
-    options = RunOptions(
-        model=args.model,
-        tasks=_list("--tasks", args.tasks),
-        limit=_positive("--limit", args.limit),
-        ids=_ids(args.ids),
-        shard=_shard(args.shard),
-        prompt=args.prompt,
-        epochs=_positive("--epochs", args.epochs) or 1,
-        think=_list("--think", args.think),
-        audio=_list("--audio", args.audio),
-        option_orders=_positive("--option-order", args.option_order) or 1,
-        data=dict(_data(entry) for entry in args.data),
-        base_urls=args.base_url,
-        max_concurrency=_positive("--max-concurrency", args.max_concurrency),
-        out=args.out,
-        judge=args.judge,
-        judge_base_url=args.judge_base_url,
-        judge_batch=args.judge_batch,
-        asr=args.asr,
-        asr_base_url=args.asr_base_url,
-        generation=dict(_generation(entry) for entry in args.gen),
-        seed=args.seed,
-        allow_approx=args.allow_approx,
-        dry_run=args.dry_run,
-        max_cost=None if args.max_cost is None else _positive_number("--max-cost", args.max_cost),
-        allow_other_model=args.allow_other_model,
-        attempts=_positive("--attempts", args.attempts) or 8,
-        timeout=_positive_number("--timeout", args.timeout),
-        quiet=args.quiet or args.json,
-        batch=args.batch,
-        batch_poll=args.batch_poll,
-        command=["audiobench", *sys.argv[1:]],
-    )
-    prepared = prepare(options)
-    if not options.quiet:
+    prepared = prepare(spec, dry_run=True)
+    if not spec.quiet:
         print("\n".join(plan_lines(prepared)), file=sys.stderr)
-    if options.dry_run:
-        from audiobench.report.estimate import estimate, estimate_lines
+    entries = estimate(prepared)
+    if not args.json:
+        print("\n".join(estimate_lines(entries)))
+    return entries
 
-        expected = estimate(prepared)
-        if args.json:
-            _print_json({"estimate": expected, "exit_code": 0})
-        else:
-            print("\n".join(estimate_lines(expected)))
-        return 0
-    result = execute(prepared)
-    if args.json:
-        _print_json(
-            {
-                "run": str(result.folder),
-                "exit_code": int(result.exit_code),
-                "reason": result.reason,
-                "results": result.summaries,
-            }
-        )
-    else:
+
+def _run_and_show(spec: RunSpec, args: argparse.Namespace) -> RunResult:
+    from audiobench import api
+
+    result = api.run(spec)
+    if not args.json:
         from audiobench.report.terminal import print_run
 
-        tasks = {work.task.task: work.task for work in prepared.works}
-        print_run(result.summaries, tasks, result.folder, model=prepared.model.name)
-    for entry in result.summaries if not args.json else ():
-        for reason in entry["errors"]:
-            print(f"{entry['task']}: {reason['n']} x {reason['message']}", file=sys.stderr)
+        print_run(result.summaries, result.tasks, result.folder, model=result.model)
+        for entry in result.summaries:
+            for reason in entry["errors"]:
+                print(f"{entry['task']}: {reason['n']} x {reason['message']}", file=sys.stderr)
     if result.reason:
         print(f"audiobench: {result.reason}", file=sys.stderr)
-    if result.exit_code and result.exit_code is not ExitCode.USAGE:
-        import shlex
+    return result
 
-        print(f"to go on, run the same command again:\n  {shlex.join(options.command)}", file=sys.stderr)
-    return int(result.exit_code)
+
+def _as_json(result: RunResult) -> dict[str, Any]:
+    return {
+        "run": str(result.folder),
+        "exit_code": int(result.exit_code),
+        "reason": result.reason,
+        "results": result.summaries,
+    }
+
+
+def _print_command() -> None:
+    import shlex
+
+    from audiobench.run_info import command_line
+
+    print(f"To resume, rerun:\n  {shlex.join(command_line())}", file=sys.stderr)
 
 
 def _print_json(value: Any) -> None:
     import orjson
 
     sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
-
-
-def _list(flag: str, text: str, items: list[str] | None = None) -> list[str]:
-    """The items, each once: those of `text`, or those that a file of that name holds."""
-    found = [item.strip() for item in (text.split(",") if items is None else items) if item.strip()]
-    if not found:
-        raise UsageError(f"{flag} {text!r}: names nothing, so there is nothing to ask")
-    return list(dict.fromkeys(found))
-
-
-def _whole(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:  # also: more digits than Python reads
-        number = 2**63
-    if not -(2**63) <= number < 2**63:
-        raise argparse.ArgumentTypeError(f"{text:.40}: must be a whole number of at most 64 bits")
-    return number
-
-
-def _positive(flag: str, value: int | None) -> int | None:
-    if value is not None and value < 1:
-        raise UsageError(f"{flag} {value}: must be at least 1")
-    return value
-
-
-def _positive_number(flag: str, value: float) -> float:
-    if not 0 < value < float("inf"):
-        raise UsageError(f"{flag} {value:g}: must be a positive number")
-    return value
-
-
-def _ids(text: str | None) -> list[str] | None:
-    if text is None:
-        return None
-    if not text.startswith("@"):
-        return _list("--ids", text)
-    try:
-        return _list("--ids", text, Path(text[1:]).read_text(encoding="utf-8").splitlines())
-    except OSError as error:
-        raise UsageError(f"--ids {text}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"--ids {text}: not a text file: {error}") from error
-
-
-def _shard(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    try:
-        index, count = (int(part) for part in text.split("/"))
-    except ValueError:
-        raise UsageError(f"--shard {text}: expected I/N, such as 1/4") from None
-    if not 1 <= index <= count:
-        raise UsageError(f"--shard {text}: I must lie between 1 and N")
-    return index, count
-
-
-def _data(entry: str) -> tuple[str, Path]:
-    task, equals, path = entry.partition("=")
-    if not equals:
-        raise UsageError(f"--data {entry}: expected TASK=PATH")
-    return task, Path(path)
-
-
-def _generation(entry: str) -> tuple[str, Any]:
-    import orjson
-    import yaml
-
-    from audiobench.task import generation
-
-    name, equals, text = entry.partition("=")
-    if not equals:
-        raise UsageError(f"--gen {entry}: expected NAME=VALUE")
-    try:
-        value = yaml.safe_load(text)
-        orjson.dumps(value)
-    except (yaml.YAMLError, ValueError, TypeError) as error:  # TypeError: what JSON cannot hold
-        raise UsageError(f"--gen {entry}: not a value: {error}") from error
-    if name in generation.NUMBERS and isinstance(value, str):
-        with contextlib.suppress(ValueError):
-            value = float(value)  # YAML 1.1 takes 1e-3 for text
-    if problem := generation.wrong(name, value):
-        raise UsageError(f"--gen {name}: {problem}")
-    return name, value

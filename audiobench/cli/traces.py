@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Any
 
 from audiobench.errors import ExitCode, UsageError
+from audiobench.limits import ATTEMPTS, TIMEOUT_SECONDS
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +29,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--base-url", metavar="URL", help="server of the model, for --early")
     add("--limit", type=int, metavar="N", help="only a fixed N traces of each condition are judged or asked early")
     add("--max-concurrency", type=int, default=64, metavar="N", help="requests at once (default 64)")
-    add("--attempts", type=int, default=8, metavar="N", help="calls a request may take (default 8)")
-    add("--timeout", type=float, default=600.0, metavar="S", help="seconds one call may take (default 600)")
+    add("--attempts", type=int, default=ATTEMPTS, metavar="N", help=f"calls a request may take (default {ATTEMPTS})")
+    add(
+        "--timeout", type=float, default=TIMEOUT_SECONDS, metavar="S",
+        help=f"seconds one call may take (default {TIMEOUT_SECONDS:g})",
+    )  # fmt: skip
     add("--json", action="store_true", help="everything as JSON")
 
 
@@ -155,8 +159,7 @@ def _early(
         )
     if not todo:
         return Counter()
-    bases = run.info.get("base_urls") or []
-    base = args.base_url or (bases[0] if bases else None)
+    base = args.base_url or next(iter(run.info.base_urls), None)
     adapter = build_adapter(spec, base_url=base, timeout=args.timeout)
     policy = RetryPolicy(attempts=args.attempts, attempt_seconds=args.timeout)
     return early.ask_all(adapter, spec, todo, concurrency=args.max_concurrency, policy=policy)

@@ -1,20 +1,20 @@
-"""`--confirm N`: ask the tasks that failed again, with fresh seeds on the same samples, and judge all epochs together.
+"""`--confirm N`: run the tasks that failed for N more epochs on the same samples, and judge all epochs together.
 
-This is no re-run until green: nothing is thrown away. The answers that failed stay, N more epochs join them, the
-question is the unit, and the report says so. The new answers lie in a run directory of their own beside the run.
+This is not "re-run until green": nothing is thrown away. The answers that failed stay, N more epochs join them, the
+question is the unit, and the report says so. The new answers are in a run directory of their own beside the run.
 """
 
 from __future__ import annotations
 
-import argparse
-import contextlib
 import hashlib
-import io
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from audiobench.errors import IncompleteError, NotComparableError, UsageError
+from msgspec.structs import replace
+
+from audiobench import api, run_info
+from audiobench.errors import ExitCode, IncompleteError, NotComparableError, UsageError
 from audiobench.journal import write_json
 from audiobench.results import Run, read_json
 
@@ -22,23 +22,27 @@ MARKER = "confirms.json"
 """In a confirmation's folder: the sha256 of the answers that it confirms."""
 
 
-def ask_again(run: Run, tasks: Sequence[str], epochs: int, *, options: Sequence[str] = ()) -> Run:
-    """`run` for `tasks` with `epochs` more epochs, as a run directory `<run>.confirm`.
+def ask_again(run: Run, tasks: Sequence[str], epochs: int, *, base_url: Sequence[str] = ()) -> Run:
+    """Run `tasks` of `run` for `epochs` more epochs, in the run directory `<run>.confirm`.
 
-    The command that made the run is used as run.json recorded it, from the present working directory; epoch k has
-    seed + k, so every new epoch has a fresh seed. What the journals answer already is copied and not asked again.
-    `options` are appended to the command (`--base-url`, say).
+    The specification in run.json is used; epoch k has seed + k, so every new epoch has a fresh seed. What the journals
+    hold already is copied and not sent again.
+
+    Args:
+        run: the run that failed.
+        tasks: names of its tasks that failed.
+        epochs: how many more.
+        base_url: servers, where they have moved since.
 
     Raises:
-        UsageError: the run was not made by `audiobench run`.
+        UsageError: run.json holds no specification.
         IncompleteError: not every request got a response.
-        NotComparableError: the command now means other samples.
+        NotComparableError: the specification now means other samples.
     """
-    command = list(run.info.get("command") or [])
-    if len(command) < 2 or command[1] != "run":
-        raise UsageError(
-            f"{run.folder}: --confirm needs a run made by `audiobench run`; this one was made by {command}"
-        )
+    try:
+        starts = run.info.starts_of(tasks, run.folder / run_info.FILE)
+    except UsageError as error:
+        raise UsageError(f"--confirm: {error}") from error
     folder = fresh_folder(run, tasks)
     before = max(run.tasks[name].epochs for name in tasks)
     for name in tasks:
@@ -46,15 +50,20 @@ def ask_again(run: Run, tasks: Sequence[str], epochs: int, *, options: Sequence[
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
-    again = [*command[2:], "--tasks", ",".join(_named(command, tasks)), "--epochs", str(before + epochs)]
-    again += ["--out", str(folder), "--quiet", *options]
-    code = _run(again)
-    if code != 0:
-        raise IncompleteError(f"{folder}: --confirm: audiobench run ended with {code}; run the gate again to go on")
+    changed = {"epochs": before + epochs, "out": folder, "quiet": True}
+    if base_url:
+        changed["base_url"] = list(base_url)
+    for start in starts:
+        result = api.run(replace(start.located(), **changed))
+        if result.exit_code is not ExitCode.OK:
+            why = f" ({result.reason})" if result.reason else ""
+            raise IncompleteError(
+                f"{folder}: --confirm: the run ended with exit code {int(result.exit_code)}{why}; rerun the gate to resume"
+            )
     confirmed = Run.open(folder)
     for name in tasks:
         if confirmed.tasks[name].plan.ids != run.tasks[name].plan.ids:
-            raise NotComparableError(f"{folder}: task {name}: the recorded command now chooses other samples")
+            raise NotComparableError(f"{folder}: task {name}: the specification in run.json now chooses other samples")
     return confirmed
 
 
@@ -70,41 +79,8 @@ def fresh_folder(run: Run, tasks: Sequence[str]) -> Path:
         digest.update((run.tasks[name].folder / "samples.jsonl").read_bytes())
     marker = folder / MARKER
     if folder.exists() and not marker.is_file():
-        raise UsageError(f"{folder}: exists and is no confirmation of an earlier gate (no {MARKER}); move it away")
+        raise UsageError(f"{folder}: exists but was not written by --confirm (no {MARKER}); move it away")
     if marker.is_file() and read_json(marker).get("of_sha256") != digest.hexdigest():
         shutil.rmtree(folder)
     write_json(marker, {"of": str(run.folder), "of_sha256": digest.hexdigest()})
     return folder
-
-
-def _named(command: Sequence[str], tasks: Sequence[str]) -> list[str]:
-    """The tasks as the command named them: a path to a YAML stays a path."""
-    from audiobench.task.find import find_task
-
-    paths: dict[str, str] = {}
-    for word in _value(command, "--tasks").split(","):
-        if word.strip().endswith((".yaml", ".yml")):
-            paths[find_task(word.strip())[0].task] = word.strip()
-    return [paths.get(name, name) for name in tasks]
-
-
-def _value(command: Sequence[str], flag: str) -> str:
-    for i, word in enumerate(command):
-        if word == flag and i + 1 < len(command):
-            return command[i + 1]
-        if word.startswith(f"{flag}="):
-            return word.split("=", 1)[1]
-    return ""
-
-
-def _run(arguments: Sequence[str]) -> int:
-    from audiobench.cli import run as command
-
-    parser = argparse.ArgumentParser(prog="audiobench run")
-    command.configure(parser)
-    try:
-        parsed = parser.parse_args(list(arguments))
-    except SystemExit as error:
-        raise UsageError(f"--confirm: the recorded command cannot be read: {' '.join(arguments)}") from error
-    with contextlib.redirect_stdout(io.StringIO()):
-        return int(command.run(parsed))

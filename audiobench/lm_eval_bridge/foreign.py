@@ -58,8 +58,9 @@ def foreign_work(
     name = re.sub(r"[^a-z0-9_\-]+", "_", str(first.task_name).lower()).lstrip("_-") or "task"
     unique = {ForeignWork.sample_id(request): request for request in requests}
     samples = [_sample(key, request, folder / name / "clips") for key, request in unique.items()]
-    generation = {key: value for key, value in first.args[1].items() if key != "do_sample"}
-    if not first.args[1].get("do_sample", True):
+    arguments: tuple[Any, ...] = first.args
+    generation = {key: value for key, value in arguments[1].items() if key != "do_sample"}
+    if not arguments[1].get("do_sample", True):
         generation["temperature"] = 0.0
     task = TaskSpec.model_validate(
         {
@@ -89,7 +90,6 @@ def foreign_work(
         seed=seed,
         generation=generation,
     )
-    work.mark_finished()
     digest = hashlib.sha256(orjson.dumps([[sample.id, sample.question] for sample in samples])).hexdigest()
     return work, Dataset(samples, len(samples), task.dataset_path, None, "lm_eval", digest)
 

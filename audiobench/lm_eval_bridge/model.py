@@ -14,27 +14,26 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
+from msgspec.structs import replace
 
 import audiobench
-from audiobench import results, think
+from audiobench import results, run_info, think
 from audiobench.errors import ExitCode, IncompleteError, UsageError
+from audiobench.limits import ATTEMPTS, TIMEOUT_SECONDS
 from audiobench.lm_eval_bridge.contexts import Reply, Turns
 from audiobench.lm_eval_bridge.foreign import ForeignWork, foreign_work
 from audiobench.lm_eval_bridge.task import AudioBenchTask, Context
+from audiobench.run_spec import RunSpec
 from audiobench.runner import prepare
-from audiobench.runner.options import RunOptions
 from audiobench.runner.plan import plan_lines
 from audiobench.runner.run import execute
-from audiobench.runner.work import TaskWork
 from audiobench.score import scorer_of
-from audiobench.types import Condition
 from model_adapters.registry import find_model
 
 
@@ -60,7 +59,7 @@ class AudiobenchLM(LM):
     """
 
     MULTIMODAL = True
-    tokenizer_name = ""
+    tokenizer_name: Any = ""  # pyright: ignore[reportIncompatibleMethodOverride]  # a property of lm-eval's
 
     def __init__(
         self,
@@ -72,8 +71,8 @@ class AudiobenchLM(LM):
         judge: str | None = None,
         judge_base_url: str | None = None,
         max_concurrency: int | None = None,
-        timeout: float = 600.0,
-        attempts: int = 8,
+        timeout: float = TIMEOUT_SECONDS,
+        attempts: int = ATTEMPTS,
         allow_approx: bool = False,
         out: str | None = None,
         **lm_eval: Any,
@@ -85,12 +84,12 @@ class AudiobenchLM(LM):
         urls = base_url.split("+") if isinstance(base_url, str) else list(base_url or ())
         self.spec = find_model(str(model), base_url=urls[0] if urls else None)
         self.plan = _plan(self.spec, str(think), allow_approx)
-        self.options = RunOptions(
+        self.options = RunSpec(
             model=str(model),
             tasks=[],
             prompt=prompt,
             think=[str(think)],
-            base_urls=urls,
+            base_url=urls,
             max_concurrency=max_concurrency,
             out=Path(out) if out else None,
             judge=judge,
@@ -99,7 +98,6 @@ class AudiobenchLM(LM):
             allow_approx=allow_approx,
             attempts=int(attempts),
             timeout=float(timeout),
-            command=[Path(sys.argv[0]).name, *sys.argv[1:]],
         )
 
     def get_model_info(self) -> dict[str, Any]:
@@ -155,50 +153,39 @@ class AudiobenchLM(LM):
         ours: dict[str, tuple[AudioBenchTask, list[Instance]]] = {}
         others: dict[str, list[Instance]] = {}
         for request in requests:
-            context = request.args[0]
+            arguments: tuple[Any, ...] = request.args
+            context = arguments[0]
             if isinstance(context, Context):
                 task = context.task
                 # tasks whose generation was changed in different ways make different runs
                 ours.setdefault(f"{task.spec.task} {_sorted(task.overrides)}", (task, []))[1].append(request)
             else:
-                others.setdefault(f"{request.task_name} {_sorted(request.args[1])}", []).append(request)
+                others.setdefault(f"{request.task_name} {_sorted(arguments[1])}", []).append(request)
         for overrides, group in _by_overrides(ours.values()):
-            replies.update(self._ask_ours(replace(options, generation=overrides), group))
+            replies.update(self._ask_ours(replace(options, gen=overrides), group))
         for group in others.values():
             replies.update(self._ask_other(options, group))
         return [replies[id(request)].pop(0) for request in requests]  # a repeated request stands here several times
 
-    def _ask_ours(
-        self, options: RunOptions, group: list[tuple[AudioBenchTask, list[Instance]]]
-    ) -> dict[int, list[str]]:
+    def _ask_ours(self, options: RunSpec, group: list[tuple[AudioBenchTask, list[Instance]]]) -> dict[int, list[str]]:
         """Tasks of ours, as `audiobench run` asks them."""
         if self.spec.text_only:
             raise UsageError(f"model {self.spec.name} takes text only; use `audiobench run --audio none,transcript`")
-        folder = options.out or Path("results") / self.spec.name / prepare.run_name(self.spec, options)
-        works, datasets = [], {}
+        folder = prepare.run_folder(self.spec, options)
+        works, datasets, starts = [], {}, []
         for task, requests in group:
             scorer = scorer_of(task.spec.scorer)
             if scorer.judge is not None and options.judge is None:
                 raise UsageError(f"task {task.spec.task} needs a judge: add judge=MODEL to --model_args")
             prepare.check_task(task.spec, task.file)
-            chosen = prepare.choose_prompt(task.spec, self.spec, options.prompt)
-            work = TaskWork(
-                task=task.spec,
-                prompt=chosen,
-                samples=[task.samples[request.args[0].sample_id] for request in requests],
-                conditions=[Condition(think=self.plan.asked, prompt=chosen.name)],
-                epochs=1,
-                folder=folder / task.spec.task,
-                model=self.spec,
-                model_sha256=self.spec.sha256(),
-                thinks={self.plan.asked: self.plan},
-                seed=options.seed,
-                overrides=options.generation,
+            samples = [task.samples[request.args[0].sample_id] for request in requests]
+            works.append(
+                prepare.task_work(options, self.spec, {self.plan.asked: self.plan}, task.spec, samples, folder)
             )
-            work.mark_finished()
-            works.append(work)
             datasets[task.spec.task] = task.data
-        _run(prepare.Prepared(options, self.spec, works, datasets, folder))
+            ids = [sample.id for sample in samples] if len(samples) < len(task.samples) else None
+            starts.append(run_info.start(replace(options, ids=ids), {task.spec.task: str(task.file)}))
+        _run(prepare.ready(prepare.Prepared(options, self.spec, works, datasets, folder, starts)))
         replies: dict[int, list[str]] = {}
         run = results.Run.open(folder)
         for task, requests in group:
@@ -210,11 +197,11 @@ class AudiobenchLM(LM):
                 replies[id(request)] = [reply]
         return replies
 
-    def _ask_other(self, options: RunOptions, requests: list[Instance]) -> dict[int, list[str]]:
+    def _ask_other(self, options: RunSpec, requests: list[Instance]) -> dict[int, list[str]]:
         """A task of lm-eval's own kind: a text with `<audio>` where the clips go, and the clips."""
-        folder = options.out or Path("results") / self.spec.name / prepare.run_name(self.spec, options)
+        folder = prepare.run_folder(self.spec, options)
         work, data = foreign_work(requests, folder, self.spec, self.plan, options.seed)
-        _run(prepare.Prepared(options, self.spec, [work], {work.task.task: data}, folder))
+        _run(prepare.ready(prepare.Prepared(options, self.spec, [work], {work.task.task: data}, folder, [])))
         texts: dict[tuple[str, int], str] = {}
         for scored in results.Run.open(folder).tasks[work.task.task].scored():
             texts[scored.id, scored.epoch] = scored.record.text

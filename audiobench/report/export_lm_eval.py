@@ -59,8 +59,7 @@ def sanitize(name: str) -> str:
 
 def stamp(run: Run) -> str:
     """The run's time as lm-eval writes it in file names: ISO, colons as dashes."""
-    moment = run.info.get("updated") or run.info.get("created") or 0
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H-%M-%S.%f")
+    return datetime.fromtimestamp(run.info.moment, UTC).strftime("%Y-%m-%dT%H-%M-%S.%f")
 
 
 def _write_condition(out: Path, run: Run, tasks: Mapping[str, TaskRun], label: str, name: str) -> Path | None:
@@ -178,18 +177,18 @@ def _prompt(record: Record) -> str:
 
 
 def _about(run: Run, name: str, label: str) -> dict[str, Any]:
-    model = run.info["model"]
+    model = run.info.model
     return {
         "config": {
             "model": "audiobench", "model_args": f"model={run.model},{label.replace(' ', ',')}",
-            "model_sha": model.get("sha256"), "batch_size": None, "batch_sizes": [], "device": None, "use_cache": None,
+            "model_sha": model.sha256, "batch_size": None, "batch_sizes": [], "device": None, "use_cache": None,
             "limit": None, "bootstrap_iters": 0, "gen_kwargs": {}, "random_seed": 0, "numpy_seed": 0, "torch_seed": 0,
             "fewshot_seed": 0,
         },
-        "git_hash": None, "date": run.info.get("created"), "model_source": "audiobench", "model_name": name,
-        "model_name_sanitized": sanitize(name), "system_instruction": model.get("system"),
+        "git_hash": None, "date": run.info.created, "model_source": "audiobench", "model_name": name,
+        "model_name_sanitized": sanitize(name), "system_instruction": model.declared.get("system"),
         "system_instruction_sha": None, "fewshot_as_multiturn": None, "chat_template": None, "chat_template_sha": None,
-        "total_evaluation_time_seconds": str((run.info.get("updated") or 0) - (run.info.get("created") or 0)),
+        "total_evaluation_time_seconds": str((run.info.updated or 0) - (run.info.created or 0)),
         "audiobench_version": audiobench.__version__,
     }  # fmt: skip
 

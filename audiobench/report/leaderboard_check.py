@@ -17,10 +17,11 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ValidationError
 
+from audiobench import run_info
 from audiobench.errors import UsageError
 from audiobench.extraction import VERSION as EXTRACTION_VERSION
-from audiobench.report.leaderboard_rows import Entry, Info
-from audiobench.results import SCHEMA_VERSION
+from audiobench.report.leaderboard_rows import Entry
+from audiobench.run_info import SCHEMA_VERSION, RunInfo
 from audiobench.score import scorer_of
 from audiobench.scorers import SCORERS
 from audiobench.task.find import find_task, task_files
@@ -30,14 +31,6 @@ MAX_FILE = 1_000_000
 """Bytes of one file; a summary with breakdowns has some 20 kB."""
 MAX_FAILED = 0.01
 """Share of requests without a response that a published result may have."""
-RUN_KEYS = {
-    "schema_version": int,
-    "run_id": str,
-    "created": (int, float),
-    "versions": dict,
-    "model": dict,
-    "tasks": list,
-}
 ENTRY_KEYS = {
     "task": str, "condition": dict, "n": int, "counts": dict, "coverage": (int, float), "metrics": dict, "fingerprint": dict,
 }  # fmt: skip
@@ -113,15 +106,15 @@ def _check_run(run: Path, found: Findings, seen: dict[str, Path]) -> None:
             continue
         if path.is_file():
             _check_file(path, found)
-    info = _read(run / "run.json", found)
-    if not isinstance(info, dict) or not _has(run / "run.json", info, RUN_KEYS, found):
-        return
-    if not _valid(Info, run / "run.json", info, found):
+    try:
+        info = run_info.read(run)
+    except UsageError as error:
+        found.problems.append(str(error))
         return
     _check_info(run, info, seen, found)
     tasks = sorted(path.parent.name for path in run.glob("*/summary.json"))
-    if sorted(map(str, info["tasks"])) != tasks:
-        found.problems.append(f"{run / 'run.json'}: tasks: {info['tasks']}, but there are summaries of {tasks}")
+    if sorted(info.tasks) != tasks:
+        found.problems.append(f"{run / 'run.json'}: tasks: {info.tasks}, but there are summaries of {tasks}")
     for task in tasks:
         _check_summary(run / task / "summary.json", task, found)
 
@@ -137,19 +130,23 @@ def _check_file(path: Path, found: Findings) -> None:
             found.problems.append(f"{path}: looks like {what}; revoke it, remove it, and rewrite the commit")
 
 
-def _check_info(run: Path, info: Mapping[str, Any], seen: dict[str, Path], found: Findings) -> None:
-    path, model = run / "run.json", info["model"]
-    if info["schema_version"] != SCHEMA_VERSION:
-        found.problems.append(f"{path}: schema_version: {info['schema_version']}; must be {SCHEMA_VERSION}")
-    if model.get("name") != run.parent.name:
-        found.problems.append(f"{path}: model.name: {model.get('name')!r}; the folder says {run.parent.name!r}")
-    if not re.fullmatch(r"[0-9a-f]{64}", str(model.get("sha256"))):
+def _check_info(run: Path, info: RunInfo, seen: dict[str, Path], found: Findings) -> None:
+    path, model = run / "run.json", info.model
+    if info.schema_version != SCHEMA_VERSION:
+        found.problems.append(f"{path}: schema_version: {info.schema_version}; must be {SCHEMA_VERSION}")
+    if model.name != run.parent.name:
+        found.problems.append(f"{path}: model.name: {model.name!r}; the folder says {run.parent.name!r}")
+    if not re.fullmatch(r"[0-9a-f]{64}", model.sha256 or ""):
         found.problems.append(f"{path}: model.sha256: must be 64 hex digits")
-    if not info["versions"].get("audiobench"):
+    if not info.versions.get("audiobench"):
         found.problems.append(f"{path}: versions.audiobench: missing")
-    if info["run_id"] in seen:
-        found.problems.append(f"{path}: run_id: the same run as {seen[info['run_id']]}")
-    seen[info["run_id"]] = run
+    if info.created is None:
+        found.problems.append(f"{path}: created: missing")
+    if not info.run_id:
+        found.problems.append(f"{path}: run_id: missing")
+    elif info.run_id in seen:
+        found.problems.append(f"{path}: run_id: the same run as {seen[info.run_id]}")
+    seen[info.run_id] = run
 
 
 def _check_summary(path: Path, task: str, found: Findings) -> None:

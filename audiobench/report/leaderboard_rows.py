@@ -11,8 +11,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from audiobench import run_info
 from audiobench.errors import UsageError
 from audiobench.results import Run, read_json
+from audiobench.run_info import RunInfo
 from audiobench.scorers import SCORERS
 from audiobench.summary import summarise
 from audiobench.task.find import find_task, task_files
@@ -72,30 +74,6 @@ class Entry(BaseModel):
     fingerprint: dict[str, str]
     official: Official | None = None
     think_effective: list[str] = []
-
-
-class Info(BaseModel):
-    """What is read of run.json."""
-
-    model_config = ConfigDict(strict=True)
-
-    class Model(BaseModel):
-        """The model."""
-
-        model_config = ConfigDict(strict=True)
-
-        name: str
-        sha256: str | None = None
-
-    model: Model
-    created: float | None = Field(default=None, ge=0, lt=2.5e11)
-    """Seconds since 1970."""
-    updated: float | None = Field(default=None, ge=0, lt=2.5e11)
-
-    @property
-    def moment(self) -> float:
-        """Time of the last change in seconds since 1970; 0.0 where it is not known."""
-        return self.updated or self.created or 0.0
 
 
 @dataclass(slots=True)
@@ -206,14 +184,14 @@ def measured_rows(
     return rows, notes
 
 
-def _read_run(path: Path, tasks: Sequence[str] | None) -> tuple[Info, list[tuple[Entry, TaskSpec | None]]]:
+def _read_run(path: Path, tasks: Sequence[str] | None) -> tuple[RunInfo, list[tuple[Entry, TaskSpec | None]]]:
     """run.json and the summary entries of a run: made anew where the journals are, else as they were submitted.
 
     Raises:
         UsageError: not a run or a submission.
     """
     try:
-        info = Info.model_validate(read_json(path / "run.json"))
+        info = run_info.read(path)
         plans = {} if not any(path.glob("*/plan.json")) else Run.open(path).tasks
         found: list[tuple[Entry, TaskSpec | None]] = []
         for name, task_run in plans.items():

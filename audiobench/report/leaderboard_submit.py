@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
+from audiobench import run_info
 from audiobench.errors import IncompleteError
 from audiobench.journal import write_json
 from audiobench.results import Run
+from audiobench.run_info import RecordedModel
 from audiobench.summary import summarise
 
-KEPT = ("schema_version", "run_id", "created", "updated", "versions", "model", "tasks", "command", "served_models")
-"""Keys of run.json that are published; host facts and server addresses stay at home."""
 PRIVATE_FLAGS = ("--base-url", "--judge-base-url")
 
 
@@ -30,13 +32,15 @@ def submit(run: Run, out: Path) -> Path:
                 raise IncompleteError(f"{run.folder}: task {name}: coverage {entry['coverage']:.3f}; run it to the end")
     if not summaries:
         raise IncompleteError(f"{run.folder}: no scored task to submit")
-    info = {key: run.info[key] for key in KEPT if key in run.info}
-    info["tasks"] = sorted(summaries)
-    info["model"] = {**info["model"], "base_url": None}
-    info["command"] = _without_addresses(list(info.get("command") or []))
+    model = run.info.model
+    model = RecordedModel(model.name, model.sha256, {**model.declared, "base_url": None})
+    info = msgspec.structs.replace(
+        run.info, tasks=sorted(summaries), model=model, command=_without_addresses(run.info.command),
+        base_urls=[], host={}, starts=[],
+    )  # fmt: skip
     for name, entries in summaries.items():
         write_json(folder / name / "summary.json", entries)
-    write_json(folder / "run.json", info)
+    run_info.write(folder, info)
     return folder
 
 

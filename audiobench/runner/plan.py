@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from audiobench import plan, results
+from audiobench import plan, run_info
 from audiobench.plain_text import plural
 from audiobench.runner.prepare import Prepared
 from audiobench.runner.work import TaskWork
@@ -67,12 +67,11 @@ def retiring(model: ModelSpec) -> list[str]:
 
 def earlier(prepared: Prepared) -> list[str]:
     """What people should know of the run that the directory holds already."""
-    existing = prepared.folder / "run.json"
-    if not existing.is_file():
+    if not (prepared.folder / run_info.FILE).is_file():
         return []
     notes = []
-    urls = results.read_json(existing).get("base_urls", [])
-    if prepared.finished and prepared.options.base_urls and urls != prepared.options.base_urls:
+    urls = run_info.read(prepared.folder).base_urls
+    if prepared.finished and prepared.options.base_url and urls != prepared.options.base_url:
         notes.append(f"{prepared.finished} answers came from {', '.join(urls) or 'elsewhere'} and are kept as they are")
     for work in prepared.works:
         path = work.folder / plan.FILE

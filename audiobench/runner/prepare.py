@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
-from audiobench import cost, dataset, prompt, results, think
+from audiobench import cost, dataset, prompt, run_info, think
 from audiobench.errors import UsageError
 from audiobench.extraction import check_rules
+from audiobench.run_spec import RunSpec
 from audiobench.runner.identity import check_not_retired
-from audiobench.runner.options import RunOptions
 from audiobench.runner.work import TaskWork
 from audiobench.scorers import SCORERS
 from audiobench.task import generation
@@ -31,11 +31,13 @@ from model_adapters.spec import ModelSpec
 class Prepared:
     """A run that is ready to start."""
 
-    options: RunOptions
+    options: RunSpec
     model: ModelSpec
     works: list[TaskWork]
     datasets: dict[str, dataset.Dataset]
     folder: Path
+    starts: list[run_info.Start]
+    """What run.json says so that `audiobench run --from` can repeat it."""
 
     @property
     def total(self) -> int:
@@ -48,17 +50,29 @@ class Prepared:
         return sum(len(work.finished) for work in self.works)
 
 
-def prepare(options: RunOptions) -> Prepared:
-    """Read the model, the tasks and the data; refuse here whatever cannot work.
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What the names in a `RunSpec` stand for."""
+
+    model: ModelSpec
+    thinks: dict[str, think.ThinkPlan]
+    tasks: list[tuple[TaskSpec, Path, str]]
+    """Task, its file, and how the specification named it."""
+
+
+def resolve(options: RunSpec) -> Resolved:
+    """Find the models and tasks that `options` names, and check whatever can be checked without any data.
 
     Raises:
-        UsageError: and nothing has been asked or written.
+        UsageError: a name is unknown, or the model cannot do what is asked of it.
     """
-    for url in options.base_urls:
+    if not options.tasks:
+        raise UsageError("--tasks: names nothing, so there is nothing to run")
+    for url in options.base_url:
         check_url(url)
     if options.judge_base_url:
         check_url(options.judge_base_url, of="--judge-base-url")
-    model = find_model(options.model, base_url=options.base_urls[0] if options.base_urls else None)
+    model = find_model(options.model, base_url=options.base_url[0] if options.base_url else None)
     thinks = {asked: think.resolve(model, asked, allow_approx=options.allow_approx) for asked in options.think}
     generation.check(model.sampling, f"model {model.name}: sampling")
     _check_audio(model, options)
@@ -82,20 +96,35 @@ def prepare(options: RunOptions) -> Prepared:
     if not options.allow_other_model:
         for asked in (model, *stages(model), *filter(None, (judge, recogniser))):
             check_not_retired(asked)
-    loaded = find_tasks(options.tasks)
-    unknown = sorted(set(options.data) - {task.task for task, _ in loaded})
+    found = find_tasks(options.tasks)
+    unknown = sorted(set(options.data) - {task.task for task, _, _ in found})
     if unknown:
-        names = ", ".join(task.task for task, _ in loaded)
+        names = ", ".join(task.task for task, _, _ in found)
         raise UsageError(f"--data {', '.join(unknown)}: no such task in this run: {names}")
-    folder = options.out or Path("results") / model.name / run_name(model, options)
-    if starts_server(model, options.base_urls) and not options.dry_run and not (folder / "run.json").is_file():
-        plan_server(model)  # before any download; what a run holds already may be all there is to do
-    works, datasets = [], {}
-    for task, file in loaded:
+    for task, file, _ in found:
         check_task(task, file)
         check_protocol(task, model)
         _check_video(task, options.audio)
-        chosen = choose_prompt(task, model, options.prompt)
+        choose_prompt(task, model, options.prompt)
+    return Resolved(model, thinks, found)
+
+
+def prepare(options: RunSpec, *, dry_run: bool = False) -> Prepared:
+    """Read the model, the tasks and the data; refuse here whatever cannot work.
+
+    Args:
+        options: the run.
+        dry_run: nothing will be sent, so no server need be startable here.
+
+    Raises:
+        UsageError: and nothing has been sent or written.
+    """
+    resolved = resolve(options)
+    folder = run_folder(resolved.model, options)
+    if starts_server(resolved.model, options.base_url) and not dry_run and not (folder / run_info.FILE).is_file():
+        plan_server(resolved.model)  # before any download; what a run holds already may be all there is to do
+    works, datasets = [], {}
+    for task, file, _ in resolved.tasks:
         data = dataset.load(
             task,
             file,
@@ -107,40 +136,70 @@ def prepare(options: RunOptions) -> Prepared:
             audio_required=any(heard not in ("none", "transcript") for heard in options.audio),
         )
         datasets[task.task] = data
-        work = TaskWork(
-            task=task,
-            prompt=chosen,
-            samples=data.samples,
-            conditions=conditions(task, chosen.name, options, data.samples, protocol_of(task, model)),
-            epochs=options.epochs,
-            folder=folder / task.task,
-            model=model,
-            model_sha256=model.sha256(),
-            thinks=thinks,
-            seed=options.seed,
-            overrides=options.generation,
-            swap=_swap(data.samples, options.seed) if "swap" in options.audio else {},
-        )
-        if "transcript" in options.audio:
-            _check_transcripts(task, data.samples)
-        check_requests(work)
-        works.append(work)
-    check_folder(folder, model)
-    for work in works:
+        works.append(task_work(options, resolved.model, resolved.thinks, task, data.samples, folder))
+    starts = [run_info.start(options, {task.task: named for task, _, named in resolved.tasks})]
+    return ready(Prepared(options, resolved.model, works, datasets, folder, starts))
+
+
+def run_folder(model: ModelSpec, options: RunSpec) -> Path:
+    """The run directory."""
+    return options.out or Path("results") / model.name / run_name(model, options)
+
+
+def task_work(
+    options: RunSpec,
+    model: ModelSpec,
+    thinks: Mapping[str, think.ThinkPlan],
+    task: TaskSpec,
+    samples: list[Sample],
+    folder: Path,
+) -> TaskWork:
+    """One task's part of a run.
+
+    Raises:
+        UsageError: a request cannot be made, or the model's server cannot be sent it.
+    """
+    chosen = choose_prompt(task, model, options.prompt)
+    work = TaskWork(
+        task=task,
+        prompt=chosen,
+        samples=samples,
+        conditions=conditions(task, chosen.name, options, samples, protocol_of(task, model)),
+        epochs=options.epochs,
+        folder=folder / task.task,
+        model=model,
+        model_sha256=model.sha256(),
+        thinks=thinks,
+        seed=options.seed,
+        overrides=options.gen,
+        swap=_swap(samples, options.seed) if "swap" in options.audio else {},
+    )
+    if "transcript" in options.audio:
+        _check_transcripts(task, samples)
+    check_requests(work)
+    return work
+
+
+def ready(prepared: Prepared) -> Prepared:
+    """`prepared`, checked against what its run directory holds already: the last step before a run, whoever drives it.
+
+    Raises:
+        UsageError: the directory holds a run of another model, or the run has spent its limit.
+    """
+    check_folder(prepared.folder, prepared.model)
+    for work in prepared.works:
         work.mark_finished()
-    prepared = Prepared(options, model, works, datasets, folder)
     _check_spent(prepared)
     return prepared
 
 
 def check_folder(folder: Path, model: ModelSpec) -> None:
     """Raise UsageError when `folder` holds a run of another model: its answers must not be taken for this one's."""
-    existing = folder / "run.json"
-    if existing.is_file():
-        before = results.read_json(existing)["model"]
-        if before["sha256"] != model.sha256():
+    if (folder / run_info.FILE).is_file():
+        before = run_info.read(folder).model
+        if before.sha256 != model.sha256():
             raise UsageError(
-                f"--out {folder}: holds a run of model {before['name']} as it was declared then; use another --out"
+                f"--out {folder}: contains a run of model {before.name} as it was declared then; use another --out"
             )
 
 
@@ -171,7 +230,7 @@ def check_requests(work: TaskWork) -> None:
             raise UsageError(why)
 
 
-def _check_audio(model: ModelSpec, options: RunOptions) -> None:
+def _check_audio(model: ModelSpec, options: RunSpec) -> None:
     unknown = [name for name in options.audio if name not in prompt.AUDIO_CONDITIONS]
     if unknown:
         raise UsageError(f"--audio {','.join(unknown)}: allowed: {', '.join(prompt.AUDIO_CONDITIONS)}")
@@ -180,7 +239,7 @@ def _check_audio(model: ModelSpec, options: RunOptions) -> None:
         raise UsageError(f"--audio {','.join(heard)}: model {model.name} takes text only; use none or transcript")
 
 
-def _check_budget(model: ModelSpec, options: RunOptions) -> None:
+def _check_budget(model: ModelSpec, options: RunSpec) -> None:
     """Refuse a limit that nothing could be counted against."""
     if options.max_cost is not None and not cost.is_known(model):
         raise UsageError(
@@ -234,11 +293,11 @@ def protocol_of(task: TaskSpec, model: ModelSpec) -> str:
 
 
 def conditions(
-    task: TaskSpec, prompt_name: str, options: RunOptions, samples: Sequence[Sample], protocol: str = "chat"
+    task: TaskSpec, prompt_name: str, options: RunSpec, samples: Sequence[Sample], protocol: str = "chat"
 ) -> list[Condition]:
     """Audio outermost and thinking innermost, so that neighbours share as much of the prompt as possible."""
     most = max((prompt.option_orders(sample) for sample in samples), default=1)
-    orders = range(min(options.option_orders, most))
+    orders = range(min(options.option_order, most))
     return [
         Condition(think=mode, audio=heard, option_order=order, prompt=prompt_name, protocol=protocol)
         for heard in options.audio
@@ -264,11 +323,11 @@ def _swap(samples: Sequence[Sample], seed: int) -> dict[str, Sample]:
     return {sample: by_id[other] for sample, other in swaps(samples, seed).items()}
 
 
-def run_name(model: ModelSpec, options: RunOptions) -> str:
+def run_name(model: ModelSpec, options: RunSpec) -> str:
     """Name of the run's directory: the same command finds its own journal again."""
     parts = [
-        model.sha256(), options.prompt, options.think, options.audio, options.option_orders,
-        options.generation, options.seed, options.shard,
+        model.sha256(), options.prompt, options.think, options.audio, options.option_order,
+        options.gen, options.seed, options.shard,
     ]  # fmt: skip
     digest = hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()[:8]
     label = "-".join(mode.replace(":", "") for mode in options.think)

@@ -7,6 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from audiobench.limits import ATTEMPTS, TIMEOUT_SECONDS
 from audiobench.plain_text import plural
 from audiobench.runner.concurrency import Concurrency
 from audiobench.types import Response
@@ -17,9 +18,9 @@ from model_adapters.base import RetryableError
 class RetryPolicy:
     """Limits of one request."""
 
-    attempts: int = 8
+    attempts: int = ATTEMPTS
     """Calls in all."""
-    attempt_seconds: float = 600.0
+    attempt_seconds: float = TIMEOUT_SECONDS
     """Time-out of one call."""
     base_seconds: float = 0.5
     longest_wait_seconds: float = 120.0

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import hashlib
-import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import audiobench
-from audiobench import cost, dataset, journal, plan, results
+import msgspec
+
+from audiobench import cost, dataset, journal, plan, results, run_info
 from audiobench.errors import ExitCode, UsageError
 from audiobench.extraction import VERSION as EXTRACTION_VERSION
 from audiobench.records import Record
@@ -45,6 +44,8 @@ class RunResult:
     reason: str | None
     summaries: list[dict[str, Any]]
     tally: Tally
+    model: str
+    tasks: dict[str, TaskSpec]
 
 
 def execute(prepared: Prepared) -> RunResult:
@@ -65,7 +66,7 @@ def execute(prepared: Prepared) -> RunResult:
         else:
             if not options.batch:
                 no_open_batch(prepared.folder)
-            with endpoints(prepared.model, options.base_urls, quiet=options.quiet) as base_urls:
+            with endpoints(prepared.model, options.base_url, quiet=options.quiet) as base_urls:
                 adapter = adapter or adapter_for(prepared, base_urls)
                 write_plans(prepared)
                 tally.started = time.monotonic()
@@ -92,7 +93,8 @@ def execute(prepared: Prepared) -> RunResult:
             f"; ${tally.dollars:.2f} spent by this command, ${tally.spent_before + tally.dollars:.2f} in all"
         )
     code = ending.exit_code if ending.exit_code is not ExitCode.OK else completeness(summaries)
-    return RunResult(prepared.folder, code, ending.reason, summaries, tally)
+    tasks = {work.task.task: work.task for work in prepared.works}
+    return RunResult(prepared.folder, code, ending.reason, summaries, tally, prepared.model.name, tasks)
 
 
 def reach(prepared: Prepared) -> Adapter | None:
@@ -101,8 +103,8 @@ def reach(prepared: Prepared) -> Adapter | None:
     Raises:
         UsageError: no key, no address, no GPU that fits.
     """
-    if not starts_server(prepared.model, prepared.options.base_urls):
-        return adapter_for(prepared, prepared.options.base_urls)
+    if not starts_server(prepared.model, prepared.options.base_url):
+        return adapter_for(prepared, prepared.options.base_url)
     check_context(prepared, plan_server(prepared.model))
     return None
 
@@ -223,23 +225,9 @@ def write_plans(prepared: Prepared) -> None:
                 fingerprint=parts,
             ),
         )
-    existing = prepared.folder / "run.json"
-    created = results.read_json(existing).get("created") if existing.is_file() else time.time()
-    journal.write_json(
-        existing,
-        {
-            "schema_version": results.SCHEMA_VERSION,
-            "run_id": hashlib.sha256(str(prepared.folder.resolve()).encode() + str(created).encode()).hexdigest()[:16],
-            "created": created,
-            "updated": time.time(),
-            "versions": {"audiobench": audiobench.__version__, "python": platform.python_version()},
-            "model": {**model.model_dump(mode="json"), "sha256": model.sha256()},
-            "tasks": [work.task.task for work in prepared.works],
-            "base_urls": options.base_urls,
-            "command": options.command,
-            "host": {"system": platform.system(), "machine": platform.machine(), "release": platform.release()},
-        },
-    )
+    tasks = [work.task.task for work in prepared.works]
+    info = run_info.started(prepared.folder, model, tasks, options.base_url, prepared.starts)
+    run_info.write(prepared.folder, info)
 
 
 def fingerprint_extra(task: TaskSpec, data: dataset.Dataset, model: ModelSpec) -> dict[str, str]:
@@ -266,7 +254,7 @@ def write_summaries(prepared: Prepared) -> list[dict[str, Any]]:
 
             write_submission(run.tasks[work.task.task])
     if served := run.served_models():
-        journal.write_json(prepared.folder / "run.json", {**run.info, "served_models": served})
+        run_info.write(prepared.folder, msgspec.structs.replace(run.info, served_models=served))
     return summaries
 
 

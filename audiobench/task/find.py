@@ -97,16 +97,18 @@ def expand(names: list[str]) -> list[str]:
     return list(dict.fromkeys(expanded))
 
 
-def find_tasks(names: list[str]) -> list[tuple[TaskSpec, Path]]:
-    """The tasks that `--tasks` names; a file that is named more than once, however its path is spelled, is one task.
+def find_tasks(names: list[str]) -> list[tuple[TaskSpec, Path, str]]:
+    """The tasks that `--tasks` names: each with its file and the name (or path) that it goes by in a list of its own.
+
+    A file that is named more than once, however its path is spelled, is one task.
 
     Raises:
         UsageError: no such task, or two files declare the same name: the results of both would lie in one folder.
     """
-    found: dict[str, tuple[TaskSpec, Path]] = {}
+    found: dict[str, tuple[TaskSpec, Path, str]] = {}
     for name in expand(names):
         task, file = find_task(name)
-        _, other = found.setdefault(task.task, (task, file))
+        _, other, _ = found.setdefault(task.task, (task, file, name))
         if not file.samefile(other):
             raise UsageError(
                 f"--tasks {','.join(names)}: {other} and {file} both declare task: {task.task}; give one of them "

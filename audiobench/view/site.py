@@ -113,7 +113,10 @@ def overview(
                 "name": run.folder.name,
                 "model": run.model,
                 "folder": str(run.folder),
-                **{key: run.info.get(key) for key in ("created", "command", "versions", "served_models")},
+                "created": run.info.created,
+                "command": run.info.command,
+                "versions": run.info.versions,
+                "served_models": run.info.served_models,
             }
             for run in runs
         ],

@@ -41,7 +41,7 @@ class StepAudio2(nn.Module):
 
     def embed_all(self, prompts: Sequence[Prompt], patch_id: int) -> list[Tensor]:
         """Input embeddings of several prompts; chunks of equal length are encoded together."""
-        table = self.language_model.get_input_embeddings()
+        table: Any = self.language_model.get_input_embeddings()
         device = table.weight.device
         mels = [mel for prompt in prompts for mel in prompt.mels]
         audio = embed_chunks(self.encoder, self.adapter, mels, mel_trim_frames=self.config.mel_trim_frames)

@@ -14,7 +14,7 @@ import pytest
 from audiobench.ablation.arms import Arm, How
 from audiobench.records import Record
 from audiobench.results import Scored
-from audiobench.runner.options import RunOptions
+from audiobench.run_spec import RunSpec
 from audiobench.runner.prepare import prepare
 from audiobench.runner.run import execute
 from audiobench.task.spec import TaskSpec
@@ -107,7 +107,7 @@ def controlled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
             file = folder / f"{name}.yaml"
             file.write_bytes(orjson.dumps(model))
             model = str(file)
-        chosen = RunOptions(model=model, tasks=["listening"], limit=limit, out=folder / name, quiet=True, **options)
+        chosen = RunSpec(model=model, tasks=["listening"], limit=limit, out=folder / name, quiet=True, **options)
         result = execute(prepare(chosen))
         assert result.exit_code == 0, result.reason
         return result.folder

@@ -91,7 +91,7 @@ def everything(controlled) -> Path:
     )  # fmt: skip
     return controlled(
         "everything", script, limit=40, think=["off", "budget:64", "on"], audio=["full", "none", "transcript"],
-        option_orders=3, epochs=2,
+        option_order=3, epochs=2,
     )  # fmt: skip
 
 

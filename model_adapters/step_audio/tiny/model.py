@@ -89,7 +89,8 @@ class TinyTrainer(nn.Module):
         x = F.gelu(encoder.conv1(mel))
         x = F.gelu(encoder.conv2(x)).transpose(1, 2)
         x = x + encoder.positional_embedding.weight[: x.shape[1]]
-        for block in encoder.blocks:
+        blocks: Any = encoder.blocks
+        for block in blocks:
             attn, y = block.attn, block.attn_ln(x)
             shape = (*y.shape[:2], attn.heads, -1)
             q, k, v = (layer(y).view(shape).transpose(1, 2) for layer in (attn.query, attn.key, attn.value))

@@ -1,0 +1,10 @@
+"""Limits that hold unless the user sets others. Each has its value here and nowhere else."""
+
+from __future__ import annotations
+
+ATTEMPTS = 8
+"""Calls that one request may take."""
+TIMEOUT_SECONDS = 600.0
+"""Seconds that one call may take."""
+BATCH_POLL_SECONDS = 30.0
+"""Seconds between two looks at a batch job."""

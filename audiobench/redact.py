@@ -1,0 +1,69 @@
+"""Keep secrets out of the files that a run leaves behind."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+REDACTED = "***"
+LEAST_CHARS = 12
+"""A shorter value of an environment variable is taken for a setting, not for a key."""
+_SHAPES = re.compile(
+    r"\b(?:sk-|rk-|AIza|ya29\.|hf_|gh[pousr]_|github_pat_|AKIA)[\w.-]{12,}"
+    r"|(?i:(?<=bearer )[\w.~+/=-]{6,})"
+    r"|(?i:(?<=key=)|(?<=token=))[^&\s\"]{8,}"
+)
+_NAMES = re.compile(
+    r"(?i)(?:^|[_-])(?:api[_-]?key|authorization|secret|password|(?:access|auth|api)[_-]?token|bearer)$"
+)
+_URL = re.compile(r"(?i)\b(?:https?|wss?)://[^\s\"']+")
+_SEGMENT = re.compile(r"(?<=/)(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{24,}(?=[/?#]|$)")
+_VARIABLES = re.compile(r"(?i)(?:KEY|TOKEN|SECRET|PASSWORD)$")
+
+
+def redacted(value: Any) -> Any:
+    """`value` (JSON's types) with `***` in place of what looks like a secret.
+
+    That is: the value of an environment variable named `..._KEY`, `..._TOKEN`, `..._SECRET` or `..._PASSWORD`, text in
+    the form of a provider's keys, a field whose name says that it holds one (`api_key`, `authorization`, `password`),
+    and in a URL's path a long part of letters and digits.
+    """
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, Mapping):
+        return {name: _field(str(name), item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [redacted(item) for item in value]
+    return value
+
+
+def is_redacted(value: Any) -> bool:
+    """Whether something in `value` was taken out by `redacted`."""
+    if isinstance(value, str):
+        return REDACTED in value
+    if isinstance(value, Mapping):
+        return any(map(is_redacted, value.values()))
+    return isinstance(value, list | tuple) and any(map(is_redacted, value))
+
+
+def _field(name: str, item: Any) -> Any:
+    return REDACTED if isinstance(item, str) and item and _NAMES.search(name) else redacted(item)
+
+
+def _text(text: str) -> str:
+    for secret in _environment():
+        text = text.replace(secret, REDACTED)
+    return _URL.sub(lambda url: _SEGMENT.sub(REDACTED, url[0]), _SHAPES.sub(REDACTED, text))
+
+
+def _environment() -> list[str]:
+    return _long_ones(tuple(value for name, value in os.environ.items() if _VARIABLES.search(name)))
+
+
+@lru_cache(maxsize=4)
+def _long_ones(values: tuple[str, ...]) -> list[str]:
+    """Longest first: one key may begin another."""
+    return sorted({value for value in values if len(value) >= LEAST_CHARS}, key=len, reverse=True)
