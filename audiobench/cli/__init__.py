@@ -20,7 +20,7 @@ from audiobench.plain_text import printable
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
 
 COMMANDS = {
-    "run": "ask a model the samples of some tasks and score the answers",
+    "run": "run models on tasks and score the answers",
     "score": "score answers made elsewhere",
     "tasks": "list, show, check or fetch tasks",
     "models": "list or show models",

@@ -219,3 +219,28 @@ def test_refusals_say_why(bridged: Path, evaluate: Any, tmp_path: Path) -> None:
 
     with pytest.raises(NotImplementedError, match="compares log-likelihoods"):
         AudiobenchLM("oracle").loglikelihood([Instance("loglikelihood", {}, ("a", "b"), 0, ("t", 0, 1))])
+
+
+def test_a_folder_with_another_models_answers_is_refused_and_left_alone(
+    evaluate: Any, tmp_path: Path, bridged: Path
+) -> None:
+    out = tmp_path / "out"
+    evaluate(bridged, "toy", "audiobench", model_args={"model": "oracle", "out": str(out)}, limit=4)
+    before = {file: file.read_bytes() for file in out.rglob("*") if file.is_file() and file.name != ".lock"}
+    with pytest.raises(UsageError, match=f"--out {out}: contains a run of model oracle"):
+        evaluate(bridged, "toy", "audiobench", model_args={"model": "first_choice", "out": str(out)}, limit=4)
+    assert {file: file.read_bytes() for file in before} == before
+
+
+def test_a_run_that_lm_eval_drove_is_repeated_by_audiobench(evaluate: Any, tmp_path: Path, bridged: Path) -> None:
+    from msgspec.structs import replace
+
+    from audiobench import api, run_info
+
+    out = tmp_path / "out"
+    evaluate(bridged, "toy", "audiobench", model_args={"model": "oracle", "out": str(out)}, limit=4)
+    (start,) = run_info.read(out).starts
+    assert start.tasks == ["toy"] and start.spec.ids == ["s0", "s1", "s2", "s3"] and start.spec.out is None
+    journal = (out / "toy" / "samples.jsonl").read_bytes()
+    assert api.run(replace(start.spec, out=out, quiet=True)).exit_code == 0
+    assert (out / "toy" / "samples.jsonl").read_bytes() == journal, "every request is the one that lm-eval made"

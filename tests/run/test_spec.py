@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from audiobench import api, cli, run_info
+from audiobench import api, cli, run_info, suite
 from audiobench.errors import UsageError
 from audiobench.run_spec import RunSpec, options
+from audiobench.runner.prepare import resolve
 from tests.run.conftest import make_task
 
 SUITE = """\
@@ -370,3 +371,14 @@ def test_a_start_is_read_as_it_was_written(place: Path) -> None:
     os.chdir(place / "toy")
     assert read.located().tasks == [f"{place}/a.yaml", "b"] and read.located().data == {"b": place / "x"}
     assert read.located().model == f"{place}/m.yaml"
+
+
+def test_the_suite_of_the_documentation_reads(root: Path, tmp_path: Path) -> None:
+    text = (root / "docs" / "suites.md").read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    (tmp_path / "table1.yaml").write_text(text)
+    specs = suite.read(tmp_path / "table1.yaml", {})
+    assert [(spec.model, len(spec.tasks), spec.think, spec.judge) for spec in specs] == [
+        ("step-audio-r1", 4, ["on", "off"], None), ("step-audio-r1", 1, ["on", "off"], "gpt-5.4-mini"),
+        ("gemini-2.5-pro", 4, ["default"], None), ("gemini-2.5-pro", 1, ["default"], "gpt-5.4-mini"),
+    ]  # fmt: skip
+    resolve(specs[0])
