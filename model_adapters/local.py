@@ -55,6 +55,8 @@ class Options(BaseModel):
     dtype: Literal["float32", "bfloat16"] = "float32"
     device: str = "cpu"
     batch_size: int = 32
+    pad_chunks: bool = False
+    """Batch audio as StepFun's own server does, whose padding leaks into shorter chunks (docs/step_audio.md)."""
     threads: int | None = None
     """CPU threads for PyTorch; none = 1 for a small model (more only wait for each other), else PyTorch's choice."""
 
@@ -198,7 +200,8 @@ class Local:
 
             dtype = getattr(torch, self.options.dtype)
             try:
-                self._model = Reference.load(self.checkpoint, dtype=dtype, device=self.options.device)
+                changes = {"pad_chunks": True} if self.options.pad_chunks else {}
+                self._model = Reference.load(self.checkpoint, dtype=dtype, device=self.options.device, **changes)
             except (ValueError, RuntimeError, OSError) as error:
                 raise RunError(f"model {self.spec.name}: {error}") from error
             parameters = sum(p.numel() for p in self._model.model.parameters())

@@ -88,12 +88,18 @@ class StepAudio2EncoderConfig(PretrainedConfig):
             )
 
 
+ENCODER_BATCHES = ("lengths", "buckets", "compiled")
+
+
 class StepAudio2Config(PretrainedConfig):
     """`model_type: step_audio_2` with nested `text_config` (a plain Qwen2 decoder) and `audio_encoder_config`.
 
     `mel_trim_frames` chooses between the two official token-count rules: 0 keeps every mel frame (StepFun's vLLM
     fork, which serves R1; the default), 2 drops the last two (the Hugging Face implementation of the mini model).
     They disagree by one audio token on a quarter of all clip lengths.
+
+    `pad_chunks` batches chunks as StepFun's own server does, whose padding leaks into the shorter ones; otherwise
+    `encoder_batches` (lengths, buckets or compiled) says what shares a batch. See `model_adapters.step_audio.batching`.
 
     Raises:
         ValueError: a size is missing from the text configuration, or two sizes contradict each other.
@@ -106,6 +112,8 @@ class StepAudio2Config(PretrainedConfig):
         text_config: dict[str, Any] | PretrainedConfig | None = None,
         audio_encoder_config: dict[str, Any] | PretrainedConfig | None = None,
         mel_trim_frames: int = 0,
+        pad_chunks: bool = False,
+        encoder_batches: str = "lengths",
         eos_token_id: int | list[int] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -127,7 +135,15 @@ class StepAudio2Config(PretrainedConfig):
             )
         if mel_trim_frames not in (0, 2):
             raise ValueError(f"mel_trim_frames is {mel_trim_frames!r}: it must be 0 (as served) or 2 (Hugging Face)")
+        if encoder_batches not in ENCODER_BATCHES:
+            raise ValueError(f"encoder_batches is {encoder_batches!r}: it must be {', '.join(ENCODER_BATCHES)}")
+        if pad_chunks and encoder_batches != "lengths":
+            raise ValueError(
+                f"pad_chunks and encoder_batches {encoder_batches}: each says what shares a batch; leave one out"
+            )
         self.mel_trim_frames = mel_trim_frames
+        self.pad_chunks = bool(pad_chunks)
+        self.encoder_batches = encoder_batches
         super().__init__(**kwargs)
         self.eos_token_id = eos_token_id
 

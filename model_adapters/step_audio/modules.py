@@ -2,19 +2,17 @@
 
 The encoder is Whisper's (pre-norm blocks, exact GELU, learned positions, keys without bias) followed by averaging
 pairs and one layer norm; the adaptor is GELU(convolution), linear, ReLU, linear. Source: StepFun's vLLM fork
-(github.com/stepfun-ai/vllm @5fab0f250) and the Hugging Face repository of Step-Audio-2-mini.
+(github.com/stepfun-ai/vllm @5fab0f250) and the Hugging Face repository of Step-Audio-2-mini. How chunks are put into
+batches: `model_adapters.step_audio.batching`.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model_adapters.step_audio.configuration import StepAudio2EncoderConfig
-from model_adapters.step_audio.frontend import adapter_frames, encoder_frames
 
 ADAPTER_HIDDEN = 2048
 """Width between the adaptor's two linear layers; the same in every released size."""
@@ -32,7 +30,7 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """`x` (batch, frames, width); `mask` (1, frames) True where a key may be attended to, or None."""
+        """`x` (batch, frames, width); `mask` (batch or 1, 1, 1, frames) True where a key may be attended to, or None."""
         batch, frames, width = x.shape
         shape = (batch, frames, self.heads, width // self.heads)
         q, k, v = (layer(x).view(shape).transpose(1, 2) for layer in (self.query, self.key, self.value))
@@ -69,14 +67,22 @@ class AudioEncoder(nn.Module):
         self.blocks = nn.ModuleList(Block(width, config.n_audio_head) for _ in range(config.n_audio_layer))
         self.after_norm = nn.LayerNorm(width)
 
-    def forward(self, mel: Tensor, mel_trim_frames: int = 0) -> Tensor:
-        """`mel` (batch, n_mels, frames), all of one length -> (batch, encoder_frames(frames), width).
+    def forward(
+        self, mel: Tensor, mel_trim_frames: int = 0, lengths: Tensor | None = None, leak: bool = False
+    ) -> Tensor:
+        """`mel` (batch, n_mels, frames) -> (batch, encoder_frames(frames), width).
 
         With `mel_trim_frames` the last frames go through the convolutions but are not attended to (the published
         Hugging Face implementation); the caller drops what they become.
+
+        `lengths` (batch,) are the mel frames of each chunk where shorter ones are padded with zeros on the right. A
+        chunk then gives what it gives alone (up to rounding), or with `leak` what StepFun's own code makes of it: its
+        second convolution sees the padding, and at odd lengths in an even batch the last frame is not attended to.
         """
         frames = mel.shape[-1]
         x = F.gelu(self.conv1(mel))
+        if lengths is not None and not leak:
+            x = x * (torch.arange(frames, device=x.device) < lengths[:, None])[:, None]
         x = F.gelu(self.conv2(x)).transpose(1, 2)
         if x.shape[1] > self.max_frames:
             raise ValueError(
@@ -84,8 +90,13 @@ class AudioEncoder(nn.Module):
             )
         x = x + self.positional_embedding.weight[: x.shape[1]]
         mask = None
-        if mel_trim_frames:
-            mask = torch.arange(x.shape[1], device=x.device)[None] < (frames - mel_trim_frames + 1) // 2
+        place = torch.arange(x.shape[1], device=x.device)
+        if lengths is not None:
+            heard = lengths[:, None] - mel_trim_frames
+            seen = 2 * place + (frames + 1) % 2 < heard if leak else place < (heard + 1) // 2
+            mask = seen[:, None, None]
+        elif mel_trim_frames:
+            mask = (place < (frames - mel_trim_frames + 1) // 2)[None, None, None]
         for block in self.blocks:
             x = block(x, mask)
         x = F.avg_pool1d(x.transpose(1, 2), kernel_size=2, stride=2).transpose(1, 2)
@@ -106,28 +117,3 @@ class Adapter(nn.Module):
         """`features` (batch, frames, width) -> (batch, adapter_frames(frames), llm_dim)."""
         x = F.gelu(self.conv(features.transpose(1, 2))).transpose(1, 2)
         return self.linear2(F.relu(self.linear1(x)))
-
-
-def embed_chunks(
-    encoder: AudioEncoder, adapter: Adapter, mels: Sequence[Tensor], *, mel_trim_frames: int = 0, batch_size: int = 32
-) -> list[Tensor]:
-    """Embeddings of log-mel chunks, each (n_mels, frames) -> (tokens, llm_dim), in the order given.
-
-    Only chunks of one length share a batch and nothing is padded, so a chunk's embedding does not depend on what
-    else is in the request.
-    """
-    by_length: dict[int, list[int]] = {}
-    for i, mel in enumerate(mels):
-        by_length.setdefault(mel.shape[-1], []).append(i)
-    weight = encoder.conv1.weight
-    out: list[Tensor | None] = [None] * len(mels)
-    for frames, members in by_length.items():
-        kernel, stride = adapter.conv.kernel_size[0], adapter.conv.stride[0]
-        tokens = adapter_frames(encoder_frames(frames - mel_trim_frames), kernel, stride)
-        for start in range(0, len(members), batch_size):
-            part = members[start : start + batch_size]
-            batch = torch.stack([mels[i] for i in part]).to(device=weight.device, dtype=weight.dtype)
-            embedded = adapter(encoder(batch, mel_trim_frames))[:, :tokens]
-            for i, row in zip(part, embedded, strict=True):
-                out[i] = row
-    return [row for row in out if row is not None]

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 from transformers import DynamicCache, Qwen2ForCausalLM
 
+from model_adapters.step_audio.batching import embedder_of
 from model_adapters.step_audio.configuration import StepAudio2Config
-from model_adapters.step_audio.modules import Adapter, AudioEncoder, embed_chunks
+from model_adapters.step_audio.modules import Adapter, AudioEncoder
 from model_adapters.step_audio.prompts import Prompt, PromptBuilder, Turn
 from model_adapters.step_audio.sampling import Sampler, Sampling
 from model_adapters.step_audio.tokenizer import load_tokenizer
@@ -34,17 +35,18 @@ class StepAudio2(nn.Module):
         self.encoder = AudioEncoder(config.audio_encoder_config)
         self.adapter = Adapter(config.audio_encoder_config)
         self.language_model = Qwen2ForCausalLM(config.text_config)
+        self.embed_chunks = embedder_of(self.encoder, self.adapter, config)
 
     def embed(self, prompt: Prompt, patch_id: int) -> Tensor:
         """Input embeddings of one prompt, shape (tokens, hidden): audio embeddings stand where the patches are."""
         return self.embed_all([prompt], patch_id)[0]
 
     def embed_all(self, prompts: Sequence[Prompt], patch_id: int) -> list[Tensor]:
-        """Input embeddings of several prompts; chunks of equal length are encoded together."""
+        """Input embeddings of several prompts; their chunks go through the encoder together."""
         table: Any = self.language_model.get_input_embeddings()
         device = table.weight.device
         mels = [mel for prompt in prompts for mel in prompt.mels]
-        audio = embed_chunks(self.encoder, self.adapter, mels, mel_trim_frames=self.config.mel_trim_frames)
+        audio = self.embed_chunks(mels)
         out, start = [], 0
         for prompt in prompts:
             ids = torch.tensor(prompt.ids, device=device)  # pyright: ignore[reportArgumentType]
@@ -87,14 +89,18 @@ class Reference:
         self.special = self.prompts.special
 
     @classmethod
-    def load(cls, path: str | Path, *, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Reference:
+    def load(
+        cls, path: str | Path, *, dtype: torch.dtype = torch.float32, device: str = "cpu", **changes: Any
+    ) -> Reference:
         """Load a checkpoint folder (config.json, tokenizer, safetensors in the published naming), strictly.
+
+        `changes` win over the top level of config.json (`pad_chunks`, `encoder_batches`, `mel_trim_frames`).
 
         Raises:
             CheckpointError: config.json is absent or of another model, or tensors are missing, extra or misshapen.
             ValueError: the configuration or the tokenizer does not fit the family.
         """
-        config = load_config(path)
+        config = load_config(path, **changes)
         with torch.device("meta"):
             model = StepAudio2(config)
         load_strict(model, path, dtype=dtype, device=device)
@@ -205,8 +211,8 @@ def cache_argument(decoder: Any, cache: Any) -> dict[str, Any]:
     return {"cache" if renamed else "past_key_values": cache}
 
 
-def load_config(path: str | Path) -> StepAudio2Config:
-    """The configuration of a checkpoint folder.
+def load_config(path: str | Path, **changes: Any) -> StepAudio2Config:
+    """The configuration of a checkpoint folder; `changes` win over its top level.
 
     Raises:
         CheckpointError: config.json is absent, not JSON, or of another model type.
@@ -222,7 +228,7 @@ def load_config(path: str | Path) -> StepAudio2Config:
     if data.get("model_type") != "step_audio_2":
         raise CheckpointError(f"{file}: model_type is {data.get('model_type')!r}, not 'step_audio_2'")
     data.pop("auto_map", None)
-    return StepAudio2Config(**{k: v for k, v in data.items() if k != "model_type"})
+    return StepAudio2Config(**{k: v for k, v in {**data, **changes}.items() if k != "model_type"})
 
 
 def count_parameters(config: StepAudio2Config) -> dict[str, int]:

@@ -47,6 +47,7 @@ from vllm.multimodal.processing import (
 )
 from vllm.sequence import IntermediateTensors
 
+from model_adapters.step_audio.batching import embedder_of
 from model_adapters.step_audio.configuration import SAMPLE_RATE, StepAudio2Config
 from model_adapters.step_audio.frontend import (
     CHUNK_SECONDS,
@@ -56,7 +57,7 @@ from model_adapters.step_audio.frontend import (
     log_mel_chunks,
     mel_frames,
 )
-from model_adapters.step_audio.modules import Adapter, AudioEncoder, embed_chunks
+from model_adapters.step_audio.modules import Adapter, AudioEncoder
 from model_adapters.step_audio.prompts import audio_span
 from model_adapters.step_audio.tokenizer import AUDIO_PATCH, SpecialTokens
 from model_adapters.step_audio.weights import PUBLISHED_TO_MODULE
@@ -297,6 +298,7 @@ class StepAudio2ForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, SupportsL
         with self._mark_tower_model(vllm_config, "audio"):
             self.encoder = AudioEncoder(config.audio_encoder_config)
             self.adapter = Adapter(config.audio_encoder_config)
+        self.embed_chunks = embedder_of(self.encoder, self.adapter, config)
         with self._mark_language_model(vllm_config):
             self.language_model = init_vllm_registered_model(
                 vllm_config=vllm_config,
@@ -318,7 +320,7 @@ class StepAudio2ForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, SupportsL
             parts = torch.split(mel, lengths.tolist(), dim=-1)
             chunks += parts
             counts.append(len(parts))
-        embedded = embed_chunks(self.encoder, self.adapter, chunks, mel_trim_frames=self.config.mel_trim_frames)
+        embedded = self.embed_chunks(chunks)
         out, start = [], 0
         for count in counts:
             out.append(torch.cat(embedded[start : start + count]))

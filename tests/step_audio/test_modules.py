@@ -11,8 +11,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from model_adapters.step_audio.batching import embed_chunks
 from model_adapters.step_audio.frontend import log_mel, token_count
-from model_adapters.step_audio.modules import embed_chunks
 
 
 def published(encoder, adapter, mel: torch.Tensor, length: int) -> torch.Tensor:

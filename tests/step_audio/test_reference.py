@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from model_adapters.step_audio.modules import embed_chunks
+from model_adapters.step_audio.batching import embed_chunks
 from model_adapters.step_audio.reference import Reference
 from model_adapters.step_audio.sampling import Sampler, Sampling
 from model_adapters.step_audio.testing import make_tiny_checkpoint

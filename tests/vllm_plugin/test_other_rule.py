@@ -34,6 +34,34 @@ def test_hugging_face_rule_from_a_sharded_checkpoint(engine, tmp_path):
     assert np.abs(expected - got).max() < 1e-4
 
 
+@pytest.mark.parametrize("switch", [{"pad_chunks": True}, {"encoder_batches": "buckets"}], ids=str)
+def test_the_switches_of_the_encoder_do_under_vllm_what_they_do_in_the_reference(engine, tmp_path, switch):
+    """A clip of 26.05 s is two chunks of one request, so StepFun's padding leaks into the second."""
+    from vllm import SamplingParams
+
+    from model_adapters.step_audio.reference import Reference
+    from model_adapters.step_audio.testing import make_tiny_checkpoint
+
+    folder = make_tiny_checkpoint(tmp_path)
+    llm = engine(folder, hf_overrides=switch)
+    clip = noise(26.05, 7)
+    asked = {
+        "prompt": "<|BOT|>human\n<audio_patch>hi<|EOT|><|BOT|>assistant\n<think>\n",
+        "multi_modal_data": {"audio": clip},
+    }
+    output = llm.generate([asked], SamplingParams(max_tokens=2, temperature=0.0, logprobs=-1), use_tqdm=False)[0]
+    said = list(output.outputs[0].token_ids)[:-1]
+    got = np.array([[step[i].logprob for i in range(len(step))] for step in output.outputs[0].logprobs])
+
+    def distance(**changes: bool) -> float:
+        reference = Reference.load(folder, **changes)
+        return float(np.abs(reference.logprobs(reference.prompt(clip, "hi"), said).numpy() - got).max())
+
+    assert distance(**switch) < 1e-4
+    if "pad_chunks" in switch:
+        assert distance() > 1e-3
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
