@@ -272,9 +272,11 @@ def test_published_systems(shared, key):
 
 
 def test_no_vector_is_left_out(shared):
-    """A new golden file or key needs a test here."""
+    """A new golden file or key needs a test here; `more/` holds those of benchmarks that have no scorer yet."""
     assert set(json.loads((shared / "golden" / "seed_systems.json").read_text("utf-8"))) == set(SYSTEMS)
     files = {p.relative_to(shared / "golden").as_posix() for p in (shared / "golden").rglob("*.*") if p.is_file()}
     source = Path(__file__).read_text("utf-8")
     for name in files - {"README.md", "wildspeech_aggregate.official_stdout.txt"}:
+        if name.startswith("more/"):
+            continue
         assert Path(name).name.split(".")[0] in source
