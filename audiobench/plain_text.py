@@ -13,6 +13,11 @@ def printable(text: str) -> str:
     return _CONTROL.sub("", text)
 
 
+def spaced(text: str) -> str:
+    """`text` with a space in place of each character that does not show: line breaks, controls, zero-width characters."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
 def one_line(text: str) -> str:
     """`text` without control characters, white space of any kind as single spaces."""
     return " ".join(printable(text).split())

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from dataclasses import replace
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from audiobench.errors import UsageError
 from audiobench.think import split
@@ -59,11 +59,7 @@ class Cascade:
         from model_adapters.registry import build_adapter, capabilities, find_model
 
         self.spec = spec
-        try:
-            self.options = Options.model_validate(spec.options)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise UsageError(f"model {spec.name}: options.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        self.options = spec.read_options(Options)
         asr, llm = find_model(self.options.asr), find_model(self.options.llm)
         if capabilities(asr).made_of or capabilities(llm).made_of:
             raise UsageError(f"model {spec.name}: options.asr and options.llm: a stage cannot be a cascade itself")

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from audiobench.errors import UsageError, install
 from audiobench.types import MediaPart, Message, Request, Response, TextPart
@@ -99,11 +99,7 @@ class Gemini:
 
     def __init__(self, spec: ModelSpec, *, base_url: str | None, timeout: float) -> None:
         self.spec = spec
-        try:
-            self.options = Options.model_validate(spec.options)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise UsageError(f"model {spec.name}: options.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        self.options = spec.read_options(Options)
         self._google: _GoogleToken | None = None
         if self.options.vertex is None:
             variables = spec.api_key_env or ["GOOGLE_API_KEY", "GEMINI_API_KEY"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from audiobench.errors import UsageError, install
 from audiobench.limits import TIMEOUT_SECONDS
@@ -91,11 +91,7 @@ class Local:
 
     def __init__(self, spec: ModelSpec, *, base_url: str | None = None, timeout: float = TIMEOUT_SECONDS) -> None:
         self.spec = spec
-        try:
-            self.options = Options.model_validate(spec.options)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise UsageError(f"model {spec.name}: options.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        self.options = spec.read_options(Options)
         self.checkpoint = self._folder()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="local-model")
         self._model: Reference | None = None

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from audiobench.errors import UsageError
 from audiobench.types import AudioPart, MediaPart, Message, Parts, Request, Response, TextPart, VideoPart
@@ -77,11 +77,7 @@ class OpenAIChat:
     def __init__(self, spec: ModelSpec, *, base_url: str | None, timeout: float) -> None:
         self.spec = spec
         self.dialect: Dialect = find_dialect(spec.dialect, spec.name)
-        try:
-            self.options = Options.model_validate(spec.options)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise UsageError(f"model {spec.name}: options.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        self.options = spec.read_options(Options)
         self.base_url = self.dialect.address(base_url, spec.name)
         variables = spec.api_key_env or list(self.dialect.key_env)
         required = self.dialect.key_required or bool(spec.api_key_env)

@@ -104,11 +104,7 @@ class Scripted:
 
     def __init__(self, spec: ModelSpec, *, base_url: str | None = None, timeout: float = 0.0) -> None:
         self.spec = spec
-        try:
-            self.script = Script.model_validate(spec.options)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise UsageError(f"model {spec.name}: options.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        self.script = spec.read_options(Script)
         self.replies = _read_replies(self.script.replies) if self.script.replies else {}
         self.calls = 0
         self._attempts: dict[object, int] = {}

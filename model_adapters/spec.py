@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from audiobench.errors import UsageError
+
+Options = TypeVar("Options", bound=BaseModel)
 ModelCapability = Literal["assistant_audio", "prefill_audio", "tool_role"]
 
 
@@ -233,6 +236,19 @@ class ModelSpec(Declared):
         """Kind of medium -> what the model takes of it; a kind that is not there is refused."""
         kinds: dict[str, MediaSupport | None] = {"audio": None if self.text_only else self.audio, "video": self.video}
         return {kind: support for kind, support in kinds.items() if support is not None}
+
+    def read_options(self, kind: type[Options]) -> Options:
+        """`options` as its adapter declares them.
+
+        Raises:
+            UsageError: an option is unknown, missing, or has not the type that it should.
+        """
+        try:
+            return kind.model_validate(self.options)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise UsageError(f"model {self.name}: options.{place}: {first['msg']}") from None
 
     def price_on(self, day: date) -> Price | None:
         """The price that holds on `day`."""

@@ -10,9 +10,8 @@ import secrets
 import time
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from audiobench.errors import UsageError
 from audiobench.types import AudioPart, Request, Response
 from model_adapters.base import RetryableError, SampleError
 from model_adapters.capabilities import WORDS, Capabilities
@@ -44,11 +43,7 @@ class Transcriptions:
     def __init__(self, spec: ModelSpec, *, base_url: str | None, timeout: float) -> None:
         self.spec = spec
         self.dialect = find_dialect(spec.dialect, spec.name)
-        try:
-            self.options = Options.model_validate(spec.options)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise UsageError(f"model {spec.name}: options.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        self.options = spec.read_options(Options)
         self._url = self.dialect.address(base_url, spec.name) + "/audio/transcriptions"
         names = spec.api_key_env or list(self.dialect.key_env)
         required = self.dialect.key_required or bool(spec.api_key_env)

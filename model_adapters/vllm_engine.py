@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from audiobench.errors import UsageError, install
 from audiobench.limits import TIMEOUT_SECONDS
@@ -68,11 +68,7 @@ class VLLMEngine:
     def __init__(self, spec: ModelSpec, *, base_url: str | None = None, timeout: float = TIMEOUT_SECONDS) -> None:
         self.spec = spec
         self.timeout = timeout
-        try:
-            self.options = Options.model_validate(spec.options)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise UsageError(f"model {spec.name}: options.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        self.options = spec.read_options(Options)
         if spec.weights is None:
             raise UsageError(f"model {spec.name}: weights: not given; adapter vllm_engine needs a checkpoint")
         if importlib.util.find_spec("vllm") is None:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from audiobench.plain_text import printable
+
 LONGEST_BREAKDOWN = 12
 """Breakdowns with more labels than this are in --json only, apart from the labels that changed."""
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(slots=True)
@@ -95,7 +96,7 @@ def markdown(sheets: Sequence[Sheet]) -> str:
 
 def clean(text: str) -> str:
     """`text` without control and direction characters, on one line."""
-    return _CONTROL.sub("", text.replace("\n", " "))
+    return printable(text.replace("\n", " "))
 
 
 def _safe(text: str) -> str:

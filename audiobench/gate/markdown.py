@@ -8,6 +8,7 @@ from pathlib import Path
 
 from audiobench.errors import IncompleteError
 from audiobench.gate.verdict import FAILURES, WARNINGS, Item, Level, Verdict, shown, size
+from audiobench.plain_text import spaced
 
 MAX_BYTES = 65_300
 """GitHub cuts a comment at 65,536 bytes; a step summary may be larger, but a person reads neither."""
@@ -18,12 +19,11 @@ WORDS: dict[Level, str] = {
     "not_comparable": "**NOT COMPARABLE**", "incomplete": "**INCOMPLETE**",
 }  # fmt: skip
 _SPECIAL = re.compile(r"([\\`*_\[\]!|~])")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
 
 
 def escape(text: str, longest: int = EXCERPT) -> str:
     """Text from a model or a data set, on one line, as text: no markup, no mention, no link, no reordering."""
-    plain = " ".join(_CONTROL.sub(" ", text).split())
+    plain = " ".join(spaced(text).split())
     if len(plain) > longest:
         plain = plain[: longest - 3] + "..."
     safe = html.escape(_SPECIAL.sub(r"\\\1", plain), quote=False)

@@ -6,6 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from audiobench.gate.verdict import FAILURES, WARNINGS, Item, Level, Verdict, shown, size
+from audiobench.plain_text import spaced
 from audiobench.report.terminal import console
 
 STYLES: dict[Level, str] = {
@@ -57,7 +58,7 @@ def print_verdict(verdict: Verdict) -> None:
 
 def plain(text: str, longest: int = 500) -> str:
     """Text on one line without control characters."""
-    kept = "".join(c if c.isprintable() else " " for c in text)
+    kept = spaced(text)
     return kept if len(kept) <= longest else kept[: longest - 3] + "..."
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from audiobench.plain_text import spaced
 from audiobench.report.export import neutral
 from audiobench.report.leaderboard import Board
 from audiobench.report.leaderboard_rows import Cell, Gain, Row
@@ -148,7 +149,7 @@ def _markdown_table(frame: pd.DataFrame) -> str:
 
 
 def _escape_markdown(text: str) -> str:
-    plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    plain = " ".join(spaced(text).split())
     text = html.escape(_MARKDOWN.sub(r"\\\1", plain), quote=False).replace("$", "&#36;")
     return re.sub(r"(@|://)(?=\w)", "\\1\u200b", text)
 
@@ -175,7 +176,7 @@ def _latex_table(frame: pd.DataFrame, caption: str, label: str) -> str:
 
 def escape_latex(text: str) -> str:
     """Text as LaTeX shows it; `^a` marks and `±` become mathematics."""
-    plain = "".join(c if c.isprintable() else " " for c in text)
+    plain = spaced(text)
     found = re.search(r" \^([a-z]+)$", plain)
     mark = f"$^{{{found[1]}}}$" if found else ""
     body = plain[: found.start()] if found else plain

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from audiobench.audio.container import pcm_wav
 from audiobench.errors import UsageError, install
@@ -94,11 +94,7 @@ class Realtime:
         self.timeout = timeout
         self.audio_folder: Path | None = None
         """Where answers are kept, set by the runner; None = they are not kept."""
-        try:
-            self.options = options = Options.model_validate(spec.options)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise UsageError(f"model {spec.name}: options.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        self.options = options = spec.read_options(Options)
         if options.turn == "vad" and options.pace == "burst":
             raise UsageError(f"model {spec.name}: options.turn: vad needs pace: realtime (the server listens in time)")
         try:
