@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct, field
 
 from audiobench import journal
+from audiobench.protocols import Exchange
 from audiobench.types import Condition, Request, Response, Sample, TextPart
 from model_adapters.base import SampleError
 
@@ -79,6 +80,15 @@ class Turn(Struct):
     parts: list[str | MediaRef]
 
 
+class Exchanged(Struct, omit_defaults=True):
+    """One turn of an exchange that took more than one: what was sent beyond the record's `prompt`, and what came."""
+
+    response: Response
+    sent: list[Turn] = []
+    generation: dict[str, Any] = {}
+    """Generation parameters that only this turn was sent."""
+
+
 class Failure(Struct):
     """Why there is no response."""
 
@@ -120,6 +130,8 @@ class Record(Struct, omit_defaults=True):
     prompt: list[Turn] = []
     prompt_sha256: str = ""
     response: Response | None = None
+    turns: list[Exchanged] = []
+    """Every turn, where there was more than one; `response` is the answer that counts, with all turns' usage."""
     error: Failure | None = None
     empty: int = 0
     """Empty answers that were requested again."""
@@ -188,6 +200,21 @@ def show(record: Record, request: Request) -> None:
     """Note what is sent."""
     record.prompt = turns(request)
     record.prompt_sha256 = hashlib.sha256(msgspec.json.encode(record.prompt)).hexdigest()
+
+
+def exchanged(exchange: Exchange, request: Request) -> list[Exchanged]:
+    """The turns of an exchange about `request`; none where it took only one."""
+    if len(exchange.turns) < 2:
+        return []
+    whole = turns(request)
+    return [
+        Exchanged(
+            kept(response),
+            [turn for turn in turns(asked) if turn not in whole],
+            {name: value for name, value in asked.generation.items() if request.generation.get(name) != value},
+        )
+        for asked, response in exchange.turns
+    ]
 
 
 def turns(request: Request) -> list[Turn]:

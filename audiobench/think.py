@@ -7,11 +7,11 @@ refused before the first request. Sources: Step-Audio-R1 prefills (arXiv 2511.15
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from audiobench.core.parts import continued, words
+from audiobench.core.parts import words
 from audiobench.errors import UsageError
 from audiobench.thought import Tags, separate
 from audiobench.types import Message, Request, Response, TextPart
@@ -102,35 +102,6 @@ def _fill(value: Any, budget: int | None) -> Any:
     if isinstance(value, dict):
         return {key: _fill(item, budget) for key, item in value.items()}
     return value
-
-
-async def ask(call: Callable[[Request], Awaitable[Response]], request: Request, plan: ThinkPlan) -> Response:
-    """Ask under `plan`: one call, or two for a budget on a server that only continues an assistant turn.
-
-    Two passes: the first stops at the closing tag or after `budget` tokens; the second continues after a closed
-    thought. Stops and cuts are on text, because the tags are several tokens and merge with their neighbours; a budget
-    that ran out within the closing tag is a thought that had ended.
-    """
-    if not plan.two_pass:
-        response = split(await call(request), request.prefill_text, plan.thinking)
-        response.think_effective = plan.effective
-        return response
-    close = plan.thinking.close_tag
-    until = [*request.generation.get("until", []), close]
-    first = await call(replace(request, generation={**request.generation, "max_gen_toks": plan.budget, "until": until}))
-    thought = ((first.reasoning or "") + first.text.split(close)[0]).rstrip().rstrip("\ufffd")
-    piece = next((close[:end] for end in range(len(close) - 1, 1, -1) if thought.endswith(close[:end])), "")
-    thought = thought.removesuffix(piece).rstrip()
-    second = await call(replace(request, prefill=continued(request.prefill, f"{thought}\n{close}\n")))
-    answer = split(second, f"{close}\n", plan.thinking)
-    answer.reasoning = thought
-    answer.think_effective = plan.effective
-    counted = {**first.usage, **second.usage}  # both calls are billed; a server may leave out what is 0
-    answer.usage = {key: (first.usage.get(key) or 0) + (second.usage.get(key) or 0) for key in counted}
-    answer.usage["reasoning"] = first.usage.get("completion")
-    answer.latency = {"total": (first.latency.get("total") or 0.0) + (second.latency.get("total") or 0.0)}
-    answer.raw = {**answer.raw, "thinking_cut": first.finish_reason == "length" and not piece}
-    return answer
 
 
 def split(response: Response, prefill: str | None, thinking: Thinking, tags: Sequence[Tags] = ()) -> Response:

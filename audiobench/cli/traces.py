@@ -34,6 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--timeout", type=float, default=TIMEOUT_SECONDS, metavar="S",
         help=f"seconds one call may take (default {TIMEOUT_SECONDS:g})",
     )  # fmt: skip
+    add("--allow-other-model", action="store_true", help="continue if the server reports a different model")
     add("--json", action="store_true", help="everything as JSON")
 
 
@@ -97,12 +98,10 @@ def _limited(found: list[Any], limit: int | None) -> list[Any]:
 def _judge(
     args: argparse.Namespace, measures: list[str], chosen: dict[str, list[tuple[Any, list[Any]]]]
 ) -> Counter[str]:
-    from audiobench.ablation.traces import asking
+    from audiobench.ablation.traces.asking import Job, TraceStage
     from audiobench.ablation.traces.judges import JUDGES, RUBRICS
-    from audiobench.annotations import TraceVerdict
-    from audiobench.runner.retry import RetryPolicy
     from audiobench.score import scorer_of
-    from model_adapters.registry import build_adapter, find_model
+    from model_adapters.registry import find_model
 
     if args.judge_runs is not None and args.judge_runs < 1:
         raise UsageError(f"--judge-runs {args.judge_runs}: must be at least 1")
@@ -110,59 +109,65 @@ def _judge(
     jobs = []
     for group in chosen.values():
         for arm, records in group:
-            file = arm.task_run.folder / TraceVerdict.FILE
             for name in measures:
                 judge = JUDGES[name]
                 runs = judge.runs if judge.fixed_runs or args.judge_runs is None else args.judge_runs
                 for scored in records:
                     gated = judge is RUBRICS and official and official(scored.record.text, scored.sample) is not True
                     if judge.applies(scored.record) and not gated:
-                        jobs.append(asking.Job(file, judge, scored.record, runs))
-    spec = find_model(args.judge, base_url=args.judge_base_url)
-    todo = asking.open_jobs(jobs, spec.name)
+                        jobs.append(Job(arm.task_run.folder, judge, scored.record, runs))
+    stage = TraceStage(find_model(args.judge, base_url=args.judge_base_url), jobs)
+    todo = list(stage.open())
     calls = sum(job.runs for job in todo)
-    if not args.json:
-        print(
-            f"judge {spec.name}: {calls} calls for {len(todo)} judgements, {len(jobs) - len(todo)} already there",
-            file=sys.stderr,
-        )
-    if not todo:
-        return Counter()
-    adapter = build_adapter(spec, base_url=args.judge_base_url, timeout=args.timeout)
-    policy = RetryPolicy(attempts=args.attempts, attempt_seconds=args.timeout)
-    return asking.ask_all(adapter, spec, todo, concurrency=args.max_concurrency, policy=policy)
+    _say(args, f"{stage.who}: {calls} calls for {len(todo)} judgements, {len(jobs) - len(todo)} already there")
+    return _carry(args, stage, todo, args.judge_base_url)
 
 
 def _early(
     args: argparse.Namespace, fractions: list[float], run: Any, chosen: dict[str, list[tuple[Any, list[Any]]]]
 ) -> Counter[str]:
     from audiobench.ablation.traces import early
-    from audiobench.annotations import EarlyAnswer
-    from audiobench.runner.retry import RetryPolicy
-    from model_adapters.registry import build_adapter
 
-    spec = run.spec
-    early.check(spec)
+    early.check(run.spec)
     cuts = [
-        early.Cut(arm.task_run.folder / EarlyAnswer.FILE, arm, scored, fraction)
+        early.Cut(arm.task_run.folder, arm, scored, fraction)
         for group in chosen.values()
         for arm, records in group
         for scored in records
         if scored.outcome.status == "scored"
         for fraction in fractions
     ]
-    todo = early.open_cuts(cuts)
+    stage = early.EarlyStage(run.spec, cuts)
+    todo = list(stage.open())
+    _say(args, f"{stage.who}: {len(todo)} early answers to ask, {len(cuts) - len(todo)} already there")
+    return _carry(args, stage, todo, args.base_url or next(iter(run.info.base_urls), None))
+
+
+def _say(args: argparse.Namespace, text: str) -> None:
     if not args.json:
-        print(
-            f"model {spec.name}: {len(todo)} early answers to ask, {len(cuts) - len(todo)} already there",
-            file=sys.stderr,
-        )
+        print(text, file=sys.stderr)
+
+
+def _carry(args: argparse.Namespace, stage: Any, todo: list[Any], base_url: str | None) -> Counter[str]:
+    """Ask what is open; returns why requests failed for good, counted."""
+    from audiobench.errors import AudiobenchError
+    from audiobench.runner.annotate import carry
+
     if not todo:
         return Counter()
-    base = args.base_url or next(iter(run.info.base_urls), None)
-    adapter = build_adapter(spec, base_url=base, timeout=args.timeout)
-    policy = RetryPolicy(attempts=args.attempts, attempt_seconds=args.timeout)
-    return early.ask_all(adapter, spec, todo, concurrency=args.max_concurrency, policy=policy)
+    ending = carry(
+        stage,
+        base_url=base_url,
+        concurrency=args.max_concurrency,
+        attempts=args.attempts,
+        timeout=args.timeout,
+        allow_other_model=args.allow_other_model,
+    )
+    if ending.reason and not stage.failures:
+        error = AudiobenchError(ending.reason)
+        error.exit_code = ending.exit_code
+        raise error
+    return stage.failures
 
 
 def _measures(text: str | None) -> list[str]:

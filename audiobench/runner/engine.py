@@ -1,35 +1,36 @@
-"""The event loop of a run: load the audio, ask, write the journal line; nothing is held back until the end."""
+"""The live driver: it carries a stage by calls, many at once, and writes each line as it is ready.
+
+One retry policy, one check of which model answered, one way of stopping: for the model under test, judges, recognisers
+and every other stage alike.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import os
+import contextlib
 import signal
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic
 
-from audiobench import audio, records, think, video
-from audiobench.audio import InvalidAudioError
+from msgspec import Struct
+
 from audiobench.errors import AudiobenchError, ExitCode, IncompleteError
 from audiobench.journal import Journal, UnwritableError
-from audiobench.records import ClipFacts, Failure, Record, checked, kept, measured, unwritable
 from audiobench.runner.closing import close
 from audiobench.runner.concurrency import Concurrency
 from audiobench.runner.identity import check_answered
 from audiobench.runner.retry import ExhaustedError, RetryPolicy, call
-from audiobench.runner.work import TaskWork, schedule
-from audiobench.types import AudioPart, Condition, MediaPart, Request, Response, Sample, VideoPart
-from model_adapters.base import Adapter, RetryableError, RunError, SampleError
+from audiobench.runner.stage import EXPECTED, I, Stage, why
+from audiobench.types import Request, Response
+from model_adapters.base import Adapter, RunError, SampleError
 
 GRACE_SECONDS = 10.0
 """How long what is in flight may take to finish after SIGINT or SIGTERM."""
-EMPTY_RETRIES = 2
-"""An empty answer is asked for again this often; after that it stands, as unparsed."""
-HOPELESS = 20
+ABORT_AFTER_FAILURES = 20
 """This many failed requests in a row, before any success, end the run."""
-HOPELESS_LATER = 100
+ABORT_LATER = 100
 """The same after a success; at least twice what may be on the wire at once."""
 
 
@@ -37,44 +38,37 @@ class _NotSent(Exception):
     """A request that was still waiting for its turn when the run was to stop: it stays open."""
 
 
-Observer = Callable[[TaskWork, Record], None]
-"""Called with every journal record, as it is written."""
-
-
 @dataclass(slots=True)
 class Ending:
-    """How a run ended."""
+    """How a stage ended."""
 
     exit_code: ExitCode = ExitCode.OK
     reason: str | None = None
 
 
-class Engine:
-    """Drives one adapter over the open slots of some tasks."""
+class Engine(Generic[I]):
+    """Drives one adapter over the open items of a stage."""
 
     def __init__(
         self,
+        stage: Stage[I],
         adapter: Adapter,
-        works: Sequence[TaskWork],
         gate: Concurrency,
         policy: RetryPolicy,
-        observe: Observer,
         *,
         stop_when: Callable[[], str | None] = lambda: None,
         allow_other_model: bool = False,
     ) -> None:
+        self.stage = stage
         self.adapter = adapter
-        self.works = works
         self.gate = gate
         self.policy = policy
-        self.observe = observe
         self.stop_when = stop_when
         self.ending = Ending()
         self.allow_other_model = allow_other_model
         """Go on when another model answers than the one that was asked."""
-        self._journals: dict[str, Journal] = {}
+        self._journals: dict[Path, Journal] = {}
         self._slots: set[asyncio.Task[None]] = set()
-        self._threads = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="audio")
         self._stopping = asyncio.Event()
         self._grace: float | None = GRACE_SECONDS
         self._freed = asyncio.Event()
@@ -84,34 +78,43 @@ class Engine:
 
     async def run(self) -> Ending:
         """Ask everything that is open; returns how it ended. Journals are closed and synced in every case."""
-        loop = asyncio.get_running_loop()
-        for name in ("SIGINT", "SIGTERM"):
-            loop.add_signal_handler(getattr(signal, name), self._interrupted, getattr(signal, name))
-        try:
-            for work in self.works:
-                self._journals[work.task.task] = Journal(work.journal_path)
-                work.retire(self._journals[work.task.task])
-            for work, sample, condition, epoch in schedule(self.works):
-                if self._stopping.is_set():
-                    break
-                slot = asyncio.create_task(self._slot(work, sample, condition, epoch))
-                self._slots.add(slot)
-                slot.add_done_callback(self._slots.discard)
-                slot.add_done_callback(lambda _: self._freed.set())
-                await self._room()
-            await self._drain()
-        except AudiobenchError as error:
-            self._stop(error.exit_code, str(error))
-        finally:
-            for slot in self._slots:
-                slot.cancel()
-            await asyncio.gather(*self._slots, return_exceptions=True)
-            self._threads.shutdown(wait=False, cancel_futures=True)
-            self._close_journals()
-            await close(self.adapter)
-            for name in ("SIGINT", "SIGTERM"):
-                loop.remove_signal_handler(getattr(signal, name))
+        with self._signals():
+            try:
+                self.stage.begin()
+                for item in self.stage.open():
+                    if self._stopping.is_set():
+                        break
+                    slot = asyncio.create_task(self._slot(item))
+                    self._slots.add(slot)
+                    slot.add_done_callback(self._done)
+                    await self._room()
+                await self._drain()
+            except AudiobenchError as error:
+                self._stop(error.exit_code, self._told(error))
+            finally:
+                for slot in self._slots:
+                    slot.cancel()
+                await asyncio.gather(*self._slots, return_exceptions=True)
+                self.stage.end()
+                self._close_journals()
+                await close(self.adapter)
         return self.ending
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        for number in numbers:
+            loop.add_signal_handler(number, self._interrupted, number)
+        try:
+            yield
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+    def _done(self, slot: asyncio.Task[None]) -> None:
+        self._slots.discard(slot)
+        self._freed.set()
 
     async def _room(self) -> None:
         """Let begun work go first; hold a window of open slots, not the whole data set."""
@@ -141,6 +144,9 @@ class Engine:
         self._stopping.set()
         self._freed.set()
 
+    def _told(self, error: Exception) -> str:
+        return f"{self.stage.who}: {error}" if self.stage.who else str(error)
+
     def _close_journals(self) -> None:
         for journal in self._journals.values():
             try:
@@ -148,110 +154,51 @@ class Engine:
             except OSError as error:
                 self._stop(ExitCode.INCOMPLETE, f"{journal.path}: {error.strerror}")
 
-    async def _slot(self, work: TaskWork, sample: Sample, condition: Condition, epoch: int) -> None:
-        """One sample under one condition and epoch, from request to journal line."""
+    async def _slot(self, item: I) -> None:
+        """One item, from its request to its line."""
         if self._stopping.is_set():
             return
-        record = work.record(sample, condition, epoch)
         try:
-            request = work.request(sample, condition, epoch)
-        except SampleError as error:  # nothing was sent, so it says nothing of the server
-            record.error = Failure.of("error", str(error))
-            self._write(work, record)
-            return
-        try:
-            records.show(record, request)
-            await self._ask(work, request, condition, record)
-            self._succeeded = True
-            self._failures = 0
+            line = await self.stage.answer(item, _Caller(self, item))
         except _NotSent:
             return
-        except InvalidAudioError as error:
-            record.error = Failure.of("invalid_audio", str(error))
-        except (ExhaustedError, SampleError) as error:
-            record.error = Failure.of("error", str(error))
-            record.attempts = getattr(error, "attempts", 1)
-            self._failed(str(error))
         except (RunError, AudiobenchError) as error:
-            self._stop(error.exit_code, str(error))
+            self._stop(error.exit_code, self._told(error))
             return
         except (Exception, SystemExit) as error:
-            # an adapter of the user's own may raise anything: that sample's error, and the others go on
-            why = Failure.of("error", f"{type(error).__name__}: {error}")
-            record.error = why
-            self._failed(why.message)
-        self._write(work, record)
+            # an adapter of the user's own may raise anything: that item's error, and the others go on
+            line = self.stage.failed(item, error)
+            if not isinstance(error, EXPECTED):
+                self._failed(why(error))
+        if line is not None:
+            self._write(item, line)
 
-    def _write(self, work: TaskWork, record: Record) -> None:
-        """Write the record of an ended slot, and stop the run where it is the last that is wanted."""
-        record.time = round(time.time(), 3)
+    def _write(self, item: I, line: Struct) -> None:
+        """Write the line of an item, and stop where it is the last that is wanted."""
+        path = self.stage.path(item)
         try:
+            if path not in self._journals:
+                self._journals[path] = Journal(path)
             try:
-                self._journals[work.task.task].append(record)
-            except UnwritableError:
-                if record.response is None:
-                    raise
-                record.error, record.response = Failure.of("error", unwritable(record.response)), None
-                self._journals[work.task.task].append(record)
+                self._journals[path].append(line)
+            except UnwritableError as error:
+                excuse = self.stage.failed(item, error)
+                if excuse is None:
+                    return
+                line = excuse
+                self._journals[path].append(line)
         except IncompleteError as error:
             self._stop(error.exit_code, str(error))
             return
-        self.observe(work, record)
+        self.stage.observe(item, line)
         reason = self.stop_when()
         if reason:
             self._grace = None  # what is on the wire is paid for: its answers are waited for
             self._stop(ExitCode.INCOMPLETE, reason)
 
-    async def _ask(self, work: TaskWork, request: Request, condition: Condition, record: Record) -> None:
-        attempts = 0
-        keys: list[str] = []
-        two_pass = work.thinks[condition.think].two_pass
-
-        async def once(pending: Request) -> Response:
-            """One call with retries; audio is read inside the gate, so only what is on the wire is in memory.
-
-            The key is that of the request itself, not of a pass of it (a budget in two passes asks twice).
-            """
-            nonlocal attempts
-            calls = 0
-
-            async def attempt() -> Response:
-                nonlocal calls
-                if self._stopping.is_set() and not attempts:
-                    raise _NotSent
-                calls += 1
-                key, loaded, facts = await load(pending, work, self._threads, keyed_as=request)
-                record.audio = facts
-                # handed over, not held: an adapter lets go of the clip once its body is built
-                handed = [loaded]
-                del loaded
-                if not keys:
-                    keys.append(key)
-                response = checked(await self.adapter.generate(handed.pop()))
-                if not self.allow_other_model:
-                    check_answered(response, work.model)
-                empty = not response.text and not response.reasoning and response.finish_reason == "stop"
-                if empty and not (two_pass and pending.prefill == request.prefill):  # a thought may close at once
-                    record.empty += 1
-                    if record.empty <= EMPTY_RETRIES and calls < self.policy.attempts:
-                        counted = {k: n for k, n in measured(response.usage).items() if isinstance(n, int | float)}
-                        record.discarded.append(counted)  # it is billed all the same
-                        raise RetryableError("the answer is empty")
-                return response
-
-            response, number = await call(attempt, self.gate, self.policy)
-            attempts += number
-            return response
-
-        response = await think.ask(once, request, work.thinks[condition.think])
-        record.key = keys[0]
-        passes = 2 if two_pass else 1
-        record.attempts = attempts - passes + 1
-        record.response = kept(response)
-
     def _failed(self, message: str) -> None:
         self._failures += 1
-        enough = HOPELESS if not self._succeeded else max(HOPELESS_LATER, 2 * self.gate.limit)
+        enough = ABORT_AFTER_FAILURES if not self._succeeded else max(ABORT_LATER, 2 * self.gate.limit)
         if self._failures >= enough:
             first = "" if self._succeeded else "first "
             self._stop(
@@ -259,61 +206,36 @@ class Engine:
                 f"{self._failures} {first}requests all failed, so the run was stopped; the last one: {message}",
             )
 
+    async def ask(self, item: I, request: Request, *, begun: bool) -> tuple[Response, int]:
+        """One request with retries, and how many calls it took. Media are loaded inside the gate."""
+        calls = 0
 
-async def load(
-    request: Request, work: TaskWork, threads: ThreadPoolExecutor, *, keyed_as: Request | None = None
-) -> tuple[str, Request, list[ClipFacts]]:
-    """The request's journal key, the request with audio bytes, and what the journal says of each clip.
+        async def attempt() -> Response:
+            nonlocal calls
+            if self._stopping.is_set() and not begun:
+                raise _NotSent
+            calls += 1
+            response = await self.adapter.generate(await self.stage.load(item, request))
+            if not self.allow_other_model:
+                check_answered(response, self.stage.model)
+            return self.stage.accept(item, request, response, last=calls >= self.policy.attempts)
 
-    `keyed_as`: the request whose key it is, when `request` is one pass of it.
-    """
-    _check_count(request, work)
-    loaded: list[list[AudioPart] | list[VideoPart]] = []
-    facts: list[ClipFacts] = []
-    for part in request.media:
-        pieces, about = await _load_part(part, work, threads)
-        loaded.append(pieces)
-        facts.append(about)
-    pieces_of = iter(loaded)
-    whole = request.with_media(lambda _: next(pieces_of))
-    keyed = whole
-    if keyed_as not in (None, request) or any(len(pieces) > 1 for pieces in loaded):
-        # a key knows clips, not the pieces that an adapter wants them in
-        firsts = iter(loaded)
-        keyed = (keyed_as or request).with_media(lambda _: [replace(next(firsts)[0], data=b"")])
-    return keyed.key(work.model_sha256), whole, facts
+        try:
+            answered = await call(attempt, self.gate, self.policy)
+        except (ExhaustedError, SampleError) as error:
+            self._failed(str(error))
+            raise
+        self._succeeded, self._failures = True, 0
+        return answered
 
 
-async def _load_part(
-    part: MediaPart, work: TaskWork, threads: ThreadPoolExecutor
-) -> tuple[list[AudioPart] | list[VideoPart], ClipFacts]:
-    """One clip as it is sent (an audio clip may be several parts), and what the journal says of it."""
-    if isinstance(part, VideoPart):
-        if work.model.video is None:
-            raise SampleError(f"model {work.model.name} takes no video")
-        read, mtime_ns = video.loaded(part, work.model.video)
-        return [read], ClipFacts(read.clip.sha256 or "", str(read.clip.path), len(read.data), mtime_ns, kind="video")
-    raw = audio.read(part.clip)
-    clip = replace(part.clip, sha256=raw.sha256, seconds=raw.seconds)
-    if audio.passes(raw, work.model.audio, part.transform):
-        pieces, changed = audio.parts(raw, clip, work.model.audio, part.transform, part.span)
-    else:
-        loop = asyncio.get_running_loop()
-        pieces, changed = await loop.run_in_executor(
-            threads, audio.parts, raw, clip, work.model.audio, part.transform, part.span
-        )
-    seconds = round(raw.seconds, 3)
-    return pieces, ClipFacts(
-        raw.sha256, str(clip.path), raw.size, raw.mtime_ns, seconds, part.transform, tuple(changed), span=part.span
-    )
+class _Caller(Generic[I]):
+    """`stage.Ask` of one item: once its first request is answered, the others are sent even while a run stops."""
 
+    def __init__(self, engine: Engine[I], item: I) -> None:
+        self.engine, self.item, self.attempts = engine, item, 0
 
-def _check_count(request: Request, work: TaskWork) -> None:
-    """Raise InvalidAudioError for more clips of a kind than the model takes."""
-    for kind, support in work.model.media.items():
-        parts = [part for part in request.media if part.kind == kind]
-        if support.max_clips is not None and len(parts) > support.max_clips:
-            of_kind = "" if kind == "audio" else f"{kind} "
-            raise InvalidAudioError(
-                parts[0].clip.path, f"{len(parts)} {of_kind}clips; model {work.model.name} takes {support.max_clips}"
-            )
+    async def __call__(self, request: Request) -> Response:
+        response, calls = await self.engine.ask(self.item, request, begun=self.attempts > 0)
+        self.attempts += calls
+        return response

@@ -1,4 +1,4 @@
-"""Judge calls: any text model rates the responses of tasks whose scorer asks for a judge.
+"""The judge as a stage: any text model rates the responses of tasks whose scorer asks for a judge.
 
 The verdicts go into an append-only file beside the journal, so that scoring stays a pure function of files. The judge
 sees the model's output as data inside the published template, and a reply that cannot be read is asked for again by
@@ -7,45 +7,124 @@ the template's number of runs only: unreadable verdicts are counted, not guessed
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, cast
 
-from audiobench import journal, think
+from audiobench import think
 from audiobench.annotations import Judgement
-from audiobench.errors import UsageError
+from audiobench.batch.jobs import Submitted
 from audiobench.records import Record
 from audiobench.results import Run, Scored, TaskRun
-from audiobench.runner.closing import close
-from audiobench.runner.concurrency import Concurrency
+from audiobench.runner.annotate import carry
 from audiobench.runner.engine import Ending
-from audiobench.runner.identity import check_answered
-from audiobench.runner.retry import ExhaustedError, RetryPolicy, call
+from audiobench.runner.stage import Reply, Stage, responses
 from audiobench.score import scorer_of
 from audiobench.scorers import JudgeSpec
 from audiobench.speech.heard import pending
 from audiobench.types import Message, Request, Response, TextPart
-from model_adapters.base import Adapter, RunError, SampleError
 from model_adapters.registry import build_adapter, find_model
 from model_adapters.spec import ModelSpec
 
 JUDGE_CONCURRENCY = 64
 
+Judged = tuple[TaskRun, Record]
+"""One response to be judged."""
 
-Asking = Callable[[Adapter, ModelSpec, Sequence[TaskRun], Any], Coroutine[Any, Any, Ending]]
-"""How a judge is asked: `ask_live`, or `batch.judging.ask_by_batch`."""
+
+class JudgeStage(Stage[Judged]):
+    """The responses of some tasks that have no verdict by this judge."""
+
+    def __init__(self, judge: ModelSpec, tasks: Sequence[TaskRun]) -> None:
+        super().__init__(judge)
+        self.who = f"judge {judge.name}"
+        self.tasks = {task_run.task.task: task_run for task_run in tasks}
+        self._open: dict[str, dict[tuple[str, str], Record]] = {}
+
+    def open(self) -> Iterator[Judged]:
+        """Responses without a verdict, with one that could not be read, or with one by another judge."""
+        for task_run in self.tasks.values():
+            for record in open_records(task_run, self.model):
+                yield task_run, record
+
+    def path(self, item: Judged) -> Path:
+        """The task's judgements.jsonl."""
+        return item[0].folder / Judgement.FILE
+
+    def requests(self, item: Judged) -> list[Request]:
+        """The template's number of times, with seeds that differ unless it fixes one."""
+        template, record = template_of(item[0]), item[1]
+        messages = as_messages(template.render(record.shown(), record.text, record.reasoning))
+        return [
+            Request(messages, {"seed": n, **template.generation}, sample_id=record.id, epoch=n, sample=record.shown())
+            for n in range(template.runs)
+        ]
+
+    def line(self, item: Judged, replies: Sequence[Reply]) -> Judgement | None:
+        """The verdict that the replies make; none where none came."""
+        said = responses(replies)
+        if not said:
+            return None
+        template, record = template_of(item[0]), item[1]
+        turns = template.render(record.shown(), record.text, record.reasoning)
+        texts = [text_of(response, self.model) for response in said]
+        ratings = [template.parse(text, record.shown()) for text in texts]
+        return Judgement(
+            record.id,
+            record.key,
+            template.combine(ratings),
+            judge=self.model.name,
+            judge_sha256=self.model.sha256(),
+            template=template.template_name,
+            served_models=sorted({response.served_model for response in said if response.served_model}),
+            prompt_sha256=hashlib.sha256(str(turns).encode()).hexdigest(),
+            replies=texts,
+            ratings=ratings,
+        )
+
+    def failed_in_words(self) -> str:
+        """How many questions have no reply."""
+        reason = next(iter(self.failures))
+        return f"{self.who}: {self.failures.total()} questions without a reply; the first: {reason}"
+
+    # -- batch jobs
+
+    def submitted(self, item: Judged, number: int) -> Submitted:
+        """Which response."""
+        task_run, record = item
+        return Submitted(record.id, record.key, task=task_run.task.task, number=number)
+
+    def restore(self, submitted: Submitted) -> Judged | None:
+        """The response, if it is still without a verdict."""
+        task_run = self.tasks[submitted.task]
+        if submitted.task not in self._open:
+            self._open[submitted.task] = {(r.id, r.key): r for r in open_records(task_run, self.model)}
+        record = self._open[submitted.task].get((submitted.id, submitted.key))
+        return None if record is None else (task_run, record)
 
 
-def judge_run(works: Sequence[Any], options: Any, ask: Asking) -> Ending:
-    """Judge every response of the judged tasks that has no verdict by this judge yet."""
+def judge_run(works: Sequence[Any], options: Any) -> Ending:
+    """Judge every response of the judged tasks that has no verdict by this judge yet, live or by batch jobs."""
     judged = [work for work in works if scorer_of(work.task.scorer).judge is not None]
     if not judged:
         return Ending()
-    spec = find_model(options.judge, base_url=options.judge_base_url)
-    adapter = build_adapter(spec, base_url=options.judge_base_url, timeout=options.timeout)
     run = Run.open(judged[0].folder.parent)
-    return asyncio.run(ask(adapter, spec, [run.tasks[work.task.task] for work in judged], options))
+    spec = find_model(options.judge, base_url=options.judge_base_url)
+    stage = JudgeStage(spec, [run.tasks[work.task.task] for work in judged])
+    if options.judge_batch:
+        from audiobench.batch.driver import BatchDriver
+
+        adapter = build_adapter(spec, base_url=options.judge_base_url, timeout=options.timeout)
+        return BatchDriver.carry(stage, adapter, run.folder / "judge", spec.sha256(), list(stage.tasks), options)
+    return carry(
+        stage,
+        base_url=options.judge_base_url,
+        concurrency=options.max_concurrency or JUDGE_CONCURRENCY,
+        attempts=options.attempts,
+        timeout=options.timeout,
+        allow_other_model=options.allow_other_model,
+    )
 
 
 def open_records(task_run: TaskRun, judge: ModelSpec) -> list[Record]:
@@ -60,95 +139,18 @@ def awaits_judge(scored: Scored) -> bool:
     return scored.outcome.status == "pending" and not pending(scored.record)
 
 
-def judge_requests(template: JudgeSpec, record: Record) -> list[Request]:
-    """What a judge is asked about a response: the template's number of times, with seeds that differ unless it fixes one."""
-    sample = record.shown()
-    turns = template.render(sample, record.text, record.reasoning)
-    messages = tuple(Message(cast(Any, role), (TextPart(text),)) for role, text in turns)
-    return [
-        Request(
-            messages,
-            {"seed": number, **template.generation},
-            sample_id=sample.id,
-            epoch=number,
-            sample=sample,
-        )
-        for number in range(template.runs)
-    ]
+def template_of(task_run: TaskRun) -> JudgeSpec:
+    """The template of a judged task."""
+    template = scorer_of(task_run.task.scorer).judge
+    assert template is not None
+    return template
 
 
-def reply_of(response: Response, judge: ModelSpec) -> tuple[str, str | None]:
-    """(what the judge said, without its thought; the model that said it)."""
-    return think.split(response, None, judge.thinking).text, response.served_model
+def as_messages(turns: Sequence[tuple[str, str]]) -> tuple[Message, ...]:
+    """[(role, text), ...] as messages."""
+    return tuple(Message(cast(Any, role), (TextPart(text),)) for role, text in turns)
 
 
-def verdict(judge: ModelSpec, template: JudgeSpec, record: Record, said: Sequence[tuple[str, str | None]]) -> Judgement:
-    """The line of judgements.jsonl that these replies (`reply_of`) make."""
-    replies = [reply for reply, _ in said]
-    sample = record.shown()
-    turns = template.render(sample, record.text, record.reasoning)
-    ratings = [template.parse(reply, sample) for reply in replies]
-    return Judgement(
-        sample.id,
-        record.key,
-        template.combine(ratings),
-        judge=judge.name,
-        judge_sha256=judge.sha256(),
-        template=template.template_name,
-        served_models=sorted({name for _, name in said if name}),
-        prompt_sha256=hashlib.sha256(str(turns).encode()).hexdigest(),
-        replies=replies,
-        ratings=ratings,
-    )
-
-
-async def ask_live(adapter: Adapter, judge: ModelSpec, tasks: Sequence[TaskRun], options: Any) -> Ending:
-    """Ask by calls, all at once; each verdict is written as its replies are in."""
-    gate = Concurrency(options.max_concurrency or JUDGE_CONCURRENCY, adaptive=False)
-    policy = RetryPolicy(attempts=options.attempts, attempt_seconds=options.timeout)
-    ending = Ending()
-    try:
-        for task_run in tasks:
-            template = scorer_of(task_run.task.scorer).judge
-            assert template is not None
-            writer = journal.Journal(task_run.folder / Judgement.FILE)
-            try:
-                await asyncio.gather(
-                    *(
-                        _judge_one(adapter, judge, template, record, gate, policy, writer, options.allow_other_model)
-                        for record in open_records(task_run, judge)
-                    )
-                )
-            finally:
-                writer.close()
-    except (RunError, UsageError) as error:
-        ending = Ending(error.exit_code, f"judge {judge.name}: {error}")
-    finally:
-        await close(adapter)
-    return ending
-
-
-async def _judge_one(
-    adapter: Adapter,
-    judge: ModelSpec,
-    template: JudgeSpec,
-    record: Record,
-    gate: Concurrency,
-    policy: RetryPolicy,
-    writer: journal.Journal,
-    allow_other_model: bool,
-) -> None:
-    said: list[tuple[str, str | None]] = []
-    for request in judge_requests(template, record):
-
-        async def attempt(request: Request = request) -> Response:
-            return await adapter.generate(request)
-
-        try:
-            response, _ = await call(attempt, gate, policy)
-        except (ExhaustedError, SampleError):
-            continue
-        if not allow_other_model:
-            check_answered(response, judge)
-        said.append(reply_of(response, judge))
-    writer.append(verdict(judge, template, record, said))
+def text_of(response: Response, judge: ModelSpec) -> str:
+    """What a judge said, without its thought."""
+    return think.split(response, None, judge.thinking).text

@@ -19,6 +19,7 @@ from audiobench.extraction import VERSION as EXTRACTION_VERSION
 from audiobench.records import Record
 from audiobench.runner.concurrency import Concurrency
 from audiobench.runner.engine import Ending, Engine
+from audiobench.runner.model_stage import ModelStage
 from audiobench.runner.prepare import Prepared, run_name
 from audiobench.runner.progress import Progress, Tally
 from audiobench.runner.retry import RetryPolicy
@@ -71,20 +72,15 @@ def execute(prepared: Prepared) -> RunResult:
                 write_plans(prepared)
                 tally.started = time.monotonic()
                 with Progress(tally, quiet=options.quiet) as progress:
-                    ending = asyncio.run(_drive(prepared, adapter, tally, progress))
+                    ending = _drive(prepared, adapter, tally, progress)
         if options.asr and ending.exit_code is ExitCode.OK:
             from audiobench.speech.transcribe import transcribe_run
 
             ending = transcribe_run(prepared.works, options)
         if options.judge and ending.exit_code is ExitCode.OK:
-            from audiobench.runner.judge import ask_live, judge_run
+            from audiobench.runner.judge import judge_run
 
-            ask = ask_live
-            if options.judge_batch:
-                from audiobench.batch.judging import ask_by_batch
-
-                ask = ask_by_batch
-            ending = judge_run(prepared.works, options, ask)
+            ending = judge_run(prepared.works, options)
         summaries = write_summaries(prepared)
     finally:
         lock.release()
@@ -165,11 +161,8 @@ def no_open_batch(folder: Path) -> None:
         raise UsageError(f"{folder}: batch jobs are open ({', '.join(waiting)}); add --batch to collect their answers")
 
 
-async def _drive(prepared: Prepared, adapter: Adapter, tally: Tally, progress: Progress) -> Ending:
+def _drive(prepared: Prepared, adapter: Adapter, tally: Tally, progress: Progress) -> Ending:
     options, model = prepared.options, prepared.model
-    maximum = options.max_concurrency or model.max_concurrency or DEFAULT_MAX_CONCURRENCY
-    gate = Concurrency(maximum, adaptive=options.max_concurrency is None)
-    policy = RetryPolicy(attempts=options.attempts, attempt_seconds=options.timeout)
 
     def observe(work: TaskWork, record: Record) -> None:
         result = outcome(record, work.task)
@@ -185,20 +178,23 @@ async def _drive(prepared: Prepared, adapter: Adapter, tally: Tally, progress: P
             )
         return None
 
+    stage = ModelStage(prepared.works, observe)
     if options.batch:
-        from audiobench.batch.run import BatchRun
+        from audiobench.batch.driver import BatchDriver
 
-        batch = BatchRun(
-            adapter, prepared.works, prepared.folder, run_name(model, options), observe,
-            poll_seconds=options.batch_poll, allow_other_model=options.allow_other_model, quiet=options.quiet,
-        )  # fmt: skip
-        return await batch.run()
+        identity = run_name(model, options)
+        return BatchDriver.carry(stage, adapter, prepared.folder, identity, list(stage.works), options)
     gc.freeze()  # the plan lives to the end: no need to look through it again and again
+    maximum = options.max_concurrency or model.max_concurrency or DEFAULT_MAX_CONCURRENCY
     engine = Engine(
-        adapter, prepared.works, gate, policy, observe,
-        stop_when=over_budget, allow_other_model=options.allow_other_model,
-    )  # fmt: skip
-    return await engine.run()
+        stage,
+        adapter,
+        Concurrency(maximum, adaptive=options.max_concurrency is None),
+        RetryPolicy(attempts=options.attempts, attempt_seconds=options.timeout),
+        stop_when=over_budget,
+        allow_other_model=options.allow_other_model,
+    )
+    return asyncio.run(engine.run())
 
 
 def write_plans(prepared: Prepared) -> None:

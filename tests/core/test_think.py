@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiobench import think
+from audiobench import protocols, think
 from audiobench.errors import UsageError
 from audiobench.types import Message, Request, Response, TextPart
 from model_adapters.spec import BudgetMode, ModelSpec, Thinking, ThinkMode
@@ -116,7 +116,7 @@ def test_a_budget_in_two_passes() -> None:
         return Response("B", usage={"prompt": 60, "completion": 1})
 
     plan = think.resolve(spec(STEP), "budget:8")
-    got = asyncio.run(think.ask(model, think.apply(request(), plan), plan))
+    got = asyncio.run(protocols.for_plan(plan)(model, think.apply(request(), plan))).response
     first, second = asked
     assert (first.generation["max_gen_toks"], first.generation["until"], first.prefill_text) == (8, ["</think>"], ON)
     assert second.prefill_text == ON + "It is a low voice and\n</think>\n"
@@ -135,7 +135,7 @@ def test_a_budget_that_ends_within_the_closing_tag_is_an_ended_thought(piece: st
         return Response("two beeps" + piece, finish_reason="length") if len(asked) == 1 else Response("B")
 
     plan = think.resolve(spec(STEP), "budget:8")
-    got = asyncio.run(think.ask(model, think.apply(request(), plan), plan))
+    got = asyncio.run(protocols.for_plan(plan)(model, think.apply(request(), plan))).response
     assert asked[1].prefill_text == ON + "two beeps\n</think>\n"
     assert (got.reasoning, got.raw["thinking_cut"]) == ("two beeps", False)
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiobench import think
+from audiobench import protocols, think
 from audiobench.types import AudioPart, Clip, Message, Request, TextPart
 from model_adapters.base import SampleError
 from model_adapters.launch import serve
@@ -80,7 +80,7 @@ def test_think_modes_and_faults_over_http(tiny_checkpoint, clip):
             raw = {}
             for mode, r in asked.items():
                 plan = think.resolve(model, mode)
-                raw[mode] = await think.ask(adapter.generate, think.apply(r, plan), plan)
+                raw[mode] = (await protocols.for_plan(plan)(adapter.generate, think.apply(r, plan))).response
             faults = await asyncio.gather(*(adapter.generate(r) for r in bad), return_exceptions=True)
             direct = [
                 await adapter.generate(think.apply(asked[mode], think.resolve(model, mode))) for mode in ("on", "off")

@@ -8,10 +8,8 @@ continues an assistant's turn (the model file declares a prefill for thinking on
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections import Counter
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -22,21 +20,18 @@ from msgspec import structs
 from audiobench import audio, journal, video
 from audiobench.ablation.arms import Arm, chosen_text
 from audiobench.ablation.comparable import OWN_CLIPS
-from audiobench.ablation.traces.asking import gather
 from audiobench.annotations import EarlyAnswer
 from audiobench.core.parts import words
 from audiobench.errors import UsageError
 from audiobench.prompt import generation_parameters
 from audiobench.records import ClipFacts
 from audiobench.results import Scored
-from audiobench.runner.concurrency import Concurrency
-from audiobench.runner.retry import ExhaustedError, RetryPolicy, call
+from audiobench.runner.stage import Reply, Stage, responses
 from audiobench.score import outcome
 from audiobench.statistics.intervals import proportion
 from audiobench.task.spec import Prompt
 from audiobench.think import split
 from audiobench.types import AudioPart, Clip, MediaPart, Message, Part, Request, Response, TextPart, VideoPart
-from model_adapters.base import Adapter, SampleError
 from model_adapters.spec import ModelSpec, VideoSupport
 
 FRACTIONS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
@@ -46,7 +41,8 @@ FRACTIONS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 class Cut:
     """One response, asked again with only the beginning of its reasoning."""
 
-    file: Path
+    folder: Path
+    """Of the task."""
     arm: Arm
     scored: Scored
     fraction: float
@@ -125,60 +121,52 @@ def read(folder: Path) -> dict[tuple[str, str, float], EarlyAnswer]:
     return {(x.id, x.key, x.fraction): x for x in journal.read(folder / EarlyAnswer.FILE, EarlyAnswer)}
 
 
-def open_cuts(cuts: Iterable[Cut]) -> list[Cut]:
+class EarlyStage(Stage[Cut]):
     """The cuts that have no early answer yet."""
-    known: dict[Path, Any] = {}
-    found = []
-    for cut in cuts:
-        if cut.file not in known:
-            known[cut.file] = read(cut.file.parent)
-        if (*cut.scored.slot, cut.fraction) not in known[cut.file]:
-            found.append(cut)
-    return found
 
+    def __init__(self, model: ModelSpec, cuts: Iterable[Cut]) -> None:
+        super().__init__(model)
+        self.who = f"model {model.name}"
+        self.cuts = list(cuts)
 
-def ask_all(
-    adapter: Adapter, spec: ModelSpec, cuts: Sequence[Cut], *, concurrency: int = 64, policy: RetryPolicy | None = None
-) -> Counter[str]:
-    """Ask for every cut; returns why calls failed for good, counted.
+    def open(self) -> Iterator[Cut]:
+        """In the order given."""
+        known = {folder: read(folder) for folder in {cut.folder for cut in self.cuts}}
+        yield from (cut for cut in self.cuts if (*cut.scored.slot, cut.fraction) not in known[cut.folder])
 
-    Raises:
-        UsageError: no call can succeed, or a clip is not what it was.
-    """
-    gate, policy = Concurrency(concurrency, adaptive=False), policy or RetryPolicy()
+    def path(self, item: Cut) -> Path:
+        """The task's early_answers.jsonl."""
+        return item.folder / EarlyAnswer.FILE
 
-    def ask(cut: Cut, writer: journal.Journal) -> Awaitable[Counter[str]]:
-        return _ask(adapter, spec, cut, gate, policy, writer)
+    def requests(self, item: Cut) -> list[Request]:
+        """The recorded request, with the cut thought."""
+        return [request_for(item, self.model)]
 
-    return asyncio.run(gather(ask, cuts, adapter, f"model {spec.name}"))
+    async def load(self, item: Cut, request: Request) -> Request:
+        """Raises UsageError when a clip has changed since the run."""
+        return _loaded(request, self.model)
 
-
-async def _ask(
-    adapter: Adapter, spec: ModelSpec, cut: Cut, gate: Concurrency, policy: RetryPolicy, writer: journal.Journal
-) -> Counter[str]:
-    request = request_for(cut, spec)
-
-    async def attempt() -> Response:
-        return await adapter.generate(_loaded(request, spec))
-
-    try:
-        response, _ = await call(attempt, gate, policy)
-    except (ExhaustedError, SampleError) as error:
-        return Counter([str(error)])
-    response = split(response, f"{spec.thinking.close_tag}\n", spec.thinking)
-    again = structs.replace(
-        cut.scored.record, response=Response(response.text, finish_reason=response.finish_reason), error=None
-    )
-    result = outcome(again, cut.arm.task_run.task)
-    answer = chosen_text(Scored(again, result))
-    writer.append(
-        EarlyAnswer(
-            *cut.scored.slot, cut.fraction, response.text, response.finish_reason, result.status, result.value, answer,
-            same=answer is not None and answer == chosen_text(cut.scored),
-            prefill_sha256=hashlib.sha256((request.prefill_text or "").encode()).hexdigest(),
-        )
-    )  # fmt: skip
-    return Counter()
+    def line(self, item: Cut, replies: Sequence[Reply]) -> EarlyAnswer | None:
+        """The early answer, and whether it is the final one."""
+        for response in responses(replies):
+            thinking = self.model.thinking
+            response = split(response, f"{thinking.close_tag}\n", thinking)
+            said = Response(response.text, finish_reason=response.finish_reason)
+            again = structs.replace(item.scored.record, response=said, error=None)
+            result = outcome(again, item.arm.task_run.task)
+            answer = chosen_text(Scored(again, result))
+            return EarlyAnswer(
+                *item.scored.slot,
+                item.fraction,
+                response.text,
+                response.finish_reason,
+                result.status,
+                result.value,
+                answer,
+                same=answer is not None and answer == chosen_text(item.scored),
+                prefill_sha256=hashlib.sha256((request_for(item, self.model).prefill_text or "").encode()).hexdigest(),
+            )
+        return None
 
 
 def summary(arm: Arm, fractions: Sequence[float] | None = None) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
-"""One start of a set of batch jobs: take over what is open, submit the rest, wait, collect.
+"""The batch driver: it carries a stage by a provider's batch jobs, and is safe to kill at any moment.
 
-What the jobs are made of, and what becomes of their answers, is a subclass's.
+One start takes over the jobs that are open, submits the rest, waits and collects.
 """
 
 from __future__ import annotations
@@ -9,17 +9,23 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
-from audiobench.batch.apis import BatchApi, Status, batch_api
+from audiobench.audio import InvalidAudioError
+from audiobench.batch.apis import BatchApi, Result, Status, batch_api
 from audiobench.batch.jobs import Job, Submitted, jobs
 from audiobench.errors import AudiobenchError, ExitCode, UsageError
+from audiobench.journal import Journal
 from audiobench.limits import BATCH_POLL_SECONDS
+from audiobench.records import BatchOrigin
 from audiobench.runner.closing import close
 from audiobench.runner.engine import Ending
+from audiobench.runner.identity import check_answered, check_not_retired
+from audiobench.runner.stage import I, Reply, Stage
+from audiobench.types import Request, Response
 from model_adapters.base import RetryableError, RunError, SampleError
 
 TRIES = 6
@@ -40,9 +46,10 @@ class Group:
         self.lines.append(line)
         self.size += len(line) + 1
 
-    def is_full(self, api: BatchApi, size: int) -> bool:
-        """Whether `size` bytes more would be too much for one job."""
-        return bool(self.lines) and (len(self.lines) >= api.most_requests or self.size + size > api.most_bytes)
+    def is_full(self, api: BatchApi, size: int, requests: int) -> bool:
+        """Whether so many bytes and requests more would be too much for one job."""
+        too_many = len(self.lines) + requests > api.most_requests or self.size + size > api.most_bytes
+        return bool(self.lines) and too_many
 
 
 def request_key(place: int, record: Submitted) -> str:
@@ -50,42 +57,143 @@ def request_key(place: int, record: Submitted) -> str:
     return f"{place}-{record.key[:32]}"
 
 
-class JobLoop:
-    """The loop.
+class BatchDriver(Generic[I]):
+    """Carries a stage by batch jobs.
 
     Args:
+        stage: what is open, and what becomes of the replies.
         adapter: of the model; the bodies are its own.
         folder: where the jobs are written down.
-        options: a text that differs when the options differ.
+        identity: a text that differs when the options differ.
         tasks: names of those that this start is about.
         poll_seconds: how often a job's state is asked for.
     """
 
     def __init__(
-        self, adapter: Any, folder: Path, options: str, tasks: Iterable[str], *,
-        poll_seconds: float = BATCH_POLL_SECONDS, quiet: bool = False,
+        self, stage: Stage[I], adapter: Any, folder: Path, identity: str, tasks: Iterable[str], *,
+        poll_seconds: float = BATCH_POLL_SECONDS, allow_other_model: bool = False, quiet: bool = False,
     ) -> None:  # fmt: skip
+        self.stage = stage
         self.adapter = adapter
         self.api: BatchApi = batch_api(adapter)
         self.folder = folder
-        self.options = options
+        self.options = identity
         self.names = frozenset(tasks)
         self.poll_seconds = poll_seconds
+        self.allow_other_model = allow_other_model
         self.quiet = quiet
         self.ending = Ending()
+        self._journals: dict[Path, Journal] = {}
         self._stopping = asyncio.Event()
         self._said = ""
 
-    def groups(self) -> AsyncIterator[Group]:
-        """The open requests, cut into jobs; requests of open jobs are not open."""
-        raise NotImplementedError("a subclass says what is open")
+    @classmethod
+    def carry(
+        cls, stage: Stage[I], adapter: Any, folder: Path, identity: str, tasks: Iterable[str], options: Any
+    ) -> Ending:
+        """Submit what is open, wait and collect; resumes jobs that are open. `options`: RunOptions."""
+        if not options.allow_other_model:
+            check_not_retired(stage.model)
+        driver = cls(
+            stage, adapter, folder, identity, tasks, poll_seconds=options.batch_poll,
+            allow_other_model=options.allow_other_model, quiet=options.quiet,
+        )  # fmt: skip
+        return asyncio.run(driver.run())
+
+    async def groups(self) -> AsyncIterator[Group]:
+        """The open requests, cut into jobs; all requests about one item are in the same job."""
+        address = self.stage.address
+        taken = {address(record) for job in jobs(self.folder) if job.is_open for record in job.records()}
+        group = Group()
+        for item in self.stage.open():
+            if address(self.stage.submitted(item, 0)) in taken:
+                continue
+            try:
+                loaded = [await self.stage.load(item, request) for request in self.stage.requests(item)]
+                records = [self.stage.submitted(item, number) for number in range(len(loaded))]
+                lines = self._lines(group, records, loaded)
+                if (size := sum(map(len, lines))) > self.api.most_bytes:
+                    raise SampleError(f"{size} bytes; a batch job of {self.api.name} takes {self.api.most_bytes}")
+            except (InvalidAudioError, SampleError) as error:
+                self._write(item, self.stage.failed(item, error))
+                continue
+            if group.is_full(self.api, sum(map(len, lines)), len(lines)):
+                yield group
+                group = Group()
+                lines = self._lines(group, records, loaded)
+            for record, line in zip(records, lines, strict=True):
+                group.add(record, line)
+        if group.lines:
+            yield group
+
+    def _lines(self, group: Group, records: Sequence[Submitted], loaded: Sequence[Request]) -> list[bytes]:
+        places = range(len(group.records), len(group.records) + len(records))
+        return [
+            self.api.line(request_key(place, record), request)
+            for place, record, request in zip(places, records, loaded, strict=True)
+        ]
 
     async def collect(self, job: Job, status: Status) -> None:
-        """Take the answers of an ended job; called again for the same job when a process died in between."""
-        raise NotImplementedError("a subclass keeps the answers")
+        """Lines of an ended job; called again for the same job when a process died in between.
 
-    def close(self) -> None:
-        """Close files."""
+        What an earlier, killed collection wrote stays as it is; an item without any reply stays open.
+        """
+        results = {result.key: result for result in status.results}
+        unanswered: list[str] = []
+        replies: dict[Hashable, list[Reply]] = {}
+        first: dict[Hashable, Submitted] = {}
+        for place, record in enumerate(job.records()):
+            address = self.stage.address(record)
+            first.setdefault(address, record)
+            result = results.get(request_key(place, record))
+            if result is None:
+                unanswered.append(f"unanswered ({status.word})")
+            else:
+                replies.setdefault(address, []).append(self._reply(result))
+        for address, found in replies.items():
+            item = self.stage.restore(first[address])
+            if item is not None:
+                self._write(item, self.stage.line(item, found), BatchOrigin(self.api.name, job.name))
+        for journal in self._journals.values():
+            journal.sync()
+        job.note("collected", collected=time.time(), word=status.word, unanswered=len(unanswered))
+        reason = ""
+        if self.stage.who:  # beside a run's own journal nothing else tells of an error
+            errors = [str(reply) for found in replies.values() for reply in found if isinstance(reply, Exception)]
+            self.stage.failures.update([*errors, *unanswered])
+            reason = self.stage.failed_in_words() if self.stage.failures else ""
+        elif unanswered:
+            reason = f"batch job {job.name} ended as {status.word} with {len(unanswered)} requests unanswered"
+        if reason and self.ending.reason is None:
+            self.ending = Ending(ExitCode.INCOMPLETE, reason)
+
+    def _reply(self, result: Result) -> Reply:
+        """What came of one request.
+
+        Raises:
+            RunError: another model answered.
+        """
+        if result.refused:
+            return Response("", finish_reason="content_filter", raw={"blocked": result.error})
+        if result.data is None:
+            return SampleError(result.error)
+        try:
+            response = self.adapter.parsed(result.data, f"{self.api.name} batch")
+        except (RetryableError, SampleError) as error:
+            return error
+        if not self.allow_other_model:
+            check_answered(response, self.stage.model)
+        return response
+
+    def _write(self, item: I, line: Any, origin: BatchOrigin | None = None) -> None:
+        if line is None:
+            return
+        line.batch = origin
+        path = self.stage.path(item)
+        if path not in self._journals:
+            self._journals[path] = Journal(path)
+        self._journals[path].append(line)
+        self.stage.observe(item, line)
 
     async def run(self) -> Ending:
         """Submit, wait, collect; the ending says what is left."""
@@ -93,6 +201,7 @@ class JobLoop:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._interrupted, number)
         try:
+            self.stage.begin()
             await self._adopt()
             async for group in self.groups():
                 if self._stopping.is_set():
@@ -108,7 +217,9 @@ class JobLoop:
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
-            self.close()
+            self.stage.end()
+            for journal in self._journals.values():
+                journal.close()
             await close(self.adapter)
         return self.ending
 
