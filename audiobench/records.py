@@ -253,7 +253,7 @@ def checked(response: Response) -> Response:
 def kept(response: Response) -> Response:
     """A response as a record keeps it: only what was measured, latencies to a tenth of a millisecond."""
     latency = {key: round(value, 4) for key, value in measured(response.latency).items()}
-    return msgspec.structs.replace(response, usage=measured(response.usage), latency=latency, parts=())
+    return msgspec.structs.replace(response, usage=measured(response.usage), latency=latency)
 
 
 def unwritable(response: Response) -> str:

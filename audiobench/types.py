@@ -17,6 +17,7 @@ import orjson
 from msgspec import Struct
 from msgspec import field as struct_field
 
+from audiobench.core.parts import AnswerPart, identity, text_of
 from audiobench.core.parts import AudioPart as AudioPart
 from audiobench.core.parts import Clip as Clip
 from audiobench.core.parts import MediaPart as MediaPart
@@ -25,7 +26,6 @@ from audiobench.core.parts import Part as Part
 from audiobench.core.parts import Parts as Parts
 from audiobench.core.parts import TextPart as TextPart
 from audiobench.core.parts import VideoPart as VideoPart
-from audiobench.core.parts import identity, text_of
 from audiobench.errors import UsageError
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -184,8 +184,8 @@ class Response(Struct, omit_defaults=True):
     served_model: str | None = None
     think_effective: str | None = None
     """What was really done about thinking, when it is not what was asked (`approx:minimal`, `two_pass`)."""
-    parts: tuple[Any, ...] = ()
-    """What the answer is made of beside `text`, as message parts: its sound as a file. Not journalled."""
+    parts: tuple[AnswerPart, ...] = ()
+    """What the answer is made of beside `text`: its sound as a file."""
     raw: dict[str, Any] = {}
     """Small provider fields worth keeping (response id, system fingerprint, safety ratings)."""
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from msgspec import Struct
+
 Role = Literal["system", "user", "assistant", "tool"]
 
 
@@ -36,10 +38,7 @@ class TextPart:
 
 @dataclass(frozen=True, slots=True)
 class AudioPart:
-    """Sound of a message: which clip, what was done to it, and (just before sending) its bytes.
-
-    In an answer: the file that holds it, its format, length and sampling rate.
-    """
+    """Sound of a message: which clip, what was done to it, and (just before sending) its bytes."""
 
     kind: ClassVar = "audio"
 
@@ -77,6 +76,23 @@ class VideoPart:
         """What of it is in a journal key."""
         return {"sha256": self.clip.sha256, "kind": self.kind}
 
+
+class AnswerAudio(Struct, frozen=True, tag_field="kind", tag="audio"):
+    """Sound that a model answered with, as a file."""
+
+    sha256: str
+    """Hex digest of the file's bytes."""
+    format: str = ""
+    """Container: wav."""
+    seconds: float | None = None
+    sample_rate: int | None = None
+    """Hz."""
+    path: str | None = None
+    """Relative to the run's folder; None = the file was not kept."""
+
+
+AnswerPart = AnswerAudio
+"""What an answer may be made of beside its text; a further kind is a further Struct with its own tag."""
 
 MediaPart = AudioPart | VideoPart
 Part = TextPart | AudioPart | VideoPart

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from audiobench.annotations import Transcript
+from audiobench.core.parts import AnswerAudio
 from audiobench.records import Heard, Record
 
 NOT_TRANSCRIBED = "not transcribed yet (--asr MODEL)"
 
 
-def answer_audio(record: Record) -> Mapping[str, Any] | None:
-    """What the journal says of the answer's audio: sha256, path, rate (Hz), seconds; None when there is none."""
-    return record.raw.get("answer_audio")
+def answer_audio(record: Record) -> AnswerAudio | None:
+    """The sound of the answer; None when there is none."""
+    spoken = record.response.parts if record.response is not None else ()
+    if spoken:
+        return spoken[0]
+    before: dict[str, Any] | None = record.raw.get("answer_audio")  # where version 0.1 kept it
+    if before is None:
+        return None
+    return AnswerAudio(before["sha256"], "wav", before.get("seconds"), before.get("rate"), before.get("path"))
 
 
 def heard(record: Record, line: Transcript | None) -> Record:
@@ -26,7 +32,7 @@ def heard(record: Record, line: Transcript | None) -> Record:
     these. Without a transcript, or with one of other audio, the record stays as it is.
     """
     audio, response = answer_audio(record), record.response
-    if line is None or audio is None or response is None or line.audio_sha256 != audio["sha256"]:
+    if line is None or audio is None or response is None or line.audio_sha256 != audio.sha256:
         return record
     key = hashlib.sha256(f"{record.key}\n{line.text}".encode()).hexdigest()
     before = Heard(line.asr, response.text, record.key)

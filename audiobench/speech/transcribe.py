@@ -65,7 +65,7 @@ class TranscribeStage(Stage[Spoken]):
                     continue
                 line = lines.get((record.id, record.key))
                 heard = line is not None and line.asr_sha256 == self.model.sha256()
-                if line is None or not heard or line.audio_sha256 != about["sha256"]:
+                if line is None or not heard or line.audio_sha256 != about.sha256:
                     yield task_run, record
 
     def path(self, item: Spoken) -> Path:
@@ -84,12 +84,12 @@ class TranscribeStage(Stage[Spoken]):
             SampleError: it was not kept, or is not the recorded one any more.
         """
         task_run, record = item
-        about = answer_audio(record) or {}
-        if "path" not in about:
+        about = answer_audio(record)
+        if about is None or about.path is None:
             raise SampleError("the answer's audio was not kept")
-        path = task_run.folder.parent / about["path"]
+        path = task_run.folder.parent / about.path
         raw = audio.read(Clip(path))
-        if raw.sha256 != about["sha256"]:
+        if raw.sha256 != about.sha256:
             raise SampleError(f"{path}: not the audio that was recorded (sha256 differs)")
         pieces, _ = audio.parts(raw, Clip(path, raw.sha256, raw.seconds), self.model.audio, "full")
         (message,) = request.messages
@@ -98,12 +98,15 @@ class TranscribeStage(Stage[Spoken]):
     def line(self, item: Spoken, replies: Sequence[Reply]) -> Transcript | None:
         """What was heard."""
         record = item[1]
+        about = answer_audio(record)
+        if about is None:
+            return None
         for response in responses(replies):
             return Transcript(
                 record.id,
                 record.key,
                 response.text,
-                (answer_audio(record) or {})["sha256"],
+                about.sha256,
                 epoch=record.epoch,
                 asr=self.model.name,
                 asr_sha256=self.model.sha256(),

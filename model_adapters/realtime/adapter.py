@@ -17,6 +17,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 
 from audiobench.audio.container import pcm_wav
+from audiobench.core.parts import AnswerAudio
 from audiobench.errors import UsageError, install
 from audiobench.journal import write_whole
 from audiobench.types import AudioPart, Request, Response, TextPart
@@ -75,8 +76,8 @@ class Options(BaseModel):
 class Realtime:
     """Speech in, speech out.
 
-    `Response.text` is the provider's own transcript of the answer. `Response.raw` says where the audio is
-    (`answer_audio`), how the clip was sent, and when what happened (`clock`, seconds after `clock_zero`).
+    `Response.text` is the provider's own transcript of the answer, `Response.parts` its sound. `Response.raw` says how
+    the clip was sent, and when what happened (`clock`, seconds after `clock_zero`).
     `Response.latency["first_audio"]` is first audio packet - end of the turn (see `model_adapters.realtime.turn`).
 
     Raises:
@@ -295,9 +296,10 @@ class Realtime:
         }
         if (served := turn.served_model) and not same_model(self.spec.served_model, served):
             raw["model_differs"] = True
-        text = said
+        text, parts = said, ()
         if turn.packets:
-            raw["answer_audio"] = await asyncio.to_thread(self._kept, turn, request)
+            raw["packets"] = len(turn.packets)
+            parts = (await asyncio.to_thread(self._kept, turn, request),)
         elif turn.finish == "stop":
             raw["no_audio"] = True
             raw["provider_text"] = said
@@ -310,6 +312,7 @@ class Realtime:
             usage=turn.usage,
             latency=turn.latency(zero),
             served_model=turn.served_model,
+            parts=parts,
             raw=raw,
         )
 
@@ -322,22 +325,17 @@ class Realtime:
             about |= {"resampled_from": changed, "resampler": "soxr HQ"}
         return about
 
-    def _kept(self, turn: Turn, request: Request) -> dict[str, Any]:
-        """Write the answer's audio as WAV; what a journal says of it. The path is relative to the run's folder."""
+    def _kept(self, turn: Turn, request: Request) -> AnswerAudio:
+        """Write the answer's audio as WAV."""
         data = pcm_wav(turn.audio, turn.rate, 1)
         digest = hashlib.sha256(data).hexdigest()
-        about: dict[str, Any] = {
-            "sha256": digest,
-            "rate": turn.rate,
-            "seconds": round(len(turn.audio) / 2 / turn.rate, 3),
-            "packets": len(turn.packets),
-        }
+        path = None
         if self.audio_folder is not None:
             name = re.sub(r"[^A-Za-z0-9_.-]+", "-", request.sample_id)[:80].strip("-.") or "sample"
             file = self.audio_folder / f"{name}.e{request.epoch}.{digest[:12]}.wav"
             write_whole(file, data)
-            about["path"] = f"{self.audio_folder.name}/{file.name}"
-        return about
+            path = f"{self.audio_folder.name}/{file.name}"
+        return AnswerAudio(digest, "wav", round(len(turn.audio) / 2 / turn.rate, 3), turn.rate, path)
 
     async def close(self) -> None:
         """End the thread of the sessions; no connection stays open between requests."""

@@ -122,13 +122,13 @@ def test_the_answer_is_kept_as_wav_and_told_of(protocol, ask, tmp_path):
     cuts = [pcm[:501], pcm[501:502], b"", pcm[502:1800], pcm[1800:]]
     with loopback(protocol, Script(packets=cuts)) as server:
         found = ask(server, pace="burst", folder=tmp_path / "answers", request={"epoch": 2})
-    kept = found.raw["answer_audio"]
-    file = tmp_path / kept["path"]
+    (kept,) = found.parts
+    file = tmp_path / str(kept.path)
     assert file.parent.name == "answers" and file.name.startswith("q-1.e2.")
-    assert hashlib.sha256(file.read_bytes()).hexdigest() == kept["sha256"]
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == kept.sha256
     with wave.open(str(file)) as wav:
         assert (wav.getframerate(), wav.getnchannels(), wav.readframes(10**6)) == (24000, 1, pcm)
-    assert (kept["seconds"], kept["rate"], kept["packets"]) == (0.05, 24000, 4)
+    assert (kept.format, kept.seconds, kept.sample_rate, found.raw["packets"]) == ("wav", 0.05, 24000, 4)
     assert found.text == "The answer is seven." and found.finish_reason == "stop"
     assert (found.usage["prompt"], found.usage["audio"], found.usage["audio_output"]) == (300, 290, 45)
     if protocol == "gemini_live":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import subprocess
@@ -150,6 +151,10 @@ def test_spoken_answers_are_heard_judged_and_timed(spoken, cli, tmp_path):
             record["response"]["text"] == "It is eight." and "resampled 48000->24000" in record["audio"][0]["changed"]
         )
         assert record["response"]["raw"]["pace"] == "burst"
+        (sound,) = record["response"]["parts"]
+        data = (out / sound["path"]).read_bytes()
+        assert (sound["kind"], sound["format"], sound["sha256"]) == ("audio", "wav", hashlib.sha256(data).hexdigest())
+        assert sound["sample_rate"] == 24000 and sound["seconds"] > 0
         shown = cli(*listening[:-5], *listening[-4:], "--judge", verdicts)
         assert "by rule 33.3 % (0 unparsed), by judge 66.7 %" in shown.stdout, shown.stdout + shown.stderr
         assert "time to first audio packet: median 0." in shown.stdout
