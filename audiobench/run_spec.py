@@ -6,10 +6,7 @@ checked by its kind, whoever gives it.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
-from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -18,204 +15,21 @@ import msgspec
 
 from audiobench.errors import UsageError
 from audiobench.limits import ATTEMPTS, BATCH_POLL_SECONDS, TIMEOUT_SECONDS
-
-_FILE = re.compile(r"\.ya?ml\Z|\.py(?::|\Z)")
-
-
-class Kind:
-    """How the value of an option is given, and what it must be."""
-
-    repeatable = False
-    """Whether the flag may be given several times; its words come as a list."""
-    word: Callable[[str], Any] | None = None
-    """Makes the value of a word of the command line, where that is not the word itself."""
-
-    def read(self, value: Any) -> Any:
-        """`value`, from the command line, YAML, JSON or Python, in its one form.
-
-        Raises:
-            ValueError: the value and what would be right.
-        """
-        raise NotImplementedError
-
-    def rebased(self, value: Any, folder: Path) -> Any:
-        """`value`, read, with the relative paths in it taken from `folder`."""
-        del folder
-        return value
-
-    def read_in(self, value: Any, folder: Path) -> Any:
-        """As `read`, with relative paths taken from `folder`.
-
-        Raises:
-            ValueError: as `read`.
-        """
-        return self.rebased(self.read(value), folder)
-
-
-class Text(Kind):
-    """Text that is not empty."""
-
-    def read(self, value: Any) -> str:
-        if not isinstance(value, str) or not value.strip():
-            raise ValueError(f"{value!r}: must be text")
-        return value
-
-
-class Model(Text):
-    """A model: its name, or a path (`model.yaml`, `code.py:Class`)."""
-
-    def rebased(self, value: Any, folder: Path) -> Any:
-        return str(folder / value) if _FILE.search(value) else value
-
-
-class Names(Kind):
-    """A list of names, each once: separated by commas, or a list."""
-
-    def read(self, value: Any) -> list[str]:
-        found = self.split(value) if isinstance(value, str) else value
-        if isinstance(found, int | float) and not isinstance(found, bool):
-            found = [found]
-        if not isinstance(found, list | tuple) or not all(isinstance(item, str | int | float) for item in found):
-            raise ValueError(f"{value!r}: must be a list of names")
-        names = [text for item in found if (text := str(item).strip())]
-        if not names and (isinstance(value, str) or found):
-            raise ValueError(f"{value!r}: names nothing, so there is nothing to run")
-        return list(dict.fromkeys(names))
-
-    def split(self, text: str) -> list[str]:
-        """The names in one text."""
-        return text.split(",")
-
-    def rebased(self, value: Any, folder: Path) -> Any:
-        return [str(folder / name) if _FILE.search(name) and ":" not in name else name for name in value]
-
-
-class Ids(Names):
-    """Sample ids, separated by commas, or `@FILE` with one a line."""
-
-    def split(self, text: str) -> list[str]:
-        if not text.startswith("@"):
-            return super().split(text)
-        try:
-            return Path(text[1:]).read_text(encoding="utf-8").splitlines()
-        except OSError as error:
-            raise ValueError(f"{text}: cannot be read: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{text}: not a text file: {error}") from error
-
-    def rebased(self, value: Any, folder: Path) -> Any:
-        return value
-
-    def read_in(self, value: Any, folder: Path) -> Any:
-        if isinstance(value, str) and value.startswith("@"):
-            value = f"@{folder / value[1:]}"
-        return self.read(value)
-
-
-class Whole(Kind):
-    """A whole number of at most 64 bits."""
-
-    def __init__(self, least: int | None = None) -> None:
-        self.least = least
-        self.word = _whole
-
-    def read(self, value: Any) -> int:
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise ValueError(f"{value!r}: must be a whole number")
-        if self.least is not None and value < self.least:
-            raise ValueError(f"{value}: must be at least {self.least}")
-        return value
-
-
-class Number(Kind):
-    """A positive number."""
-
-    def __init__(self) -> None:
-        self.word = _number
-
-    def read(self, value: Any) -> float:
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise ValueError(f"{value!r}: must be a positive number")
-        if not 0 < value < float("inf"):
-            raise ValueError(f"{value:g}: must be a positive number")
-        return float(value)
-
-
-class Switch(Kind):
-    """True where the flag is given."""
-
-    def read(self, value: Any) -> bool:
-        if not isinstance(value, bool):
-            raise ValueError(f"{value!r}: must be true or false")
-        return value
-
-
-class Addresses(Kind):
-    """One URL or several."""
-
-    repeatable = True
-
-    def read(self, value: Any) -> list[str]:
-        found = [value] if isinstance(value, str) else value
-        if not isinstance(found, list | tuple) or not all(isinstance(url, str) and url for url in found):
-            raise ValueError(f"{value!r}: must be a URL or a list of URLs")
-        return list(found)
-
-
-class Parameters(Kind):
-    """Generation parameters: a mapping, or words NAME=VALUE with YAML values."""
-
-    repeatable = True
-
-    def read(self, value: Any) -> dict[str, Any]:
-        from audiobench.task import generation
-
-        if isinstance(value, list | tuple):
-            value = dict(_parameter(word) for word in value)
-        if not isinstance(value, Mapping):
-            raise ValueError(f"{value!r}: must be names and values, such as temperature: 0")
-        for name, item in value.items():
-            if problem := generation.wrong(name, item):
-                raise ValueError(f"{name}: {problem}")
-        return dict(value)
-
-
-class Data(Kind):
-    """Local copies of data sets: a mapping from tasks to paths, or words TASK=PATH."""
-
-    repeatable = True
-
-    def read(self, value: Any) -> dict[str, Path]:
-        if isinstance(value, list | tuple):
-            value = dict(_pair(str(word), "TASK=PATH") for word in value)
-        if not isinstance(value, Mapping) or not all(isinstance(path, str | Path) for path in value.values()):
-            raise ValueError(f"{value!r}: must be tasks and paths, such as mmau: mmau-test-mini.json")
-        return {str(task): Path(path) for task, path in value.items()}
-
-    def rebased(self, value: Any, folder: Path) -> Any:
-        return {task: folder / path for task, path in value.items()}
-
-
-class Shard(Kind):
-    """I/N: the I-th of N parts."""
-
-    def read(self, value: Any) -> tuple[int, int]:
-        try:
-            index, count = (int(part) for part in (value.split("/") if isinstance(value, str) else value))
-        except (TypeError, ValueError):
-            raise ValueError(f"{value}: expected I/N, such as 1/4") from None
-        if not 1 <= index <= count:
-            raise ValueError(f"{value}: I must lie between 1 and N")
-        return index, count
-
-
-class Folder(Kind):
-    """A directory, relative to where the command runs."""
-
-    def read(self, value: Any) -> Path:
-        if not isinstance(value, str | Path) or not str(value):
-            raise ValueError(f"{value!r}: must be a directory")
-        return Path(value)
+from audiobench.option_kinds import (
+    Addresses,
+    Data,
+    Folder,
+    Ids,
+    Kind,
+    Model,
+    Names,
+    Number,
+    Parameters,
+    Shard,
+    Switch,
+    Text,
+    Whole,
+)
 
 
 class Option(msgspec.Struct, frozen=True):
@@ -227,48 +41,6 @@ class Option(msgspec.Struct, frozen=True):
     metavar: str | None = None
     recorded: bool = True
     """Whether run.json holds it; False where it is about one command and not about the run."""
-
-
-def _whole(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:  # also: more digits than Python reads
-        number = 2**63
-    if not -(2**63) <= number < 2**63:
-        raise ValueError(f"{text:.40}: must be a whole number of at most 64 bits")
-    return number
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{text:.40}: must be a number") from None
-
-
-def _pair(word: str, form: str) -> tuple[str, str]:
-    name, equals, text = word.partition("=")
-    if not equals:
-        raise ValueError(f"{word}: expected {form}")
-    return name, text
-
-
-def _parameter(word: Any) -> tuple[str, Any]:
-    import orjson
-    import yaml
-
-    from audiobench.task import generation
-
-    name, text = _pair(str(word), "NAME=VALUE")
-    try:
-        value = yaml.safe_load(text)
-        orjson.dumps(value)
-    except (yaml.YAMLError, ValueError, TypeError) as error:  # TypeError: what JSON cannot hold
-        raise ValueError(f"{word}: not a value: {error}") from error
-    if name in generation.NUMBERS and isinstance(value, str):
-        with contextlib.suppress(ValueError):
-            value = float(value)  # YAML 1.1 takes 1e-3 for text
-    return name, value
 
 
 class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -398,8 +170,3 @@ class Named(msgspec.Struct, frozen=True):
 def options() -> tuple[Named, ...]:
     """Every option of `audiobench run`, in order."""
     return tuple(Named(field.name, get_args(field.type)[1], field.default) for field in msgspec.structs.fields(RunSpec))
-
-
-def names(without: Iterable[str] = ()) -> list[str]:
-    """The options' names, as in YAML and Python."""
-    return [option.name for option in options() if option.name not in without]

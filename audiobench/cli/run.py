@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audiobench.errors import AudiobenchError, ExitCode, UsageError
+from audiobench.option_kinds import Switch
 from audiobench.plain_text import printable
-from audiobench.run_spec import Named, RunSpec, Switch, options
+from audiobench.run_spec import Named, RunSpec, options
 
 if TYPE_CHECKING:
     from audiobench.runner.run import RunResult

@@ -127,6 +127,7 @@ def _early(
     args: argparse.Namespace, fractions: list[float], run: Any, chosen: dict[str, list[tuple[Any, list[Any]]]]
 ) -> Counter[str]:
     from audiobench.ablation.traces import early
+    from audiobench.redact import is_redacted
 
     early.check(run.spec)
     cuts = [
@@ -140,7 +141,13 @@ def _early(
     stage = early.EarlyStage(run.spec, cuts)
     todo = list(stage.open())
     _say(args, f"{stage.who}: {len(todo)} early answers to ask, {len(cuts) - len(todo)} already there")
-    return _carry(args, stage, todo, args.base_url or next(iter(run.info.base_urls), None))
+    base_url = args.base_url or next(iter(run.info.base_urls), None)
+    if todo and is_redacted([run.info.model.declared, base_url]):
+        raise UsageError(
+            f"--early: {run.folder}/run.json: a secret was left out of the recorded model or server; keep keys in "
+            "environment variables (api_key_env in the model file), or give --base-url, and rerun the run"
+        )
+    return _carry(args, stage, todo, base_url)
 
 
 def _say(args: argparse.Namespace, text: str) -> None:

@@ -296,6 +296,11 @@ def test_early_answers_continue_the_cut_thought(controlled, capsys):
     assert len(before.splitlines()) == 12 * 2 * 3
     assert main(words) == 0
     assert (folder / "listening" / "early_answers.jsonl").read_bytes() == before
+    info = json.loads((folder / "run.json").read_bytes())
+    (folder / "run.json").write_text(json.dumps({**info, "base_urls": ["http://127.0.0.1:9/***/v1"]}))
+    assert main([*words[:3], "--fractions", "0.25,1"]) == 2
+    assert "a secret was left out of the recorded model or server" in capsys.readouterr().err
+    (folder / "run.json").write_text(json.dumps(info))
 
 
 FOLLOWER = '''

@@ -383,3 +383,14 @@ def test_confirm_asks_failed_tasks_again_with_fresh_seeds_and_pools(tmp_path: Pa
     size = journal.stat().st_size
     assert cli(*again, cwd=tmp_path).returncode == 1
     assert journal.stat().st_size == size, "judging again asks nothing again"
+    (tmp_path / "elsewhere").mkdir()
+    moved = ("gate", "--baseline", "../b.json", "--run", "../new", "--confirm", "2")
+    assert cli(*moved, cwd=tmp_path / "elsewhere").returncode == 1, "the model's path is that of the run"
+    assert journal.stat().st_size == size
+    old = json.loads((tmp_path / "new" / "run.json").read_bytes())
+    del old["starts"]
+    (tmp_path / "new" / "run.json").write_text(json.dumps(old), encoding="utf-8")
+    refused = cli(*again, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "--confirm: new/run.json: cannot be repeated: it holds no run specification" in refused.stderr
+    assert "`audiobench run --model new.yaml --tasks listening_count,listening_speech" in refused.stderr
