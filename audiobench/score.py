@@ -20,9 +20,9 @@ LONGEST_ANSWER = 50_000
 
 
 @lru_cache(maxsize=32768)
-def _extracted(text: str, rules: tuple[str, ...], options: tuple[tuple[str, str], ...]) -> Answer:
+def _extracted(text: str, rules: tuple[str, ...], options: tuple[tuple[str, str], ...], question: str) -> Answer:
     """`extract`, remembered: the closing summary asks for what the progress line has asked for already."""
-    return extract(text, rules, options) if len(text) <= LONGEST_ANSWER else Answer(None)
+    return extract(text, rules, options, question=question) if len(text) <= LONGEST_ANSWER else Answer(None)
 
 
 NOT_JUDGED = "not judged yet (--judge MODEL)"
@@ -49,7 +49,7 @@ def outcome(record: Record, task: TaskSpec, judgements: Judgements | None = None
     scorer = scorer_of(task.scorer)
     text = response.text
     if task.answers_withheld:
-        answer = _extracted(text, tuple(task.extraction), tuple(sample.options))
+        answer = _extracted(text, tuple(task.extraction), tuple(sample.options), sample.question)
         status = "unparsed" if answer.value is None else "scored"
         return Outcome(status, None, _shown(answer, sample), answer.rule, extracted=answer)
     official = scorer.official(text, sample) if scorer.official else None
@@ -59,7 +59,7 @@ def outcome(record: Record, task: TaskSpec, judgements: Judgements | None = None
         return _failed("truncated", scorer, sample, official)
     if task.protocol == "realtime" and pending(record):
         return Outcome("pending", None, None, None, official, {"message": NOT_TRANSCRIBED})
-    answer = _extracted(text, tuple(task.extraction), tuple(sample.options))
+    answer = _extracted(text, tuple(task.extraction), tuple(sample.options), sample.question)
     if answer.value is None:
         return _failed("unparsed", scorer, sample, official)
     if scorer.judge is not None and not (scorer.judge.gated and not scorer.score(answer, sample, text)[0]):

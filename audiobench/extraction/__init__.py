@@ -16,16 +16,29 @@ from audiobench.extraction.quantities import final_number
 from audiobench.extraction.text import final_answer, readable
 from audiobench.types import LETTERS, Answer
 
-VERSION = "4"
+VERSION = "5"
 """Raised when a rule changes what it finds; part of a task's fingerprint."""
 
 _Options = Sequence[tuple[str, str]]
-_Extractor = Callable[[str, _Options], Answer]
+_Extractor = Callable[[str, _Options, str], Answer]
+"""(response, options, question) -> answer."""
 
 _NOTHING = Answer(None)
 _TEXT_RULES = frozenset(
-    ("option_text", "conclusion", "bold", "answer_is", "json", "answer_tag", "response_tag", "boxed")
-)
+    (
+        "option_text",
+        "conclusion",
+        "paraphrase",
+        "corrected",
+        "verdict",
+        "position",
+        "bold",
+        "last_line",
+        "answer_is",
+        "json",
+    )
+) | {"answer_tag", "response_tag", "tag", "boxed"}
+_SAID_IN_WORDS = frozenset(("option_text", "conclusion", "paraphrase", "position", "bold"))
 _BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 _RESPONSE = re.compile(r"<response>(.*?)(?:</response>|$)", re.IGNORECASE | re.DOTALL)
 
@@ -36,43 +49,43 @@ def _choice(found: Found | None) -> Answer:
     return Answer(found.letter, found.rule, LETTERS.index(found.letter))
 
 
-def _multiple_choice(text: str, options: _Options) -> Answer:
-    return _choice(choose(text, options))
+def _multiple_choice(text: str, options: _Options, question: str) -> Answer:
+    return _choice(choose(text, options, question))
 
 
-def _option_letter(text: str, options: _Options) -> Answer:
-    found = choose(text, options)
-    return _choice(found) if found and found.rule not in ("option_text", "conclusion", "bold") else _NOTHING
+def _option_letter(text: str, options: _Options, question: str) -> Answer:
+    found = choose(text, options, question)
+    return _choice(found) if found and found.rule not in _SAID_IN_WORDS else _NOTHING
 
 
-def _option_text(text: str, options: _Options) -> Answer:
-    found = choose(text, options)
+def _option_text(text: str, options: _Options, question: str) -> Answer:
+    found = choose(text, options, question)
     return _choice(found) if found and found.rule in _TEXT_RULES else _NOTHING
 
 
-def _wrapped(pattern: re.Pattern[str], rule: str, text: str, options: _Options) -> Answer:
+def _wrapped(pattern: re.Pattern[str], rule: str, text: str, options: _Options, question: str) -> Answer:
     answer = readable(text)
     contents = pattern.findall(answer) if answer else []
     if not contents:
         return _NOTHING
     content = contents[-1].strip()
     if options:
-        found = choose(content, options)
+        found = choose(content, options, question)
         return Answer(found.letter, rule, LETTERS.index(found.letter)) if found else _NOTHING
     return Answer(content, rule) if content else _NOTHING
 
 
-def _boxed(text: str, options: _Options) -> Answer:
-    return _wrapped(_BOXED, "boxed", text, options)
+def _boxed(text: str, options: _Options, question: str) -> Answer:
+    return _wrapped(_BOXED, "boxed", text, options, question)
 
 
-def _response_tag(text: str, options: _Options) -> Answer:
-    return _wrapped(_RESPONSE, "response_tag", text, options)
+def _response_tag(text: str, options: _Options, question: str) -> Answer:
+    return _wrapped(_RESPONSE, "response_tag", text, options, question)
 
 
 def _plain(find: Callable[[str], tuple[str, str] | None]) -> _Extractor:
-    def extractor(text: str, options: _Options) -> Answer:
-        del options
+    def extractor(text: str, options: _Options, question: str) -> Answer:
+        del options, question
         found = find(text)
         return Answer(*found) if found else _NOTHING
 
@@ -113,6 +126,7 @@ def extract(
     options: Sequence[tuple[str, str]] = (),
     *,
     slots: Sequence[str | None] = (),
+    question: str = "",
 ) -> Answer:
     """The answer of a response, by the first rule that finds one.
 
@@ -121,6 +135,7 @@ def extract(
         rules: names out of `EXTRACTORS`, in order.
         options: (letter, text) of each offered option (`Sample.options`).
         slots: option texts in slot order with None for padding (`Sample.choices`); used when `options` is empty.
+        question: the question that was asked; what a denial means depends on it ("Which sound can NOT be heard?").
 
     Returns:
         For multiple choice `value` is the letter, `index` its slot (A = 0) and `rule` what in the response said so.
@@ -133,7 +148,7 @@ def extract(
     if not options and slots:
         options = [(LETTERS[i], slot) for i, slot in enumerate(slots) if slot is not None]
     for rule in rules:
-        answer = EXTRACTORS[rule][0](text, options)
+        answer = EXTRACTORS[rule][0](text, options, question)
         if answer.value is not None:
             return answer
     return _NOTHING

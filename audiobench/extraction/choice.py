@@ -1,30 +1,29 @@
 r"""Which option of a multiple-choice item a response chose, and what in the response says so.
 
-Evidence is weighed in a fixed order; the first kind that is present decides, and evidence that contradicts itself
-(the letter of one option with the text of another, two options without a decision) ends the search: unparsed.
+A response is read as a careful person reads it. Its commitments are looked for in this order, and of one kind the last
+one counts, for it is the last word; to mention an option is not to choose it.
 
-1. a wrapper: `\boxed{B}`, `<answer>B</answer>`, `<RESPONSE>Woman</RESPONSE>`, `{"answer": "B"}`;
-2. the whole response is an option, a letter, or both;
-3. a declaration: "the answer is B", "Answer: woman", "I would choose Woman", "option B", "答案是B", "选 B";
-4. a label or an option's text at the start: "B. Because ...", "No, it does not";
-5. bold spans;
-6. options named in the prose, less those that are denied, supposed or only considered (`negation`).
+1. explicit: a channel made for the answer (`\boxed{B}`, a tag of any name, a JSON field, a bold label, a last line that
+   is only a label) or a declaration ("the answer is B", "so B.", "B is correct", "选 B");
+2. the opening: "B. Because ...", "No, it does not";
+3. a list with one verdict for each option, one of them good;
+4. prose: the option that the conclusion names, or the only one that the response names and means, in the option's words
+   or, where one distinctive difference decides, in similar ones.
 
-Texts are compared without case, punctuation and articles; number words equal digits; a name inside a longer option's
-name does not count; two options with one text are told apart by letter only.
+A commitment may be to nothing: the letter of one option with the text of another, two options at once, a label that is
+not offered. It counts as the others do, and the response is unparsed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
 
 from audiobench.extraction import cues, negation
 from audiobench.extraction.options import Mention, Options
-from audiobench.extraction.prose import Ambiguous, Prose
-from audiobench.extraction.text import closed, readable, squeeze
+from audiobench.extraction.prose import Passage
+from audiobench.extraction.text import readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,379 +34,425 @@ class Found:
     rule: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Commitment:
+    """Where a response commits itself (character offsets) and to which option; None: to none or to several."""
+
+    start: int
+    end: int
+    letter: str | None
+    rule: str
+
+
 _MANY = 60
-"""Declarations read at most, from the end: a response that makes more of them has run away."""
-_MANY_SPANS = 500
-"""Different bold spans read at most: a response with more of them is unparsed."""
+"""Declarations of one form read at most, from the end: a response that makes more of them has run away."""
+_PARAPHRASE = 60
+"""Words; a longer response is not searched for an option in other words."""
 
 
-def choose(text: str, options: Sequence[tuple[str, str]]) -> Found | None:
+def choose(text: str, options: Sequence[tuple[str, str]], question: str = "") -> Found | None:
     """The option a response chose, or None when it chose none, several, or cannot be read."""
-    offered = Options(options)
+    offered = Options(options, question)
     answer = readable(text)
     if not answer or not offered.all:
         return None
-    try:
-        return _Reader(answer, offered).read()
-    except Ambiguous:
-        return None
+    commitment = _Reader(answer, offered, negation.asks_for_the_opposite(question)).read()
+    return Found(commitment.letter, commitment.rule) if commitment and commitment.letter else None
 
 
 class _Reader:
     """One response against the options of one item."""
 
-    def __init__(self, text: str, offered: Options) -> None:
+    def __init__(self, text: str, offered: Options, opposite: bool = False) -> None:
         self.offered = offered
-        self.prose = Prose(offered)
-        self.raw = text
-        self.text = cues.MARKUP.sub(" " if "\n" not in text else "", text).strip() if text else ""
-        self.text = cues.LATEX.sub(lambda m: m.group(1) or m.group(2) or "", self.text)
-        self.text = squeeze(self.text).strip()
-        self.text = cues.SPEECH.sub(self.unspoken, self.text)
+        self.opposite = opposite
+        self.passage = Passage(text, offered)
+        self.text = self.passage.text
 
-    def unspoken(self, speech: re.Match[str]) -> str:
-        """Quoted speech without its words, unless the quotation is itself an option."""
-        said = speech.group(1)
-        keep = len(said.strip()) == 1 or self.offered.exact(said)
-        return speech.group() if keep else f'{speech.group()[: -len(said) - 2]}" "'
+    def read(self) -> _Commitment | None:
+        """The commitment that counts."""
+        if any(o.strict == n for n in cues.NUMBERED.findall(self.text) for o in self.offered.all):
+            return None  # "Option 2" where an option's text is "2"
+        explicit = _outermost([*self.channels(), *self.declarations()])
+        last = explicit[-1] if explicit else self.verdicts() or self.opening()
+        corrected = self.correction(last)
+        if corrected:
+            return corrected
+        if len(explicit) > 1 and self.side_by_side(*explicit[-2:]):
+            return None
+        return last or self.prose()
 
-    def read(self) -> Found | None:
-        for numbered in cues.NUMBERED.finditer(self.text):
-            if any(o.strict == numbered.group(1) for o in self.offered.all):
-                raise Ambiguous
-        for step in (self.wrapped, self.whole, self.declared, self.leading, self.bold, self.in_prose):
-            found = step()
-            if found is not None:
-                return found
-        return None
+    def side_by_side(self, one: _Commitment, other: _Commitment) -> bool:
+        """True for two answers with nothing between them, as on two lines that follow each other."""
+        return one.letter != other.letter and not self.passage.raw[one.end : other.start].strip(" \n.,;")
 
-    # 1
-    def wrapped(self) -> Found | None:
-        raw = closed(self.raw)
-        for rule, pattern in cues.WRAPPERS:
-            contents = set(pattern.findall(raw))
-            if not contents:
-                continue
-            if len(contents) > _MANY:
-                raise Ambiguous
-            inner = [_Reader(c, self.offered).inner() for c in contents]
-            letters = {f.letter for f in inner if f}
-            declared = (
-                self.declared_letters(squeeze(pattern.sub(" ", closed(self.text)))) if len(letters) == 1 else set()
+    # ---- what a piece of text commits to ------------------------------------------------------------------------
+    def whole(self, content: str, rule: str, start: int, end: int) -> _Commitment | None:
+        """The commitment of a piece that is nothing but a label, an option, or both."""
+        inner = _Reader(content, self.offered)
+        bare = inner.text.strip().strip(cues.WRAPPING + "()[]")
+        if len(bare) == 1 and bare.isascii() and bare.isalpha():
+            return self.labelled(start, end, bare.upper(), rule)
+        label = inner.label(0)
+        if label:
+            own = self.offered.exact(inner.text[label[1] :])
+            if own:
+                letter = label[0] if label[0] in own.letters else None
+                return _Commitment(start, end, letter, rule)
+        named = self.offered.exact(inner.text.strip()) or self.offered.exact(bare)
+        return _Commitment(start, end, named.letter, rule) if named else None
+
+    def labelled(self, start: int, end: int, letter: str, rule: str) -> _Commitment | None:
+        """The commitment of a label that ends at `end`, with the option's own text behind it or not."""
+        as_text = self.offered.is_letter_text(letter)
+        own = self.own(end, letter)
+        if letter not in self.offered.letters:
+            return _Commitment(start, end, min(as_text) if len(as_text) == 1 else None, rule)
+        if own and (letter in own.letters or not self.offered.by_letter[own.letter].silent):
+            if letter not in own.letters:
+                return _Commitment(start, own.end, None, rule)
+            end = own.end
+        elif as_text - {letter}:
+            return _Commitment(start, end, None, rule)
+        if negation.rejected_at(self.text, end):
+            return None
+        return _Commitment(start, end, None if self.several(end, {letter}) else letter, rule)
+
+    def own(self, end: int, letter: str) -> Mention | None:
+        """The option's text behind a label, on its line; another option's only where nothing but an ending follows."""
+        mention = self.passage.at(end)
+        if mention is None or "\n" in self.text[end : mention.start]:
+            return None
+        after = re.match(r"[\s\"')]*(?:[.,;:!?(\n。]|$|because\b|since\b)", self.text[mention.end : mention.end + 20])
+        return mention if after or letter in mention.letters else None
+
+    def several(self, end: int, letters: set[str]) -> bool:
+        """True where another option is joined to the one that ends at `end`: "B or C", "(D) for x, and (I) for y"."""
+        rest = self.text[end : self.passage.sentence_end(end)]
+        joint = cues.JOINED.match(self.text, end, end + 40)
+        if joint:
+            mention = self.passage.at(joint.end())
+            label = re.match(r"[(\[]?([A-Z])(?![\w'’])", self.text[joint.end() :])
+            if mention and not mention.letters & letters and mention.start not in self.passage.denied:
+                return True
+            if label and label.group(1) in self.offered.letters and label.group(1) not in letters:
+                return True
+        also = {
+            g for m in cues.ALSO.finditer(rest) for g in m.groups() if g and end + m.start() not in self.passage.denied
+        }
+        return bool(also & {*self.offered.letters} - letters)
+
+    def label(self, at: int, *, strict: bool = False) -> tuple[str, int, str] | None:
+        """(letter, end, rule) of a label that begins at an offset; `strict`: nothing but an ending may follow it."""
+        match = cues.LABEL.match(self.text, at)
+        if not match:
+            return None
+        if match["inside"]:
+            lone = not self.text[match.end() :].strip(cues.WRAPPING)
+            if strict and match["inside"].islower() and not lone and not self.passage.at(match.end()):
+                return None  # "(a) The current is ..." is a part of the question
+            return match["inside"].upper(), match.end(), "paren_letter" if match["open"] in "([" else "letter"
+        letter, rest = match["bare"], self.text[match.end() :]
+        if letter.islower() and not (not rest.strip(cues.WRAPPING) or (match["end"] and self.passage.at(match.end()))):
+            return None
+        rule = "option_letter" if match["noun"] else "letter"
+        if match["end"] is None and (
+            cues.MUSICAL_AFTER.match(rest)
+            or ((strict or letter in "AI" or not rest[:1].isspace()) and not cues.BECAUSE.match(rest))
+        ):
+            return None
+        return letter.upper(), match.end(), rule
+
+    def head(self, start: int, at: int, rule: str, *, loose: bool) -> _Commitment | None:
+        """What a declaration declares: a label, an option's text or (`loose`) what its sentence names or paraphrases."""
+        mention = self.passage.at(at)
+        label = self.label(at)
+        if label and not (mention and mention.start < label[1] < mention.end):
+            return self.labelled(start, label[1], label[0], rule)
+        if mention:
+            if negation.rejected_at(self.text, mention.end):
+                return None
+            end = self.passage.sentence_end(mention.end)
+            others = self.passage.named(mention.end, end, hedged=False) - mention.letters
+            several = self.several(mention.end, {*mention.letters}) or (
+                others and re.search(r"\b(?:and|or)\b", self.text[mention.end : end])
             )
-            if len(letters) != 1 or None in inner or declared - letters:
-                raise Ambiguous
-            end = max(m.end() for m in pattern.finditer(raw))
-            return self.kept(Found(letters.pop(), rule), raw[end:])
-        return None
+            return _Commitment(
+                start, mention.end, None if several or self.passage.joined(mention) else mention.letter, rule
+            )
+        if not loose or re.match(r"\s*(?:not|neither|none|no longer|n't)\b", self.text[at : at + 20], re.IGNORECASE):
+            return None
+        end = self.passage.sentence_end(at)
+        named = self.passage.named(at, end) | self.passage.labelled(at, end)
+        near = None if named else self.passage.nearest(at, end)
+        letter = named.pop() if len(named) == 1 else near
+        return _Commitment(start, at, letter, rule if not near else "paraphrase") if named or letter else None
 
-    def kept(self, found: Found, rest: str) -> Found:
-        """What was found, unless the rest of the text takes it back and does not name it again.
+    # ---- 1. explicit --------------------------------------------------------------------------------------------
+    def channels(self) -> Iterator[_Commitment]:
+        """Commitments in places made for the answer alone."""
+        raw = self.passage.raw
+        for m in [*cues.BOXED.finditer(raw)][-_MANY:]:
+            found = self.inner(m.group(1), "boxed", *m.span())
+            if found.letter or found.rule == "conflict" or not raw[m.end() :].strip(" .$\\)]\n"):
+                yield found
+        for m in [*cues.TAG.finditer(raw)][-_MANY:]:
+            name = m.group(1).lower()
+            if cues.ANSWER_TAG.fullmatch(name):
+                yield self.inner(m.group(2), f"{name}_tag" if name in ("answer", "response") else "tag", *m.span())
+            elif found := self.whole(m.group(2), "tag", *m.span()):
+                yield found
+        for m in [*cues.JSON.finditer(raw)][-_MANY:]:
+            found = self.whole(m.group(2) or m.group(3) or m.group(4), "json", *m.span())
+            if found:
+                yield found
+        yield from self.tail()
+        yield from self.bold()
 
-        Raises:
-            Ambiguous: "The answer is B. Wait, actually C."
-        """
-        again = cues.withdrawn(rest)
-        if again is not None:
-            named = self.prose.mentions(again, hedged=False) | self.prose.letters(again, hedged=False)
-            opening = self.starts_with_option(again)  # "No, it does not": said again, not denied
-            if (named | opening.letters if opening else named) != {found.letter}:
-                raise Ambiguous
+    def inner(self, content: str, rule: str, start: int, end: int) -> _Commitment:
+        """The commitment of an answer's own channel; a channel that names no option commits to none."""
+        found = self.whole(content, rule, start, end)
+        if not found:
+            read = _Reader(content, self.offered).read() if len(content) < self.offered.reach else None
+            found = _Commitment(start, end, read.letter if read else None, rule)
         return found
 
-    def inner(self) -> Found | None:
-        """The content of a wrapper: an option, a letter, or a sentence that declares one."""
-        return self.whole() or self.declared() or self.leading()
+    def tail(self) -> Iterator[_Commitment]:
+        """A last line that is only a label or an option, or a tag at the end that nothing closes."""
+        raw = self.passage.raw.rstrip()
+        tag = cues.OPEN_TAG.search(raw, max(0, len(raw) - 400 - self.offered.reach))
+        if tag and not (tag.group().startswith("</") and cues.ANSWER_TAG.fullmatch(tag.group(1))):
+            words = {*tag.group(1).upper().split()}
+            if tag.group(2):
+                found = self.whole(tag.group(2), "tag", *tag.span())
+            else:
+                found = self.labelled(tag.start(), len(self.text), words.pop(), "tag") if len(words) == 1 else None
+            if found and found.letter:
+                yield found
+        above, newline, line = raw.rpartition("\n")
+        listed = cues.LIST_LABEL.match(above.rstrip().rpartition("\n")[2]) and cues.LIST_LABEL.match(line + " .")
+        if newline and line and not listed and line.count("(") == line.count(")"):
+            found = self.whole(line, "last_line", len(above) + 1, len(raw))
+            if found:
+                yield found
 
-    # 2
-    def whole(self) -> Found | None:
-        text = self.text.strip()
-        bare = text.strip(cues.WRAPPING)
-        inside = re.fullmatch(r"[(\[]\s*([A-Za-z])\s*[)\]]", bare)
-        letter = inside.group(1) if inside else bare
-        if len(letter) == 1 and letter.isascii() and letter.isalpha():
-            return self.lone_letter(letter.upper(), "paren_letter" if inside else "letter")
-        named = self.offered.exact(text) or self.offered.exact(bare)
-        if named:
-            return self.one(named, "option_text")
-        return None
+    def bold(self) -> Iterator[_Commitment]:
+        """The bold label or option, where all of those in bold are the same one."""
+        raw = self.passage.raw
+        spans = [m for m in cues.BOLD.finditer(raw) if len(m.group(2)) < self.offered.reach][-_MANY:]
+        found = [f for m in spans if (f := self.whole(m.group(2), "bold", *m.span()))]
+        if found and len({f.letter for f in found}) == 1 and found[-1].start not in self.passage.denied:
+            rest = raw[found[-1].end :]
+            if not (self.passage.cut_off or negation.REFUSAL.search(self.text) or re.match(r"\s*(?:or|and)\b", rest)):
+                yield found[-1]
 
-    def lone_letter(self, letter: str, rule: str) -> Found | None:
-        """A letter alone: the slot it names, unless it is (also) the text of another slot."""
-        as_text = self.offered.is_letter_text(letter)
-        slot = {letter} & set(self.offered.letters)
-        named = slot | as_text
-        if not named:
-            raise Ambiguous
-        return self.one(frozenset(named), rule if slot else "option_text")
+    def declarations(self) -> Iterator[_Commitment]:
+        """Every declaration of an answer in words."""
+        text, denied = self.text, self.passage.denied
+        pairs = negation.Spans(m.span() for m in cues.PAIR.finditer(text) if {*m.groups()} <= {*self.offered.letters})
+        for pattern, rule, loose in ((cues.DECLARED, "answer_is", True), (cues.SUPERLATIVE, "answer_is", False)):
+            for cue in [*pattern.finditer(text)][-_MANY:]:
+                if (
+                    cue.start() in denied
+                    or cue.end() - 1 in denied
+                    or cues.NOT_THE_ANSWER.search(text, max(0, cue.start() - 40), cue.start())
+                ):
+                    continue
+                if found := self.head(cue.start(), cue.end(), rule, loose=loose):
+                    yield found
+        for cue in [*cues.FINAL_LABEL.finditer(text)][-_MANY:]:
+            if found := self.final_label(cue, pairs):
+                yield found
+        for cue in [*cues.RIGHT.finditer(text)][-_MANY:]:
+            letter = cue["l"] or cue["cjk"]
+            if letter in self.offered.letters and cue.start() not in denied and cue.start() not in pairs:
+                yield _Commitment(cue.start(), cue.end(), letter, "answer_is")
+        for cue in [*cues.ORDINAL.finditer(text)][-_MANY:]:
+            letter = self.offered.at_position((cue.group(1) or cue.group(2)).lower())
+            if letter and cue.start() not in denied:
+                yield _Commitment(cue.start(), cue.end(), letter, "position")
 
-    def one(self, letters: frozenset[str] | set[str], rule: str) -> Found:
-        if len(letters) != 1:
-            raise Ambiguous
-        return Found(next(iter(letters)), rule)
-
-    # 3
-    def declared(self) -> Found | None:
-        found: list[tuple[int, Found]] = self.declarations(self.text)
-        if not found:
-            return None
-        letters = {f.letter for _, f in found}
-        self.check_opening(*found[0])
-        at, last = found[-1]
-        if len(letters) > 1:
-            before = self.text[found[-2][0] : at]
-            if not (cues.CORRECTION.search(before) or cues.FINAL.search(self.text[:at])) or cues.CORRECTION.search(
-                self.text[at + 1 :]
-            ):
-                raise Ambiguous
-        return self.kept(last if len(letters) > 1 else found[0][1], self.text[at:])
-
-    def check_opening(self, at: int, found: Found) -> None:
-        """Raise Ambiguous where the response opens with another option than it declares ("No, the answer is yes")."""
-        opening = self.starts_with_option(self.text)
+    def final_label(self, cue: re.Match[str], pairs: negation.Spans) -> _Commitment | None:
+        """A label as the last word of its sentence: "so B.", "that leaves (D)", "suggests a guitar, option B."."""
+        letter = cue["a"] or cue["b"] or cue["c"] or cue["d"]
+        at = next(cue.start(g) for g in "abcd" if cue[g])
         if (
-            opening
-            and opening.end <= at
-            and re.match(r"\s*(?:,|[.!]\s+[A-Z])", self.text[opening.end : at + 1])
-            and found.letter not in opening.letters
-            and not cues.CORRECTION.search(self.text[opening.end : at])
-        ):
-            raise Ambiguous
-
-    def declared_letters(self, text: str) -> set[str]:
-        return {f.letter for _, f in self.declarations(text)}
-
-    def declarations(self, text: str) -> list[tuple[int, Found]]:
-        """Every declaration of an answer: (offset, what it declares), in order."""
-        denied = negation.Spans(negation.denied(text))
-        hedged = negation.Spans(negation.hedged(text))
-        found: list[tuple[int, Found]] = []
-        for cue in list(cues.DECLARED.finditer(text))[-_MANY:]:
-            if cue.start() in denied:
-                continue
-            head = self.head(text[cue.end() : cue.end() + self.offered.reach], "answer_is")
-            if head is not None:
-                found.append((cue.start(), head))
-        for cue in list(cues.NAMED_LETTER.finditer(text))[-_MANY:]:
-            letter = (cue.group(1) or cue.group(2)).upper()
-            at = cue.end() - 1
-            if letter not in self.offered.letters or at in denied:
-                continue
-            if negation.rejected_at(text, cue.end()) or at in hedged:
-                continue
-            self.check_after_label(letter, text[cue.end() : cue.end() + self.offered.reach])
-            found.append((cue.start(), Found(letter, "option_letter")))
-        cue = cues.CONCLUDED.search(text)
-        if cue and cue.start(1) not in denied and not cues.OTHER_NAMING.search(text[: cue.start(1)]):
-            letter = cue.group(1)
-            if letter in self.offered.letters:
-                others = self.prose.letters(text[: cue.start(1)]) - {letter}
-                if self.offered.holds_token(letter) or self.offered.is_letter_text(letter) - {letter} or others:
-                    raise Ambiguous
-                self.check_prose(letter, text[: cue.start()])
-                found.append((cue.start(), Found(letter, "concluded")))
-        return sorted(found, key=lambda f: f[0])
-
-    def head(self, text: str, rule: str) -> Found | None:
-        """What a declaration declares: a label, an option's text, or the one option its sentence names."""
-        if re.match(r"\s*(?:not|neither|none|no longer|n't)\b", text, re.IGNORECASE) and not self.starts_with_option(
-            text
+            at in pairs
+            or at in self.passage.denied
+            or cues.NOT_THE_ANSWER.search(self.text, max(0, cue.start() - 40), cue.start())
         ):
             return None
-        mention = self.starts_with_option(text)
-        label = self.label_at(text)
-        if label and not (
-            mention
-            and mention.end > label[1]
-            and len(mention.letters) == 1
-            and text.lstrip()[:1] == text[mention.start : mention.start + 1]
-        ):
-            letter, end, _ = label
-            if letter not in self.offered.letters:
-                if self.offered.is_letter_text(letter):
-                    return self.lone_letter(letter, rule)
-                raise Ambiguous
-            rest = text[end:]
-            if negation.rejected_at(text, end) and not self.starts_with_option(rest):
-                return None
-            if self.offered.is_letter_text(letter) - {letter} and not self.starts_with_option(rest):
-                raise Ambiguous
-            self.check_after_label(letter, rest)
-            return Found(letter, rule)
-        if mention:
-            self.check_joined(mention.letters, text[mention.end :])
-            if negation.rejected_at(text, mention.end):
-                return None
-            return self.one(mention.letters, rule)
-        sentence = _first_sentence(text)
-        named = self.prose.mentions(sentence) | self.prose.letters(sentence)
-        return self.one(named, rule) if named else None
-
-    def label_at(self, text: str) -> tuple[str, int, str] | None:
-        """(letter, end offset, rule) of a label at the very start of a text."""
-        match = cues.LABEL.match(text)
-        if match:
-            letter = (match.group(1) or match.group(2)).upper()
-            return letter, match.end(), "paren_letter" if match.group(1) else "letter"
-        loose = re.match(r"\s*([A-Z])(?=\s|而)", text)
+        end = at + 1 + len(re.match(r"[)\]\"']*[.:]?", self.text[at + 1 : at + 8]).group())  # type: ignore[union-attr]
+        own = self.passage.at(end) if re.match(r"\s*\S", self.text[end:]) else None
+        if own and letter in own.letters:
+            end = own.end
+        elif self.offered.shadows(letter) and not self.offered.is_letter_text(letter) and not cue["b"]:
+            return None
+        rest = self.text[end : end + 40]
+        if not own and "\n" in self.text[cue.start() : at] and rest.partition("\n")[0].strip():
+            return None  # the head of a list
         if (
-            loose
-            and (loose.group(1) not in "AI" or cues.BECAUSE.match(text, loose.end()))
-            and not cues.MUSICAL_AFTER.match(text, loose.end())
+            not re.match(r"[)\]\"'.!。]*\s*(?:$|\n|(?=[A-Z(\"])|です|,?\s*not\b)", rest)
+            and self.text[end - 1] not in "."
         ):
-            return loose.group(1), loose.end(), "letter"
-        return None
-
-    def starts_with_option(self, text: str) -> Mention | None:
-        """The option's text that a text starts with (articles and quotes aside)."""
-        best: Mention | None = None
-        text = text[: self.offered.reach]
-        for mention in self.offered.mentions(text):
-            lead = text[: mention.start]
-            if re.fullmatch(r"[\s\"'(\[:*_-]*(?:(?:an?|the)\s+[\"'(\[]*)?", lead, re.IGNORECASE) and (
-                best is None or mention.end > best.end
-            ):
-                best = mention
-        return best
-
-    def check_after_label(self, letter: str, rest: str) -> None:
-        """Raise Ambiguous where what follows a label names another option and not the label's own."""
-        self.check_joined(frozenset((letter,)), rest)
-        mention = self.starts_with_option(rest)
-        if mention:
-            if letter not in mention.letters:
-                raise Ambiguous
-            self.check_joined(mention.letters | {letter}, rest[mention.end :])
-            return
-        sentence = _first_sentence(rest)
-        named = self.prose.mentions(sentence)
-        if named and letter not in named:
-            raise Ambiguous
-
-    def check_joined(self, letters: frozenset[str], rest: str) -> None:
-        """Raise Ambiguous for "B or C", "woman and man"."""
-        joint = cues.JOINED.match(rest)
-        if not joint:
-            return
-        after = rest[joint.end() :]
-        label = re.match(r"[(\[]?([A-Z])(?![\w'’])", after)
-        mention = self.starts_with_option(after)
-        if label and label.group(1) in self.offered.letters and label.group(1) not in letters:
-            raise Ambiguous
-        if mention and not mention.letters & letters:
-            raise Ambiguous
-
-    def check_prose(self, letter: str, text: str) -> None:
-        """Raise Ambiguous where the prose in front of a concluded letter names only other options."""
-        named = self.prose.mentions(text)
-        if named and letter not in named:
-            raise Ambiguous
-
-    # 4
-    def leading(self) -> Found | None:
-        text = self.without_echo
-        label = self.label_at(text)
-        mention = self.starts_with_option(text)
-        if label and not (mention and mention.start <= label[1] - 1 and mention.end > label[1]):
-            letter, end, rule = label
-            rest = text[end:]
-            own = self.starts_with_option(rest)
-            if letter not in self.offered.letters:
-                if own is None:
-                    return None
-                raise Ambiguous
-            if own is None and (self.part_of_an_option(text) or self.offered.is_letter_text(letter) - {letter}):
-                raise Ambiguous
-            if (own is None and negation.rejected_at(text, end)) or re.match(r"\s*(?:or|and|/|&|vs)\b", rest):
+            return None
+        if cue["b"] or cue["c"]:
+            last = at >= self.passage.sentences[-1][0] if self.passage.sentences else True
+            alone = self.passage.labelled(0, len(self.text)) <= {letter}
+            sentence = next((a for a, b in reversed(self.passage.sentences) if a <= at), 0)
+            if not alone and not (last and cues.CONCLUSION.search(self.text, sentence, at)):
                 return None
-            self.check_after_label(letter, rest)
-            others = self.prose.letters(rest[own.end :] if own else rest) - {letter}
-            if others or (own is None and self.prose.mentions(rest) - {letter}):
-                raise Ambiguous
-            return self.kept(Found(letter, rule), rest)
-        if mention and len(mention.letters) == 1 and cues.STARTS_ANSWER.match(text[mention.end :]):
-            rest = text[mention.end :]
-            own = next(iter(mention.letters))
-            explained = cues.EXPLANATION.match(rest)
-            if explained and not self.declarations(rest):
-                return self.kept(Found(own, "option_text"), rest)
-            if (self.prose.mentions(rest) | self.prose.letters(rest)) - {own} or mention.start in negation.Spans(
-                negation.hedged(text)
-            ):
-                return None
-            if negation.REFUSAL.search(text):
-                raise Ambiguous
-            return self.kept(Found(own, "option_text"), rest)
-        return None
+        contradicted = cue["a"] and not own and self.contradicted(letter, at)
+        return _Commitment(at, end, None, "concluded") if contradicted else self.labelled(at, end, letter, "concluded")
 
-    @cached_property
-    def without_echo(self) -> str:
-        """The text without the lines that repeat the list of options; what repeats one of them once more stays."""
-        exact = lru_cache(maxsize=None)(self.offered.exact)
-        echoed: dict[str, re.Match[str]] = {}
-        for line in cues.LINE_LABEL.finditer(self.text):
-            if line.group(1).upper() in exact(line.group(2)):
-                echoed.setdefault(line.group(1).upper(), line)
-        if len(echoed) < 2:
-            return self.text
-        lines = list(echoed.values())
-        ends = [0, *(m.end() for m in lines)]
-        starts = [*(m.start() for m in lines), len(self.text)]
-        kept = "".join(self.text[a:b] for a, b in zip(ends, starts, strict=True))
-        return squeeze(kept).strip()
+    def contradicted(self, letter: str, at: int) -> bool:
+        """True where the sentence of a concluded letter names only another option: "It is a man, so B." (a woman)."""
+        start = next((a for a, b in reversed(self.passage.sentences) if a <= at), 0)
+        named = self.passage.named(start, at, hedged=False)
+        return len(named) == 1 and letter not in named and self.text[start:at].count(" ") < 12
 
-    def part_of_an_option(self, text: str) -> bool:
+    # ---- 2. the opening -----------------------------------------------------------------------------------------
+    def opening(self) -> _Commitment | None:
+        """A label or an option at the start of the response."""
+        start = len(self.text) - len(self.text.lstrip(" \n\"'-"))
+        found = self.whole(self.passage.raw, "option_text", 0, len(self.text))
+        if found:
+            label = self.label(start)
+            return _Commitment(
+                0, found.end, found.letter, label[2] if label and found.letter == label[0] else found.rule
+            )
+        mention, label = self.passage.at(start), self.label(start, strict=True)
+        if label and not (mention and mention.start < label[1] < mention.end):
+            if self.part_of_an_option():
+                return _Commitment(start, label[1], None, label[2])
+            found = self.labelled(start, label[1], label[0], label[2])
+            if found and found.letter and not (mention and mention.end == found.end):
+                rest = self.text[found.end :]
+                stated = self.passage.statements(found.end)
+                if (stated and found.letter not in stated) or re.match(r"\s*,?\s*[(\[]?[B-Z][)\]]?\s*(?:[,.]|$)", rest):
+                    return _Commitment(start, found.end, None, found.rule)
+            return found
+        if (
+            not mention
+            or negation.rejected_at(self.text, mention.end)
+            or not re.match(r"\s*(?:[,.;:!\n。—]|$|\s[-–—]\s|\()", self.text[mention.end :])
+        ):
+            return None
+        end = self.passage.sentence_end(mention.end)
+        others = (self.passage.named(mention.end, end) | self.passage.labelled(mention.end, end)) - mention.letters
+        stated = self.passage.statements(mention.end) - mention.letters
+        if others or mention.start in self.passage.considered:
+            return None
+        refused = negation.REFUSAL.search(self.text, mention.end)
+        letter = None if refused or stated or self.passage.joined(mention) else mention.letter
+        return _Commitment(start, mention.end, letter, "option_text")
+
+    def part_of_an_option(self) -> bool:
         """True when the whole text is a piece of one option ("D. Salinger" of "J.D. Salinger")."""
-        words = tuple(t.text for t in self.offered.words(text))
-        for option in self.offered.all:
-            pattern = option.pattern
-            if (
-                any(pattern[i : i + len(words)] == words for i in range(len(pattern) - len(words) + 1))
-                and len(words) > 1
-            ):
-                return True
+        words = tuple(w.text for w in self.passage.words)
+        return len(words) > 1 and any(
+            o.exact[i : i + len(words)] == words for o in self.offered.all for i in range(len(o.exact) - len(words) + 1)
+        )
+
+    # ---- corrections --------------------------------------------------------------------------------------------
+    def correction(self, last: _Commitment | None) -> _Commitment | None:
+        """What the response says where it takes back its last commitment, or a commitment to none."""
+        rest = cues.withdrawn(self.text[last.end if last else 0 :])
+        if rest is None:
+            return None
+        at = len(self.text) - len(rest)
+        opening = cues.CORRECTED.match(self.text, at)
+        said = self.passage.at(at)
+        if (
+            said
+        ):  # "No" is an option here: said again, it corrects nothing; said for the first time, it leaves two answers
+            return None if not last or last.letter in said.letters else _Commitment(at, said.end, None, "corrected")
+        found = self.head(at, opening.end() if opening else at, "corrected", loose=False)
+        if found:
+            return found
+        named = self.passage.named(at, len(self.text), hedged=False) | self.passage.labelled(at, len(self.text))
+        if len(named) == 1:
+            return _Commitment(at, len(self.text), named.pop(), "corrected")
+        strong = cues.TAKEN_BACK.match(rest)
+        return _Commitment(at, len(self.text), None, "corrected") if named or strong else None
+
+    # ---- 3. verdicts --------------------------------------------------------------------------------------------
+    def verdicts(self) -> _Commitment | None:
+        """The one option that a list or a table calls right, where it calls others wrong."""
+        good: set[str] = set()
+        bad: set[str] = set()
+        for line in re.finditer(r"[^\n]+", self.text):
+            label = cues.LIST_LABEL.match(line.group().strip())
+            mention = self.passage.at(line.start())
+            letter = label.group(1).upper() if label else mention.letter if mention else None
+            if letter in self.offered.letters:
+                verdict = line.group()[2:]
+                if cues.BAD.search(verdict):
+                    bad.add(letter or "")
+                elif cues.GOOD.search(verdict):
+                    good.add(letter or "")
+        if len(good) == 1 and bad and not good & bad:
+            return _Commitment(0, len(self.text), good.pop(), "verdict")
+        return None
+
+    # ---- 4. prose -----------------------------------------------------------------------------------------------
+    def prose(self) -> _Commitment | None:
+        """The option that the response names and means."""
+        passage, end = self.passage, len(self.text)
+        if passage.cut_off or not passage.sentences or self.refuses():
+            return None
+        if self.opposite and len(negated := passage.negated(0, end)) == 1:
+            return _Commitment(0, end, negated.pop(), "option_text")
+        last = [(a, b) for a, b in passage.sentences if cues.CONCLUSION.search(self.text, a, b)][-1:]
+        for a, b in last:
+            if found := self.meant(a, b, "conclusion"):
+                return found
+            if (a, b) == passage.sentences[-1]:
+                return None
+        return self.meant(0, end, "option_text")
+
+    def meant(self, start: int, end: int, rule: str) -> _Commitment | None:
+        """The only option that a stretch of prose names and means, or paraphrases."""
+        passage = self.passage
+        for hedged in (False, True):
+            named = passage.named(start, end, hedged=hedged)
+            letters = passage.labelled(start, end)
+            if len(named | letters) == 1:
+                rule = rule if named else "option_letter"
+                return _Commitment(start, end, (named | letters).pop() or None, rule)
+            if named or letters:
+                answers = self.predicates(start, end)
+                return _Commitment(start, end, answers.pop(), rule) if len(answers) == 1 else None
+        if self.text.count(" ", start, end) <= _PARAPHRASE and (near := passage.nearest(start, end)):
+            return _Commitment(start, end, near, "paraphrase")
+        return None
+
+    def predicates(self, start: int, end: int) -> set[str]:
+        """Letters of the options that a stretch states after a verb of its own ("There are four people ...")."""
+        found: set[str] = set()
+        for a, b in self.passage.sentences:
+            if start <= a < end:
+                for mention in self.passage.inside(a, b):
+                    before = self.text[max(a, mention.start - 30) : mention.start]
+                    if cues.PREDICATE.search(before) and mention.letter in self.passage.named(
+                        mention.start, mention.end, hedged=False
+                    ):
+                        found |= {mention.letter} | self.passage.joined(mention)
+        return found
+
+    def refuses(self) -> bool:
+        """True where the response declines or finds no option right, in words that are not an option's own."""
+        for pattern in (negation.REFUSAL, cues.NONE_OF_THEM):
+            for refusal in pattern.finditer(self.text):
+                if not any(m.start <= refusal.start() and refusal.end() <= m.end for m in self.passage.mentions):
+                    return True
         return False
 
-    # 5
-    def bold(self) -> Found | None:
-        spans = {m.group(2) for m in cues.BOLD.finditer(self.raw)}
-        if len(spans) > _MANY_SPANS:
-            raise Ambiguous
-        found: set[str] = set()
-        for span in spans:
-            try:
-                inner = _Reader(span, self.offered).inner()
-            except Ambiguous:
-                inner = None
-            if inner:
-                found.add(inner.letter)
-        text = self.text
-        plain = self.prose.mentions(text) | self.prose.letters(text)
-        if len(found) != 1 or not plain >= found or negation.REFUSAL.search(text):
-            return None
-        return self.kept(Found(found.pop(), "bold"), text)
 
-    # 6
-    def in_prose(self) -> Found | None:
-        text = self.without_echo
-        if negation.REFUSAL.search(text):
-            return None
-        firm = self.prose.mentions(text, hedged=False) | self.prose.letters(text, hedged=False)
-        named = firm or (self.prose.mentions(text) | self.prose.letters(text))
-        if len(named) == 1:
-            if self.prose.only_in_passing(text, next(iter(named))):
-                return None
-            rule = "option_text" if self.prose.mentions(text) & named else "option_letter"
-            return self.kept(self.one(named, rule), text)
-        if len(named) > 1:
-            sentences = [s for s in cues.SENTENCES.findall(text) if s.strip()]
-            last = sentences[-1]
-            final = self.prose.mentions(last) | self.prose.letters(last)
-            if cues.CONCLUSION.match(last) and len(final) == 1:
-                return self.one(final, "conclusion")
-        return None
-
-
-def _first_sentence(text: str) -> str:
-    match = re.match(r"[^.!?\n。;]*(?:\.(?=\d)[^.!?\n。;]*)*", text)
-    return match.group() if match else text
+def _outermost(commitments: Sequence[_Commitment]) -> list[_Commitment]:
+    """The commitments in order, less those that are part of another one ("is B" in "the answer is B")."""
+    kept: list[_Commitment] = []
+    for commitment in sorted(commitments, key=lambda c: (c.start, -c.end)):
+        if not kept or commitment.end > kept[-1].end:
+            kept.append(commitment)
+    return kept

@@ -1,73 +1,113 @@
-"""The phrasings by which a response says its choice: wrappers, labels, declarations, conclusions."""
+"""The phrasings by which a response commits itself: channels, declarations, labels, conclusions, corrections."""
 
 from __future__ import annotations
 
 import re
 
-WRAPPERS = (
-    ("boxed", re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")),
-    ("answer_tag", re.compile(r"<answer>(.*?)</answer>", re.IGNORECASE | re.DOTALL)),
-    ("response_tag", re.compile(r"<response>(.*?)</response>", re.IGNORECASE | re.DOTALL)),
-    (
-        "json",
-        re.compile(
-            r"""["'](?:final_?answer|answer|choice|option|prediction)["']\s*:\s*["']"""
-            r"""((?<=")[^"]*(?=")|(?<=')[^']*(?='))""",
-            re.IGNORECASE,
-        ),
-    ),
-)
-LATEX = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mathsf|textit)\s*\{([^{}]*)\}|\\[()\[\]]|\$([^$\n]+)\$")
-MARKUP = re.compile(r"[*`]+(?!\d)|(?<![,(*`])[*`]+|\b_+|_+\b|(?m:^\s{0,3}#{1,6}\s+)|(?m:^\s*>\s+)")
+# ---- channels: a place made for the answer alone -----------------------------------------------------------------
+BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+TAG = re.compile(r"<([A-Za-z][\w -]{0,30})>\s*([^<>]{0,2000}?)\s*</\1\s*>", re.IGNORECASE)
+OPEN_TAG = re.compile(r"</?([A-Za-z][\w /.-]{0,30})>\s*([^<>]{0,2000}?)\s*(?:</[\w ]{0,30}>?\s*)*$")
+ANSWER_TAG = re.compile(r"(?:final[_ ]?)?(?:answer|response|conclusion|choice|option|output)", re.IGNORECASE)
+JSON = re.compile(r"""["']([\w ]{1,40})["']\s*:\s*(?:"([^"\n]{1,400})"|'([^'\n]{1,400})'|([A-Z])(?=\s*[,}]))""")
 BOLD = re.compile(r"(\*\*|__)(?=\S)(.{1,1000}?)(?<=\S)\1")
+LATEX = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mathsf|textit)\s*\{([^{}]*)\}|\\[()\[\]]|\$([^$\n]+)\$(?!\d)")
+MARKUP = re.compile(r"[*`]+(?!\d)|(?<![,(*`])[*`]+|\b_+|_+\b|(?m:^\s{0,3}#{1,6}\s+)|(?m:^\s{0,3}>\s+)")
+RUNS = re.compile(r"([*_`~#>=-])\1{3,}")
 WRAPPING = " \t\n\"'.,;:!?。、…"
 
-# A letter used as a label: "(B)", "B.", "B)", "B:", "B -", "B" at the end of a line.
+# ---- labels ------------------------------------------------------------------------------------------------------
 LABEL = re.compile(
-    r"\s*(?:(?:option|choice|answer|选项)\s*)?(?:[(\[]\s*([A-Za-z])\s*[)\]]\s*[.:,、-]?|([A-Za-z])(?:\s*[.:)\]、。!](?=\s|$|[^\x00-\x7f]|[A-Z](?!\.)|[(\"'\d])|,(?=\s)"
-    r"|\s+[-–—]\s|\s*(?=\n|$)))",
+    r"[\s\"'*]*(?P<noun>(?:the\s+)?(?:option|choice|answer|letter|number|选项|选|옵션)\b\s*:?\s*|选项\s*)?"
+    r"(?:(?P<open>[(\[<\"'])\s*(?P<inside>[A-Za-z])\s*[)\]>\"']+\s*[.:,、-]?"
+    r"|(?P<bare>[A-Za-z])(?![A-Za-z0-9_'’#♯&/+°^=]|[.][A-Za-z]\b|-[A-Za-z])(?P<end>\s*[.:)\]、。!,;]|\s+[-–—](?=\s)|\s*(?=\n|$)|\s*选项|(?=[^\x00-\x7f]))?)",
     re.IGNORECASE,
 )
-BECAUSE = re.compile(r"\s+(?:because|since|as|for|due|based|given|with|which)\b", re.IGNORECASE)
-ADVERB = r"(?:(?:most )?(?:likely|probably)|clearly|therefore|thus|definitely|certainly|simply|indeed|obviously|then|still|just)"
-DECLARED = re.compile(
-    r"(?:\b(?:answer|option|choice|response|conclusion|selection|guess)(?: (?:here|to (?:the|this|your) question|for (?:the|this) question))?\s*"
-    rf"(?:(?:is|was|would be|should be|must be|will be|might be|has to be)\b\s*:?|[:=]|->|→)\s*(?:{ADVERB},?\s+)*(?:(?:the )?(?:option|choice|letter|answer|number)\b(?!\s+(?:is|was|:))\s*:?\s*)?"
-    rf"|\bi(?:'d| would|'ll| will| am| have to| must|'m)?\s*(?:{ADVERB} )?(?:choose|chose|choosing|pick|picked|select|selected|going with|go with|opt for|vote for|settle on|answer|guess|say)\s+(?:(?:the )?(?:option|choice|letter|answer)\s+)?"
-    r"|(?:答案|正确选项|选项|选择)\s*(?:应该|应当|应)?\s*(?:是|为|:)\s*(?:选项)?\s*)",
+BECAUSE = re.compile(
+    r"\s*(?:because|since|as|for|due|based|given|with|which|and not|not|rather|instead|but|in|from|according)\b",
     re.IGNORECASE,
 )
-NAMED_LETTER = re.compile(
-    r"(?:\b[Oo]ption|\bOPTION|\b[Cc]hoice|\bCHOICE|\b[Aa]nswer|\bANSWER|\b[Ll]etter|选项|答案|选择?|应选)[ \t]*(?:[(\[]\s*([A-Za-z])\s*[)\]]|([A-Z])(?![A-Za-z0-9_'#♯&/]|[.][A-Za-z]))"
-)
-CONCLUDED = re.compile(
-    r"(?:\b(?:so|therefore|thus|hence)[,:]?\s+(?:it (?:is|must be|should be)\s+|it's\s+)?|,\s+|\bit(?:'s| is| must be| should be)\s+|[是は])"
-    r"[(\[]?([A-Z])[)\]]?\s*(?:です)?[.!。]?\s*$"
-)
-LETTER_PAIR = re.compile(r"(?<![\w'’.&/#♯+-])[(\[]?([A-Z])[)\]]?\s+(?:or|and|nor)\s+[(\[]?([A-Z])(?![\w'’&#♯+])")
-ANY_LETTER = re.compile(r"[(\[]\s*([A-Za-z])\s*[)\]]|(?<![\w'’.&/#♯+-])([A-Z])(?![\w'’&#♯+]|[.][A-Za-z]|-[a-z]|/[A-Z])")
-OTHER_NAMING = re.compile(
-    r"\b(?:speaker|person|voice|track|section|part|type|clip|audio|sound|key(?: of| is)?|in|note|chord|vitamin|plan|figure|class|grade|team|side|point"
-    r"|scene|segment|verse|theme|hepatitis|studio|recording|sample|string|tuned to|of)\s+$",
-    re.IGNORECASE,
-)
-MUSICAL_AFTER = re.compile(r"[ -](?:minor|major|flat|sharp|chord|note|natural|dorian|string)\b", re.IGNORECASE)
+MUSICAL_AFTER = re.compile(r"[ -](?:minor|major|flat|sharp|chord|note|natural|dorian|string|key)\b", re.IGNORECASE)
 JOINED = re.compile(
     r"[\s,.;)*\"']*(?:\b(?:or|and|nor|either)\b|\b(?:i\.\s?e\.|(?:ie|namely|that is|in other words)\b),?|/|&|\||或者?|和|以及|与)[\s(*\"']*",
     re.IGNORECASE,
 )
+ALSO = re.compile(r"\b(?:and|or|nor|and/or)\s+(?:option\s+|also\s+)?[(\[]([A-Z])[)\]]|,\s*[(\[]([A-Z])[)\]]")
 SHARING = re.compile(r"([^\W_]+)\s*(?:\b(?:or|and|to)\b|/|&|或|和)\s*(?:an?\s+|the\s+)?$", re.IGNORECASE)
-LINE_LABEL = re.compile(r"(?m)^\s{0,3}[-*•]?\s{0,3}[(\[]?([A-Za-z])\s{0,3}[).:\]、]\s{0,3}(\S.*)$")
+LIST_LABEL = re.compile(r"(?:^|(?<=[\s,;|]))[-*•|]?\s{0,3}[(\[]?([A-Za-z])\s{0,3}[).:\]、|]\s{0,3}(?=\S)", re.MULTILINE)
+BRACKETED = re.compile(
+    r"[(\[]\s*([A-Z])\s*[)\]]|\b(?:option|choice|answer|选项)\s+['\"]?([A-Z])(?![\w'’&#♯+]|[.][A-Za-z])", re.IGNORECASE
+)
+PAIR = re.compile(
+    r"(?<![\w'’.&/#♯+-])[(\[]?([A-Z])[)\]]?\s*(?:\bor\b|\band\b|\bnor\b|,|/)\s*[(\[]?([A-Z])(?![\w'’&#♯+])"
+)
+
+# ---- declarations ------------------------------------------------------------------------------------------------
+_ADVERB = r"(?:(?:most )?(?:likely|probably)|clearly|therefore|thus|definitely|(?:almost )?certainly|simply|indeed|obviously|then|still|just|also|as follows)"
+_IS = r"(?:is|was|are|would be|should be|must be|will be|might be|has to be|could be|appears to be|seems to be|ist|lautet|wäre|es|est|serait|sería|é|è)\b"
+DECLARED = re.compile(
+    r"(?:\b(?:answer|option|choice|response|conclusion|selection|guess|pick|solution|antwort|lösung|respuesta|opción|réponse|resposta|risposta|ответ)"
+    r"(?: (?:correcta?|correcte|juste|richtige|final|here|(?:that|which|to|for|of|based on)\b[^.;:,\n?]{1,80}?))?\s*"
+    rf"(?:{_IS}\s*:?|[:=]|->|→)"
+    r"|\bi(?:'d| would|'ll| will| am| have to| must|'m)?\s*(?:\w+ly )?(?:choose|chose|choosing|pick|picked|select|selected|going with|go with|opt for|vote for|settle on|answer|guess|say)\b"
+    r"|(?:答案|正确选项|选项|选择)\s*(?:应该|应当|应)?\s*(?:是|为|:)\s*(?:选项)?|(?:我|应|应该|故|所以|因此)?选(?:择)?(?=\s*[(\[]?[A-Z])"
+    r"|(?:答え|答|正解|回答)\s*(?:は|:)|(?:정답|답변|답)\s*(?:은|는|:))"
+    rf"\s*(?:{_ADVERB}[,:]?\s+)*",
+    re.IGNORECASE,
+)
+NOT_THE_ANSWER = re.compile(
+    r"\b(?:each|every|all|these|those|other|another|following|given|possible|first|second|third|fourth|last|which|what|one|any|no|either|both|an"
+    r"|alternative|wrong|incorrect|least likely|second[- ]best|worst|per)\s+(?:\w+\s*)?$|\bleast \w+\s*$|[不没别勿]$",
+    re.IGNORECASE,
+)
+SUPERLATIVE = re.compile(
+    r"\b(?:best|correct|right|closest|strongest|(?<!the )only|most (?!of\b)\w+)(?: [\w'-]+){0,12}? (?:is|are|would be|must be|as)\b(?: (?:that of|likely|probably|the|as))?\s*:?\s*(?=[\"'(\[]*[A-Za-z])",
+    re.IGNORECASE,
+)
+FINAL_LABEL = re.compile(
+    r"(?P<strong>\b(?:is|are|was|be|as|so|thus|therefore|hence|leaves|leaving|it's|select|choose|pick|must be)\b|[:=>]|→|[是は])[,:]?\s*(?:the\s+)?(?:(?:option|choice|letter|answer|number)\s*)?"
+    r"[(\[\"']{0,3}(?P<a>[A-Z])(?![\w'’#♯&/+°^=]|[.][A-Za-z]\b|-[A-Za-z])"
+    r"|(?P<weak>\b(?:with|to|of|in|for|by|on|at|from|than|suggests|means|indicates|matches|fits|supports|describes|under|,)|,)\s*(?:the\s+)?"
+    r"(?:(?:option|choice|letter|answer)\s+)?[(\[\"']{1,3}(?P<b>[A-Z])(?=[)\]\"'])"
+    r"|(?P<comma>,|\b(?:with|to|by|suggests|means|indicates|matches|fits))\s+(?:option|choice|answer)\s+(?P<c>[A-Z])(?![\w'’#♯&/+])"
+    r"|,\s+(?P<d>[A-Z])(?=[.!]?\s*$)"
+)
+RIGHT = re.compile(
+    r"(?:\b(?:option|choice|answer|letter)\s+)?(?<![\w'’.&/#♯+-])[(\[\"']{0,3}(?P<l>[A-Z])[)\]\"']{0,3}[.:]?\s+(?:[\w' -]{1,60}? )??"
+    r"(?:is|seems|appears|looks|sounds|would be|must be|remains)(?: to be)?\s+(?:\w+ly\s+)?(?:the\s+|my\s+)?(?:only\s+|most\s+)?"
+    r"(?:correct|right|true|best|answer|closest|(?:likely|accurate|appropriate|plausible|suitable|fitting|probable|logical|reasonable|consistent)\b(?:\s+(?:answer|option|choice|one|match|fit))?|(?:\w+\s+){0,2}(?:option|choice))"
+    r"(?!\s+(?:in|that|only|about|but|for)\b)"
+    r"|(?<![A-Za-z])[(\[]?(?P<cjk>[A-Z])[)\]]?\s*(?:选项|項)?\s*(?:是|为|が|이|가)?\s*(?:正确|正確|对的|正解|答案|정답|맞)"
+)
+ORDINAL = re.compile(
+    r"\b(first|second|third|fourth|fifth|1st|2nd|3rd|4th)\s+(?:option|choice|one|answer)\b(?=[^.\n]{0,40}[.!]?\s*$)"
+    r"|\b(?:the )?(first|second|third|fourth|fifth)\s+(?:option|choice|one|answer) (?:is|fits|seems) (?:the )?(?:correct|right|best|most)",
+    re.IGNORECASE,
+)
+GOOD = re.compile(
+    r"^[\s\w]{0,3}\W*(?:correct|right|yes|true|best|✓|✔|✅)|(?<!\bnot )\b(?:correct\b|fits\b|matches\b|right answer|the answer|best|✓|✔|✅)|✓|✔|✅",
+    re.IGNORECASE,
+)
+BAD = re.compile(
+    r"\b(?:incorrect|wrong|no\b|not|n't|false|unlikely|ruled out|eliminate|too \w+|lacks?|without|absent|implausible|irrelevant|doesn't)\b|n't\b|✗|✘|❌|×",
+    re.IGNORECASE,
+)
 CONCLUSION = re.compile(
-    r"^\W*(?:therefore|thus|hence|in conclusion|to conclude|consequently|on reflection|overall|finally|in summary|so the answer)\b",
+    r"\b(?:therefore|thus|hence|in conclusion|to conclude|consequently|on reflection|overall|finally|in summary|in short|based on (?:this|these|the)|given (?:this|these|that)"
+    r"|so(?=,| the| it| this| he| she| they| we| i )|this leaves|that leaves|ultimately|as a result|accordingly|in the end)\b|所以|因此|综上|したがって",
     re.IGNORECASE,
 )
-CORRECTION = re.compile(
-    r"\b(?:wait|actually|correction|no,|scratch that|on second thoughts?|let me (?:correct|re-?consider|re-?think|re-?evaluate)"
-    r"|i mean|i meant|my mistake|i was (?:wrong|mistaken))\b|更正|不对",
+NONE_OF_THEM = re.compile(
+    r"\b(?:none of (?:the|these|them)|no (?:option|answer|choice)|neither (?:of|option)|not (?:a|one of the|among the|in the) (?:\w+ )?(?:possible |valid )?(?:answers?|options?|choices)|any of the options)\b",
     re.IGNORECASE,
 )
-# A correction that takes back what was said in front of it: "Wait, actually C", "3... no, 4", "let me reconsider".
+PREDICATE = re.compile(
+    r"(?:\b(?:is|are|was|were|be|being|it's|that's|he's|she's|sounds? like|suggests?|indicates?|means?|conveys?|expresses|shows?|feels?|seems?)"
+    r"(?: (?:most )?likely| probably| clearly| indeed)?|:)[\s\"'(]*(?:an?\s|the\s)?[\"'(]*$",
+    re.IGNORECASE,
+)
+
+# ---- corrections -------------------------------------------------------------------------------------------------
 _WITHDRAWN = re.compile(
     r"(?:[.!?…。\n;(—]|\s--?\s)\s*(?P<sentence>(?:actually|hmm+|oops|hold on|correction(?=\s?:)|wait(?! (?:for|until|time))"
     r"|that(?:'s| is| was) (?:wrong|not right|incorrect|a mistake))\b|sorry, (?!i )|更正|不对|等等|等一下|其实)"
@@ -87,23 +127,29 @@ def withdrawn(text: str) -> str | None:
     return text[starts[-1] :] if starts else None
 
 
-# Quoted speech, introduced as such: what is said in it is no answer.
-SPEECH = re.compile(
-    r"\b(?:words?|transcript(?:ion)?|lyrics?|utterance|sentence|says|said|saying|asks|asked|sings|shouts|whispers)"
-    r"(?: (?:is|are|was|were|that|the words?|something like|reads?)){0,2}\s?[:,]?\s?\"([^\"\n]{1,1000})\"",
+TAKEN_BACK = re.compile(
+    r"\W*(?:wait|no\b|hold on|correction|scratch|strike|that's wrong|that (?:is|was) wrong|let|on second|i (?:was|am)|i'm|my mistake|changed?"
+    r"|更正|不对|等|我错了|重新)",
     re.IGNORECASE,
 )
-FINAL = re.compile(r"\b(?:final|correct)\s*$|最终$", re.IGNORECASE)
-STARTS_ANSWER = re.compile(r"\s*(?:[,.;:!\n。—]|$|\s[-–—]\s|\()")
-EXPLANATION = re.compile(
-    r"[.!]?\s*\n\s*(?:explanation|reason(?:ing)?|rationale|justification|because|解释|理由)\b", re.IGNORECASE
+"""A correction that takes an answer back even where it gives no other one."""
+CORRECTED = re.compile(
+    r"(?:[\s,.:;!…—-]|\b(?:no|wait|actually|hmm+|oops|sorry|correction|but|oh|or|i mean|i meant|yes|scratch that|on second thoughts?"
+    r"|it'?s|it is|(?:that|it|this) (?:should|must|would) be|should be|rather|hold on)\b|等等|更正|不对|其实|应该是|是)+",
+    re.IGNORECASE,
 )
-SENTENCES = re.compile(r"[^.!?\n。;]*(?:\.(?=\d)[^.!?\n。;]*)*[.!?\n。;]?")
-
-# What may stand before an everyday word for it to be the answer: a comma or colon, or one sentence that states it.
-STATED = re.compile(
-    r"[,:]\s*$|^\W*[^.!?\n。;]{1,60}\b(?:is|was|are|were|goes|went|sounds)\s+(?:the\s+)?$", re.IGNORECASE
-)
-
-# "Option 2" where an option's text is "2": the second option, or the one that says 2?
 NUMBERED = re.compile(r"\b(?:option|choice)\s*#?(\d{1,2})\b", re.IGNORECASE)
+"""The second option, or the one that says 2?"""
+
+# ---- quotations and sentences ------------------------------------------------------------------------------------
+QUOTED = re.compile(r'"([^"\n]{2,1000})"|(?<![\w\'])\'((?:[^\'\n]|(?<=\w)\'(?=\w)){4,1000})\'(?!\w)')
+SENTENCE = re.compile(r"[^.!?\n。;]*(?:\.(?=[\w])[^.!?\n。;]*)*[.!?\n。;]?")
+CUT = re.compile(
+    r"(?:[,(=+\\-]|,\s*[\"']|\b(?:to|is|are|was|the|of|and|or|a|an|by|with|that|which|in|for|can|will|be|we|if|from|as|answer))\s*$",
+    re.IGNORECASE,
+)
+EVERYDAY = re.compile(
+    r"[,:]\s*[\"']?$|^\W*[^.!?\n。;]{1,60}\b(?:is|was|are|were|goes|went|sounds|appears?|heard|said)\s+(?:the\s+|an?\s+)?[\"']?$",
+    re.IGNORECASE,
+)
+"""What may stand before an everyday word for it to be the answer: a comma or colon, or one sentence that states it."""

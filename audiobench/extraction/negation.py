@@ -1,8 +1,7 @@
-"""Which parts of a text are denied, supposed, asked or hedged: an option named there is not the answer.
+"""Which parts of a text are denied, supposed, asked or only considered: an option named there is not the answer.
 
-A small scope model rather than a parser. A denial runs from its word ("not", "rather than", "than") to the end of
-the clause; a supposition ("if", "whether", "cannot tell") runs to the end of the sentence; "X is wrong" reaches back
-to the start of its clause. When in doubt a scope is too wide: the price is an unparsed answer, never a wrong one.
+A small scope model rather than a parser. A denial runs from its word ("not", "rather than") to the end of its clause; a
+supposition ("if", "whether") to the end of the sentence; "X is wrong" reaches back to the start of its clause.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from functools import lru_cache
 
 _LESSER = (
     r"(?:least (?:likely|probable|plausible|possible|fitting|suitable|appropriate|convincing|accurate|consistent|compatible"
@@ -18,36 +16,51 @@ _LESSER = (
 )
 """Superlatives of what is not the answer."""
 _NOT_A_DENIAL = re.compile(
-    r"\b(?:not (?:only|just|merely|simply)|no (?:doubt|question|surprise)|without (?:a |any )?(?:doubt|question))\b",
+    r"\bnot (?:only|just|merely|simply|least|to mention)\b|\bno (?:doubt|question|surprise)\b"
+    r"|\bwithout (?:a |any )?(?:doubt|question)\b|\b(?:not|never|n't) (?:be )?(?:excluded?|ruled? out|eliminated?|rejected?)\b"
+    r"|\b(?:that|which|who)[^.,;:!?\n]{1,80}\bleast likely to\b",
     re.IGNORECASE,
 )
 _DENIAL = re.compile(
     r"\b(?:not|never|neither|nor|without|hardly|unlike|cannot|rather than|instead of|other than|as opposed to"
-    r"|except(?: for)?|different from|opposed to|far from|anything but|lacks?|lacking|absence of|free of|devoid of"
-    r"|less(?= [^.;\n]{1,60} than\b)|than|compared (?:to|with)|false that|doubt|deny|denies|exclud(?:e|es|ed|ing)|eliminat(?:e|es|ed|ing)|reject(?:s|ed)?"
-    rf"|{_LESSER}|refus(?:e|es|ed|ing) to|hesita(?:te|tes|ted|nt|ting) to"
+    r"|except(?: for)?|different from|opposed to|far from|anything but|lacks?|lacking|lack of|absence of|free of|devoid of"
+    r"|less(?= [^.;\n]{1,60} than\b)|than|compared (?:to|with)|false that|doubt|deny|denies|excludes|excluding|eliminat(?:es?|ing)"
+    rf"|rejects?|{_LESSER}|(?:hesita|refus)(?:te|tes|ted|nt|ting|e|es|ed|ing) to (?=say|choose|pick|answer|select|call)"
+    r"|too \w+ (?:for|to be)|so high a"
     r"|(?:almost|nearly) (?:picked|chose|choose|pick|said|say|answered|answer|went|selected|select|guessed|wrote)"
-    r"|(?:at least|at most|almost|nearly|up to|half(?: of)?|twice|double)(?= (?:of )?(?:\d|(?:one|two|three|four|five|six|seven|eight|nine|ten)\b))"
     r"|rul(?:e|es|ed|ing) out|dismiss(?:es|ed)?|wrong|incorrect(?:ly)?|contrary to|fails? to|mistaken(?: for)?|confused with)\b"
     r"|n't\b|\bno\b(?!\s*[,.:;!]|\s*$)"
-    r"|\b(?:nicht|keine?|pas|não|не)\b|不是|不选|并非|而非|没有|不像|排除|不可能|而不是|不太像|别选",
+    r"|\b(?:nicht|keine?|pas|não|не|ninguna?)\b|不是|不选|并非|而非|没有|不像|排除|不可能|而不是|不太像|别选",
     re.IGNORECASE,
 )
-_NON = re.compile(r"\bnon-\w+", re.IGNORECASE)
+_BOUND = re.compile(
+    r"\b(?:at least|at most|almost|nearly|up to|half(?: of)?|twice|double)(?: of)?\s+(?:o{2,}|\d[\d.,]*(?: \w+)?|(?:one|two|three|four|five|six|seven|eight|nine|ten)\b)"
+    r"|\bnon-\w+",
+    re.IGNORECASE,
+)
 _CLAUSE_END = re.compile(
-    r"[;.!?\n。](?!\d)|\s[-–—]+\s|—|,?\s{0,3}\b(?:but|however|so|therefore|thus|hence)\b"
+    r"[;.!?\n。](?!\d)|:(?=\s)|\s[-–—]+\s|—|,?\s{0,3}\b(?:but|however|so|therefore|thus|hence|whereas|although|though)\b"
     r"|(?<!not )(?<!n't )\b(?:because|since)\b"
-    r"|,\s{0,3}(?:it|this|that|he|she|they|there|the (?:answer|correct|right|best))\b"
+    r"|,\s{0,3}(?:it|this|that|he|she|they|there|we|i|the (?:answer|correct|right|best))\b"
+    r"|,\s{0,3}(?:(?!(?:or|and|nor)\b)[\w'-]+ ){1,9}(?:is|are|was|were|suggests?|indicates?|fits|matches|aligns|means|seems)\b"
+    r"|,?\s{1,3}(?:which|and (?:this|that|the \w+)) (?:\w+ly |best |then )?(?:aligns?|suggests?|indicates?|means?|leaves|points|corresponds?|match(?:es)?|fits?|is|makes?)\b"
     r"|(?<!not )(?<!nor )(?<!neither )\b(?:it|this|that)(?:'s| is| was| must| sounds)"
     r"|,?\s{0,3}(?:而是|而应|所以|因此|但|应该是|应选|应为|答案)|[,;。]\s{0,3}[是选只而应]",
     re.IGNORECASE,
 )
+_VERB = re.compile(
+    r"\b(?:is|are|was|were|suggests|indicates|conveys|implies|means|points|leaves|aligns|matches|fits|corresponds|reflects"
+    r"|describes|makes|expresses)\b",
+    re.IGNORECASE,
+)
+"""The verb of the main clause: it ends a denial in its subject ("the sound that cannot be heard is ...")."""
+_IN_SUBJECT = re.compile(r"\b(?:that|which|who|where|what|lack|absence)\b[^.,;:!?\n]{0,80}$", re.IGNORECASE)
 _SUPPOSITION = re.compile(
-    r"\b(?:if|whether|unless|(?-i:Had)|suppose|supposing|assum(?:e|ing)|imagine|were it|would have|used to"
+    r"\b(?:if(?! (?:we|you|i|one) (?:consider|listen|look|think|go|take|ha[vd]e? to))|whether|unless|(?-i:Had)|suppose|supposing|assum(?:e|ing)|imagine|were it|would have|would be expected"
     r"|(?:some(?:one|body|\speople)?|others|people|many|one) (?:might|may|could|would) (?:\w+ly |also |even )?(?:answer|say|think|choose|pick|guess|argue|claim|select|go)"
     r"|(?:can ?not|can't|couldn't|could not|unable to|hard to|difficult to|impossible to|don't|do not|not possible to|not able to)"
-    r"\s+(?:\w+ly )?(?:tell|determine|hear|say|identify|know|decide|distinguish|be sure|confirm|discern|make out|listen|access|process"
-    r"|perceive|answer|judge|establish|verify|think|believe|agree|see)|not (?:sure|certain|clear)|unsure|uncertain|unclear|no idea)\b"
+    r"\s+(?:\w+ly )?(?:tell|determine|say|identify|know|decide|distinguish|be sure|confirm|discern|make out|listen|access|process"
+    r"|perceive|answer|judge|establish|verify|think|believe|agree|see)|not (?:sure|certain|clear)|unsure|uncertain|(?<!the most )unclear (?:if|whether|which|who|what)|no idea)\b"
     r"|如果|假如|是否|不确定|无法|不知道|难以",
     re.IGNORECASE,
 )
@@ -56,31 +69,39 @@ _REJECTED_AFTER = re.compile(
     r"(?:\b(?:is|are|was|were|seems?|looks?|sounds?|appears?|(?:(?:can|could|would|should|must|may|might|has to|have to) )?be)\s+"
     r"(?:\w+ly |very |rather |also |both |all )?(?:the |an? |my )?"
     r"(?:not\b|less\b|n't|a mistake|an error|wrong|incorrect|unlikely|impossible|ruled out|eliminated|excluded|rejected|out\b|absent|false|inconsistent"
-    r"|implausible|a distractor|distractors|missing|invalid|improbable"
+    r"|irrelevant|implausible|a distractor|distractors|missing|invalid|improbable|possible but"
     rf"|{_LESSER}"
     r"|(?:only |first |one )?(?:one|option|answer|choice) (?:that |which )?(?:i|we|you|one) "
     r"(?:can |could |would |must |should |will )?(?:safely |easily |definitely )?(?:rule[sd]? out|reject(?:ed)?|exclude[sd]?|eliminate[sd]?|dismiss(?:ed)?|discard(?:ed)?))"
     r"|\b(?:is|are|was|were|does|do|did|ca|could|would|wo|has|had)n't\b"
     r"|\b(?:cannot|does not|do not|did not|can not|could not|would not|doesn't)\b"
+    r"|\bwould (?:\w+ly )?(?:sound|have|produce|make|require|need|show|express|feel|come)\b"
+    r"|\b(?:can|could|might|may) (?:be|also be)\b(?= (?:possible|considered|an option|ruled))"
     r"|では?な[いく]|ではありません|じゃな[いく]|不对|不正确|错误|不符|不合适|可以排除|不太可能)",
     re.IGNORECASE,
 )
 _CLAUSE_START = re.compile(
-    r"[;!?\n。]|\.(?!\d)|\b(?:but|so|therefore|thus|hence|while|whereas)\b|但|所以|因此|而", re.IGNORECASE
+    r"[;!?\n。]|\.(?!\d)|\b(?:but|so|therefore|thus|hence|while|whereas|because|since)\b|但|所以|因此|而", re.IGNORECASE
 )
 _SENTENCE = re.compile(r"[^.!?\n;。]*(?:[.!?\n;。]|$)")
-_HEDGE = re.compile(
+_CONSIDERED = re.compile(
     r"\b(?:at first|initially|originally|considered|considering|could be|could also|might|may be|may also|perhaps|maybe|possibly"
-    r"|possible|first thought|my first|i thought|tempting|one might|some might|at a glance|on first)\b|可能|也许|起初|一开始",
+    r"|possible|first thought|my first|i thought|tempting|one might|some might|at a glance|on first|(?:other|these|the) (?:\w+ )?(?:options|choices)"
+    r"|(?:like|such as) [^.;\n]{1,60}\b(?:or|and)\b|(?:first|second|third|fourth) (?:option|choice)|one option|such as)\b|可能|也许|起初|一开始",
     re.IGNORECASE,
 )
 REFUSAL = re.compile(
     r"\b(?:can(?:no|')?t|can not|could(?: not|n't)|unable to|not able to|don't|do not|didn't|did not|won't|will not)\s+(?:\w+ly |actually )?"
-    r"(?:hear|listen|access|process|play|tell|determine|identify|answer|know|receive|see|have access|detect any|assist|help|provide)\b"
-    r"|\b(?:i'm|i am) (?:sorry|not sure|unsure|uncertain|afraid)|\b(?:happy|glad) to (?:help|assist)\b|\bno audio\b|\b(?:not enough|insufficient) (?:information|context|evidence)"
-    r"|\b(?:as an? (?:text|language|ai)\b)|\b(?:unclear|unknown|uncertain|undetermined|not sure|impossible to|difficult to say|hard to (?:say|tell))\b"
-    r"|无法|听不到|不知道|不确定|抱歉",
+    r"(?:hear|listen|access|process|play|tell|determine|identify|answer|know|receive|see|have access|detect any|assist|help|provide|give)\b"
+    r"|\b(?:i'm|i am) (?:sorry|not sure|unsure|uncertain|afraid)|\b(?:happy|glad) to (?:help|assist)\b|\bno audio\b|\b(?:not (?:provide )?enough|insufficient) (?:information|context|evidence)"
+    r"|\bnot (?:provide|contain|give|specify) (?:any |enough )?(?:information|context|indication)|\b(?:as an? (?:text|language|ai)\b)|\bnot (?:specified|mentioned|possible to)\b"
+    r"|\b(?:unclear|unknown|uncertain|undetermined|not sure|impossible to|difficult to say|hard to (?:say|tell))\b"
+    r"|\bnone of the(?:se)? (?:\w+ )?(?:options|choices|answers)|无法|听不到|不知道|不确定|抱歉",
     re.IGNORECASE,
+)
+_NEGATIVE_QUESTION = re.compile(
+    r"\b(?:NOT|EXCEPT|LEAST)\b|\b(?:which|what|who)\b[^.?!]*\b(?:not|cannot|can't|isn't|doesn't|don't|never|except|least (?:likely|probable|common|typical))\b"
+    r"|\ball of the following[^.?!]*\bexcept\b|(?:不是|不属于|不能|没有|不正确|错误)[^。?]{0,20}[?。]?\s*$",
 )
 
 
@@ -102,37 +123,35 @@ class Spans:
         return i >= 0 and offset < self.ends[i]
 
 
-@lru_cache(maxsize=8)
-def denied(text: str) -> tuple[tuple[int, int], ...]:
-    """Spans behind a denial, behind a supposition or within a question (character offsets)."""
-    spans: list[tuple[int, int]] = []
+def asks_for_the_opposite(question: str) -> bool:
+    """True for "Which sound can NOT be heard?": what a response denies there is its answer."""
+    return bool(_NEGATIVE_QUESTION.search(question[-1000:]))
+
+
+def denied(text: str) -> Spans:
+    """Behind a denial, behind a supposition or within a question; in front of "... is wrong"."""
     innocent = Spans(m.span() for m in _NOT_A_DENIAL.finditer(text))
     clause_ends = [m.start() for m in _CLAUSE_END.finditer(text)]
+    verbs = [m.start() for m in _VERB.finditer(text)]
+    spans = [m.span() for m in _BOUND.finditer(text)]
     for cue in _DENIAL.finditer(text):
-        if cue.start() not in innocent:
-            spans.append((cue.end(), _next(clause_ends, cue.end(), len(text))))
-    spans += [prefixed.span() for prefixed in _NON.finditer(text)]
+        if cue.start() in innocent:
+            continue
+        end = _next(clause_ends, cue.end(), len(text))
+        if _IN_SUBJECT.search(text, max(0, cue.start() - 90), cue.start()):
+            end = min(end, _next(verbs, cue.end(), len(text)))
+        spans.append((cue.end(), end))
     sentence_ends = [m.start() for m in _SENTENCE_END.finditer(text)]
-    for cue in _SUPPOSITION.finditer(text):
-        spans.append((cue.end(), _next(sentence_ends, cue.end(), len(text))))
-    for sentence in _SENTENCE.finditer(text):
-        if sentence.group().rstrip().endswith("?"):
-            spans.append(sentence.span())
-    return tuple(spans)
-
-
-@lru_cache(maxsize=8)
-def rejected(text: str) -> tuple[tuple[int, int], ...]:
-    """Spans in front of "... is wrong", back to the start of the clause."""
+    spans += [(m.end(), _next(sentence_ends, m.end(), len(text))) for m in _SUPPOSITION.finditer(text)]
+    spans += [m.span() for m in _SENTENCE.finditer(text) if m.group().rstrip().endswith("?")]
     starts = [0, *(m.end() for m in _CLAUSE_START.finditer(text))]
-    cues = [cue.start() for cue in _REJECTED_AFTER.finditer(text)]
-    return tuple((starts[bisect_right(starts, cue) - 1], cue) for cue in cues)
+    spans += [(starts[bisect_right(starts, m.start()) - 1], m.start()) for m in _REJECTED_AFTER.finditer(text)]
+    return Spans(spans)
 
 
-@lru_cache(maxsize=8)
-def hedged(text: str) -> tuple[tuple[int, int], ...]:
-    """Sentences that only consider something ("at first I considered X")."""
-    return tuple(s.span() for s in _SENTENCE.finditer(text) if _HEDGE.search(s.group()))
+def considered(text: str) -> Spans:
+    """Sentences that only consider something ("at first I considered X", "other options like X or Y")."""
+    return Spans(s.span() for s in _SENTENCE.finditer(text) if _CONSIDERED.search(s.group()))
 
 
 def rejected_at(text: str, end: int) -> bool:

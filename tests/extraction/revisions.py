@@ -5,21 +5,7 @@ from __future__ import annotations
 from .responses import MOODS, PAIR, TEMPOS, VOICES, YES_NO
 
 UNSETTLED = (
-    (VOICES, "Final answer: B\n\nWait, actually C", None),
-    (VOICES, "The answer is B. Hmm, let me reconsider. It is C.", None),
-    (VOICES, "The answer is B.\n\nActually, no. It's the child.", None),
-    (VOICES, "Answer: B. Correction: C.", None),
-    (VOICES, "B. No wait, C.", None),
     (VOICES, "The answer is B. Wait, no.", None),
-    (VOICES, "**B**\n\nOn second thought, it's C.", None),
-    (VOICES, "\\boxed{B}\n\nWait, that should be C.", None),
-    (VOICES, "B, no, C", None),
-    (VOICES, "Woman. Hmm, actually a man.", None),
-    (VOICES, "It is a woman. No, wait, a child.", None),
-    (VOICES, "B. Scratch that, C", None),
-    (VOICES, "答案是B。等等，应该是C。", None),
-    (VOICES, "The answer is B, or actually C", None),
-    (VOICES, "<answer>B</answer> Sorry, I mean C.", None),
     (VOICES, "The least likely answer is B", None),
     (VOICES, "Least likely: B", None),
     (VOICES, "B is the least likely", None),
@@ -36,7 +22,6 @@ UNSETTLED = (
     (VOICES, "Woman is the least likely option.", None),
     (VOICES, "The worst choice is B.", None),
     (VOICES, "Some people would say B.", None),
-    (YES_NO, "No, the answer is yes.", None),
     (YES_NO, "Yes. No, wait, no.", None),
     (YES_NO, "Yes, there is. Wait, no.", None),
     (TEMPOS, "half of 120 bpm", None),
@@ -45,6 +30,26 @@ UNSETTLED = (
     (MOODS, 'The words are "I am so happy".', None),
     (PAIR, 'Transcript: "the man went home". Emotion: sad.', None),
 )
+
+CORRECTED = (
+    (VOICES, "Final answer: B\n\nWait, actually C", "C"),
+    (VOICES, "The answer is B. Hmm, let me reconsider. It is C.", "C"),
+    (VOICES, "The answer is B.\n\nActually, no. It's the child.", "C"),
+    (VOICES, "Answer: B. Correction: C.", "C"),
+    (VOICES, "B. No wait, C.", "C"),
+    (VOICES, "**B**\n\nOn second thought, it's C.", "C"),
+    (VOICES, "\\boxed{B}\n\nWait, that should be C.", "C"),
+    (VOICES, "B, no, C", "C"),
+    (VOICES, "Woman. Hmm, actually a man.", "A"),
+    (VOICES, "It is a woman. No, wait, a child.", "C"),
+    (VOICES, "B. Scratch that, C", "C"),
+    (VOICES, "答案是B。等等，应该是C。", "C"),
+    (VOICES, "The answer is B, or actually C", "C"),
+    (VOICES, "<answer>B</answer> Sorry, I mean C.", "C"),
+    (YES_NO, "No, the answer is yes.", "A"),
+    (VOICES, "It's a man... no, a woman.", "B"),
+)
+"""The last word counts."""
 
 SETTLED = (
     (VOICES, "The answer is B. Wait, let me double check... yes, B.", "B"),
