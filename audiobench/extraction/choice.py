@@ -198,9 +198,11 @@ class _Reader:
                 yield found
         for m in [*cues.TAG.finditer(raw)][-_MANY:]:
             name = m.group(1).lower()
-            if cues.ANSWER_TAG.fullmatch(name):
+            if m.group(2).upper() not in (*self.offered.letters, "N") and (found := self.initial(m)):
+                yield found
+            elif cues.ANSWER_TAG.fullmatch(name):
                 yield self.inner(m.group(2), f"{name}_tag" if name in ("answer", "response") else "tag", *m.span())
-            elif found := self.whole(m.group(2), "tag", *m.span()):
+            elif (found := self.whole(m.group(2), "tag", *m.span())) and (found.letter or len(m.group(2)) > 1):
                 yield found
         for m in [*cues.JSON.finditer(raw)][-_MANY:]:
             found = self.whole(m.group(2) or m.group(3) or m.group(4), "json", *m.span())
@@ -208,6 +210,11 @@ class _Reader:
                 yield found
         yield from self.tail()
         yield from self.bold()
+
+    def initial(self, tag: re.Match[str]) -> _Commitment | None:
+        """A tag that holds the first letter of one option alone: "W" for "Walking"."""
+        first = [o for o in self.offered.all if o.strict[:1] == tag.group(2).strip().casefold()]
+        return _Commitment(*tag.span(), first[0].letter, "tag") if len(first) == 1 else None
 
     def inner(self, content: str, rule: str, start: int, end: int) -> _Commitment:
         """The commitment of an answer's own channel; a channel that names no option commits to none."""
@@ -269,7 +276,8 @@ class _Reader:
                 yield _Commitment(cue.start(), cue.end(), letter, "answer_is")
         for cue in [*cues.ORDINAL.finditer(text)][-_MANY:]:
             letter = self.offered.at_position((cue.group(1) or cue.group(2)).lower())
-            if letter and cue.start() not in denied:
+            named = {m.letter for m in self.passage.inside(0, cue.start())}
+            if letter and cue.start() not in denied and len(named) < 2:
                 yield _Commitment(cue.start(), cue.end(), letter, "position")
 
     def final_label(self, cue: re.Match[str], pairs: negation.Spans) -> _Commitment | None:

@@ -47,7 +47,7 @@ _SAME_WORD = {
     "hungrily": "hungry", "bpm": "beat", "sorrow": "sad", "women": "woman", "men": "man", "children": "child",
 }  # fmt: skip
 _CLITIC = re.compile(r"(?<=\w)'(?:s|re|m|ve|ll|d)$")
-_ENDINGS = ("fulness", "iness", "ness", "fully", "ful", "ingly", "edly", "ing", "ed", "ance", "ion", "ement", "ly", "ies", "es", "s", "y", "e")  # fmt: skip
+_ENDINGS = ("fulness", "iness", "ness", "fully", "ful", "ingly", "edly", "ive", "ing", "ed", "ance", "ion", "ement", "ly", "ies", "es", "s", "y", "e")  # fmt: skip
 _POSITION = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "1st": 0, "2nd": 1, "3rd": 2, "4th": 3}
 _POSITIONED = frozenset(("option", "choice", "one", "answer", "1"))
 
@@ -55,7 +55,7 @@ _POSITIONED = frozenset(("option", "choice", "one", "answer", "1"))
 @lru_cache(maxsize=65536)
 def stem(word: str) -> str:
     """A token in the form in which inflections agree: "meows" and "meowing", "angry" and "anger", "57.0" and "57"."""
-    word = _CLITIC.sub("", word)
+    word = _CLITIC.sub("", word).replace("♯", "#")
     word = _SAME_WORD.get(word, word)
     if "." in word and re.fullmatch(r"-?\d+\.\d+", word):
         return word.rstrip("0").rstrip(".")
@@ -100,6 +100,8 @@ class Option:
     """Stems without fillers; the exact tokens where the stems would not tell two options apart."""
     own: frozenset[str]
     """The stems that no other option has."""
+    to_the_letter: bool
+    """True when `pattern` holds exact tokens."""
 
     @property
     def common(self) -> bool:
@@ -156,9 +158,7 @@ class Options:
         self._by_first: dict[str, list[tuple[tuple[str, ...], str, bool]]] = {}
         for option in self.all:
             for pattern in {option.pattern, _joined(option.pattern)} - {()}:
-                self._by_first.setdefault(pattern[0], []).append(
-                    (pattern, option.letter, option.pattern == option.exact)
-                )
+                self._by_first.setdefault(pattern[0], []).append((pattern, option.letter, option.to_the_letter))
 
     def exact(self, text: str) -> Mention | None:
         """The option whose text this is: letter for letter first, else word by word."""
@@ -233,12 +233,12 @@ class Options:
         """
         said = said - self.asked - _COMMON
         held = {o.letter: o.own & said for o in self.all if (o.own & said or (not o.own and set(o.pattern) <= said))}
-        if len(held) != 1:
+        if len({self.by_letter[letter].strict for letter in held}) != 1:
             return None
-        letter, words = held.popitem()
+        letter, words = min(held.items())
         if length > _CALCULATION and all(w[-1].isdigit() for w in words):
             return None
-        return letter if len(words) - 0.1 > 0.46 * len(self.by_letter[letter].own) else None
+        return letter if 2 * len(words) > len(self.by_letter[letter].own) else None
 
     def at_position(self, word: str) -> str | None:
         """The letter of "the second one", unless the options themselves speak of first and second."""
@@ -267,7 +267,9 @@ def _patterns(letters: Sequence[str], texts: Sequence[str], raw: Sequence[tuple[
     for letter, text, form, plain, pattern in zip(letters, texts, strict, exact, loose, strict=True):
         twin = any(p == pattern and f != form for p, f in zip(loose, strict, strict=True))
         own = frozenset(s for s in pattern if held[s] == 1 and s not in _FUNCTION and not (len(s) == 1 and s.isalpha()))
-        options.append(Option(letter.upper(), normalise(text).strip(), form, plain, plain if twin else pattern, own))
+        options.append(
+            Option(letter.upper(), normalise(text).strip(), form, plain, plain if twin else pattern, own, twin)
+        )
     return tuple(options)
 
 

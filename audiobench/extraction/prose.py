@@ -71,7 +71,15 @@ class Passage:
     def _unspoken(self, quoted: re.Match[str]) -> str:
         """Quoted speech as blanks, unless the quotation is itself an option."""
         said = quoted.group(1) or quoted.group(2)
-        if len(said.split()) < 2 or self.offered.exact(said.strip(cues.WRAPPING)) or self._label_and_text(said):
+        led_in = re.search(
+            r"\b(?:as|an?|the|option|answer) $", quoted.string[max(0, quoted.start() - 8) : quoted.start()]
+        )
+        if (
+            led_in
+            or len(said.split()) < 2
+            or self.offered.exact(said.strip(cues.WRAPPING))
+            or self._label_and_text(said)
+        ):
             return quoted.group()
         return _blank(quoted)
 
@@ -103,7 +111,11 @@ class Passage:
             if mention.start in self.denied or (not hedged and mention.start in self.considered):
                 continue
             option = self.offered.by_letter[mention.letter]
-            if option.silent or (option.common and not self.states(mention)) or self.in_clause(mention):
+            if (
+                (option.silent and not self.is_note(mention))
+                or (option.common and not self.states(mention))
+                or self.in_clause(mention)
+            ):
                 continue
             found |= {mention.letter} | self.joined(mention)
         return found
@@ -120,6 +132,13 @@ class Passage:
         stated = not before.strip(" \"'") or cues.EVERYDAY.search(before)
         return bool(
             stated and re.match(r"[\"')\s]*(?:[.,;:!?\n。]|$|because|since|as\b|(?:playing|in|from|with)\b)", after)
+        )
+
+    def is_note(self, mention: Mention) -> bool:
+        """True for "the chord G", where "G" is an option."""
+        before = self.text[max(0, mention.start - 12) : mention.start]
+        return self.text[mention.start].isupper() and bool(
+            re.search(r"\b(?:chord|note|key|tonic)(?: of| is)? [\"']?$", before)
         )
 
     def in_clause(self, mention: Mention) -> bool:
