@@ -149,8 +149,13 @@ class _Reader:
             return None
         if match["inside"]:
             lone = not self.text[match.end() :].strip(cues.WRAPPING)
-            if strict and match["inside"].islower() and not lone and not self.passage.at(match.end()):
-                return None  # "(a) The current is ..." is a part of the question
+            mid_sentence = match["inside"].islower() or re.match(r"\s*[a-z]", self.text[match.end() :])
+            if (
+                strict
+                and mid_sentence
+                and not (lone or self.passage.at(match.end()) or cues.BECAUSE.match(self.text, match.end()))
+            ):
+                return None  # "(a) The current is ..." is a part of the question, "(A) is too soft" an option weighed
             return match["inside"].upper(), match.end(), "paren_letter" if match["open"] in "([" else "letter"
         letter, rest = match["bare"], self.text[match.end() :]
         if letter.islower() and not (not rest.strip(cues.WRAPPING) or (match["end"] and self.passage.at(match.end()))):
@@ -337,7 +342,9 @@ class _Reader:
             if found and found.letter and not (mention and mention.end == found.end):
                 rest = self.text[found.end :]
                 stated = self.passage.statements(found.end)
-                if (stated and found.letter not in stated) or re.match(r"\s*,?\s*[(\[]?[B-Z][)\]]?\s*(?:[,.]|$)", rest):
+                if (found.end == label[1] and stated and found.letter not in stated) or re.match(
+                    r"\s*,?\s*[(\[]?[B-Z][)\]]?\s*(?:[,.]|$)", rest
+                ):
                     return _Commitment(start, found.end, None, found.rule)
             return found
         if (

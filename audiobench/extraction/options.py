@@ -59,14 +59,16 @@ def stem(word: str) -> str:
     word = _SAME_WORD.get(word, word)
     if "." in word and re.fullmatch(r"-?\d+\.\d+", word):
         return word.rstrip("0").rstrip(".")
-    if len(word) < 4 or not (word.isascii() and word.isalpha()):
+    if not (word.isascii() and word.isalpha()):
         return word
-    for ending in _ENDINGS:
+    for ending in _ENDINGS if len(word) > 3 else ():
         if word.endswith(ending) and len(word) - len(ending) >= 3 and not (ending in ("s", "es") and word[-2:] == "ss"):
             word = word[: -len(ending)]
             break
     if word[-1] in "ie" and len(word) > 3:
         word = word[:-1]
+    if len(word) > 2 and word[-1] == "y" and word[-2] not in "aeou":
+        word = word[:-1] + "i"
     return word[:-1] if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "lsz" else word
 
 
@@ -153,7 +155,8 @@ class Options:
         asked = {stem(t.text) for t in tokens(normalise(question[-2000:]))}
         self.all = _patterns([letter for letter, _ in options], [text for _, text in options], raw)
         self.by_letter = {option.letter: option for option in self.all}
-        self._passed = (_FILLERS | asked) - {"not", "no"}
+        counted = any("1" in o.pattern for o in self.all)
+        self._passed = (_FILLERS | asked | (set() if counted else {"1"})) - {"not", "no"}
         self.asked = asked
         self._by_first: dict[str, list[tuple[tuple[str, ...], str, bool]]] = {}
         for option in self.all:
@@ -231,7 +234,7 @@ class Options:
 
         A number alone decides only in a short piece: in a calculation it is one of many.
         """
-        said = said - self.asked - _COMMON
+        said = said - self.asked - (_COMMON - {"same"})
         held = {o.letter: o.own & said for o in self.all if (o.own & said or (not o.own and set(o.pattern) <= said))}
         if len({self.by_letter[letter].strict for letter in held}) != 1:
             return None

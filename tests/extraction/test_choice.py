@@ -14,6 +14,7 @@ from audiobench.errors import UsageError
 from audiobench.extraction import EXTRACTORS, extract
 from audiobench.types import LETTERS
 
+from .kinds import KINDS, NEGATIVE, NOT_HEARD
 from .responses import ADVERSARIAL, CHOSEN, THIRTY, VOICES
 from .revisions import CORRECTED, SETTLED, UNSETTLED
 
@@ -34,6 +35,16 @@ def test_chosen_option(choices, text, letter):
 @pytest.mark.parametrize(("choices", "text", "letter"), ADVERSARIAL + UNSETTLED)
 def test_nothing_is_guessed(choices, text, letter):
     assert extract(text, MCQ, slots=choices).value == letter
+
+
+@pytest.mark.parametrize(("choices", "text", "letter"), KINDS)
+def test_kinds_of_response(choices, text, letter):
+    assert extract(text, MCQ, slots=choices).value == letter
+
+
+@pytest.mark.parametrize(("choices", "text", "letter"), NEGATIVE)
+def test_what_is_denied_answers_a_negative_question(choices, text, letter):
+    assert extract(text, MCQ, slots=choices, question=NOT_HEARD).value == letter
 
 
 def test_a_correction_that_argues_for_another_answer_is_not_misread():

@@ -1,0 +1,117 @@
+"""Responses in the manner of many models, by kind: what they choose (None: nothing). All of them are invented."""
+
+SOUNDS = ("Rain", "Applause", "Thunder", "Waves")
+FEELINGS = ("angry", "sad", "joyful", "afraid")
+ROLES = ("barista-customer", "teacher-student", "lawyer-client", "nurse-patient")
+MORE = ("The first is louder", "The second is louder", "They are equal")
+COUNTS = ("one", "two", "three", "four")
+TENSES = ("A dog barking", "A train passing", "A baby crying", "A phone ringing")
+GENRES = ("Jazz", "Blues rock", "Rock", "Techno")
+MOOD_PAIRS = ("Calm and peaceful", "Tense and dark", "Joyful and lively", "Slow and sad")
+NOT_HEARD = "Which of these sounds can NOT be heard in the clip?"
+TEN = ("2 m/s", "4 m/s", "6 m/s", "8 m/s", "10 m/s", "12 m/s", "14 m/s", "16 m/s", "18 m/s", "20 m/s")
+
+KINDS = (
+    # channels of any name, closed or not
+    (SOUNDS, "<Analysis>Drops on a roof.</Analysis><Verdict>A</Verdict>", "A"),
+    (SOUNDS, "<Thoughts>It rumbles.</Thoughts>\n<Final>\nC", "C"),
+    (SOUNDS, "<Reasoning>A, B and D do not rumble.</Reasoning>\n<D>\nC\n</D>", "C"),
+    (SOUNDS, "<Reasoning>Clapping hands.</Reasoning>\n<B>", "B"),
+    (SOUNDS, "<Reasoning>Surf on a beach.</Reasoning>\n<D D>", "D"),
+    (SOUNDS, "Option A describes rain, option D the sea.</Reasoning>B", "B"),
+    (SOUNDS, "<Reasoning>Nothing fits.</Reasoning><Conclusion>N</Conclusion>", None),
+    (SOUNDS, '{"reasoning": "it rumbles, unlike rain", "final_choice": "C"}', "C"),
+    (SOUNDS, "### Final answer\n\n**D. Waves**", "D"),
+    (SOUNDS, "Option A is too soft, option C too short.\n\nB", "B"),
+    (TEN, "v = $\\boxed{9\\text{ m/s}}$, which is nearest to 8. The answer is (D).", "D"),
+    (TEN, "The final answer is $\\boxed{G}$", "G"),
+    # an explanation behind the answer
+    (SOUNDS, "The correct answer is C. Rain would be steadier, and waves come and go.", "C"),
+    (SOUNDS, "**Thunder** is the best choice. Applause would be brighter.", "C"),
+    (SOUNDS, "B) Applause\n\nThe rain in the background is faint.", "B"),
+    (SOUNDS, "Rain. Thunder would rumble.", "A"),
+    # going through the options
+    (
+        SOUNDS,
+        "Looking at each option:\n- A: there is no water.\n- B: nobody claps.\n- C: a deep roll, as heard.\n\nThe answer is C.",
+        "C",
+    ),
+    (SOUNDS, "Let's evaluate every choice: (A) Rain is soft. (B) Applause is bright. (C) Thunder is", None),
+    (
+        SOUNDS,
+        "**A. Rain** - incorrect, it is dry.\n**B. Applause** - correct, many hands.\n**C. Thunder** - incorrect.",
+        "B",
+    ),
+    (SOUNDS, "| Option | Fits |\n|---|---|\n| A | ✗ |\n| B | ✗ |\n| C | ✓ |\n| D | ✗ |", "C"),
+    (SOUNDS, "(A) is too soft. So it is thunder.", "C"),
+    (SOUNDS, "It can't be A, and D is out as well. That leaves B.", "B"),
+    (SOUNDS, "Option A mentions water. Option B mentions hands.", None),
+    # denials that do not reach the answer, and negative questions
+    (SOUNDS, "Given the absence of any rhythm, the sound is best described as: (A) Rain", "A"),
+    (SOUNDS, "Since there is no rumble, the answer is D.", "D"),
+    (SOUNDS, "Compared to a waterfall, this is softer, so it must be rain.", "A"),
+    (SOUNDS, 'The speaker shouts "I don\'t care" over what is clearly thunder.', "C"),
+    (SOUNDS, "The sound that cannot be heard is applause.", "B"),
+    (SOUNDS, 'The one that does not fit is "Waves".', "D"),
+    # refusal words that are an option's
+    (("Apology", "Threat", "Joke"), "The line \"I'm sorry, I can't come\" is an apology.", "A"),
+    (("It is unclear", "It is a duet", "It is a solo"), "It is unclear", "A"),
+    (SOUNDS, "I'm sorry, I can't hear the clip. It could be rain.", None),
+    (SOUNDS, "None of the options match what I hear, which is a drill.", None),
+    # capitals that are no labels
+    (SOUNDS, "The piece moves from D to A over four bars.", None),
+    (SOUNDS, "She got a B in music.", None),
+    (SOUNDS, "The singer is Mel B.", None),
+    # the option in other words
+    (FEELINGS, "The voice carries a good deal of anger.", "A"),
+    (FEELINGS, "It sounds full of joy.", "C"),
+    (FEELINGS, "There is sadness in her voice.", "B"),
+    (ROLES, "They are a nurse and her patient.", "D"),
+    (ROLES, "A teacher and a student are talking.", "B"),
+    (MORE, "They're equal.", "C"),
+    (MORE, "The second one is louder.", "B"),
+    (COUNTS, "The bell rings twice.", "B"),
+    (COUNTS, "It is heard three times.", "C"),
+    (COUNTS, "The word appears once.", "A"),
+    (TENSES, "At the end a baby cries.", "C"),
+    (TENSES, "A phone rings in the next room.", "D"),
+    (TENSES, "A baby cries or a phone rings.", None),
+    (GENRES, "This is blues-rock.", "B"),
+    (GENRES, "Jazz or techno", None),
+    (MOOD_PAIRS, "Calm, peaceful", "A"),
+    (MOOD_PAIRS, "Joyful & lively", "C"),
+    (MOOD_PAIRS, "The mood is dark and tense.", "B"),
+    (("Vacuum cleaner", "Lawnmower"), "It is a lawn mower.", "B"),
+    (SOUNDS, "The second option is correct.", "B"),
+    # two options with one text
+    (("four", "six", "four"), "There are four bells.", "A"),
+    # quotes, full width, other languages
+    (SOUNDS, "My answer is 'C'.", "C"),
+    (SOUNDS, "答案：Ｂ", "B"),
+    (SOUNDS, "C是正确的。", "C"),
+    (SOUNDS, "所以应该选D。", "D"),
+    (SOUNDS, "正解はBです。", "B"),
+    (SOUNDS, "정답은 D입니다.", "D"),
+    (SOUNDS, "Die richtige Antwort ist B.", "B"),
+    (SOUNDS, "La respuesta correcta es C.", "C"),
+    (SOUNDS, "La bonne réponse est D.", "D"),
+    # the last word counts
+    (SOUNDS, "A... no, D.", "D"),
+    (SOUNDS, "The answer is A. Wait, the clip goes on; it is waves after all. The answer is D.", "D"),
+    (SOUNDS, "Answer: B\nOn reflection that was hasty.\nAnswer: C", "C"),
+    (TEN, "Thus the answer is (B) for the first car, and (E) for the second.", None),
+    # the manner of text models
+    (TEN, "Let's think step by step. v = 3 * 4 = 12. The answer is (F).", "F"),
+    (TEN, "So the speed is about 9 m/s, which is closest to option (D). The answer is (D)", "D"),
+    (TEN, "The best answer is J.", "J"),
+    (TEN, "Therefore, the speed is **14 m/s**.\n\nFinal Answer: **(G)**", "G"),
+    (TEN, "We have v = at, and t is the time, so the distance is s = 0.5", None),
+)
+
+NEGATIVE = (
+    (SOUNDS, "There is no applause.", "B"),
+    (SOUNDS, "Waves are not heard.", "D"),
+    (SOUNDS, "Thunder", "C"),
+    (SOUNDS, "Rain, thunder and waves can be heard; applause cannot be heard.", "B"),
+)
+"""Answers to `NOT_HEARD`."""

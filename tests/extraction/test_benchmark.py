@@ -1,0 +1,53 @@
+"""The benchmark of reading, on invented rows."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "extraction" / "run.py"
+CHOICES = ["Harp", "Tuba", "Drum", "Flute"]
+ROWS = [
+    ("one", "The answer is (B).", 1),
+    ("one", "<Verdict>C</Verdict>", 2),
+    ("two", "I went for the flute.", 3),
+    ("two", "Harp or tuba, I cannot tell.", None),
+    ("two", "(A) is too soft. So it is the drum.", 2),
+]
+
+
+@pytest.fixture(scope="module")
+def bench() -> Any:
+    spec = importlib.util.spec_from_file_location("reading_benchmark", SCRIPT)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    rows = [{"set": s, "choices": CHOICES, "output": o, "chosen": c, "sure": True} for s, o, c in ROWS]
+    rows.append({"set": "two", "choices": CHOICES, "output": "Hm", "chosen": None, "sure": False})
+    path = tmp_path / "labelled.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return path
+
+
+def test_it_prints_agreement_by_reader_set_and_kind(bench: Any, labelled: Path, capsys: pytest.CaptureFixture[str]):
+    bench.main([str(labelled)])
+    printed = capsys.readouterr().out
+    assert "| audiobench, extraction 5 | 5 | 100.0 | 0 | 0 |" in printed
+    assert "| lm-eval multi_choice_regex, first match | 5 | 40.0 | 1 | 2 |" in printed
+    assert "| one | 2 | 100.0 | 0 | 0 |" in printed and "| tag, box or field | 1 |" in printed
+
+
+def test_a_mistake_is_shown_with_what_was_read(bench: Any, labelled: Path, capsys: pytest.CaptureFixture[str]):
+    bench.main([str(labelled), "--readers", "lm-eval", "--list-mistakes"])
+    assert "guessed: two" in capsys.readouterr().out
