@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from audiobench.doctor_checkpoint import Check, Status, of_checkpoint, version_of
@@ -76,7 +77,8 @@ def _python() -> Check:
 PROBE = """
 import importlib, json, sys
 out = {}
-for name in sys.argv[1:]:
+names = [name for name in sys.argv[1:] if name != "golden"]
+for name in names:
     try:
         module = importlib.import_module(name)
         out[name] = {"version": getattr(module, "__version__", "?")}
@@ -86,6 +88,12 @@ for name in sys.argv[1:]:
             out[name]["devices"] = module.cuda.device_count() if module.cuda.is_available() else 0
     except BaseException as error:
         out[name] = {"error": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:240]}
+if "golden" in sys.argv[1:] and "error" not in out.get("torch", {}):
+    try:
+        from audiobench.doctor_golden import measured
+        out["golden"] = measured()
+    except BaseException as error:
+        out["golden"] = {"error": f"{type(error).__name__}: {error}"[:240]}
 print("@@" + json.dumps(out))
 """
 
@@ -105,15 +113,22 @@ def probe_imports(names: list[str], timeout: float = 180.0) -> dict[str, dict[st
     return {name: {"error": f"the interpreter ended: {last}"[:240]} for name in names}
 
 
+@lru_cache(maxsize=1)
+def _probed() -> dict[str, dict[str, Any]]:
+    """PyTorch and its companions, where they are installed, and the golden clip: one process, as PyTorch loads slowly."""
+    present = [name for name in ("torch", "torchaudio", "torchvision", "torchcodec") if version_of(name)]
+    return probe_imports([*present, "golden"]) if "torch" in present else {}
+
+
 def wheels() -> list[Check]:
     """PyTorch and its companions: installed, importable, and built for the same device."""
-    present = [name for name in ("torch", "torchaudio", "torchvision", "torchcodec") if version_of(name)]
-    if "torch" not in present:
+    found = {name: info for name, info in _probed().items() if name != "golden"}
+    if not found:
         return [
             Check("torch", "note", "not installed; only needed for models run on this machine",
                   install("local"))
         ]  # fmt: skip
-    return judge_wheels(probe_imports(present))
+    return judge_wheels(found)
 
 
 def judge_wheels(found: dict[str, dict[str, Any]]) -> list[Check]:
@@ -236,15 +251,6 @@ def _cache() -> Check:
     return Check("data cache", status, f"{root}, {free:.0f} GB free", "" if free > 5 else "MMAU alone takes 0.5 GB")
 
 
-FRONT_END = """
-import numpy as np
-from model_adapters.step_audio.frontend import log_mel, token_count
-t = np.arange(48000) / 16000
-wave = 0.3 * np.sin(2 * np.pi * (200 + 400 * t) * t) + 0.05 * np.sin(2 * np.pi * 90 * t)
-wave[38400:] = 0.0
-mel = log_mel(wave.astype(np.float32))
-print("@@", tuple(mel.shape), float(mel.mean()), float(mel.std(correction=0)), token_count(48000))
-"""
 GOLDEN = ((128, 302), -0.4041027, 0.4499543, 38)
 """Shape, mean and standard deviation of that clip's log-mel by librosa 0.11, and its audio tokens."""
 
@@ -252,20 +258,18 @@ GOLDEN = ((128, 302), -0.4041027, 0.4499543, 38)
 def _front_end() -> Check:
     if version_of("torch") is None or version_of("transformers") is None:
         return Check("golden clip", "note", "not checked: needs torch and transformers")
-    done = subprocess.run([sys.executable, "-c", FRONT_END], capture_output=True, text=True, timeout=180, check=False)
-    line = next((x for x in done.stdout.splitlines() if x.startswith("@@")), None)
-    if line is None:
-        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        return Check("golden clip", "problem", f"the Step-Audio front end fails: {last}", "see the torch lines above")
-    words = line.removeprefix("@@ ")
-    shape, numbers = words[: words.index(")") + 1], words[words.index(")") + 1 :].split()
-    mean, std, tokens = float(numbers[0]), float(numbers[1]), int(numbers[2])
-    fits = shape == str(GOLDEN[0]) and abs(mean - GOLDEN[1]) < 1e-4 and abs(std - GOLDEN[2]) < 1e-4
+    found = _probed().get("golden", {"error": "torch does not load"})
+    if "error" in found:
+        return Check("golden clip", "problem", f"the Step-Audio front end fails: {found['error']}",
+                     "see the torch lines above")  # fmt: skip
+    shape, mean, std, tokens = tuple(found["shape"]), found["mean"], found["std"], found["tokens"]
+    fits = shape == GOLDEN[0] and abs(mean - GOLDEN[1]) < 1e-4 and abs(std - GOLDEN[2]) < 1e-4
     if not fits or tokens != GOLDEN[3]:
         return Check("golden clip", "problem", f"log-mel {shape} mean {mean:.5f} std {std:.5f}, {tokens} tokens; "
                      f"librosa gives {GOLDEN[0]} mean {GOLDEN[1]:.5f} std {GOLDEN[2]:.5f}, {GOLDEN[3]} tokens",
                      "reinstall torch and transformers; scores from this machine are not to be trusted")  # fmt: skip
-    return Check("golden clip", "ok", f"log-mel of a 3 s clip equals librosa's, {tokens} audio tokens")
+    return Check("golden clip", "ok", f"log-mel of a 3 s clip equals librosa's, {tokens} audio tokens; "
+                 f"batches on the model's device: {found['device']}")  # fmt: skip
 
 
 def of_model(name: str) -> list[Check]:

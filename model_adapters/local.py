@@ -225,8 +225,8 @@ class Local:
 
 
 def _prepare(model: Reference, request: Request) -> tuple[Prompt, Sampling]:
-    from model_adapters.step_audio.configuration import SAMPLE_RATE
     from model_adapters.step_audio.prompts import PromptError, PromptForm, Turn, template_opening
+    from model_adapters.step_audio.sizes import SAMPLE_RATE
 
     sampling = sampling_of(request.generation)
     turns = [

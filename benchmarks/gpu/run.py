@@ -29,10 +29,11 @@ from torch import Tensor
 from transformers import DynamicCache, StaticCache
 
 from model_adapters.step_audio.batching import embed_chunks
-from model_adapters.step_audio.configuration import SAMPLE_RATE, StepAudio2Config, released_config
+from model_adapters.step_audio.configuration import StepAudio2Config, released_config
 from model_adapters.step_audio.frontend import CHUNK_SECONDS, log_mel_chunks
 from model_adapters.step_audio.prompts import Prompt
 from model_adapters.step_audio.reference import StepAudio2, cache_argument, count_parameters
+from model_adapters.step_audio.sizes import SAMPLE_RATE
 from model_adapters.step_audio.testing import tiny_config
 
 GIB = 2**30

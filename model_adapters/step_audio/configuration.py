@@ -13,41 +13,10 @@ from typing import Any
 
 from transformers import PretrainedConfig, Qwen2Config
 
-SAMPLE_RATE = 16_000
-"""Hz; the only rate that the family hears."""
-
-RELEASED_VOCAB_SIZE = 158_720
-"""Rows of the embedding in every released checkpoint."""
+from model_adapters.step_audio.sizes import MINI_TEXT, R1_TEXT, RELEASED_VOCAB_SIZE, REQUIRED_TEXT_SIZES
 
 RELEASED_EOS_TOKEN_ID = [151643, 151645, 151665]
 """What StepFun's fork sets for the released vocabulary: <|endoftext|>, <|im_end|>, <|EOT|>."""
-
-REQUIRED_TEXT_SIZES = (
-    "vocab_size",
-    "hidden_size",
-    "intermediate_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-)
-
-MINI_TEXT: dict[str, Any] = {
-    "vocab_size": RELEASED_VOCAB_SIZE,
-    "hidden_size": 3584,
-    "intermediate_size": 18944,
-    "num_hidden_layers": 28,
-    "num_attention_heads": 28,
-    "num_key_value_heads": 4,
-    "max_position_embeddings": 16384,
-}
-R1_TEXT: dict[str, Any] = {
-    "vocab_size": RELEASED_VOCAB_SIZE,
-    "hidden_size": 5120,
-    "intermediate_size": 27648,
-    "num_hidden_layers": 64,
-    "num_attention_heads": 40,
-    "num_key_value_heads": 8,
-    "max_position_embeddings": 65536,
-}
 
 
 class StepAudio2EncoderConfig(PretrainedConfig):

@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model_adapters.step_audio.configuration import SAMPLE_RATE
 from model_adapters.step_audio.frontend import HOP, N_FFT, RIGHT_PAD, log_mel, mel_filters, mel_frames
+from model_adapters.step_audio.sizes import SAMPLE_RATE
 
 BATCH = 64
 """Chunks in one transform: 25 s each, about 0.3 GB."""

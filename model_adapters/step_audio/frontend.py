@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model_adapters.step_audio.configuration import SAMPLE_RATE
+from model_adapters.step_audio.sizes import SAMPLE_RATE
 
 if TYPE_CHECKING:
     import torch

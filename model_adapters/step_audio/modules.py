@@ -13,9 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model_adapters.step_audio.configuration import StepAudio2EncoderConfig
-
-ADAPTER_HIDDEN = 2048
-"""Width between the adaptor's two linear layers; the same in every released size."""
+from model_adapters.step_audio.sizes import ADAPTER_HIDDEN
 
 
 class Attention(nn.Module):

@@ -48,7 +48,7 @@ from vllm.multimodal.processing import (
 from vllm.sequence import IntermediateTensors
 
 from model_adapters.step_audio.batching import embedder_of
-from model_adapters.step_audio.configuration import SAMPLE_RATE, StepAudio2Config
+from model_adapters.step_audio.configuration import StepAudio2Config
 from model_adapters.step_audio.frontend import (
     CHUNK_SECONDS,
     adapter_frames,
@@ -59,6 +59,7 @@ from model_adapters.step_audio.frontend import (
 )
 from model_adapters.step_audio.modules import Adapter, AudioEncoder
 from model_adapters.step_audio.prompts import audio_span
+from model_adapters.step_audio.sizes import SAMPLE_RATE
 from model_adapters.step_audio.tokenizer import AUDIO_PATCH, SpecialTokens
 from model_adapters.step_audio.weights import PUBLISHED_TO_MODULE
 

@@ -99,3 +99,11 @@ def test_a_folder_that_is_not_a_checkpoint(tmp_path, content, words):
         (tmp_path / "config.json").write_text(content, encoding="utf-8")
     with pytest.raises(CheckpointError, match=words):
         load_config(tmp_path)
+
+
+@pytest.mark.parametrize("size", ["mini", "r1"])
+def test_the_parameters_by_arithmetic_are_those_of_the_modules(size):
+    from model_adapters.step_audio.reference import count_parameters
+    from model_adapters.step_audio.sizes import RELEASED_TEXT, parameters
+
+    assert parameters(RELEASED_TEXT[size]) == count_parameters(released_config(size))["total"]

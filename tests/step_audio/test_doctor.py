@@ -129,3 +129,26 @@ def test_a_released_model_that_is_not_here(monkeypatch, capsys):
     assert show(checks.values()) == ExitCode.INCOMPLETE
     assert "the model cannot be served here" in capsys.readouterr().out.splitlines()[-1]
     assert checks["checkpoint"].status == "note"
+
+
+def test_it_takes_under_five_seconds_of_cpu_also_for_a_model():
+    import resource
+    import subprocess
+    import sys
+
+    def spent() -> float:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
+    for model in ([], ["step-audio-r1"]):
+        before = spent()
+        subprocess.run([sys.executable, "-m", "audiobench", "doctor", *model], capture_output=True, check=False)
+        assert spent() - before < 5.0
+
+
+def test_the_golden_clip_says_which_front_end_a_device_would_use():
+    from audiobench.doctor_golden import measured
+
+    found = measured()
+    assert found["shape"] == [128, 302]
+    assert "torchaudio" in found["device"]
