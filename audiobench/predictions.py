@@ -17,7 +17,7 @@ from audiobench.extraction import OPTION_RULES
 from audiobench.metric import metric
 from audiobench.records import Failure, Record, ShownSample
 from audiobench.results import Scored
-from audiobench.score import outcome, scorer_of
+from audiobench.score import metric_of, outcome, scorer_of
 from audiobench.summary import chance, counted, official, reasons
 from audiobench.task.spec import TaskSpec
 from audiobench.thought import Tags
@@ -135,7 +135,7 @@ def line(one: Prediction, task: TaskSpec) -> dict[str, Any]:
 
     `official` is the official scorer's verdict on the output as it was given; ours looks behind a closed thought.
     """
-    scorer, result = scorer_of(task.scorer), one.outcome
+    scorer, result = scorer_of(task), one.outcome
     official = scorer.official(one.output, one.sample) if scorer.official and one.record.error is None else None
     return {
         "id": one.given_id,
@@ -162,7 +162,7 @@ def summary(task: TaskSpec, group: Sequence[Prediction], samples: Mapping[str, S
     main = metric(task, responded, max(repeats.values(), default=1))
     return {
         "task": task.task,
-        "metric": task.metric_list[0].metric,
+        "metric": metric_of(task).name,
         "n": len(repeats),
         "outputs": len(group),
         "expected": None if samples is None else len(repeats) + missing,

@@ -10,7 +10,7 @@ from typing import Any
 from audiobench.annotations import Judgement, Slot
 from audiobench.extraction import extract
 from audiobench.records import Failure, Record
-from audiobench.scorers import SCORERS, JudgeSpec, Scorer
+from audiobench.scorers import JudgeSpec, Metric, Scorer, find_scorer
 from audiobench.speech.heard import NOT_TRANSCRIBED, pending
 from audiobench.task.spec import TaskSpec
 from audiobench.types import Answer, Outcome, Sample
@@ -30,10 +30,18 @@ NOT_JUDGED = "not judged yet (--judge MODEL)"
 Judgements = Mapping[Slot, Judgement]
 
 
-@lru_cache(maxsize=64)
-def scorer_of(name: str) -> Scorer:
-    """The scorer of that name (task files are checked before a run begins)."""
-    return SCORERS[name]
+def scorer_of(task: TaskSpec) -> Scorer:
+    """The task's scorer.
+
+    Raises:
+        UsageError: there is none of that name (a run checks that before it begins).
+    """
+    return find_scorer(task.scorer)
+
+
+def metric_of(task: TaskSpec) -> Metric:
+    """The task's metric: its scorer's, whatever the task file says."""
+    return find_scorer(task.scorer).metric
 
 
 def outcome(record: Record, task: TaskSpec, judgements: Judgements | None = None) -> Outcome:
@@ -46,7 +54,7 @@ def outcome(record: Record, task: TaskSpec, judgements: Judgements | None = None
         failure = record.error or Failure("error", "the journal line holds neither a response nor an error")
         return Outcome(failure.kind, detail={"message": failure.message})
     sample = record.shown()
-    scorer = scorer_of(task.scorer)
+    scorer = scorer_of(task)
     text = response.text
     if task.answers_withheld:
         answer = _extracted(text, tuple(task.extraction), tuple(sample.options), sample.question)
@@ -71,8 +79,8 @@ def outcome(record: Record, task: TaskSpec, judgements: Judgements | None = None
 
 def _failed(status: Any, scorer: Scorer, sample: Sample, official: Any) -> Outcome:
     """A response without a usable answer counts as the worst one: wrong, or every word missed."""
-    if scorer.judge is not None or (scorer.higher_is_better and scorer.aggregate is None):
-        return Outcome(status, scorer.judge.scale[0] if scorer.judge else 0.0, None, None, official)
+    if scorer.metric.worst is not None:
+        return Outcome(status, scorer.metric.worst, None, None, official)
     value, detail = scorer.score(Answer(""), sample, "")
     return Outcome(status, value, None, None, official, detail)
 

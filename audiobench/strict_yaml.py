@@ -7,6 +7,7 @@ keys, alias bombs and endless nesting are refused too. `validate` turns pydantic
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -169,8 +170,10 @@ def _key(key: Any, value: Any, path: Path) -> str:
     return str(key.value)
 
 
-def validate(model: type[Model], path: Path) -> Model:
-    """`path` as a `model`.
+def validate(
+    model: type[Model], path: Path, prepare: Callable[[dict[str, Any]], dict[str, Any]] = lambda data: data
+) -> Model:
+    """`path` as a `model`; `prepare` may change what was read before it is checked.
 
     Raises:
         UsageError: one line a finding: `file:line: key: what is wrong; what would be right`.
@@ -179,7 +182,7 @@ def validate(model: type[Model], path: Path) -> Model:
     if not isinstance(data, dict):
         raise UsageError(f"{path}:1: expected keys and values, found {type(data).__name__}")
     try:
-        return model.model_validate(data)
+        return model.model_validate(prepare(data))
     except ValidationError as error:
         raise UsageError("\n".join(_explain(model, finding, path, lines) for finding in error.errors())) from error
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from math import fsum
+from math import fsum, isfinite
 from typing import Any
 
 import orjson
 
-from audiobench.metric import SHARES, breakdown, metric
+from audiobench.metric import breakdown, metric
 from audiobench.results import Run, Scored, TaskRun
-from audiobench.score import scorer_of
+from audiobench.score import metric_of, scorer_of
 from audiobench.scorers import official_verdicts
 from audiobench.speech.summary import speech
 from audiobench.task.spec import TaskSpec
@@ -63,7 +63,10 @@ def summarise_condition(task_run: TaskRun, condition: Condition, group: Sequence
     if task.answers_withheld:
         return entry
     main = metric(task, responded, task_run.epochs)
-    entry["metrics"] = {task.metric_list[0].metric: main}
+    made = metric_of(task)
+    low, high = (bound if isfinite(bound) else None for bound in made.bounds)
+    about = {"unit": made.unit, "higher_is_better": made.higher_is_better, "bounds": [low, high]}
+    entry["metrics"] = {made.name: {**main, **about}}
     entry["bounds"] = bounds(task, group, expected, main["value"])
     entry["official"] = official(task, group)
     entry["breakdown"] = breakdown(task, responded, task_run.epochs)
@@ -85,7 +88,7 @@ def reasons(group: Sequence[Scored]) -> list[dict[str, Any]]:
 
 def bounds(task: TaskSpec, group: Sequence[Scored], expected: int, value: float | None) -> dict[str, Any]:
     """The score if every request without a response were wrong, and without them."""
-    if value is None or scorer_of(task.scorer).metric not in SHARES:
+    if value is None or not metric_of(task).is_share:
         return {"errors_wrong": None, "errors_excluded": value}
     total = fsum(s.outcome.value or 0.0 for s in group)
     return {"errors_wrong": total / expected if expected else None, "errors_excluded": value}
@@ -93,7 +96,7 @@ def bounds(task: TaskSpec, group: Sequence[Scored], expected: int, value: float 
 
 def official(task: TaskSpec, group: Sequence[Scored]) -> dict[str, Any] | None:
     """The official scorer's own number, with its own denominator."""
-    scorer = scorer_of(task.scorer)
+    scorer = scorer_of(task)
     if scorer.official is None or scorer.official_summary is None:
         return None
     answered = [s for s in group if s.record.response is not None]
@@ -174,7 +177,7 @@ def fingerprint(task_run: TaskRun, group: Sequence[Scored]) -> dict[str, str]:
 
 def _raters(task_run: TaskRun, group: Sequence[Scored]) -> dict[str, str]:
     """Who judged and who wrote spoken answers down; the start of a sha256 tells two settings of one name apart."""
-    verdicts = task_run.judgements() if scorer_of(task_run.task.scorer).judge is not None else {}
+    verdicts = task_run.judgements() if scorer_of(task_run.task).judge is not None else {}
     judges = {verdicts[s.slot].rater for s in group if s.slot in verdicts}
     heard = [(s.id, s.record.heard.key) for s in group if s.record.heard]
     transcripts = task_run.transcripts() if heard else {}

@@ -12,6 +12,7 @@ from audiobench.ablation.self_cognition import self_cognition
 from audiobench.ablation.stability import consistency, option_stability
 from audiobench.ablation.thinking import budget_curve, in_order, natural_lengths
 from audiobench.results import Run, TaskRun
+from audiobench.scorers.metrics import UNITS, Unit
 
 AUDIO_ORDER = ("full", "transcript", "reverse", "noise", "swap", "silence", "none")
 
@@ -87,13 +88,10 @@ def in_short(found: dict[str, Any]) -> list[str]:
     for entry in found["thinking"]:
         if entry["audio"] != "full" and len(found["thinking"]) > 1:
             continue
-        unit = " pp" if entry["share"] else ""
-        factor = 100 if entry["share"] else 1
         for pair in entry["pairs"]:
             where = f" (audio={entry['audio']})" if len(found["thinking"]) > 1 or entry["audio"] != "full" else ""
-            lines.append(
-                f"{pair['b']} against {pair['a']}{where}: {_effect(pair, entry['higher_is_better'], factor, unit)}"
-            )
+            effect = _effect(pair, entry["higher_is_better"], UNITS[entry["unit"]])
+            lines.append(f"{pair['b']} against {pair['a']}{where}: {effect}")
     for curve in found["scaling"]:
         if curve["audio"] == "full" or len(found["scaling"]) == 1:
             lines.append(
@@ -105,12 +103,12 @@ def in_short(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _effect(pair: dict[str, Any], higher_is_better: bool, factor: float, unit: str) -> str:
+def _effect(pair: dict[str, Any], higher_is_better: bool, unit: Unit) -> str:
     if pair["difference"] is None:
         return "no samples in common"
-    figures = f"{factor * pair['difference']:+.1f}{unit} (n={pair['n']}, p={pair['p_adjusted']:.2g})"
+    figures = f"{unit.show(pair['difference'], signed=True)}{unit.change} (n={pair['n']}, p={pair['p_adjusted']:.2g})"
     if pair["p_adjusted"] >= 0.05:
-        mde = f"; this n shows {factor * pair['mde']:.1f}{unit} or more" if pair["mde"] is not None else ""
+        mde = f"; this n shows {unit.size(pair['mde'])} or more" if pair["mde"] is not None else ""
         return f"no difference shown, {figures}{mde}"
     return f"{'better' if (pair['difference'] > 0) == higher_is_better else 'worse'}, {figures}"
 

@@ -7,13 +7,14 @@ from typing import Any
 from audiobench.ablation.ablate import in_short
 from audiobench.ablation.sheets import Sheet, comparison_sheets, number, p_value, points, requests_lost, span
 from audiobench.plain_text import plural
+from audiobench.scorers.metrics import UNITS
 
 
 def ablation_sheets(found: dict[str, Any], *, breakdown: str | None = None) -> list[Sheet]:
     """Everything worth printing; with `breakdown`, only that column, for every comparison."""
     if breakdown is not None:
         return _by_column(found, breakdown)
-    chance = f", chance {points(found['chance'], True)} %" if found["chance"] is not None else ""
+    chance = f", chance {points(found['chance'])} %" if found["chance"] is not None else ""
     nouns = {"n": "sample", "conditions": "condition", "option_orders": "option order", "epochs": "epoch"}
     counts = [f"{found[key]} {plural(found[key], noun)}" for key, noun in nouns.items()]
     title = f"{found['task']}: {counts[0]}, {' x '.join(counts[1:])}{chance}"
@@ -61,13 +62,13 @@ def _thinking_elsewhere(entries: list[dict[str, Any]]) -> list[Sheet]:
         left=2,
     )  # fmt: skip
     for entry in entries:
-        share = entry["share"]
+        unit = UNITS[entry["unit"]]
         for pair in entry["pairs"]:
             sheet.rows.append(
-                (entry["audio"], f"b {pair['b']}, a {pair['a']}", str(pair["n"]), points(pair["value_a"], share),
-                 points(pair["value_b"], share), points(pair["difference"], share, signed=True),
-                 span(pair["ci"], share, pair["interval"], signed=True), str(pair["gained"]), str(pair["lost"]),
-                 p_value(pair["p_adjusted"]), points(pair["mde"], share))
+                (entry["audio"], f"b {pair['b']}, a {pair['a']}", str(pair["n"]), points(pair["value_a"], unit),
+                 points(pair["value_b"], unit), points(pair["difference"], unit, signed=True),
+                 span(pair["ci"], pair["interval"], unit, signed=True), str(pair["gained"]), str(pair["lost"]),
+                 p_value(pair["p_adjusted"]), points(pair["mde"], unit))
             )  # fmt: skip
     tests = dict.fromkeys(pair["test"] for entry in entries for pair in entry["pairs"])
     sheet.notes.append(
@@ -85,8 +86,8 @@ def _other_curves(curves: list[dict[str, Any]]) -> list[Sheet]:
     for curve in curves:
         gain = curve["gain_interval"]
         sheet.rows.append(
-            (curve["audio"], curve["verdict"], str(curve["n"]), " ".join(points(a, True) for a in curve["accuracy"]),
-             points(curve["gain"], True, signed=True), span((gain["low"], gain["high"]), True, signed=True),
+            (curve["audio"], curve["verdict"], str(curve["n"]), " ".join(points(a) for a in curve["accuracy"]),
+             points(curve["gain"], signed=True), span((gain["low"], gain["high"]), signed=True),
              p_value(curve["p"]), str(curve["sweet_spot"]), f"{curve['area']:.3f}")
         )  # fmt: skip
     return [sheet] if sheet.rows else []
@@ -100,16 +101,16 @@ def _curve(curve: dict[str, Any]) -> Sheet:
     rows = zip(curve["budgets"], curve["accuracy"], curve["intervals"], curve["reasoning_tokens"], strict=True)
     for budget, value, interval, used in rows:
         name = f"{budget}" + (" (thinking off)" if budget == 0 else "")
-        ci = span((interval["low"], interval["high"]), True, interval["method"])
-        sheet.rows.append((name, str(curve["n"]), points(value, True), ci, number(used)))
+        ci = span((interval["low"], interval["high"]), interval["method"])
+        sheet.rows.append((name, str(curve["n"]), points(value), ci, number(used)))
     free = curve["unlimited"]
     if free:
-        ci = span(free["ci"], True)
+        ci = span(free["ci"])
         sheet.rows.append(
             (
                 "no limit (not in the curve)",
                 str(free["n"]),
-                points(free["value"], True),
+                points(free["value"]),
                 ci,
                 number(free["reasoning_tokens"]),
             )
@@ -120,11 +121,11 @@ def _curve(curve: dict[str, Any]) -> Sheet:
         sheet.notes.append(f"{', '.join(curve['left_out'])}: also 0 tokens, not in the curve, which takes thinking off")
     sheet.notes += [
         f"verdict: {curve['verdict']}; {curve['reason']}",
-        f"slope {points(curve['slope'], True, signed=True)} pp for each doubling of (budget + 1), 95 % "
-        f"{span((slope['low'], slope['high']), True, signed=True)}; fitted gain "
-        f"{points(curve['gain'], True, signed=True)} pp {span((gain['low'], gain['high']), True, signed=True)}",
+        f"slope {points(curve['slope'], signed=True)} pp for each doubling of (budget + 1), 95 % "
+        f"{span((slope['low'], slope['high']), signed=True)}; fitted gain "
+        f"{points(curve['gain'], signed=True)} pp {span((gain['low'], gain['high']), signed=True)}",
         f"sweet spot: {curve['sweet_spot']} tokens (smallest budget not significantly below the best, {curve['best']}); "
-        f"area under the curve {curve['area']:.3f}; this n shows gains of {points(curve['mde_gain'], True)} pp (80 % power)",
+        f"area under the curve {curve['area']:.3f}; this n shows gains of {points(curve['mde_gain'])} pp (80 % power)",
     ]
     return sheet
 
@@ -141,12 +142,12 @@ def _strata(entry: dict[str, Any]) -> Sheet:
         ("reasoning tokens", "n", "acc", "95 % interval"),
     )
     for stratum in entry["strata"]:
-        ci = span((stratum["interval"]["low"], stratum["interval"]["high"]), True, stratum["interval"]["method"])
+        ci = span((stratum["interval"]["low"], stratum["interval"]["high"]), stratum["interval"]["method"])
         sheet.rows.append(
             (
                 f"{stratum['shortest']:.0f} to {stratum['longest']:.0f}",
                 str(stratum["n"]),
-                points(stratum["accuracy"], True),
+                points(stratum["accuracy"]),
                 ci,
             )
         )
@@ -169,11 +170,11 @@ def _listening(found: dict[str, Any]) -> Sheet:
             name = control["audio"] if control["soundless"] else f"({control['audio']})"
             word = control["verdict"].replace("-at-this-n", "")
             sheet.rows.append(
-                (entry["think"], name, str(control["n"]), points(control["full"], True),
-                 points(control["control"], True), points(control["gain"], True, signed=True),
+                (entry["think"], name, str(control["n"]), points(control["full"]),
+                 points(control["control"]), points(control["gain"], signed=True),
                  _span(control["ci"]), p_value(control["p"]), word,
-                 points(control["corrected_gain"], True, signed=True), points(control["retention"], True),
-                 span(kept, True) if kept else "-", points(control["answers_changed"], True))
+                 points(control["corrected_gain"], signed=True), points(control["retention"]),
+                 span(kept) if kept else "-", points(control["answers_changed"]))
             )  # fmt: skip
         if any(control["hurts"] for control in entry["controls"].values()):
             sheet.notes.append(f"think={entry['think']}: the sound makes answers worse than a control")
@@ -188,7 +189,7 @@ def _listening(found: dict[str, Any]) -> Sheet:
 
 
 def _span(ci: list[float] | None) -> str:
-    return span(ci, True, signed=True) if ci else "-"
+    return span(ci, signed=True) if ci else "-"
 
 
 def _dependent(found: dict[str, Any]) -> list[Sheet]:
@@ -203,7 +204,7 @@ def _dependent(found: dict[str, Any]) -> list[Sheet]:
             ci = subset["interval"]
             sheet.rows.append(
                 (entry["think"], ", ".join(subset["controls"]), str(subset["n"]), str(subset["of"]),
-                 points(subset["accuracy"], True), span((ci["low"], ci["high"]), True, ci["method"]))
+                 points(subset["accuracy"]), span((ci["low"], ci["high"]), ci["method"]))
             )  # fmt: skip
     return [sheet] if sheet.rows else []
 
@@ -228,9 +229,9 @@ def _gains_by(entry: dict[str, Any], control: dict[str, Any], column: str) -> Sh
     cut = "-at-this-n"
     for name, row in control["breakdown"][column].items():
         sheet.rows.append(
-            (name, str(row["n"]), points(row["chance"], True), points(row["full"], True), points(row["control"], True),
-             points(row["gain"], True, signed=True), _span(row["ci"]), p_value(row["p_adjusted"]),
-             points(row["corrected_gain"], True, signed=True), points(row["retention"], True), row["verdict"].replace(cut, ""))
+            (name, str(row["n"]), points(row["chance"]), points(row["full"]), points(row["control"]),
+             points(row["gain"], signed=True), _span(row["ci"]), p_value(row["p_adjusted"]),
+             points(row["corrected_gain"], signed=True), points(row["retention"]), row["verdict"].replace(cut, ""))
         )  # fmt: skip
     sheet.notes.append(
         f"p adjusted: Benjamini-Hochberg over all breakdown rows of all controls of think={entry['think']}"
@@ -247,8 +248,8 @@ def _words(found: dict[str, Any]) -> list[Sheet]:
         row = entry["transcript"]
         if row:
             sheet.rows.append(
-                (entry["think"], str(row["n"]), points(row["b"], True), points(row["a"], True),
-                 points(row["difference"], True, signed=True), span(row["ci"], True, row["interval"], signed=True),
+                (entry["think"], str(row["n"]), points(row["b"]), points(row["a"]),
+                 points(row["difference"], signed=True), span(row["ci"], row["interval"], signed=True),
                  str(row["gained"]), str(row["lost"]), p_value(row["p"]), row["test"])
             )  # fmt: skip
     sheet.notes.append("transcript: the audio replaced by its words; what it reaches needs no ear")
@@ -274,9 +275,9 @@ def _stability(found: dict[str, Any]) -> list[Sheet]:
     for entry in _with_the_sound(found["option_order"], sheet):
         place, ci = entry["position"], entry["circular_interval"]
         sheet.rows.append(
-            (entry["arm"], str(entry["n"]), " ".join(points(a, True) for a in entry["accuracy"]),
-             points(entry["spread"], True), points(entry["sd"], True), points(entry["circular"], True),
-             span((ci["low"], ci["high"]), True, ci["method"]), points(entry["consistency"], True),
+            (entry["arm"], str(entry["n"]), " ".join(points(a) for a in entry["accuracy"]),
+             points(entry["spread"]), points(entry["sd"]), points(entry["circular"]),
+             span((ci["low"], ci["high"]), ci["method"]), points(entry["consistency"]),
              " ".join(map(str, place["counts"])), " ".join(f"{e:.0f}" for e in place["expected"]),
              p_value(place["p"]) + ("" if place["reliable"] else "?"))
         )  # fmt: skip
@@ -299,11 +300,11 @@ def _agreement(found: dict[str, Any]) -> list[Sheet]:
     )
     for entry in _with_the_sound(found["consistency"], sheet):
         top = entry["epochs"]
-        majorities = " ".join(f"{k}:{points(v, True)}" for k, v in entry["maj_at"].items())
+        majorities = " ".join(f"{k}:{points(v)}" for k, v in entry["maj_at"].items())
         sheet.rows.append(
-            (entry["arm"], str(entry["n"]), points(entry["agreement"], True), points(entry["unanimous"], True),
-             f"{entry['entropy']:.2f}", majorities, f"1:{points(entry['pass_at'][1], True)} "
-             f"{top}:{points(entry['pass_at'][top], True)}", f"{top}:{points(entry['pass_hat'][top], True)}")
+            (entry["arm"], str(entry["n"]), points(entry["agreement"]), points(entry["unanimous"]),
+             f"{entry['entropy']:.2f}", majorities, f"1:{points(entry['pass_at'][1])} "
+             f"{top}:{points(entry['pass_at'][top])}", f"{top}:{points(entry['pass_hat'][top])}")
         )  # fmt: skip
     return [sheet]
 
@@ -330,8 +331,8 @@ def _denials(found: dict[str, Any]) -> list[Sheet]:
         for heard, meaning, rate in rates:
             if rate["n"] and (rate["count"] or heard in ("full", "none")):
                 sheet.rows.append(
-                    (entry["think"], heard, meaning, str(rate["n"]), str(rate["count"]), points(rate["rate"], True),
-                     span(rate["ci"], True), str(rate["where"]["answer"]), str(rate["where"]["reasoning"]))
+                    (entry["think"], heard, meaning, str(rate["n"]), str(rate["count"]), points(rate["rate"]),
+                     span(rate["ci"]), str(rate["where"]["answer"]), str(rate["where"]["reasoning"]))
                 )  # fmt: skip
     sheet.notes.append(
         "by lexicon, English and Chinese: with sound in the request such a claim is an error, without any it is honest; "

@@ -66,7 +66,7 @@ def _differing(a: Arm, b: Arm, ids: Sequence[str]) -> list[tuple[str, str, str]]
             first = differing[0]
             where = f"{len(differing)} of {len(ids)} samples, the first is {first}"
             found.append((part, f"{where}: {_short(x[first])}", _short(y[first])))
-    if scorer_of(a.task_run.task.scorer).judge is not None:
+    if scorer_of(a.task_run.task).judge is not None:
         x, y = _judges(a), _judges(b)
         if x != y:
             found.append(("judge", ", ".join(x) or "none", ", ".join(y) or "none"))

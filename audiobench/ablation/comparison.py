@@ -7,17 +7,17 @@ from typing import Any
 
 from audiobench.ablation import comparable
 from audiobench.ablation.arms import Arm, common, paired, relabelled
-from audiobench.ablation.measure import difference, is_share, metric_name, score
+from audiobench.ablation.measure import as_dict, difference, score
 from audiobench.ablation.spending import spending
 from audiobench.results import Scored
-from audiobench.score import scorer_of
+from audiobench.score import metric_of
 from audiobench.statistics.multiplicity import benjamini_hochberg
 
 
 def compare_arms(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> dict[str, Any]:
     """Compare every arm with the first, over the samples and option orders that all of them answered.
 
-    Returns a JSON-ready dict: task, metric, share (whether values are fractions), higher_is_better, n, lost, arms
+    Returns a JSON-ready dict: task, metric, unit (of `scorers.metrics.UNITS`), higher_is_better, n, lost, arms
     (value, ci, counts, parsed_only, spending), pairs (b - a with its breakdown), notes.
 
     Raises:
@@ -26,6 +26,7 @@ def compare_arms(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> dict[
     if len({arm.run.folder for arm in arms}) == 1:
         arms = relabelled(arms)
     task = arms[0].task_run.task
+    made = metric_of(task)
     answered = [arm.answered for arm in arms]
     everyone = set().union(*(arm.slots for arm in arms))
     whole, arms = arms, paired(arms)
@@ -50,9 +51,9 @@ def compare_arms(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> dict[
     _adjust(pairs)
     return {
         "task": task.task,
-        "metric": metric_name(task),
-        "share": is_share(task) or metric_name(task) in ("wer", "cer"),
-        "higher_is_better": scorer_of(task.scorer).higher_is_better,
+        "metric": made.name,
+        "unit": made.unit,
+        "higher_is_better": made.higher_is_better,
         "n": len(ids),
         "lost": lost,
         "arms": [_arm(arm, ids) for arm in arms],
@@ -132,8 +133,8 @@ def _pair(a: Arm, b: Arm, ids: Sequence[str]) -> dict[str, Any]:
     return {
         "a": a.label,
         "b": b.label,
-        **{f"value_{k}" if k in "ab" else k: v for k, v in difference(a, b, ids).as_dict().items()},
-        "parsed_only": {k: v for k, v in difference(first, second, both).as_dict().items() if k not in "ab"},
+        **{f"value_{k}" if k in "ab" else k: v for k, v in as_dict(difference(a, b, ids)).items()},
+        "parsed_only": {k: v for k, v in as_dict(difference(first, second, both)).items() if k not in "ab"},
         "breakdown": breakdown(a, b, ids),
     }
 
@@ -144,7 +145,7 @@ def breakdown(a: Arm, b: Arm, ids: Sequence[str]) -> dict[str, dict[str, dict[st
     for column, labels in groups(a, ids).items():
         tables[column] = {}
         for name, members in labels.items():
-            row = difference(a, b, members).as_dict()
+            row = as_dict(difference(a, b, members))
             tables[column][name] = {f"value_{k}" if k in "ab" else k: v for k, v in row.items()}
     rows = [row for labels in tables.values() for row in labels.values()]
     for row, adjusted in zip(rows, benjamini_hochberg([row["p"] for row in rows]), strict=True):

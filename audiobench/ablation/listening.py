@@ -17,7 +17,7 @@ from typing import Any
 from audiobench.ablation import comparable
 from audiobench.ablation.arms import Arm, chance_of, chosen_text, clusters_of, paired
 from audiobench.ablation.comparison import groups, requests_of
-from audiobench.ablation.measure import difference, is_share, paired_values, repeats, sample_values
+from audiobench.ablation.measure import as_dict, difference, is_share, paired_values, repeats, sample_values
 from audiobench.statistics.intervals import UNKNOWN, Interval
 from audiobench.statistics.listening import AudioGain, audio_dependent, audio_gain, retention_interval
 from audiobench.statistics.multiplicity import benjamini_hochberg
@@ -153,7 +153,7 @@ def _transcript(full: Arm, words: Arm, allowed: Collection[str]) -> dict[str, An
     full, words = paired([full, words])
     ids = list(full.slots)
     comparable.check(full, words, ids, allowed)
-    return difference(words, full, ids).as_dict()
+    return as_dict(difference(words, full, ids))
 
 
 def _dependent(full: Arm, silent: Sequence[Arm]) -> dict[str, Any]:

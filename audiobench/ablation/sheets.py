@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from audiobench.plain_text import printable
+from audiobench.scorers.metrics import UNITS, Unit
 
 LONGEST_BREAKDOWN = 12
 """Breakdowns with more labels than this are in --json only, apart from the labels that changed."""
@@ -108,20 +109,19 @@ def _row(cells: Sequence[str], *, safe: bool = True) -> str:
     return "| " + " | ".join(_safe(cell) if safe else cell for cell in cells) + " |"
 
 
-def points(value: float | None, share: bool, *, signed: bool = False) -> str:
-    """A value in per cent (or a difference in percentage points) for shares, plain otherwise."""
-    if value is None:
-        return "-"
-    scaled = 100 * value if share else value
-    digits = 1 if share else 2
-    return f"{scaled:+.{digits}f}" if signed else f"{scaled:.{digits}f}"
+SHARE = UNITS["share"]
 
 
-def span(ci: Sequence[float], share: bool, method: str = "", *, signed: bool = False) -> str:
+def points(value: float | None, unit: Unit = SHARE, *, signed: bool = False) -> str:
+    """A value, or a difference, in its unit: per cent (percentage points) unless told otherwise."""
+    return unit.show(value, signed=signed)
+
+
+def span(ci: Sequence[float], method: str = "", unit: Unit = SHARE, *, signed: bool = False) -> str:
     """An interval; a dash where the data allow none."""
     if method == "none":
         return "-"
-    return f"[{points(ci[0], share, signed=signed)}, {points(ci[1], share, signed=signed)}]"
+    return f"[{unit.show(ci[0], signed=signed)}, {unit.show(ci[1], signed=signed)}]"
 
 
 def p_value(p: float | None) -> str:
@@ -149,7 +149,7 @@ def comparison_sheets(found: dict[str, Any], title: str, *, breakdown: str | Non
 
 
 def _arms(found: dict[str, Any], title: str) -> Sheet:
-    share, lost = found["share"], found["lost"]
+    unit, lost = UNITS[found["unit"]], found["lost"]
     sheet = Sheet(
         title,
         ("arm", "n", found["metric"], "95 % interval", "responses", "unparsed", "refused", "thinking cut", "answer cut",
@@ -159,9 +159,9 @@ def _arms(found: dict[str, Any], title: str) -> Sheet:
     for arm in found["arms"]:
         counts, parsed = arm["counts"], arm["parsed_only"]
         done = f" ({', '.join(arm['think_effective'])})" if arm["think_effective"] else ""
-        only = "-" if parsed["value"] is None else f"{points(parsed['value'], share)} (n={parsed['n']})"
+        only = "-" if parsed["value"] is None else f"{points(parsed['value'], unit)} (n={parsed['n']})"
         sheet.rows.append(
-            (arm["label"] + done, str(arm["n"]), points(arm["value"], share), span(arm["ci"], share, arm["interval"]),
+            (arm["label"] + done, str(arm["n"]), points(arm["value"], unit), span(arm["ci"], arm["interval"], unit),
              str(counts["responses"]) if repeated else "-",
              *(str(counts[k]) for k in ("unparsed", "refused", "truncated_thinking", "truncated_answer")), only)
         )  # fmt: skip
@@ -203,21 +203,21 @@ def requests_lost(by_arm: dict[str, dict[str, int]]) -> list[str]:
 
 
 def _differences(found: dict[str, Any]) -> Sheet:
-    share, many = found["share"], len(found["pairs"]) > 1
-    unit = " (pp)" if share else ""
-    header = ["paired difference", f"{found['metric']}{unit}", "95 % interval", "gained", "lost", "p"]
+    unit, many = UNITS[found["unit"]], len(found["pairs"]) > 1
+    change = f" ({unit.change.strip()})" if unit.change else ""
+    header = ["paired difference", f"{found['metric']}{change}", "95 % interval", "gained", "lost", "p"]
     header += ["p adjusted"] if many else []
-    sheet = Sheet("", [*header, "test", f"MDE{unit}", "parsed only"])
+    sheet = Sheet("", [*header, "test", f"MDE{change}", "parsed only"])
     sheet.title = "differences on the same samples"
     for pair in found["pairs"]:
         row = [
-            f"{pair['b']} - {pair['a']}", points(pair["difference"], share, signed=True),
-            span(pair["ci"], share, pair["interval"], signed=True), str(pair["gained"]), str(pair["lost"]),
+            f"{pair['b']} - {pair['a']}", points(pair["difference"], unit, signed=True),
+            span(pair["ci"], pair["interval"], unit, signed=True), str(pair["gained"]), str(pair["lost"]),
             p_value(pair["p"] if pair["n"] else None),
         ]  # fmt: skip
         row += [p_value(pair["p_adjusted"])] if many else []
         only = pair["parsed_only"]
-        row += [pair["test"], points(pair["mde"], share), points(only["difference"], share, signed=True)]
+        row += [pair["test"], points(pair["mde"], unit), points(only["difference"], unit, signed=True)]
         sheet.rows.append(row)
     sheet.notes.append(
         "every response counts (unparsed, refused and truncated are wrong); parsed only leaves them out and is secondary"
@@ -244,7 +244,7 @@ def _spending(found: dict[str, Any]) -> Sheet:
         mark = "~" if thought.get("estimated") else ""
         sheet.rows.append(
             (arm["label"], mark + number(thought.get("mean")), mark + number(thought.get("median")),
-             number(arm["completion_tokens"]), number(arm["tokens_per_correct"]), points(arm["cached_prompt"], True),
+             number(arm["completion_tokens"]), number(arm["tokens_per_correct"]), points(arm["cached_prompt"]),
              significant(total.get("median")), significant(total.get("p95")), significant(arm["dollars"]),
              significant(arm["dollars_per_correct"]))
         )  # fmt: skip
@@ -254,7 +254,7 @@ def _spending(found: dict[str, Any]) -> Sheet:
 
 
 def _breakdowns(found: dict[str, Any], title: str, only: str | None = None) -> list[Sheet]:
-    share, sheets = found["share"], []
+    unit, sheets = UNITS[found["unit"]], []
     for pair in found["pairs"]:
         for column, labels in pair["breakdown"].items():
             if only is not None and column != only:
@@ -268,10 +268,10 @@ def _breakdowns(found: dict[str, Any], title: str, only: str | None = None) -> l
             )  # fmt: skip
             for name, row in shown.items():
                 sheet.rows.append(
-                    (name, str(row["n"]), points(row["value_a"], share), points(row["value_b"], share),
-                     points(row["difference"], share, signed=True),
-                     span(row["ci"], share, row["interval"], signed=True), str(row["gained"]), str(row["lost"]),
-                     p_value(row["p"]), p_value(row["p_adjusted"]), points(row["mde"], share))
+                    (name, str(row["n"]), points(row["value_a"], unit), points(row["value_b"], unit),
+                     points(row["difference"], unit, signed=True),
+                     span(row["ci"], row["interval"], unit, signed=True), str(row["gained"]), str(row["lost"]),
+                     p_value(row["p"]), p_value(row["p_adjusted"]), points(row["mde"], unit))
                 )  # fmt: skip
             cells = sum(len(rows) for rows in pair["breakdown"].values())
             if shown:

@@ -95,7 +95,7 @@ def _report(args: Any, summaries: list[dict[str, Any]], out: Path, lines: int, r
         ("task", "n", *map(str, range(args.k + 1)), "kept", "too hard", "too easy", "pass@1", f"pass@{args.k}"),
     )
     for s in summaries:
-        ends = [points(s["pass_at"].get(str(k)), True) for k in (1, args.k)]
+        ends = [points(s["pass_at"].get(str(k))) for k in (1, args.k)]
         counts = [str(s[key]) for key in ("kept", "too_hard", "too_easy")]
         sheet.rows.append((s["task"], str(s["n"]), *map(str, s["passed_histogram"]), *counts, *ends))
         if s["incomplete"]:

@@ -99,13 +99,11 @@ def _judge(
     args: argparse.Namespace, measures: list[str], chosen: dict[str, list[tuple[Any, list[Any]]]]
 ) -> Counter[str]:
     from audiobench.ablation.traces.asking import Job, TraceStage
-    from audiobench.ablation.traces.judges import JUDGES, RUBRICS
-    from audiobench.score import scorer_of
+    from audiobench.ablation.traces.judges import JUDGES, RUBRICS, rubric_outcome
     from model_adapters.registry import find_model
 
     if args.judge_runs is not None and args.judge_runs < 1:
         raise UsageError(f"--judge-runs {args.judge_runs}: must be at least 1")
-    official = scorer_of("mmar_rubrics").official
     jobs = []
     for group in chosen.values():
         for arm, records in group:
@@ -113,8 +111,9 @@ def _judge(
                 judge = JUDGES[name]
                 runs = judge.runs if judge.fixed_runs or args.judge_runs is None else args.judge_runs
                 for scored in records:
-                    gated = judge is RUBRICS and official and official(scored.record.text, scored.sample) is not True
-                    if judge.applies(scored.record) and not gated:
+                    task = arm.task_run.task
+                    wrong = judge is RUBRICS and rubric_outcome(scored.record, task).status != "pending"
+                    if judge.applies(scored.record) and not wrong:
                         jobs.append(Job(arm.task_run.folder, judge, scored.record, runs))
     stage = TraceStage(find_model(args.judge, base_url=args.judge_base_url), jobs)
     todo = list(stage.open())

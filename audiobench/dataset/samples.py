@@ -13,14 +13,14 @@ from audiobench.dataset.rows import CLIPS, Row, Rows
 from audiobench.dataset.special_tokens import neutralise_row
 from audiobench.errors import UsageError
 from audiobench.extraction import OPTION_RULES
+from audiobench.scorers import find_scorer
 from audiobench.task.spec import Columns, TaskSpec
 from audiobench.template import Row as TemplateRow
 from audiobench.template import evaluate
 from audiobench.types import Sample, check_options
 
 LONG = 1000
-"""Characters; longer text columns stay in `doc` and out of `metadata`, but for those in KEPT."""
-KEPT = frozenset({"checklist", "rubric", "kwargs", "additional_info", "reference", "transcription", "thinking"})
+"""Characters; longer text columns stay in `doc` and out of `metadata`, but for those that the scorer reads."""
 _PATH = re.compile(r"\A\s*\{\{\s*([A-Za-z_]\w*)((?:\.[A-Za-z_]\w*|\[\s*(?:'[^'\\]*'|\"[^\"\\]*\")\s*\])*)\s*\}\}\s*\Z")
 _STEP = re.compile(r"\.([A-Za-z_]\w*)|\[\s*['\"]([^'\"]*)['\"]\s*\]")
 
@@ -121,6 +121,7 @@ class SampleBuilder:
         self._video = getter(columns.doc_to_video) if columns.doc_to_video else None
         self._question = getter(columns.doc_to_question) if columns.doc_to_question else None
         self._choices = _choice_getter(columns.doc_to_choice)
+        self._kept = frozenset(find_scorer(task.scorer).columns)
         self._choosing = columns.doc_to_choice is not None and set(task.extraction) <= set(OPTION_RULES)
         self._target = _target_getter(columns.doc_to_target)
         self._transcript = getter(columns.doc_to_transcript) if columns.doc_to_transcript else None
@@ -205,7 +206,7 @@ class SampleBuilder:
         metadata = {
             key: value
             for key, value in clean.items()
-            if key not in self._consumed and (key in KEPT or not isinstance(value, str) or len(value) <= LONG)
+            if key not in self._consumed and (key in self._kept or not isinstance(value, str) or len(value) <= LONG)
         }
         for label, value in self._breakdown.items():
             metadata[label] = _label(value(clean))

@@ -10,10 +10,9 @@ from typing import Any
 
 import orjson
 
-from audiobench.metric import ERROR_RATES, SHARES
 from audiobench.results import Run, Scored, TaskRun
-from audiobench.score import scorer_of
-from audiobench.scorers.text import BleuCounts, bleu_counts, bleu_of
+from audiobench.score import metric_of
+from audiobench.scorers.metrics import Counts, Mean, Metric, Tally
 from audiobench.summary import fingerprint
 from audiobench.types import Condition
 
@@ -35,9 +34,7 @@ class Row:
     statuses: str
     """One letter an epoch: s scored, u unparsed, t truncated, r refused, e error, a invalid audio, - missing."""
     values: tuple[float | None, ...]
-    """One an epoch; None without a response. For error rates the number of errors."""
-    length: float | None = None
-    """For error rates: words (or characters) of the reference."""
+    """The sample's own value, one an epoch; None without a response."""
     text_check: int | None = None
     """First byte of the sha256 of question, choices and target; None where nothing was asked."""
     audio_check: int | None = None
@@ -46,14 +43,19 @@ class Row:
     answer: str | None = None
     """The answer of epoch 0, as extracted."""
     target: str | None = None
-    counts: BleuCounts | None = None
-    """For BLEU: what adds up to the score of the whole set, averaged over the epochs that got a response."""
+    counts: Counts | None = None
+    """Of metrics that are no mean: what adds up to the score, averaged over the epochs that got a response."""
 
     @property
     def value(self) -> float | None:
         """Mean over the epochs that got a response."""
         present = [v for v in self.values if v is not None]
         return sum(present) / len(present) if present else None
+
+    @property
+    def tally(self) -> Tally:
+        """As the metric has it; every row given here has a value."""
+        return Tally(self.value or 0.0, self.counts or {})
 
     @property
     def unusable(self) -> float:
@@ -68,8 +70,7 @@ class Arm:
 
     task: str
     condition: Condition
-    metric: str
-    higher_is_better: bool
+    metric: Metric
     epochs: int
     fingerprint: Mapping[str, str]
     rows: Mapping[str, Row]
@@ -87,31 +88,14 @@ class Arm:
         return self.task, self.condition.label
 
     @property
-    def pooled(self) -> bool:
-        """Whether the metric is a ratio of pooled counts (word error rate)."""
-        return self.metric in ERROR_RATES
-
-    @property
-    def corpus(self) -> bool:
-        """Whether the metric is computed over all samples at once (BLEU)."""
-        return self.metric == "bleu"
-
-    @property
-    def bounded(self) -> bool:
-        """Whether a sample's value lies in [0, 1]."""
-        return self.metric in SHARES
+    def counted(self) -> bool:
+        """Whether the score is made of counts, and not a mean of the samples' values."""
+        return not isinstance(self.metric, Mean)
 
     @property
     def score(self) -> float | None:
-        """The headline number: mean over samples, pooled errors over pooled reference length, or corpus BLEU."""
-        found = [row for row in self.rows.values() if row.value is not None]
-        if self.corpus:
-            known = [row.counts for row in found if row.counts is not None]
-            return bleu_of([sum(column) for column in zip(*known, strict=True)]) if known else None
-        if self.pooled:
-            total = sum(row.length or 0 for row in found)
-            return sum(row.value or 0 for row in found) / total if total else None
-        return sum(row.value or 0 for row in found) / len(found) if found else None
+        """The headline number."""
+        return self.metric.of([row.tally for row in self.rows.values() if row.value is not None])
 
     @property
     def failures(self) -> dict[str, int]:
@@ -147,66 +131,48 @@ def arms_of_task(task_run: TaskRun) -> list[Arm]:
 
 def _arm(task_run: TaskRun, condition: Condition, group: Sequence[Scored]) -> Arm:
     task, plan = task_run.task, task_run.plan
-    scorer = scorer_of(task.scorer)
+    metric = metric_of(task)
     by_id: dict[str, list[Scored]] = {sample: [] for sample in plan.ids}
     for scored in group:
         by_id[scored.id].append(scored)
-    pooled, counting = scorer.metric in ERROR_RATES, task.scorer if scorer.metric == "bleu" else None
     done = {r.think_effective for s in group if (r := s.record.response) and r.think_effective}
     return Arm(
         task=task.task,
         condition=condition,
-        metric=scorer.metric,
-        higher_is_better=scorer.higher_is_better,
+        metric=metric,
         epochs=task_run.epochs,
         fingerprint=fingerprint(task_run, group),
-        rows={
-            sample: row_of(found, task_run.epochs, pooled=pooled, counting=counting) for sample, found in by_id.items()
-        },
+        rows={sample: row_of(found, task_run.epochs, metric) for sample, found in by_id.items()},
         think_effective=tuple(sorted(done)),
         settings=dict(plan.overrides),
         ids_sha256=ids_digest(by_id),
     )
 
 
-def row_of(found: Sequence[Scored], epochs: int, *, pooled: bool, counting: str | None = None) -> Row:
-    """One sample's records as a row; a value that is not finite is an error, a slot without a record is missing.
-
-    `counting` names the scorer of a BLEU task.
-    """
+def row_of(found: Sequence[Scored], epochs: int, metric: Metric) -> Row:
+    """One sample's records as a row; a value that is not finite is an error, a slot without a record is missing."""
     statuses, values = ["-"] * epochs, [None] * epochs
-    length = None
     for scored in found:
-        outcome = scored.outcome
-        value = outcome.value
-        if value is not None and pooled:
-            detail = outcome.detail
-            value, length = float(detail["sub"] + detail["del"] + detail["ins"]), float(detail["ref"])
+        value = scored.outcome.value
         sound = value is not None and isfinite(value)
-        statuses[scored.epoch] = STATUS_LETTERS[outcome.counted_as] if sound or value is None else "e"
+        statuses[scored.epoch] = STATUS_LETTERS[scored.outcome.counted_as] if sound or value is None else "e"
         values[scored.epoch] = value if sound else None  # type: ignore[call-overload]
+    tally = None if isinstance(metric, Mean) else metric.tally(s.outcome for s in found)
     shown = next((s.record.sample for s in found if s.record.sample), None)
     if shown is None:
-        return Row("".join(statuses), tuple(values), length)
+        return Row("".join(statuses), tuple(values))
     clips = next((s.record.audio for s in found if s.record.response is not None), None)
     target = shown.target
     return Row(
         statuses="".join(statuses),
         values=tuple(values),
-        length=length,
-        counts=_counts(found, counting) if counting else None,
+        counts=tally.counts if tally else None,
         text_check=_check([shown.question, sorted(map(str, shown.choices)), target]),
         audio_check=None if clips is None else _check([clip.sha256 for clip in clips]),
         cluster=shown.cluster,
         answer=found[0].outcome.answer,
         target=" | ".join(target) if isinstance(target, tuple) else target,
     )
-
-
-def _counts(found: Sequence[Scored], scorer: str) -> BleuCounts | None:
-    answered = [s for s in found if s.outcome.value is not None]
-    each = [bleu_counts(scorer, s.outcome.detail) for s in answered]
-    return tuple(sum(column) / len(each) for column in zip(*each, strict=True)) if each else None
 
 
 def _check(value: Any) -> int:

@@ -3,14 +3,16 @@
     {schema_version, kind: "audiobench-baseline", created, audiobench, run_id,
      model: {name, sha256, served_models},
      sample_sets: {key: {n, ids_sha256, id_bytes, packed: [base64, ...]}},
-     arms: [{task, condition, metric, higher_is_better, epochs, n, score, correct, unusable, fingerprint,
-             think_effective, settings, samples: key, outcomes: [[letters, ...] for each epoch], values, lengths, counts}],
+     arms: [{task, condition, metric, unit, higher_is_better, epochs, n, score, correct, unusable, fingerprint,
+             think_effective, settings, samples: key, outcomes: [[letters, ...] for each epoch], values, counts}],
      sha256}
 
 `packed` holds, for each sample in the order of its hash, the first `id_bytes` of the sha256 of its id, one check byte
 of its text and one of its audio. `outcomes` has a letter a sample in that order: 1 right, 0 wrong, u unparsed,
-t truncated, r refused; other metrics have s, and their numbers in `values` (error rates: errors, and `lengths`;
-BLEU: of the sentence, and `counts` that add up to the score of the whole set, see `audiobench.scorers.text`).
+t truncated, r refused; where values are other numbers, s, and the numbers in `values` (epoch by epoch). What adds up to
+the score of a metric that is no mean is in `counts`: {names, samples}, for each sample a text `place:number ...` with
+places in `names` (from 0), without zeros, averaged over the epochs. Version 0.1 wrote for error rates the errors as `values`, with
+`lengths`, and for BLEU lists of ten numbers as `counts`; both are read.
 `sha256` is that of the rest as JSON with sorted keys: a file changed by hand is refused.
 """
 
@@ -32,9 +34,9 @@ import audiobench
 from audiobench.errors import IncompleteError, NotComparableError, UsageError
 from audiobench.gate.arms import UNUSABLE, Arm, Row
 from audiobench.journal import write_json
-from audiobench.metric import ERROR_RATES
 from audiobench.results import Run, read_json
-from audiobench.scorers.text import BLEU_COUNTS
+from audiobench.scorers import METRICS, Metric
+from audiobench.scorers.metrics import Counts
 from audiobench.types import Condition
 
 SCHEMA_VERSION = 1
@@ -57,6 +59,19 @@ class _Condition(_File):
     protocol: str
 
 
+class _Counts(_File):
+    names: list[str]
+    samples: list[str]
+
+    def by_sample(self) -> list[Counts]:
+        """Raises ValueError where a text is no `place:number ...`."""
+        try:
+            pairs = [[part.split(":") for part in line.split()] for line in self.samples]
+            return [{self.names[int(place)]: float(number) for place, number in line} for line in pairs]
+        except (IndexError, ValueError):
+            raise ValueError("counts: each sample has `place:number` pairs, places in `names`") from None
+
+
 class _Arm(_File):
     task: str
     condition: _Condition
@@ -71,7 +86,8 @@ class _Arm(_File):
     outcomes: list[list[str]]
     values: list[list[float]] | None = None
     lengths: list[float] | None = None
-    counts: list[list[float]] | None = None
+    counts: _Counts | list[list[float]] | None = None
+    unit: str | None = None
 
 
 class _Samples(_File):
@@ -157,16 +173,17 @@ def _arm_document(arm: Arm, sets: dict[str, Any]) -> dict[str, Any]:
         "id_bytes": size,
         "packed": _lines(base64.b64encode(packed).decode()),
     }
-    binary = not arm.corpus and all(value in (0.0, 1.0) for _, row in ordered for value in row.values)
+    binary = not arm.counted and all(value in (0.0, 1.0) for _, row in ordered for value in row.values)
     document: dict[str, Any] = {
         "task": arm.task,
         "condition": arm.condition.as_dict(),
-        "metric": arm.metric,
-        "higher_is_better": arm.higher_is_better,
+        "metric": arm.metric.name,
+        "unit": arm.metric.unit,
+        "higher_is_better": arm.metric.higher_is_better,
         "epochs": arm.epochs,
         "n": len(ordered),
         "score": arm.score,
-        "correct": sum(int(v or 0) for _, row in ordered for v in row.values) if binary and not arm.pooled else None,
+        "correct": sum(int(v or 0) for _, row in ordered for v in row.values) if binary else None,
         "unusable": {
             name: sum(row.statuses.count(letter) for _, row in ordered)
             for letter, name in zip(UNUSABLE, ("unparsed", "truncated", "refused"), strict=True)
@@ -178,13 +195,17 @@ def _arm_document(arm: Arm, sets: dict[str, Any]) -> dict[str, Any]:
     }
     letters = ["".join(_letter(row, epoch, binary) for _, row in ordered) for epoch in range(arm.epochs)]
     document["outcomes"] = [_lines(text) for text in letters]
-    if not binary or arm.pooled:
+    if not binary:
         document["values"] = [[row.values[epoch] for _, row in ordered] for epoch in range(arm.epochs)]
-    if arm.pooled:
-        document["lengths"] = [row.length for _, row in ordered]
-    if arm.corpus:
-        document["counts"] = [row.counts for _, row in ordered]
+    if arm.counted:
+        document["counts"] = _counts([row.counts or {} for _, row in ordered])
     return document
+
+
+def _counts(rows: Sequence[Counts]) -> dict[str, Any]:
+    places = {name: place for place, name in enumerate(sorted({name for row in rows for name in row}))}
+    samples = [" ".join(f"{places[name]}:{n:.17g}" for name, n in sorted(row.items()) if n) for row in rows]
+    return {"names": list(places), "samples": samples}
 
 
 def _letter(row: Row, epoch: int, binary: bool) -> str:
@@ -282,28 +303,28 @@ def _read_arm(arm: _Arm, samples: _Samples) -> Arm:
     packed = base64.b64decode("".join(samples.packed), validate=True)
     step = size + 2
     letters = ["".join(lines) for lines in arm.outcomes]
-    values, lengths = arm.values, arm.lengths
-    lists = [*letters, *(values or ()), *(found for found in (lengths, arm.counts) if found is not None)]
+    values, metric = arm.values, METRICS.get(arm.metric)
+    if metric is None or arm.unit not in (None, metric.unit):
+        metric = Metric(arm.metric, unit=arm.unit or "rating", higher_is_better=arm.higher_is_better)
+    counts = _read_counts(arm, metric)
+    lists = [*letters, *(values or ()), *([counts] if counts is not None else [])]
     if len(packed) != count * step or len(letters) != epochs or any(len(found) != count for found in lists):
         raise ValueError(f"task {arm.task}: the outcomes are not those of {count} samples and {epochs} epochs")
     if values is not None and len(values) != epochs:
         raise ValueError(f"task {arm.task}: values of {len(values)} epochs, outcomes of {epochs}")
     if set("".join(letters)) - set("01s" + UNUSABLE) or (values is None and "s" in "".join(letters)):
         raise ValueError(f"task {arm.task}: outcomes hold other letters than 0, 1, {', '.join(UNUSABLE)}")
-    if (arm.metric in ERROR_RATES) != (lengths is not None):
-        raise ValueError(f"task {arm.task}: lengths belong to error rates, and to nothing else")
-    if any(len(numbers) != BLEU_COUNTS for numbers in arm.counts or ()):
-        raise ValueError(f"task {arm.task}: counts: each sample has {BLEU_COUNTS} numbers")
     rows = {}
     for i in range(count):
         chunk = packed[i * step : (i + 1) * step]
         marks = [text[i] for text in letters]
         found = [values[e][i] for e in range(epochs)] if values is not None else [float(m == "1") for m in marks]
+        if arm.lengths is not None:
+            found = [errors / (arm.lengths[i] or 1.0) for errors in found]
         rows[chunk[:size].hex()] = Row(
             statuses="".join("s" if m in "01" else m for m in marks),
             values=tuple(found),
-            length=lengths[i] if lengths is not None else None,
-            counts=tuple(arm.counts[i]) if arm.counts is not None else None,
+            counts=counts[i] if counts is not None else None,
             text_check=chunk[size],
             audio_check=chunk[size + 1],
         )
@@ -312,8 +333,7 @@ def _read_arm(arm: _Arm, samples: _Samples) -> Arm:
     return Arm(
         task=arm.task,
         condition=Condition(**arm.condition.model_dump()),
-        metric=arm.metric,
-        higher_is_better=arm.higher_is_better,
+        metric=metric,
         epochs=epochs,
         fingerprint=arm.fingerprint,
         rows=rows,
@@ -322,3 +342,18 @@ def _read_arm(arm: _Arm, samples: _Samples) -> Arm:
         ids_sha256=samples.ids_sha256,
         id_bytes=size,
     )
+
+
+def _read_counts(arm: _Arm, metric: Metric) -> list[Counts] | None:
+    """Each sample's counts; version 0.1 wrote them without names, in the metric's order."""
+    if isinstance(arm.counts, _Counts):
+        return arm.counts.by_sample()
+    plain = arm.counts
+    if arm.lengths is not None:
+        errors = [sum(epochs) / len(epochs) for epochs in zip(*(arm.values or ()), strict=True)]
+        plain = [list(pair) for pair in zip(errors, arm.lengths, strict=True)]
+    if plain is None:
+        return None
+    if any(len(numbers) != len(metric.names) for numbers in plain):
+        raise ValueError(f"task {arm.task}: counts: each sample has {len(metric.names)} numbers")
+    return [dict(zip(metric.names, numbers, strict=True)) for numbers in plain]

@@ -9,22 +9,21 @@ their changes are not counted (Tarone 1990): given how many samples changed they
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import ceil, inf, isfinite
 
 from msgspec import structs
 
-from audiobench.gate import corpus
 from audiobench.gate.arms import FAILED, Arm, Row
 from audiobench.gate.baseline import Baseline, short_id
 from audiobench.gate.policy import Policy
 from audiobench.gate.verdict import Check, Flip, Item, Level, Measured, Verdict, label, shown, size
+from audiobench.scorers.metrics import Mean, Metric, Side, Tally
 from audiobench.statistics.distributions import normal_quantile
 from audiobench.statistics.multiplicity import holm
-from audiobench.statistics.paired import compare, mcnemar, sign_flip
 
 Pair = tuple[str, Row, Row]
 """(sample id, baseline row, candidate row)."""
+UNUSABLE = Mean("unusable", label="responses without a usable answer", unit="rate", higher_is_better=False)
 RATERS = ("judge", "recogniser")
 """Fingerprint parts that say who rated; older baselines do not."""
 CHECK_BYTES = ("samples", "audio")
@@ -51,8 +50,8 @@ def evaluate(
     paired: dict[tuple[str, str], tuple[Arm, Arm, list[Pair]]] = {}
     for arm in reference:
         item = Item(
-            "score", arm.task, label(arm), arm.metric, policy.value(arm.task, "margin"), n=len(arm.rows),
-            lower_is_better=not arm.higher_is_better,
+            "score", arm.task, label(arm), arm.metric.name, policy.value(arm.task, "margin"), n=len(arm.rows),
+            lower_is_better=not arm.metric.higher_is_better, unit=arm.metric.unit,
         )  # fmt: skip
         verdict.items.append(item)
         pairs = _score(item, arm, arms.get(arm.key), candidate, policy)
@@ -85,12 +84,14 @@ def _score(item: Item, before: Arm, after: Arm | None, candidate: Sequence[Arm],
         empty = "baseline" if not before.rows else "run"
         return _refuse(item, "present", "incomplete", f"{where}: the {empty} has no samples")
     item.checks.append(Check("present", "pass", f"{where}: {len(after.rows)} samples"))
+    item.unit = after.metric.unit  # a baseline of version 0.1 does not name it
     complete = not after.failures and before.ids_sha256 == after.ids_sha256
     different = _different_parts(before, after, complete)
     if different:
         return _refuse(item, "fingerprint", "not_comparable", f"{where}: {'; '.join(different)}")
-    if before.corpus and any(row.counts is None for row in before.rows.values()):
-        text = f"{where}: the baseline holds BLEU of single sentences only, which is no BLEU of the set"
+    if after.counted and any(row.counts is None for row in before.rows.values()):
+        name = after.metric.label or after.metric.name
+        text = f"{where}: the baseline holds the values of single samples only, which make no {name} of the set"
         return _refuse(
             item, "score", "not_comparable", text + "; take a new baseline of the same run: --update-baseline"
         )
@@ -123,8 +124,9 @@ def _score(item: Item, before: Arm, after: Arm | None, candidate: Sequence[Arm],
     if not _covered(item, where, pairs, policy):
         return None
     pairs = [pair for pair in pairs if pair[1].value is not None and pair[2].value is not None]
-    item.measured = _measure_score(before, pairs)
-    item.unparsed = _measure([row.unusable for _, row, _ in pairs], [row.unusable for _, _, row in pairs], pairs, -1)
+    item.measured = _measured(after.metric, _tallies(pairs), pairs)
+    unusable = ([[Tally(row.unusable, {}) for row in side]] for side in _columns(pairs))
+    item.unparsed = _measured(UNUSABLE, (next(unusable), next(unusable)), pairs)
     item.flips = _flips(before, pairs)
     _floor(item, where, after, policy)
     return pairs
@@ -137,8 +139,8 @@ def _refuse(item: Item, name: str, level: Level, message: str) -> None:
 def _different_parts(before: Arm, after: Arm, complete: bool) -> list[str]:
     """What differs between the fingerprints, with both values."""
     found = []
-    if before.metric != after.metric:
-        found.append(f"metric differs: {before.metric} in the baseline, {after.metric} in the run")
+    if before.metric.name != after.metric.name:
+        found.append(f"metric differs: {before.metric.name} in the baseline, {after.metric.name} in the run")
     if before.condition.prompt != after.condition.prompt:
         found.append(f"prompt differs: {before.condition.prompt} in the baseline, {after.condition.prompt} in the run")
     if before.think_effective != after.think_effective:
@@ -192,61 +194,31 @@ def _floor(item: Item, where: str, after: Arm, policy: Policy) -> None:
     floor, score = policy.value(item.task, "min_score"), after.score
     if floor is None or score is None:
         return
-    below = score < floor if after.higher_is_better else score > floor
-    word = ("below" if after.higher_is_better else "above") if below else "within"
+    higher = after.metric.higher_is_better
+    below = score < floor if higher else score > floor
+    word = ("below" if higher else "above") if below else "within"
     text = f"{where}: {shown(item, score)} is {word} the absolute limit {shown(item, floor)}"
     item.checks.append(Check("floor", "regression" if below else "pass", text))
 
 
-def _measure_score(arm: Arm, pairs: Sequence[Pair]) -> Measured:
-    """Scores as means over samples; errors are scaled so that their mean is the pooled rate; BLEU is computed anew."""
-    if arm.corpus:
-        old_rows, new_rows = _columns(pairs)
-        return corpus.measure([old_rows], [new_rows], _clusters(pairs))
-    scale = 1.0
-    if arm.pooled:
-        total = sum(before.length or 0 for _, before, _ in pairs)
-        scale = len(pairs) / total if total else 0.0
-    old, new = ([(row.value or 0.0) * scale for row in rows] for rows in _columns(pairs))
-    return _measure(old, new, pairs, 1 if arm.higher_is_better else -1)
+def _tallies(pairs: Sequence[Pair]) -> tuple[Side, Side]:
+    old, new = _columns(pairs)
+    return [[row.tally for row in old]], [[row.tally for row in new]]
 
 
 def _columns(pairs: Sequence[Pair]) -> tuple[list[Row], list[Row]]:
     return [before for _, before, _ in pairs], [after for _, _, after in pairs]
 
 
-def _clusters(pairs: Sequence[Pair]) -> list[str]:
-    return [after.cluster or f"id:{sample}" for sample, _, after in pairs]
-
-
-def _measure(
-    old: Sequence[float], new: Sequence[float], pairs: Sequence[Pair], sign: int, *, spread: float = 1.0
-) -> Measured:
-    """Paired comparison of two lists; `sign` is 1 where more is better. Differences are multiplied by `spread`."""
-    clusters = _clusters(pairs)
+def _measured(metric: Metric, sides: tuple[Side, Side], pairs: Sequence[Pair], *, gain: bool = False) -> Measured:
+    clusters = [after.cluster or f"id:{sample}" for sample, _, after in pairs]
     together = clusters if len(set(clusters)) < len(clusters) else None
-    worse, better = ("less", "greater") if sign > 0 else ("greater", "less")
-    found = compare(old, new, together, alternative=worse)
-    units: dict[str, float] = {}
-    for key, a, b in zip(clusters, old, new, strict=True):
-        units[key] = units.get(key, 0.0) + (b - a)
-    changes = [change for change in units.values() if change]
-    if found.method.startswith("mcnemar"):
-        p_better = mcnemar(found.gained, found.lost, better)
-    else:
-        p_better = sign_flip(changes, better)[0]
-    least = 1 / 10001 if "10000" in found.method else 2.0 ** -len(changes)
-    return Measured(
-        n=found.n, baseline=spread * found.acc_a, candidate=spread * found.acc_b,
-        difference=spread * found.difference, ci=(spread * found.interval.low, spread * found.interval.high),
-        p=found.p, p_better=p_better, method=found.method, least_p=least, mde=spread * found.mde,
-        gained=found.gained, lost=found.lost, clusters=found.clusters,
-    )  # fmt: skip
+    return Measured.of(metric.difference(*sides, together), higher_is_better=metric.higher_is_better, gain=gain)
 
 
 def _flips(arm: Arm, pairs: Sequence[Pair]) -> list[Flip]:
     """Samples that got worse, largest loss first, then those that got better."""
-    sign = 1 if arm.higher_is_better else -1
+    sign = 1 if arm.metric.higher_is_better else -1
     flips = [
         (sign * ((after.value or 0) - (before.value or 0)), sample, before, after)
         for sample, before, after in pairs
@@ -272,27 +244,14 @@ def _gains(reference: Sequence[Arm], paired: dict[tuple[str, str], tuple[Arm, Ar
         both = [pair for pair in on_found[2] if pair[0] in others]
         if not both:
             continue
-        item = Item("think_gain", arm.task, label(arm), arm.metric, policy.margin_of_gain(arm.task), n=len(arm.rows))
-        if arm.corpus:
-            off_before, off_after = ([others[pair[0]][side] for pair in both] for side in (0, 1))
-            on_before, on_after = _columns(both)
-            item.measured = corpus.measure([on_before, off_before], [on_after, off_after], _clusters(both))
-            yield item
-            continue
-        total = sum(pair[1].length or 0 for pair in both)
-        scale = (1 if arm.higher_is_better else -1) * (len(both) / total if arm.pooled and total else 1.0)
-        old = [scale * ((b.value or 0) - (others[s][0].value or 0)) for s, b, _ in both]
-        new = [scale * ((a.value or 0) - (others[s][1].value or 0)) for s, _, a in both]
-        item.measured = _measure_gain(arm, old, new, both)
+        item = Item(
+            "think_gain", arm.task, label(arm), arm.metric.name, policy.margin_of_gain(arm.task), n=len(arm.rows),
+            unit=on_found[1].metric.unit,
+        )  # fmt: skip
+        on, off_pairs = _tallies(both), _tallies([(pair[0], *others[pair[0]]) for pair in both])
+        sides = ([*on[0], *off_pairs[0]], [*on[1], *off_pairs[1]])
+        item.measured = _measured(on_found[1].metric, sides, both, gain=True)
         yield item
-
-
-def _measure_gain(arm: Arm, old: list[float], new: list[float], pairs: Sequence[Pair]) -> Measured:
-    if not arm.bounded:
-        return _measure(old, new, pairs, 1)
-    # gains lie in [-1, 1]; moved to [0, 1] they get the interval that is never of zero width
-    found = _measure([(g + 1) / 2 for g in old], [(g + 1) / 2 for g in new], pairs, 1, spread=2.0)
-    return replace(found, baseline=found.baseline - 1, candidate=found.candidate - 1)
 
 
 def _judge(verdict: Verdict, policy: Policy) -> None:

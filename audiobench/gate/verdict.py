@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from audiobench.errors import ExitCode
 from audiobench.gate.arms import Arm
+from audiobench.scorers.metrics import UNITS
+from audiobench.statistics.paired import PairedComparison
 
 Level = Literal["pass", "warn", "regression", "not_comparable", "incomplete"]
 WORST_FIRST: tuple[Level, ...] = ("regression", "not_comparable", "incomplete", "warn", "pass")
@@ -48,7 +50,7 @@ class Flip:
 
 @dataclass(slots=True)
 class Measured:
-    """A paired comparison as the gate used it; values are fractions for accuracies and error rates."""
+    """A paired comparison as the gate used it; values are in the metric's own unit (fractions for accuracies)."""
 
     n: int
     """Samples that both runs have a response for."""
@@ -72,6 +74,20 @@ class Measured:
     clusters: int | None = None
     p_adjusted: float = 1.0
 
+    @classmethod
+    def of(cls, found: PairedComparison, *, higher_is_better: bool, gain: bool = False) -> Measured:
+        """From a comparison; of a `gain` more is always better, so that of an error rate changes its sign."""
+        low, high = found.interval.low, found.interval.high
+        a, b, difference = found.a, found.b, found.difference
+        if gain and not higher_is_better:
+            a, b, difference, low, high = -a, -b, -difference, -high, -low
+        worse, better = (found.p_less, found.p_greater) if higher_is_better else (found.p_greater, found.p_less)
+        return cls(
+            n=found.n, baseline=a, candidate=b, difference=difference, ci=(low, high), p=worse, p_better=better,
+            method=found.method, least_p=found.least_p, mde=found.mde, gained=found.gained, lost=found.lost,
+            clusters=found.clusters,
+        )  # fmt: skip
+
 
 @dataclass(slots=True)
 class Item:
@@ -89,16 +105,13 @@ class Item:
     lower_is_better: bool = False
     n: int = 0
     """Samples of the baseline."""
+    unit: str = "share"
+    """Of the metric (`scorers.metrics.UNITS`)."""
 
     @property
     def level(self) -> Level:
         """The worst of the checks."""
         return worst([check.level for check in self.checks])
-
-    @property
-    def percent(self) -> bool:
-        """Whether values are shown in per cent."""
-        return self.metric in ("acc", "rubric", "wer", "cer")
 
     def messages(self, *levels: Level) -> list[str]:
         """Messages of the checks at these levels."""
@@ -159,16 +172,13 @@ def label(arm: Arm) -> str:
 
 
 def shown(item: Item, value: float, *, sign: bool = False) -> str:
-    """A value, or with `sign` a difference, in the item's unit: per cent or plain."""
-    scaled, digits = (100 * value, 1) if item.percent else (value, 3)
-    return f"{scaled:+.{digits}f}" if sign else f"{scaled:.{digits}f}"
+    """A value, or with `sign` a difference, in the item's unit."""
+    return UNITS[item.unit].show(value, signed=sign)
 
 
 def size(item: Item, value: float) -> str:
     """An amount of change with its unit: `2.5 pp`."""
-    if not isfinite(value):
-        return "any size"
-    return f"{100 * value:.1f} pp" if item.percent else f"{value:.3g}"
+    return UNITS[item.unit].size(value)
 
 
 def _finite(value: Any) -> Any:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from audiobench.scorers.text import char_counts, letters_only, pooled_rate, whisper_english, word_counts
+from audiobench.scorers.metrics import CER, WER, total
+from audiobench.scorers.text import char_counts, letters_only, whisper_english, word_counts
 
 Pair = Sequence[str]
 """(reference, hypothesis)."""
@@ -29,13 +30,13 @@ def cer(items: Pair) -> Pair:
 def pooled_wer(items: Sequence[Pair]) -> float:
     """All word errors over all reference words, after Whisper's English normaliser (as audiobench's `wer`)."""
     counts = [word_counts(whisper_english(gold).strip(), whisper_english(said).strip()) for gold, said in items]
-    return pooled_rate([], counts) or 0.0
+    return WER.value(total(map(WER.counted, counts))) or 0.0
 
 
 def pooled_cer(items: Sequence[Pair]) -> float:
     """All character errors over all reference characters, letters and digits only (as audiobench's `cer`)."""
     counts = [char_counts(letters_only(gold), letters_only(said)) for gold, said in items]
-    return pooled_rate([], counts) or 0.0
+    return CER.value(total(map(CER.counted, counts))) or 0.0
 
 
 METRICS: dict[str, Callable[[Pair], Pair]] = {"wer": wer, "cer": cer}

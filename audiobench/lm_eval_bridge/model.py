@@ -174,7 +174,7 @@ class AudiobenchLM(LM):
         folder = prepare.run_folder(self.spec, options)
         works, datasets, starts = [], {}, []
         for task, requests in group:
-            scorer = scorer_of(task.spec.scorer)
+            scorer = scorer_of(task.spec)
             if scorer.judge is not None and options.judge is None:
                 raise UsageError(f"task {task.spec.task} needs a judge: add judge=MODEL to --model_args")
             prepare.check_task(task.spec, task.file)

@@ -27,9 +27,9 @@ from pydantic import ValidationError
 from audiobench import dataset, prompt, think
 from audiobench.errors import UsageError
 from audiobench.lm_eval_bridge.contexts import Media, Reply, Turns, Waveform, as_chat, as_turns
-from audiobench.metric import ERROR_RATES
 from audiobench.records import Record, ShownSample
-from audiobench.score import outcome, scorer_of
+from audiobench.score import metric_of, outcome, scorer_of
+from audiobench.scorers.metrics import Mean, Metric, total
 from audiobench.task.find import task_files, task_name
 from audiobench.task.spec import TaskSpec
 from audiobench.types import Condition, Outcome, Request, Response, Sample
@@ -186,7 +186,7 @@ class AudioBenchTask(Task):
             raise UsageError("--system_instruction: the prompt belongs to the task; set `system` of the task's prompt")
         template = chat_template if apply_chat_template else None
         shape = template([{"role": "user", "content": ""}]) if template else None
-        if isinstance(shape, JsonChatStr) and scorer_of(self.spec.scorer).judge:
+        if isinstance(shape, JsonChatStr) and scorer_of(self.spec).judge:
             raise UsageError(f"task {self.spec.task} needs a judge: use --model audiobench with judge=MODEL")
         if isinstance(shape, Turns):
             template = None
@@ -226,7 +226,7 @@ class AudioBenchTask(Task):
         if found.value is None:
             why = found.detail.get("message", found.status)
             raise UsageError(f"task {self.spec.task}: id {doc['id']} has no verdict: {why}")
-        return {self._metric: self._item(found), **values}
+        return {self._metric.name: self._item(found), **values}
 
     def judged(self, doc: Mapping[str, Any], reply: str) -> Outcome:
         """The outcome of a reply: as audiobench journalled it, or from the bare text that other model classes give.
@@ -240,37 +240,27 @@ class AudioBenchTask(Task):
         return outcome(Record(sample.id, sample=ShownSample.of(sample), response=response), self.spec)
 
     @property
-    def _metric(self) -> str:
-        return self.spec.metric_list[0].metric
-
-    @property
-    def _pooled(self) -> bool:
-        scorer = scorer_of(self.spec.scorer)
-        return scorer.metric in ERROR_RATES or scorer.aggregate is not None
+    def _metric(self) -> Metric:
+        return metric_of(self.spec)
 
     def _item(self, found: Outcome) -> Any:
-        """What is pooled of a document: its value, or its value and counts where a mean of values is not the score."""
-        return {"value": found.value, **found.detail} if self._pooled else found.value
+        """What is pooled of a document: its value, or its counts where a mean of values is not the score."""
+        return found.value if isinstance(self._metric, Mean) else self._metric.counts(found)
 
-    def _pool(self, items: Sequence[Mapping[str, Any]]) -> float | None:
-        scorer = scorer_of(self.spec.scorer)
-        if scorer.metric in ERROR_RATES:
-            length = sum(item["ref"] for item in items)
-            return sum(item["sub"] + item["del"] + item["ins"] for item in items) / length if length else None
-        assert scorer.aggregate is not None
-        return scorer.aggregate([item["value"] for item in items], items)
+    def _pool(self, items: Sequence[Mapping[str, float]]) -> float | None:
+        return self._metric.value(total(items))
 
     def aggregation(self) -> dict[str, Any]:
         """Metric -> how its documents become one number."""
         if self._only_outputs:
             return {"bypass": get_aggregation("bypass")}
-        return {self._metric: self._pool if self._pooled else mean, NO_ANSWER: mean}
+        return {self._metric.name: mean if isinstance(self._metric, Mean) else self._pool, NO_ANSWER: mean}
 
     def higher_is_better(self) -> dict[str, bool]:
         """Metric -> which way is up."""
         if self._only_outputs:
             return {"bypass": True}
-        return {self._metric: self.spec.metric_list[0].higher_is_better, NO_ANSWER: False}
+        return {self._metric.name: self._metric.higher_is_better, NO_ANSWER: False}
 
     def override_metric(self, metric_name: str) -> None:
         """`--predict_only`: answers are kept, nothing is scored."""

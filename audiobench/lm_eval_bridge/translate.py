@@ -70,7 +70,6 @@ def translate(name: str) -> tuple[TaskSpec, Path]:
             "generation_kwargs": _generation(config.get("generation_kwargs") or {}),
             "extraction": ["full_text"],
             "scorer": scorer,
-            "metric_list": [{"metric": scorer, "higher_is_better": scorer == "bleu"}],
         }
     ), file
 

@@ -23,10 +23,10 @@ import orjson
 import audiobench
 from audiobench.errors import UsageError
 from audiobench.journal import write_json, write_whole
-from audiobench.metric import ERROR_RATES
 from audiobench.records import Record
 from audiobench.results import Run, Scored, TaskRun
-from audiobench.score import scorer_of
+from audiobench.score import metric_of
+from audiobench.scorers.metrics import Mean, Metric
 from audiobench.summary import summarise_condition
 from audiobench.types import Condition
 
@@ -97,10 +97,11 @@ def _add_task(
     spec, plan = task_run.task, task_run.plan
     entry = summarise_condition(task_run, condition, group)
     metric, value = next(iter(entry["metrics"].items()))
-    better = scorer_of(spec.scorer).higher_is_better
+    made = metric_of(spec)
+    better, pooled = made.higher_is_better, "mean" if isinstance(made, Mean) else made.name
     results["results"][task] = {
         "name": task, "alias": spec.title, "sample_len": len(lines), f"{metric},{FILTER}": value["value"],
-        f"{metric}_stderr,{FILTER}": _stderr(metric, [line[metric] for line in lines]),
+        f"{metric}_stderr,{FILTER}": _stderr(made, [line[metric] for line in lines]),
     }  # fmt: skip
     results["group_subtasks"][task] = []
     results["configs"][task] = {
@@ -108,7 +109,7 @@ def _add_task(
         "test_split": spec.test_split, "doc_to_text": plan.prompt.get("text"),
         "doc_to_target": spec.doc_to_target, "output_type": "generate_until", "num_fewshot": 0,
         "repeats": task_run.epochs, "generation_kwargs": {**spec.generation_kwargs, **plan.overrides},
-        "metric_list": [{"metric": metric, "aggregation": "mean", "higher_is_better": better}],
+        "metric_list": [{"metric": metric, "aggregation": pooled, "higher_is_better": better}],
         "metadata": {"audiobench": {"condition": condition.as_dict(), "fingerprint": entry["fingerprint"],
                                     "counts": entry["counts"], "ci": value["ci"], "chance": entry["chance"]}},
     }  # fmt: skip
@@ -119,10 +120,10 @@ def _add_task(
     results["n-samples"][task] = {"original": total, "effective": len(lines)}
 
 
-def _stderr(metric: str, values: Sequence[float]) -> float | str:
-    """Of the mean, as lm-eval computes it (the interval under `configs` is the better one); N/A for pooled rates."""
+def _stderr(metric: Metric, values: Sequence[float]) -> float | str:
+    """Of the mean, as lm-eval computes it (the interval under `configs` is the better one); N/A for what is no mean."""
     n = len(values)
-    if metric in (*ERROR_RATES, "bleu") or n < 2:
+    if not isinstance(metric, Mean) or n < 2:
         return "N/A"
     mean = sum(values) / n
     return sqrt(sum((value - mean) ** 2 for value in values) / (n - 1) / n)
@@ -130,7 +131,7 @@ def _stderr(metric: str, values: Sequence[float]) -> float | str:
 
 def _samples(task_run: TaskRun, group: Sequence[Scored]) -> list[dict[str, Any]]:
     """One line a sample; epochs are lm-eval's repeats, their values averaged."""
-    metric = scorer_of(task_run.task.scorer).metric
+    metric = metric_of(task_run.task).name
     by_id: dict[str, list[Scored]] = {}
     for scored in group:
         if scored.outcome.value is not None:

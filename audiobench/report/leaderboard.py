@@ -1,7 +1,7 @@
 """Tables over many runs: rows are models under a condition, columns are tasks; published scores stand apart.
 
-Every number is in per cent: accuracies and error rates times 100, judge ratings as a share of the highest rating (10 of
-1 to 10 is 100), BLEU as it is. A board never mixes unlike with unlike silently: a cell whose fingerprint differs from
+Numbers are in per cent: accuracies and error rates times 100, judge ratings as a share of the highest rating (10 of 1 to
+10 is 100), BLEU as it is; seconds and distances are no shares of anything and stay as they are. A board never mixes unlike with unlike silently: a cell whose fingerprint differs from
 the column's gets a mark, a note that names the part, and no rank.
 """
 
@@ -115,7 +115,10 @@ def make_board(
             f"{', '.join(map(str, folders)) or 'no folder'} ({', '.join(tasks or ['any task'])}); --published shows papers'"
         )
     specs = {task: shipped(task) for task in names}
-    averaged = [task for task in names if _is_share(rows, task)]
+    averaged = [task for task in names if all(r.cells[task].averaged for r in rows if task in r.cells)]
+    for unit in ("seconds", "distance"):
+        plain = [task for task in names if any(r.cells[task].unit == unit for r in rows if task in r.cells)]
+        notes += [f"{task}: not in per cent but in its own unit ({unit})" for task in plain]
     board = Board(names, {t: (s.title if s else t) for t, s in specs.items()}, averaged, rows, notes)
     _mark(board, {task: spec.expected_rows for task, spec in specs.items() if spec}, strict)
     for row in board.rows:
@@ -184,7 +187,7 @@ def _average(row: Row, board: Board) -> None:
         known = bounds.method != "none"
         row.average = Cell(
             found, "macro", bounds.low if known else None, bounds.high if known else None, bounds.method,
-            sum(cell.n or 0 for cell in cells), min(cell.coverage or 0 for cell in cells), moment=row.average.moment, mark=mark,
+            n=sum(cell.n or 0 for cell in cells), coverage=min(cell.coverage or 0 for cell in cells), moment=row.average.moment, mark=mark,
         )  # fmt: skip
         row.average_se = standard_error(bounds) if known else None
     gains = [row.gains[task] for task in board.averaged if task in row.gains]
@@ -208,7 +211,7 @@ def _headline(row: Row, board: Board) -> Cell | None:
 
 def _height(row: Row, board: Board) -> float:
     cell = _headline(row, board) or next(iter(row.cells.values()))
-    return -cell.value if cell.metric in ("wer", "cer") else cell.value
+    return cell.value if cell.higher_is_better else -cell.value
 
 
 def _rank(board: Board) -> None:
@@ -218,11 +221,7 @@ def _rank(board: Board) -> None:
         for row in board.measured
         if row.condition.audio == "full" and (cell := _headline(row, board)) and cell.low is not None and not cell.mark
     ]
-    higher = not any(cell.metric in ("wer", "cer") for _, cell in ranked)
+    higher = all(cell.higher_is_better for _, cell in ranked)
     ranges = rank_ranges([_bounds(cell) for _, cell in ranked], higher_is_better=higher)
     for (row, _), found in zip(ranked, ranges, strict=True):
         row.rank = found
-
-
-def _is_share(rows: Sequence[Row], task: str) -> bool:
-    return all(row.cells[task].metric not in ("wer", "cer", "bleu") for row in rows if task in row.cells)

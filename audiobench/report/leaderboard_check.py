@@ -22,8 +22,8 @@ from audiobench.errors import UsageError
 from audiobench.extraction import VERSION as EXTRACTION_VERSION
 from audiobench.report.leaderboard_rows import Entry
 from audiobench.run_info import SCHEMA_VERSION, RunInfo
-from audiobench.score import scorer_of
-from audiobench.scorers import SCORERS
+from audiobench.score import metric_of, scorer_of
+from audiobench.scorers import METRICS, Mean
 from audiobench.task.find import find_task, task_files
 from audiobench.types import STATUSES
 
@@ -172,7 +172,7 @@ def _check_summary(path: Path, task: str, found: Findings) -> None:
         if not _valid(Entry, where, entry, found):
             continue
         _check_sums(where, entry, found)
-        _check_values(where, entry, found)
+        _check_values(where, task, entry, found)
         _check_fingerprint(where, task, entry, found)
     if len(set(conditions)) < len(conditions):
         found.problems.append(f"{path}: a condition stands there twice")
@@ -196,7 +196,8 @@ def _check_sums(where: str, entry: Mapping[str, Any], found: Findings) -> None:
         found.problems.append(f"{where}.counts: {failed} of {expected} without a response; run it to the end")
 
 
-def _check_values(where: str, entry: Mapping[str, Any], found: Findings) -> None:
+def _check_values(where: str, task: str, entry: Mapping[str, Any], found: Findings) -> None:
+    made = metric_of(find_task(task)[0]) if task in task_files() else None
     if not entry["metrics"]:
         found.problems.append(f"{where}.metrics: empty: there is nothing to publish")
     for name, metric in entry["metrics"].items():
@@ -204,8 +205,11 @@ def _check_values(where: str, entry: Mapping[str, Any], found: Findings) -> None
         if not isinstance(value, (int, float)) or not isfinite(value):
             found.problems.append(f"{where}.metrics.{name}.value: {value!r}; must be a number")
             continue
-        if name in ("acc", "rubric") and not 0 <= value <= 1:
-            found.problems.append(f"{where}.metrics.{name}.value: {value}; must lie in [0, 1]")
+        low, high = (made or METRICS.get(name, Mean(name))).bounds
+        if made is not None and made.name != name:
+            found.problems.append(f"{where}.metrics.{name}: the task's scorer gives {made.name}")
+        elif not low <= value <= high:
+            found.problems.append(f"{where}.metrics.{name}.value: {value}; must lie in [{low:g}, {high:g}]")
         bounds = [bound for bound in metric.get("ci") or () if isinstance(bound, (int, float))]
         if bounds and not min(bounds) <= value <= max(bounds):
             found.problems.append(f"{where}.metrics.{name}.ci: {bounds} does not hold the value {value}")
@@ -219,8 +223,6 @@ def _check_fingerprint(where: str, task: str, entry: Mapping[str, Any], found: F
         found.problems.append(f"{where}.task: {task!r} is not a shipped task; add its YAML in the same pull request")
         return
     spec, _ = find_task(task)
-    if spec.scorer not in SCORERS:
-        return
     try:
         prompt = spec.find_prompt(entry["condition"]["prompt"])
     except KeyError:
@@ -228,7 +230,7 @@ def _check_fingerprint(where: str, task: str, entry: Mapping[str, Any], found: F
         found.problems.append(f"{where}.condition.prompt: {entry['condition']['prompt']!r}; the task has: {names}")
         return
     extra = {
-        "scorer_version": f"{spec.scorer}@{scorer_of(spec.scorer).version}", "extraction_version": EXTRACTION_VERSION,
+        "scorer_version": f"{scorer_of(spec).name}@{scorer_of(spec).version}", "extraction_version": EXTRACTION_VERSION,
     }  # fmt: skip
     if spec.dataset_revision is not None:
         extra["revision"] = spec.dataset_revision

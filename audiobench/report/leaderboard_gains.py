@@ -7,9 +7,9 @@ from pathlib import Path
 
 from audiobench.ablation.arms import Arm, arms_of, common
 from audiobench.ablation.measure import difference as paired_difference
-from audiobench.metric import ERROR_RATES
-from audiobench.report.leaderboard_rows import RATERS, Cell, Gain, Row, difference, scale_of
+from audiobench.report.leaderboard_rows import RATERS, Cell, Gain, Row, difference
 from audiobench.results import Run
+from audiobench.score import metric_of
 from audiobench.types import Condition
 
 
@@ -39,13 +39,12 @@ def _paired_gain(cell: Cell, other: Cell, on: Condition, off: Condition, task: s
     if not plain or not thinking or not ids:
         return None
     found = paired_difference(plain, thinking, ids)
-    if found.difference is None:
+    if not found.n:
         return None
-    lower = cell.metric in ERROR_RATES
-    scale = scale_of(cell.metric, thinking.task_run.task)
+    made = metric_of(thinking.task_run.task)
     known = found.interval.method != "none"
-    low, high = (scale * found.interval.low, scale * found.interval.high) if known else (None, None)
-    return Gain(scale * found.difference, low, high, found.p, found.n, lower_is_better=lower)
+    low, high = (made.on_board(found.interval.low), made.on_board(found.interval.high)) if known else (None, None)
+    return Gain(made.on_board(found.difference), low, high, found.p, found.n, lower_is_better=not made.higher_is_better)
 
 
 def _arm(cell: Cell, condition: Condition, task: str) -> Arm | None:

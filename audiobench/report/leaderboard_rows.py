@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from audiobench import run_info
 from audiobench.errors import UsageError
 from audiobench.results import Run, read_json
 from audiobench.run_info import RunInfo
-from audiobench.scorers import SCORERS
+from audiobench.score import metric_of
+from audiobench.scorers import METRICS, Mean, Metric
+from audiobench.scorers.metrics import UNITS
 from audiobench.summary import summarise
 from audiobench.task.find import find_task, task_files
 from audiobench.task.spec import TaskSpec
@@ -53,6 +56,9 @@ class Entry(BaseModel):
         ci: tuple[float | None, float | None] = Field(strict=False)
         interval: str
         n: int
+        unit: str | None = None
+        higher_is_better: bool = True
+        bounds: tuple[float | None, float | None] = Field(default=(None, None), strict=False)
 
     class Official(BaseModel):
         """The official scorer's number."""
@@ -78,13 +84,17 @@ class Entry(BaseModel):
 
 @dataclass(slots=True)
 class Cell:
-    """One score, in per cent."""
+    """One score, in per cent where its unit allows that (`Metric.on_board`)."""
 
     value: float
     metric: str
     low: float | None = None
     high: float | None = None
     interval: str = ""
+    higher_is_better: bool = True
+    averaged: bool = True
+    """Whether more is better and 100 the most."""
+    unit: str = "share"
     n: int | None = None
     coverage: float | None = None
     """Share of the requests that got a response."""
@@ -221,25 +231,28 @@ def _cell(entry: Entry, spec: TaskSpec | None, metric: str | None, moment: float
         "prompt": entry.condition.prompt, "fingerprint": entry.fingerprint,
         "asked": entry.n - entry.counts.get("missing", 0) // max(1, entry.condition.epochs),
     }  # fmt: skip
-    scale = scale_of(name, spec)
+    made = _metric(name, value, spec)
+    about |= {"higher_is_better": made.higher_is_better, "averaged": made.averaged, "unit": made.unit}
     if metric == "official":
         official = entry.official
         if official is None or official.value is None:
             return None
-        return Cell(scale * official.value, official.name, n=official.n, **about)
+        return Cell(made.on_board(official.value), official.name, n=official.n, **about)
     if metric not in (None, name):
         return None
-    low, high = (None, None) if value.interval == "none" else value.ci
-    low, high = (None if bound is None else scale * bound for bound in (low, high))
-    return Cell(scale * value.value, name, low, high, value.interval, value.n, **about)
+    bounds = (None, None) if value.interval == "none" else value.ci
+    low, high = (None if bound is None else made.on_board(bound) for bound in bounds)
+    return Cell(made.on_board(value.value), name, low, high, value.interval, n=value.n, **about)
 
 
-def scale_of(metric: str, spec: TaskSpec | None) -> float:
-    """What makes per cent of a metric's value."""
-    if metric == "bleu":
-        return 1.0
-    judge = SCORERS[spec.scorer].judge if metric == "rating" and spec and spec.scorer in SCORERS else None
-    return 100.0 / (judge.scale[1] if judge else 1.0)
+def _metric(name: str, value: Entry.Value, spec: TaskSpec | None) -> Metric:
+    """The task's metric; of a task that is not at hand, what the entry says of it."""
+    if spec is not None and metric_of(spec).name == name:
+        return metric_of(spec)
+    if value.unit not in UNITS:  # an entry of version 0.1
+        return METRICS.get(name, Mean(name))
+    low, high = (inf if bound is None else bound for bound in value.bounds)
+    return Metric(name, unit=value.unit, higher_is_better=value.higher_is_better, bounds=(low, high))
 
 
 def published_rows(tasks: Sequence[str], source: str | None) -> list[Row]:
@@ -247,17 +260,20 @@ def published_rows(tasks: Sequence[str], source: str | None) -> list[Row]:
     rows: dict[tuple[str, str, str], Row] = {}
     for task in tasks:
         spec = shipped(task)
-        for score in spec.reference_scores if spec else ():
+        if spec is None:
+            continue
+        for score in spec.reference_scores:
             origin = re.sub(r"\s*\([^()]*\)$", "", score.source)
             if source is not None and source.lower() not in score.source.lower():
                 continue
             key = (score.model, origin, score.think or "default")
             row = rows.setdefault(key, Row(score.model, Condition(think=score.think or "default"), origin))
-            value = score.value
-            judge = SCORERS[spec.scorer].judge if spec and score.metric == "rating" else None
-            if judge and value <= judge.scale[1]:
-                value *= 100 / judge.scale[1]
-            row.cells[task] = Cell(value, score.metric, notes=score.notes or "")
+            made = metric_of(spec)
+            rated = made.unit == "rating" and score.value <= made.bounds[1]  # else the source prints per cent
+            row.cells[task] = Cell(
+                made.on_board(score.value) if rated else score.value, score.metric, notes=score.notes or "",
+                higher_is_better=made.higher_is_better, averaged=made.averaged,
+            )  # fmt: skip
     return list(rows.values())
 
 

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from audiobench.plain_text import one_line, printable
+from audiobench.scorers.metrics import UNITS
 from audiobench.task.spec import TaskSpec
 from audiobench.types import Condition
 
@@ -31,21 +32,14 @@ def console(width: int | None = None) -> Console:
     return Console(highlight=False, width=width or (140 if piped else None))
 
 
-def percent(value: float | None, digits: int = 1) -> str:
+def percent(value: float | None) -> str:
     """0.777 -> 77.7; an absent value is a dash."""
-    return "-" if value is None else f"{100 * value:.{digits}f}"
+    return UNITS["share"].show(value)
 
 
 def number(entry: Mapping[str, Any], value: float | None) -> str:
-    """A metric's value as people print it: per cent for accuracies and error rates, plain for ratings."""
-    if value is None:
-        return "-"
-    return percent(value) if is_rate(entry) else f"{value:.2f}"
-
-
-def is_rate(entry: Mapping[str, Any]) -> bool:
-    """Whether the entry's metric is a share (acc, wer, cer) rather than a rating or BLEU."""
-    return next(iter(entry["metrics"]), "acc") in ("acc", "wer", "cer")
+    """A value of the entry's metric, in its unit."""
+    return UNITS[next((metric.get("unit", "share") for metric in entry["metrics"].values()), "share")].show(value)
 
 
 def interval(entry: Mapping[str, Any], ci: Sequence[float | None]) -> str:

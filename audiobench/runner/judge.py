@@ -106,7 +106,7 @@ class JudgeStage(Stage[Judged]):
 
 def judge_run(works: Sequence[Any], options: Any) -> Ending:
     """Judge every response of the judged tasks that has no verdict by this judge yet, live or by batch jobs."""
-    judged = [work for work in works if scorer_of(work.task.scorer).judge is not None]
+    judged = [work for work in works if scorer_of(work.task).judge is not None]
     if not judged:
         return Ending()
     run = Run.open(judged[0].folder.parent)
@@ -141,7 +141,7 @@ def awaits_judge(scored: Scored) -> bool:
 
 def template_of(task_run: TaskRun) -> JudgeSpec:
     """The template of a judged task."""
-    template = scorer_of(task_run.task.scorer).judge
+    template = scorer_of(task_run.task).judge
     assert template is not None
     return template
 

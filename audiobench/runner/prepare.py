@@ -11,12 +11,11 @@ import orjson
 
 from audiobench import cost, dataset, prompt, run_info, think
 from audiobench.errors import UsageError
-from audiobench.extraction import check_rules
 from audiobench.run_spec import RunSpec
 from audiobench.runner.identity import check_not_retired
 from audiobench.runner.work import TaskWork
-from audiobench.scorers import SCORERS
 from audiobench.task import generation
+from audiobench.task.check import scoring
 from audiobench.task.find import find_tasks
 from audiobench.task.spec import Prompt, TaskSpec
 from audiobench.types import Condition, Sample
@@ -259,13 +258,10 @@ def _check_spent(prepared: Prepared) -> None:
 
 
 def check_task(task: TaskSpec, file: Path) -> None:
-    """Raise UsageError when a name in the task file is not one of the closed sets, or a number is none."""
-    check_rules(task.extraction)
-    generation.check(task.generation_kwargs, f"{file}: generation_kwargs")
-    for number, own in enumerate(task.prompt):
-        generation.check(own.generation_kwargs, f"{file}: prompt.{number}.generation_kwargs")
-    if task.scorer not in SCORERS:
-        raise UsageError(f"{file}: scorer: {task.scorer!r} is unknown; allowed: {', '.join(sorted(SCORERS))}")
+    """Raise UsageError with what `audiobench tasks check` finds about scorer, metric, extraction and parameters."""
+    findings = scoring(task, file)
+    if findings:
+        raise UsageError("\n".join(findings))
 
 
 def check_protocol(task: TaskSpec, model: ModelSpec) -> None:

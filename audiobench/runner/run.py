@@ -231,7 +231,7 @@ def fingerprint_extra(task: TaskSpec, data: dataset.Dataset, model: ModelSpec) -
     quantised = {"quantisation": model.quantisation} if model.quantisation else {}
     return {
         **quantised,
-        "scorer_version": f"{task.scorer}@{scorer_of(task.scorer).version}",
+        "scorer_version": f"{scorer_of(task).name}@{scorer_of(task).version}",
         "extraction_version": EXTRACTION_VERSION,
         "revision": data.revision or "",
     }

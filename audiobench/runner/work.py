@@ -121,7 +121,7 @@ class TaskWork:
     def record(self, sample: Sample, condition: Condition, epoch: int) -> Record:
         """The journal record of one slot, before anything is known of its request."""
         shown = prompt.arrange(sample, condition.option_order)
-        columns = {*self.task.breakdown, *scorer_of(self.task.scorer).columns}
+        columns = {*self.task.breakdown, *scorer_of(self.task).columns}
         return Record(sample.id, epoch=epoch, condition=condition, sample=ShownSample.of(shown, columns))
 
     def mark_finished(self) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from audiobench.scorers.metrics import ACC, Metric
 from audiobench.types import Answer, Sample
 
 ScoreResult = tuple[float, dict[str, Any]]
-"""(value, detail). Accuracy: 1.0 right, 0.0 wrong; error rates and BLEU: the sample's own figure, with the counts that
-`aggregate` pools in `detail`."""
+"""(value, detail): the sample's own figure, and what the metric's `counts` need beyond it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,7 @@ class JudgeSpec:
     parse: Callable[[str, Sample], float | None]
     """(judge reply, sample) -> rating, or None when the reply holds none."""
     combine: Callable[[Sequence[float | None]], float | None]
-    """Ratings of one response -> its value on `scale`; None when no rating could be read."""
-    scale: tuple[float, float]
-    """Lowest and highest value."""
+    """Ratings of one response -> its value within the metric's bounds; None when no rating could be read."""
     settled: Callable[[str], float | None] | None = None
     """Response text -> a value that stands whatever a judge would say, or None; the judge is then not asked."""
     gated: bool = False
@@ -48,12 +46,12 @@ class Scorer:
     name: str
     version: str
     """Raised when a verdict changes; part of a task's fingerprint."""
-    metric: str
-    """Name of the headline metric (acc, wer, cer, bleu, rating)."""
     score: Callable[[Answer, Sample, str], ScoreResult]
-    """(answer, sample, final text) -> our verdict. An unparsed answer is worth 0."""
+    """(answer, sample, final text) -> our verdict."""
     doc: str
     """One line: what is compared with what, and whose rule it is."""
+    metric: Metric = ACC
+    """What is made of the verdicts: name, unit and direction of the score too."""
     source: str = ""
     """Repository @ commit of the official rule, where there is one."""
     official: Callable[[str | None, Sample], Any] | None = None
@@ -65,14 +63,15 @@ class Scorer:
     """Verdicts of a whole file in order, where the official script carries state from one record to the next."""
     official_summary: Callable[[Sequence[Any], Sequence[Sample]], dict[str, Any]] | None = None
     """(verdicts, samples) -> {"name", "value", "n"} with the official denominator; value is a fraction or None."""
-    aggregate: Callable[[Sequence[float], Sequence[Mapping[str, Any]]], float | None] | None = None
-    """(values, details) -> the headline value; None means the plain mean."""
     judge: JudgeSpec | None = None
     extraction: tuple[str, ...] = ("full_text",)
     """Rules used when a task names none."""
     columns: tuple[str, ...] = ()
     """Sample metadata (and `transcript`) that the scorer reads; a journal keeps these beside the breakdown columns."""
-    higher_is_better: bool = True
+    needs_target: bool = True
+    """Whether a task must name the right answer (`doc_to_target`); False: it goes by other columns."""
+    by_rule: Scorer | None = None
+    """Of a judged scorer: the one that gives the same verdict without a judge."""
 
 
 def references(sample: Sample) -> tuple[str, ...]:

@@ -63,13 +63,11 @@ _JUDGE = JudgeSpec(
     render=_render,
     parse=parse_verdict,
     combine=mean,
-    scale=(0.0, 1.0),
 )
 
 EXTRACT = Scorer(
     name="bba_extract",
     version="1",
-    metric="acc",
     score=_score,
     doc="valid / invalid, yes / no or a count, read by fixed rules and compared with the reference",
     source="deterministic stand-in for the Artificial Analysis judge",
@@ -78,11 +76,11 @@ EXTRACT = Scorer(
 JUDGED = Scorer(
     name="bba_judge_aa",
     version="1",
-    metric="acc",
     score=_score,
     doc="a judge model says CORRECT or INCORRECT (comparable with Artificial Analysis)",
     source=_JUDGE.source,
     judge=_JUDGE,
     extraction=("short_answer",),
     columns=("question_text", "transcript"),
+    by_rule=EXTRACT,
 )

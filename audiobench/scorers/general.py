@@ -74,7 +74,6 @@ def parse_verdict(reply: str, sample: Sample | None = None) -> float | None:
 OPTION_MATCH = Scorer(
     name="option_match",
     version="1",
-    metric="acc",
     score=option_match,
     doc="the extracted option is the target",
     extraction=("multiple_choice",),
@@ -82,14 +81,12 @@ OPTION_MATCH = Scorer(
 EXACT_MATCH = Scorer(
     name="exact_match",
     version="1",
-    metric="acc",
     score=exact_match,
     doc="the extracted text equals a reference without regard to case, punctuation and articles",
 )
 NUMERIC = Scorer(
     name="numeric",
     version="1",
-    metric="acc",
     score=numeric,
     doc="the extracted number equals a reference number",
     extraction=("number",),
@@ -97,7 +94,6 @@ NUMERIC = Scorer(
 JUDGE = Scorer(
     name="judge",
     version="1",
-    metric="acc",
     score=exact_match,
     doc="a judge model says whether the response means the same as the reference",
     judge=JudgeSpec(
@@ -109,6 +105,5 @@ JUDGE = Scorer(
         render=_render,
         parse=parse_verdict,
         combine=mean,
-        scale=(0.0, 1.0),
     ),
 )

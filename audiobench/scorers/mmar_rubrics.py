@@ -14,6 +14,7 @@ from typing import Any
 
 from audiobench.scorers import mmau
 from audiobench.scorers.base import JudgeSpec, Scorer, fill, option_match
+from audiobench.scorers.metrics import Mean
 from audiobench.types import Sample
 
 SYSTEM_PROMPT = (
@@ -119,7 +120,7 @@ def trimmed_mean(ratings: Sequence[float | None]) -> float | None:
 SCORER = Scorer(
     name="mmar_rubrics",
     version="2",
-    metric="rubric",
+    metric=Mean("rubric", label="share of the rubric's points"),
     score=option_match,
     doc="five judge ratings of the reasoning against the item's criteria; 0 where the answer is wrong (MMAR-Rubrics)",
     source="ddlBoJack/MMAR code/evaluation_rubrics.py @3bce090",
@@ -135,7 +136,6 @@ SCORER = Scorer(
         render=render,
         parse=_parse,
         combine=trimmed_mean,
-        scale=(0.0, 1.0),
         gated=True,
     ),
     extraction=("multiple_choice",),

@@ -8,7 +8,7 @@ option is wrong, word order and repetition do not matter.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from audiobench.scorers.base import Scorer, choice_text, option_match, share_true
@@ -46,21 +46,9 @@ def official_extracted(answer: Answer, sample: Sample) -> Any:
     return official(choice_text(answer, sample) or "", sample)
 
 
-def accuracy_by(
-    verdicts: Sequence[Any], samples: Sequence[Sample], key: Callable[[Sample], str]
-) -> dict[str, tuple[float, int]]:
-    """Official breakdown: group -> (accuracy as a fraction, n), groups in order of appearance (a library function)."""
-    groups: dict[str, list[bool]] = {}
-    for verdict, sample in zip(verdicts, samples, strict=True):
-        if isinstance(verdict, bool):
-            groups.setdefault(key(sample), []).append(verdict)
-    return {name: (sum(v) / len(v), len(v)) for name, v in groups.items()}
-
-
 SCORER = Scorer(
     name="mmau_string_match",
     version="1",
-    metric="acc",
     score=option_match,
     doc="the extracted option is the target; official: token-set match of the raw text (MMAU, MMAR)",
     source="Sakshi113/MMAU evaluation.py @110127f; ddlBoJack/MMAR code/evaluation.py @3bce090",

@@ -10,10 +10,11 @@ whose checks these are.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from audiobench.scorers.base import JudgeSpec, Scorer, ScoreResult, fill, mean, references
+from audiobench.scorers.base import JudgeSpec, Scorer, ScoreResult, fill, mean, references, share_true
+from audiobench.scorers.metrics import Mean
 from audiobench.types import Answer, Sample
 
 _Check = Callable[[str, Mapping[str, Any], str], bool]
@@ -106,12 +107,6 @@ def _aif_score(answer: Answer, sample: Sample, text: str) -> ScoreResult:
     return float(bool(followed)), {} if followed is not None else {"not_checked": True}
 
 
-def _aif_summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> dict[str, Any]:
-    del samples
-    counted = [v for v in verdicts if isinstance(v, bool)]
-    return {"name": "mmaupro_aif", "value": sum(counted) / len(counted) if counted else None, "n": len(counted)}
-
-
 SYSTEM_PROMPT = "You are a helpful and objective evaluator."
 OPEN_PROMPT = """You are an expert evaluator for general open-ended question answering tasks. Please evaluate the quality of a model's response to a question.
 
@@ -172,19 +167,19 @@ def _parse_open(reply: str, sample: Sample) -> float | None:
 AIF = Scorer(
     name="mmaupro_aif",
     version="1",
-    metric="acc",
     score=_aif_score,
     doc="does the response follow its verifiable instruction (MMAU-Pro, instruction following)",
     source="sonalkum/MMAUPro evaluate_mmau_pro_comprehensive.py @960e93a",
     official=_official_aif,
     official_extracted=lambda answer, sample: _official_aif(answer.value, sample),
-    official_summary=_aif_summary,
+    official_summary=share_true("mmaupro_aif"),
     columns=("task_identifier", "kwargs"),
+    needs_target=False,
 )
 OPEN = Scorer(
     name="mmaupro_open_judge",
     version="1",
-    metric="rating",
+    metric=Mean("rating", label="judge's overall rating of 5, divided by 5", unit="graded"),
     score=lambda answer, sample, text: (0.0, {}),
     doc="a judge's overall rating of an open answer, divided by 5 (MMAU-Pro, open)",
     source="sonalkum/MMAUPro evaluate_mmau_pro_comprehensive.py @960e93a",
@@ -197,6 +192,5 @@ OPEN = Scorer(
         render=render,
         parse=_parse_open,
         combine=mean,
-        scale=(0.0, 1.0),
     ),
 )

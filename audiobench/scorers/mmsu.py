@@ -83,7 +83,6 @@ def _extracted(rule: Callable[[str | None, Sample], Any]) -> Callable[[Answer, S
 V2 = Scorer(
     name="mmsu_letter_v2",
     version="1",
-    metric="acc",
     score=option_match,
     doc="the extracted option is the target; official: MMSU letter rule of 2026-02, no letter = not counted",
     source="dingdongwang/MMSU mmsu_evaluation.py @217d1d3",
@@ -95,7 +94,6 @@ V2 = Scorer(
 V1 = Scorer(
     name="mmsu_letter_v1",
     version="1",
-    metric="acc",
     score=option_match,
     doc="the extracted option is the target; official: MMSU letter rule of 2025-06, an empty response repeats a letter",
     source="dingdongwang/MMSU_Bench mmsu_evaluation.py @f0ef334",

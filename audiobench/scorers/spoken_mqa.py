@@ -76,7 +76,6 @@ def _score(answer: Answer, sample: Sample, text: str) -> ScoreResult:
 SCORER = Scorer(
     name="gsm8k_number",
     version="1",
-    metric="acc",
     score=_score,
     doc="the extracted number equals the reference; official: AudioBench's gsm8k answer cleaning (Spoken-MQA)",
     source="AudioLLMs/AudioBench src/dataset_src/spoken_mqa.py @e991641",

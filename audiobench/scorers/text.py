@@ -15,7 +15,8 @@ from typing import Any
 
 from audiobench.scorers import chinese
 from audiobench.scorers.base import Scorer, ScoreResult, references
-from audiobench.types import Answer, Sample
+from audiobench.scorers.metrics import CER, WER, Counts, Metric, Rate
+from audiobench.types import Answer, Outcome, Sample
 
 Normaliser = Callable[[str], str]
 
@@ -79,18 +80,9 @@ def char_counts(reference: str, hypothesis: str) -> dict[str, int]:
     return {"sub": out.substitutions, "del": out.deletions, "ins": out.insertions, "ref": len(reference)}
 
 
-def rate(counts: Mapping[str, Any]) -> float:
-    """Errors over reference length; with an empty reference the number of insertions, as jiwer has it."""
-    errors = counts["sub"] + counts["del"] + counts["ins"]
-    return errors / counts["ref"] if counts["ref"] else float(errors)
-
-
-def pooled_rate(values: Sequence[float], details: Sequence[Mapping[str, Any]]) -> float | None:
-    """Corpus error rate: all errors over all reference units."""
-    del values
-    if not details:
-        return None
-    return rate({key: sum(d[key] for d in details) for key in ("sub", "del", "ins", "ref")})
+def rate(edits: Mapping[str, float]) -> float:
+    """One text's errors over reference length."""
+    return float(WER.value(WER.counted(edits)) or 0.0)
 
 
 def _error_rate(
@@ -107,14 +99,44 @@ def _error_rate(
     return score
 
 
-BLEU_TOKENIZERS = {"bleu": "13a", "bleu_zh": "zh"}
-"""Scorer -> sacrebleu's tokenizer."""
+class Bleu(Metric):
+    """Corpus BLEU of summed n-gram counts: sacrebleu's own, smoothed as by default (exp)."""
 
-BleuCounts = tuple[float, ...]
-"""Length of the answer, of the nearest reference, matching n-grams (1 to 4), n-grams (1 to 4): they add up, and hold
-nothing of what was said."""
-BLEU_COUNTS = 10
-"""Numbers in a sample's counts."""
+    name, label, unit, bounds = "bleu", "corpus BLEU", "points", (0.0, 100.0)
+    names = ("said", "reference", *(f"match{n}" for n in range(1, 5)), *(f"ngrams{n}" for n in range(1, 5)))
+    """Length of the answer and of the nearest reference, matching n-grams, n-grams: nothing of what was said."""
+    tokenizer = "13a"
+    """sacrebleu's."""
+
+    def sentence(self, hypothesis: str, refs: Sequence[str]) -> float:
+        """BLEU of one answer by itself, over the orders that it has."""
+        return _sacrebleu(self.tokenizer, True).sentence_score(hypothesis, refs).score
+
+    def counts(self, outcome: Outcome) -> Counts:
+        """From what the scorer kept of the answer."""
+        hypothesis, refs = outcome.detail["hypothesis"], outcome.detail["references"]
+        found = _sacrebleu(self.tokenizer, False).corpus_score([hypothesis], [[reference] for reference in refs])
+        return dict(zip(self.names, (found.sys_len, found.ref_len, *found.counts, *found.totals), strict=True))
+
+    def value(self, total: Counts) -> float | None:
+        """BLEU (0 to 100). sacrebleu takes whole numbers only; averages over epochs go into the same formula here."""
+        if not total:
+            return None
+        numbers = [float(total.get(name, 0.0)) for name in self.names]
+        if all(number.is_integer() for number in numbers):
+            from sacrebleu.metrics.bleu import BLEU
+
+            whole = [int(number) for number in numbers]
+            return float(BLEU.compute_bleu(whole[2:6], whole[6:], *whole[:2], smooth_method="exp").score)
+        hypothesis, reference, matches, found = *numbers[:2], numbers[2:6], numbers[6:]
+        if not hypothesis or not any(matches) or not all(found):
+            return 0.0
+        smooth, logs = 1.0, 0.0
+        for matching, all_of_them in zip(matches, found, strict=True):
+            if not matching:
+                smooth *= 2
+            logs += log(matching / all_of_them if matching else 1 / (smooth * all_of_them))
+        return 100 * exp(logs / 4 + min(0.0, 1 - reference / hypothesis))
 
 
 @functools.cache
@@ -124,89 +146,33 @@ def _sacrebleu(tokenizer: str, effective_order: bool) -> Any:
     return BLEU(tokenize=tokenizer, effective_order=effective_order)
 
 
-def bleu_counts(scorer: str, detail: Mapping[str, Any]) -> BleuCounts:
-    """Counts of one answer, from what its scorer kept of it."""
-    return _counts(BLEU_TOKENIZERS[scorer], detail["hypothesis"], tuple(detail["references"]))
+def _error_scorer(
+    name: str, metric: Rate, doc: str, normaliser: Normaliser, counts: Callable[[str, str], dict[str, int]]
+) -> Scorer:
+    score, source = _error_rate(normaliser, counts), "jiwer; whisper-normalizer"
+    return Scorer(name, "1", score, f"corpus {metric.label} {doc}", metric, source=source)
 
 
-@functools.lru_cache(maxsize=1 << 16)
-def _counts(tokenizer: str, hypothesis: str, refs: tuple[str, ...]) -> BleuCounts:
-    """Remembered, since an interval takes hundreds of resamples of the same answers."""
-    found = _sacrebleu(tokenizer, False).corpus_score([hypothesis], [[reference] for reference in refs])
-    return (found.sys_len, found.ref_len, *found.counts, *found.totals)
-
-
-def _whole_bleu(correct: list[int], total: list[int], hypothesis: int, reference: int) -> float:
-    from sacrebleu.metrics.bleu import BLEU
-
-    return float(BLEU.compute_bleu(correct, total, hypothesis, reference, smooth_method="exp").score)
-
-
-def bleu_of(total: Sequence[float]) -> float:
-    """BLEU (0 to 100) of summed counts, which is the corpus figure: sacrebleu's own, smoothed as by default (exp).
-
-    It takes whole numbers only; sums of averages over epochs are put into the same formula here.
-    """
-    if all(float(number).is_integer() for number in total):
-        whole = [int(number) for number in total]
-        return _whole_bleu(whole[2:6], whole[6:], *whole[:2])
-    hypothesis, reference, *numbers = (float(number) for number in total)
-    matches, found = numbers[:4], numbers[4:]
-    if not hypothesis or not any(matches) or not all(found):
-        return 0.0
-    smooth, logs = 1.0, 0.0
-    for matching, all_of_them in zip(matches, found, strict=True):
-        if not matching:
-            smooth *= 2
-        logs += log(matching / all_of_them if matching else 1 / (smooth * all_of_them))
-    return 100 * exp(logs / 4 + min(0.0, 1 - reference / hypothesis))
-
-
-def _bleu(name: str) -> tuple[Callable[[Answer, Sample, str], ScoreResult], Callable[..., float | None]]:
+def _bleu_scorer(name: str, metric: Bleu) -> Scorer:
     def score(answer: Answer, sample: Sample, text: str) -> ScoreResult:
-        """Sentence BLEU (0 to 100); the corpus figure pools n-gram counts."""
+        """Sentence BLEU (0 to 100), and the texts that the corpus figure counts in."""
         del text
         hypothesis, refs = answer.value or "", list(references(sample)) or [""]
-        value = _sacrebleu(BLEU_TOKENIZERS[name], True).sentence_score(hypothesis, refs).score
-        return value, {"hypothesis": hypothesis, "references": refs}
+        return metric.sentence(hypothesis, refs), {"hypothesis": hypothesis, "references": refs}
 
-    def aggregate(values: Sequence[float], details: Sequence[Mapping[str, Any]]) -> float | None:
-        del values
-        if not details:
-            return None
-        counts = [bleu_counts(name, detail) for detail in details]
-        return bleu_of([sum(column) for column in zip(*counts, strict=True)])
-
-    return score, aggregate
-
-
-def _error_scorer(name: str, doc: str, normaliser: Normaliser, counts: Callable[[str, str], dict[str, int]]) -> Scorer:
-    return Scorer(
-        name=name,
-        version="1",
-        metric=name.split("_")[0],
-        score=_error_rate(normaliser, counts),
-        doc=doc,
-        source="jiwer; whisper-normalizer",
-        aggregate=pooled_rate,
-        higher_is_better=False,
-    )
-
-
-def _bleu_scorer(name: str) -> Scorer:
-    score, aggregate = _bleu(name)
-    doc = f"corpus BLEU, sacrebleu tokenizer {BLEU_TOKENIZERS[name]}, case kept"
-    return Scorer(name, "1", "bleu", score, doc, source="sacrebleu", aggregate=aggregate)
+    doc = f"corpus BLEU, sacrebleu tokenizer {metric.tokenizer}, case kept"
+    return Scorer(name, "1", score, doc, metric, source="sacrebleu")
 
 
 TEXT_SCORERS = (
-    _error_scorer("wer", "corpus word error rate after Whisper's English normaliser", whisper_english, word_counts),
-    _error_scorer("wer_basic", "corpus word error rate after Whisper's basic normaliser", whisper_basic, word_counts),
-    _error_scorer("wer_raw", "corpus word error rate of the texts as they are", unchanged, word_counts),
-    _error_scorer("cer", "corpus character error rate of letters and digits", letters_only, char_counts),
-    _error_scorer("cer_zh_uro", "corpus CER, numbers in Chinese, no punctuation (URO-Bench)", chinese.uro, char_counts),
+    _error_scorer("wer", WER, "after Whisper's English normaliser", whisper_english, word_counts),
+    _error_scorer("wer_basic", WER, "after Whisper's basic normaliser", whisper_basic, word_counts),
+    _error_scorer("wer_raw", WER, "of the texts as they are", unchanged, word_counts),
+    _error_scorer("cer", CER, "of letters and digits", letters_only, char_counts),
     _error_scorer(
-        "cer_zh_speechio", "corpus CER after SpeechIO's text normalisation", chinese.speechio_letters, char_counts
+        "cer_zh_uro", CER, "with numbers in Chinese, without punctuation (URO-Bench)", chinese.uro, char_counts
     ),
-    *map(_bleu_scorer, BLEU_TOKENIZERS),
+    _error_scorer("cer_zh_speechio", CER, "after SpeechIO's normalisation", chinese.speechio_letters, char_counts),
+    _bleu_scorer("bleu", Bleu()),
+    _bleu_scorer("bleu_zh", Bleu(tokenizer="zh")),
 )

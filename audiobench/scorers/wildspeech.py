@@ -11,11 +11,9 @@ first response English. `is_english` is deterministic: most letters are Latin. A
 from __future__ import annotations
 
 import re
-import statistics
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from audiobench.scorers.base import JudgeSpec, Scorer, ScoreResult, fill, mean
+from audiobench.scorers.metrics import RATING
 from audiobench.types import Answer, Sample
 
 GENERAL_CHECKLIST = """\
@@ -112,52 +110,6 @@ def is_english(text: str) -> bool:
     return not letters or sum(c < "\u0250" for c in letters) * 2 > len(letters)
 
 
-def item_rating(
-    ratings: Sequence[float | None], responses: Sequence[str], english: Callable[[str], bool] = is_english
-) -> float | None:
-    """Mean rating of one item; 1 when its first response is not English; None when a rating is missing."""
-    if responses and not english(responses[0]):
-        return NOT_ENGLISH
-    if not ratings or any(r is None for r in ratings):
-        return None
-    return mean(list(ratings))
-
-
-def describe(values: Sequence[float]) -> dict[str, float]:
-    """n, mean, sample standard deviation and the 95 % t interval of a group of ratings."""
-    from scipy.stats import t
-
-    centre = statistics.fmean(values)
-    if len(values) < 2:
-        return {"n": len(values), "mean": centre, "std": float("nan"), "low": float("nan"), "high": float("nan")}
-    std = statistics.stdev(values)
-    margin = float(t.ppf(0.975, len(values) - 1)) * std / len(values) ** 0.5
-    return {"n": len(values), "mean": centre, "std": std, "low": centre - margin, "high": centre + margin}
-
-
-def official_report(
-    items: Sequence[Mapping[str, Any]], english: Callable[[str], bool] = is_english
-) -> dict[str, dict[str, float]]:
-    """The official aggregate of `retrieve_results.py` (a library function: no command prints it).
-
-    Each item has taskType, modification_type, response (texts), score (ratings) and mos. Keys of the result: "gpt",
-    "mos", "noise:<group>", "task:<type>", "mos:<type>"; values as in `describe`.
-    """
-    groups: dict[str, list[float]] = {}
-    for item in items:
-        rating = item_rating(item["score"], item["response"], english)
-        if rating is None:
-            continue
-        noise = item["modification_type"]
-        group = noise if noise in ("natural_noise", "human_noise") else "clean"
-        for key in ("gpt", f"noise:{group}", f"task:{item['taskType']}"):
-            groups.setdefault(key, []).append(rating)
-        if item.get("mos") is not None:
-            groups.setdefault("mos", []).append(item["mos"])
-            groups.setdefault(f"mos:{item['taskType']}", []).append(item["mos"])
-    return {key: describe(values) for key, values in groups.items()}
-
-
 def _score(answer: Answer, sample: Sample, text: str) -> ScoreResult:
     """Nothing without a judge: 0, and the repeat filter's finding."""
     del answer, sample
@@ -173,16 +125,16 @@ JUDGE = JudgeSpec(
     render=render,
     parse=parse_rating,
     combine=mean,
-    scale=(1.0, 10.0),
     settled=lambda text: None if is_english(text) else NOT_ENGLISH,
 )
 SCORER = Scorer(
     name="wildspeech_judge",
     version="2",
-    metric="rating",
+    metric=RATING,
     score=_score,
     doc="mean of three judge ratings from 1 to 10 against the item's checklist (WildSpeech-Bench)",
     source=JUDGE.source,
     judge=JUDGE,
     columns=("user_query", "checklist", "transcript"),
+    needs_target=False,
 )

@@ -12,14 +12,12 @@ from msgspec import structs
 from audiobench.metric import metric
 from audiobench.records import Heard, Record
 from audiobench.results import Scored
-from audiobench.score import outcome
+from audiobench.score import outcome, scorer_of
 from audiobench.speech.heard import answer_audio
 from audiobench.task.spec import TaskSpec
 
 LATE_MS = 20.0
 """A session whose client was late by more than this has times that may be too long by as much."""
-RULES = {"bba_judge_aa": ("bba_extract", ["short_answer"])}
-"""Judged scorer -> the scorer and extraction that give the same verdict without a judge."""
 
 
 def speech(task: TaskSpec, group: Sequence[Scored], epochs: int) -> dict[str, Any]:
@@ -42,17 +40,17 @@ def speech(task: TaskSpec, group: Sequence[Scored], epochs: int) -> dict[str, An
     }
     late = [s.record.raw.get("late_ms", 0.0) for s in spoken]
     found["late"] = {"n": sum(ms > LATE_MS for ms in late), "worst_ms": max(late, default=0.0)}
-    if task.scorer not in RULES:
+    rule = scorer_of(task).by_rule
+    if rule is None:
         return found
-    scorer, rules = RULES[task.scorer]
-    plain = task.model_copy(update={"scorer": scorer, "extraction": rules})
+    plain = task.model_copy(update={"scorer": rule.name, "extraction": list(rule.extraction)})
     by_rule = [Scored(s.record, outcome(s.record, plain)) for s in answered]
     ruled = [s for s in by_rule if s.outcome.value is not None]
     judged = [s for s in group if s.outcome.value is not None]
     read = {_slot(s): s.outcome.value for s in ruled if s.outcome.status == "scored"}
     both = [(read[_slot(s)], s.outcome.value) for s in judged if s.outcome.status == "scored" and _slot(s) in read]
     found["by_rule"] = {
-        "scorer": scorer,
+        "scorer": rule.name,
         **metric(plain, ruled, epochs),
         "unparsed": sum(s.outcome.status == "unparsed" for s in ruled),
     }

@@ -117,7 +117,7 @@ def audio_gain(
     if not 0 <= chance < 1:
         raise ValueError(f"chance={chance} must lie in [0, 1)")
     result = compare(control, full, clusters, level=level)
-    high, low = result.acc_b, result.acc_a
+    high, low = result.b, result.a
     scale = 1 - chance
     interval = result.interval
     return AudioGain(

@@ -37,16 +37,16 @@ UNKNOWN_DIFFERENCE = Interval(-1.0, 1.0, "none")
 
 @dataclass(frozen=True, slots=True)
 class PairedComparison:
-    """What `compare` found; accuracies, difference and MDE are fractions (0.01 = one percentage point)."""
+    """What a comparison found; scores, difference and MDE are in the metric's own unit (of shares: 0.01 = 1 pp)."""
 
     n: int
     """Paired samples."""
-    acc_a: float
-    """Mean of the baseline; 0.0 for n = 0."""
-    acc_b: float
-    """Mean of the candidate; 0.0 for n = 0."""
+    a: float
+    """Score of the baseline; 0.0 for n = 0."""
+    b: float
+    """Score of the candidate; 0.0 for n = 0."""
     difference: float
-    """acc_b - acc_a."""
+    """b - a."""
     interval: Interval
     """Of the difference."""
     gained: int
@@ -61,6 +61,12 @@ class PairedComparison:
     """Smallest true difference that a two-sided test at this n would find with the given power; inf when unknown."""
     clusters: int | None
     """Number of clusters, None when every sample stands alone."""
+    p_less: float = 1.0
+    """One-sided: b is lower than a."""
+    p_greater: float = 1.0
+    """One-sided: b is higher than a."""
+    least_p: float = 1.0
+    """The smallest one-sided p that this many changed units can give."""
 
     def significant(self, level: float = 0.95) -> bool:
         """Whether p < 1 - level."""
@@ -92,10 +98,11 @@ def compare(
     gained, lost = sum(d > 0 for d in differences), sum(d < 0 for d in differences)
     binary = _binary(first) and _binary(second)
     if binary and not clustered:
-        p, method = mcnemar(gained, lost, alternative), "mcnemar-exact"
+        two_sided, less, greater = (mcnemar(gained, lost, side) for side in ("two-sided", "less", "greater"))
+        tails, method = Tails(two_sided, less, greater, 2.0 ** -(gained + lost)), "mcnemar-exact"
         smallest = mde_paired(gained, lost, n, 1 - level, power)
     else:
-        p, method = sign_flip([s for s, _ in groups], alternative, seed=seed)
+        tails, method = sign_flips([s for s, _ in groups], seed=seed)
         method += "-clustered" if clustered else ""
         smallest = inf if len(groups) < 2 else mde(jackknife_se(groups), 1 - level, power)
         if all(0 <= v <= 1 for v in first) and all(0 <= v <= 1 for v in second):
@@ -103,19 +110,21 @@ def compare(
         if binary or smallest == 0:
             smallest = max(smallest, mde_paired(gained, lost, n, 1 - level, power))
     interval = _difference_interval(first, second, keys, level, "auto", seed)
-    acc_a, acc_b = sum(first) / n, sum(second) / n
     return PairedComparison(
         n=n,
-        acc_a=acc_a,
-        acc_b=acc_b,
+        a=sum(first) / n,
+        b=sum(second) / n,
         difference=sum(differences) / n,
         interval=interval,
         gained=gained,
         lost=lost,
-        p=p,
+        p={"less": tails.less, "greater": tails.greater}.get(alternative, tails.two_sided),
         method=method,
         mde=smallest,
         clusters=len(groups) if clustered else None,
+        p_less=tails.less,
+        p_greater=tails.greater,
+        least_p=tails.least,
     )
 
 
@@ -157,10 +166,28 @@ def mcnemar(gained: int, lost: int, alternative: Alternative = "two-sided") -> f
     return _binomial_tail(gained if alternative == "less" else lost, n)
 
 
+@dataclass(frozen=True, slots=True)
+class Tails:
+    """The p-values of one test."""
+
+    two_sided: float
+    less: float
+    """b is lower than a."""
+    greater: float
+    least: float
+    """The smallest one-sided p that these changes could give, whatever their signs."""
+
+
 def sign_flip(
     differences: Sequence[float], alternative: Alternative = "two-sided", *, resamples: int = 10_000, seed: int = 0
 ) -> tuple[float, str]:
-    """Sign-flip permutation test of sum(differences) = 0 over independent units; (p, method).
+    """One tail of `sign_flips`: (p, method)."""
+    tails, method = sign_flips(differences, resamples=resamples, seed=seed)
+    return {"less": tails.less, "greater": tails.greater}.get(alternative, tails.two_sided), method
+
+
+def sign_flips(differences: Sequence[float], *, resamples: int = 10_000, seed: int = 0) -> tuple[Tails, str]:
+    """Sign-flip permutation test of sum(differences) = 0 over independent units; (p-values, method).
 
     Exact (`sign-flip-exact`, all 2^n sign patterns by convolution) where the differences are multiples of 1/k for
     some k up to 64, as right/wrong answers, epochs and rubric scores are; else `resamples` seeded random patterns
@@ -169,30 +196,27 @@ def sign_flip(
     """
     units = [d for d in as_floats(differences) if d != 0]
     if not units:
-        return 1.0, "sign-flip-exact"
+        return Tails(1.0, 1.0, 1.0, 1.0), "sign-flip-exact"
     whole = _as_integers(units)
     if whole is not None:
-        return _sign_flip_exact(whole, alternative), "sign-flip-exact"
+        return Tails(*_sign_flip_exact(whole), 2.0 ** -len(units)), "sign-flip-exact"
     import numpy as np
 
     values = np.asarray(units)
     observed, total = float(values.sum()), float(np.abs(values).sum())
     rng = np.random.default_rng(seed)
     slack = 1e-12 * total
-    hits = 0
+    hits = np.zeros(3, dtype=int)
     step = max(1, 2_000_000 // len(values))
     for start in range(0, resamples, step):
         rows = min(step, resamples - start)
         bits = np.unpackbits(np.frombuffer(rng.bytes((rows * len(values) + 7) // 8), np.uint8))
         signs = bits[: rows * len(values)].reshape(rows, len(values)).astype(float)
         sums = 2 * (signs @ values) - observed
-        if alternative == "two-sided":
-            hits += int((np.abs(sums) >= abs(observed) - slack).sum())
-        elif alternative == "less":
-            hits += int((sums <= observed + slack).sum())
-        else:
-            hits += int((sums >= observed - slack).sum())
-    return (1 + hits) / (1 + resamples), f"sign-flip-{resamples}"
+        tails = (np.abs(sums) >= abs(observed) - slack, sums <= observed + slack, sums >= observed - slack)
+        hits += [int(tail.sum()) for tail in tails]
+    two_sided, less, greater = ((1 + int(found)) / (1 + resamples) for found in hits)
+    return Tails(two_sided, less, greater, 1 / (1 + resamples)), f"sign-flip-{resamples}"
 
 
 def t_test(
@@ -317,8 +341,8 @@ def _as_integers(units: list[float]) -> list[int] | None:
     return None
 
 
-def _sign_flip_exact(units: list[int], alternative: Alternative) -> float:
-    """P of the sum of randomly signed units, whose support is -S..S with S = sum |u|.
+def _sign_flip_exact(units: list[int]) -> tuple[float, float, float]:
+    """P (two-sided, less, greater) of the sum of randomly signed units, whose support is -S..S with S = sum |u|.
 
     By convolution; for many units by the Fourier transform of the product of cosines, whose rounding error is about
     1e-14, so that smaller p-values come out as 1e-12.
@@ -344,11 +368,9 @@ def _sign_flip_exact(units: list[int], alternative: Alternative) -> float:
         chances = np.fft.irfft(spectrum, 2 * total + 1)
         sums = np.concatenate([np.arange(total + 1), np.arange(-total, 0)])
         least = 1e-12
-    if alternative == "two-sided":
-        hits = np.abs(sums) >= abs(observed)
-    else:
-        hits = sums <= observed if alternative == "less" else sums >= observed
-    return float(min(1.0, max(least, chances[hits].sum())))
+    tails = (np.abs(sums) >= abs(observed), sums <= observed, sums >= observed)
+    two_sided, less, greater = (float(min(1.0, max(least, chances[tail].sum()))) for tail in tails)
+    return two_sided, less, greater
 
 
 def _paired(

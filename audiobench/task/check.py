@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,8 +16,10 @@ from jinja2 import TemplateSyntaxError, nodes
 from audiobench import prompt as prompting
 from audiobench import strict_yaml, template
 from audiobench.errors import UsageError
-from audiobench.extraction import OPTION_RULES
+from audiobench.extraction import EXTRACTORS, OPTION_RULES
+from audiobench.scorers import Scorer, find_scorer
 from audiobench.task import generation
+from audiobench.task.find import read_task
 from audiobench.task.spec import Columns, TaskSpec
 from audiobench.types import Sample
 
@@ -38,12 +40,22 @@ Finding = tuple[Key, str]
 def check(path: Path) -> list[str]:
     """Everything that is wrong with the task file, as `file:line: key: message`; an empty list is a valid task."""
     try:
-        task = strict_yaml.validate(TaskSpec, path)
-        _, lines = strict_yaml.load(path)
+        task = read_task(path)
     except UsageError as error:
         return str(error).splitlines()
-    found = []
-    for key, message in _findings(task, path):
+    return _placed(_findings(task, path), path)
+
+
+def scoring(task: TaskSpec, path: Path) -> list[str]:
+    """What is wrong with how the task reads and scores answers, as `check` says it; `audiobench run` refuses it too."""
+    return _placed(_scoring(task), path)
+
+
+def _placed(findings: Iterable[Finding], path: Path) -> list[str]:
+    found: list[tuple[int, str]] = []
+    lines: dict[Key, int] = {}
+    for key, message in findings:
+        lines = lines or strict_yaml.load(path)[1]
         known = key
         while known and known not in lines:
             known = known[:-1]
@@ -52,11 +64,12 @@ def check(path: Path) -> list[str]:
 
 
 def _findings(task: TaskSpec, path: Path) -> Iterator[Finding]:
-    yield from _names(task)
+    if task.class_ not in (None, LM_EVAL_CLASS):
+        yield ("class",), f"only {LM_EVAL_CLASS} (for lm-eval) may stand here; it is never run by audiobench"
+    yield from _scoring(task)
     yield from _columns(task)
     yield from _prompts(task)
     yield from _dataset(task, path)
-    yield from _scores(task)
     yield from _submission(task)
 
 
@@ -66,14 +79,11 @@ def _unknown(kind: str, name: str, allowed: Any) -> str:
     return f"unknown {kind} {name!r}; {hint}"
 
 
-def _names(task: TaskSpec) -> Iterator[Finding]:
-    from audiobench.extraction import EXTRACTORS
-    from audiobench.scorers import SCORERS
-
-    if task.class_ not in (None, LM_EVAL_CLASS):
-        yield ("class",), f"only {LM_EVAL_CLASS} (for lm-eval) may stand here; it is never run by audiobench"
-    if task.scorer not in SCORERS:
-        yield ("scorer",), _unknown("scorer", task.scorer, SCORERS)
+def _scoring(task: TaskSpec) -> Iterator[Finding]:
+    try:
+        yield from _metrics(task, find_scorer(task.scorer))
+    except UsageError as error:
+        yield ("scorer",), str(error)
     if not task.extraction:
         yield ("extraction",), f"at least one rule is needed; allowed: {', '.join(EXTRACTORS)}"
     for index, rule in enumerate(task.extraction):
@@ -109,7 +119,7 @@ def _columns(task: TaskSpec) -> Iterator[Finding]:
     if not any(form.doc_to_audio or form.doc_to_video for form in (task, *task.forms)):
         yield ("doc_to_audio",), "which column holds the clip?"
     if not _has_choices(task):
-        if task.scorer == "option_match" or any(rule in OPTION_RULES for rule in task.extraction):
+        if {*task.extraction, *_rules(task)} & {*OPTION_RULES}:
             yield ("extraction",), "these rules and this scorer need options: give doc_to_choice, or other ones"
         if task.chance == "per_sample":
             yield ("chance",), "per_sample needs options: give doc_to_choice, a number in [0, 1], or none"
@@ -244,24 +254,31 @@ def _dataset(task: TaskSpec, path: Path) -> Iterator[Finding]:
         yield ("expected_rows",), f"{task.expected_rows} rows"
 
 
-def _scores(task: TaskSpec) -> Iterator[Finding]:
-    from audiobench.scorers import SCORERS
-
-    metrics = [metric.metric for metric in task.metric_list]
-    if not metrics:
+def _metrics(task: TaskSpec, scorer: Scorer) -> Iterator[Finding]:
+    """A task chooses among what its scorer makes."""
+    made = scorer.metric
+    if not task.metric_list:
         yield ("metric_list",), "at least one metric is needed"
-    scorer = SCORERS.get(task.scorer)
-    if scorer and metrics and metrics[0] != scorer.metric:
-        yield ("metric_list", 0, "metric"), f"scorer {scorer.name} gives {scorer.metric}, not {metrics[0]}"
-    if scorer and metrics and task.metric_list[0].higher_is_better != scorer.higher_is_better:
-        direction = "higher" if scorer.higher_is_better else "lower"
-        yield ("metric_list", 0, "higher_is_better"), f"of {scorer.metric}, {direction} is better"
+    for index, metric in enumerate(task.metric_list):
+        if metric.metric != made.name:
+            yield ("metric_list", index, "metric"), f"scorer {scorer.name} gives {made.name}, not {metric.metric}"
+        elif metric.higher_is_better not in (None, made.higher_is_better):
+            direction = "higher" if made.higher_is_better else "lower"
+            yield ("metric_list", index, "higher_is_better"), f"of {made.name}, {direction} is better"
     for index, score in enumerate(task.reference_scores):
-        if score.metric not in metrics:
+        if score.metric != made.name:
             yield (
                 ("reference_scores", index, "metric"),
-                f"{score.metric!r} is not among the task's metrics ({', '.join(metrics)})",
+                f"{score.metric!r} is not among the task's metrics ({made.name})",
             )
+
+
+def _rules(task: TaskSpec) -> tuple[str, ...]:
+    """What the scorer itself reads."""
+    try:
+        return find_scorer(task.scorer).extraction
+    except UsageError:
+        return ()
 
 
 def _submission(task: TaskSpec) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from audiobench.errors import UsageError
 
@@ -76,10 +76,24 @@ def find_task(name: str) -> tuple[TaskSpec, Path]:
             hint = f"did you mean {' or '.join(close)}?" if close else "see `audiobench tasks list`"
             raise UsageError(f"task {name}: no such task; {hint}")
         path = files[name]
+    return read_task(path), path
+
+
+def read_task(path: Path) -> TaskSpec:
+    """The task of a file; a scorer's Python file beside it gets its whole path.
+
+    Raises:
+        UsageError: it is not valid; one line a finding.
+    """
     from audiobench import strict_yaml  # a list of names needs no pydantic
     from audiobench.task.spec import TaskSpec
 
-    return strict_yaml.validate(TaskSpec, path), path
+    def located(declared: dict[str, Any]) -> dict[str, Any]:
+        file, _, name = str(declared.get("scorer", "")).rpartition(":")
+        beside = (path.parent / file).resolve()
+        return {**declared, "scorer": f"{beside}:{name}"} if file.endswith(".py") and beside.is_file() else declared
+
+    return strict_yaml.validate(TaskSpec, path, located)
 
 
 def expand(names: list[str]) -> list[str]:

@@ -1,8 +1,8 @@
 """The task format: what a `tasks/*.yaml` may say.
 
 Keys that lm-eval has keep lm-eval's name and meaning. Everything but `task`, `dataset_path`, the `doc_to_*` keys and
-one prompt has a default. A task file never runs code: scorers, extractors and metrics are names of closed sets, and
-templates are rendered in jinja2's immutable sandbox (`audiobench.template`).
+one prompt has a default. The only code that a task file can name is a scorer's (`scorer: FILE.py:Class`); templates are
+rendered in jinja2's immutable sandbox (`audiobench.template`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-WITHOUT_TARGET = frozenset(("wildspeech_judge", "mmaupro_aif"))
-"""Scorers that go by other columns than a right answer."""
+from audiobench.errors import UsageError
+from audiobench.scorers import SCORERS, Scorer, find_scorer
 
 
 class Declared(BaseModel):
@@ -84,11 +84,13 @@ class Form(Columns):
 
 
 class Metric(Declared):
-    """A metric to report."""
+    """A metric to report, of those that the scorer makes."""
 
     metric: str
     aggregation: str = "mean"
-    higher_is_better: bool = True
+    """Only for lm-eval: the metric itself knows how samples become a score."""
+    higher_is_better: bool | None = None
+    """None = as the metric has it; the other way round is an error."""
 
 
 class ReferenceScore(Declared):
@@ -136,9 +138,12 @@ class TaskSpec(Columns):
     """realtime: speech to speech; the answer is what a recogniser (`--asr`) hears in the answer's audio."""
     prompt: list[Prompt] = Field(min_length=1)
     generation_kwargs: dict[str, Any] = {}
-    extraction: list[str] = ["multiple_choice"]
     scorer: str = "option_match"
-    metric_list: list[Metric] = [Metric(metric="acc")]
+    """A built-in one, another package's (entry point `audiobench.scorers`), or `FILE.py:Class` beside this file."""
+    extraction: list[str] = Field(default_factory=lambda declared: list(_scorer(declared).extraction))
+    """How an answer is read, rule after rule; default: the scorer's own."""
+    metric_list: list[Metric] = Field(default_factory=lambda declared: [Metric(metric=_scorer(declared).metric.name)])
+    """Default, and all there is to choose from: what the scorer makes."""
     breakdown: list[str] | dict[str, str] = []
     """Columns, or label: template, to report separately."""
     chance: Literal["per_sample", "none"] | float = "none"
@@ -160,7 +165,7 @@ class TaskSpec(Columns):
         for form in forms:
             if form.doc_to_audio is None and form.doc_to_video is None and not self.forms:
                 raise ValueError("doc_to_audio is required (or doc_to_video): which column holds the clip?")
-            targets = self.answers_withheld or self.scorer in WITHOUT_TARGET or self.forms
+            targets = self.answers_withheld or self.forms or not _scorer({"scorer": self.scorer}).needs_target
             if form.doc_to_target is None and not targets:
                 raise ValueError("doc_to_target is required (or set answers_withheld: true)")
         filmed = any(form.doc_to_video is not None for form in forms)
@@ -198,12 +203,19 @@ class TaskSpec(Columns):
         parts: dict[str, Any] = {
             "prompt": prompt.model_dump(exclude={"source", "generation_kwargs"}),
             "extraction": self.extraction,
-            "scorer": self.scorer,
+            "scorer": self.scorer.rpartition("/")[2],
             "dataset": [self.dataset_path, self.dataset_name, self.test_split, self.doc_filter],
         }
         digests = {name: _digest(part) for name, part in parts.items()}
         digests.update(extra or {})
         return digests
+
+
+def _scorer(declared: dict[str, Any]) -> Scorer:
+    try:
+        return find_scorer(declared["scorer"])
+    except (KeyError, UsageError):
+        return SCORERS["option_match"]  # `audiobench.task.check` says what is wrong with the name
 
 
 def _digest(value: Any) -> str:

@@ -148,7 +148,7 @@ def difference(page: TaskPage, a: int, b: int) -> dict[str, Any] | None:
     first, second = _answers(page, a), _answers(page, b)
     ids = common([first, second])
     found = paired_difference(first, second, ids) if ids else None
-    if found is None or found.difference is None:
+    if found is None or not found.n:
         return None
     return {
         "n": found.n,

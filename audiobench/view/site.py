@@ -25,7 +25,7 @@ import orjson
 import audiobench
 from audiobench.errors import UsageError
 from audiobench.results import Run
-from audiobench.score import scorer_of
+from audiobench.score import metric_of
 from audiobench.view import records
 from audiobench.view.clips import TYPES, ClipIndex, FoundClip
 from audiobench.view.collect import TaskPage, difference
@@ -36,7 +36,6 @@ SCRIPTS = ("core", "store", "plot", "sound", "filters", "overview", "list", "sam
 BLOCK_BYTES = 256_000
 BLOCK_SAMPLES = 50
 DEFAULT_PICTURES = 1000
-PERCENT_METRICS = ("wer", "cer", "mer")
 
 Audio = Literal["path", "served", "embedded"]
 """How the page reaches a clip: by a path relative to it, from the server by sha256, or from its own data files."""
@@ -126,17 +125,17 @@ def overview(
 
 def _task(page: TaskPage, ids: Sequence[str]) -> dict[str, Any]:
     task = page.task_run.task
-    metric, scorer = task.metric_list[0].metric, scorer_of(task.scorer)
+    metric = metric_of(task)
     values = [s.outcome.value for cells in page.samples.values() for e in cells for s in e]
-    within = all(value is None or 0 <= value <= 1 for value in values)
     return {
         "name": page.name,
         "title": task.title,
         "description": task.description,
-        "metric": metric,
-        "higher_is_better": scorer.higher_is_better,
+        "metric": metric.name,
+        "unit": metric.unit,
+        "higher_is_better": metric.higher_is_better,
         "graded": any(value not in (None, 0.0, 1.0) for value in values),
-        "percent": (within and metric != "bleu") or metric in PERCENT_METRICS,
+        "percent": metric.shown.scale == 100,
         "samples": len(page.samples),
         "shown": len(ids),
         "withheld": task.answers_withheld,

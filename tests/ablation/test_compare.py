@@ -186,7 +186,7 @@ def test_a_corpus_metric_is_recomputed(tmp_path):
     second = [line(f"s{i}", words["target"], sample=words) for i in range(12)]
     a, b = write_run(tmp_path / "a", first, task=bleu), write_run(tmp_path / "b", second, task=bleu)
     (pair,) = compared(a, b)["pairs"]
-    assert pair["value_b"] == pytest.approx(100) and pair["test"] == "permutation-1000"
+    assert pair["value_b"] == pytest.approx(100) and pair["test"] == "permutation-2000"
     assert pair["p"] < 0.01 and pair["ci"][0] <= pair["difference"] <= pair["ci"][1]
 
 

@@ -272,7 +272,7 @@ def test_rubrics_are_the_published_protocol(tmp_path, capsys, judge):
     file, log = judge()
     _, arm = measured(capsys, str(folder), "--judge", file, "--measures", "rubrics", "--judge-runs", "2")
     (found,) = arm["rubrics"]
-    assert (found["value"], found["n"], found["official_right"]) == (0.5, 2, 1), "0 where the answer is wrong"
+    assert (found["value"], found["n"], found["right"]) == (0.5, 2, 1), "0 where the answer is wrong"
     sent = calls(log)
     assert len(sent) == 5, "five ratings whatever --judge-runs says, and only of the right answer"
     assert all(x["generation"] == {"temperature": 0.0, "seed": 42} for x in sent)

@@ -95,7 +95,8 @@ def test_what_is_wrong_with_a_class_is_one_line(code: str, model: str, says: str
 def test_the_documentation_shows_the_examples(root: Path) -> None:
     page = (root / "docs/own_model.md").read_text()
     shown = re.findall(r"```(?:python|yaml)\n(.*?)```", page, re.DOTALL)
-    for name in ("own_model.py", "own_task.yaml"):
+    for name in ("own_model.py", "own_task.yaml", "own_scorer.py"):
         source = (root / "examples" / name).read_text()
-        code = source[source.index("import io") :] if name.endswith(".py") else source[source.index("task:") :]
+        start = {"own_model.py": "import io", "own_task.yaml": "task:", "own_scorer.py": "from audiobench"}[name]
+        code = source[source.index(start) :]
         assert any(code.strip() in block for block in shown), name

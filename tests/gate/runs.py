@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from audiobench.gate.arms import Arm, Row, ids_digest
+from audiobench.scorers.metrics import ACC
 from audiobench.types import Condition
 
 OPTIONS = ["dog", "cat"]
@@ -74,6 +75,6 @@ def arm(
     for i, letters in enumerate(statuses):
         values = tuple(None if c == "e" else float(c == "1") for c in letters)
         kept = "".join("s" if c in "01" else c for c in letters)
-        rows[f"s{i}"] = Row(kept, values, None, 1, 1, clusters[i] if clusters else None)
+        rows[f"s{i}"] = Row(kept, values, 1, 1, clusters[i] if clusters else None)
     epochs = len(statuses[0]) if statuses else 1
-    return Arm(task, Condition(think=think), "acc", True, epochs, {"prompt": "x"}, rows, ids_sha256=ids_digest(rows))
+    return Arm(task, Condition(think=think), ACC, epochs, {"prompt": "x"}, rows, ids_sha256=ids_digest(rows))

@@ -21,6 +21,7 @@ from audiobench.gate.arms import row_of
 from audiobench.gate.markdown import cut, escape
 from audiobench.records import Record
 from audiobench.results import Scored
+from audiobench.scorers.metrics import ACC
 from audiobench.types import Outcome
 from tests.gate.runs import answers, condition, record, write_run
 
@@ -181,7 +182,7 @@ def test_a_score_that_is_not_a_number_is_no_score(
 
 def test_infinite_and_missing_values_are_failures(tmp_path: Path) -> None:
     found = Scored(msgspec.convert(record("s", "dog"), Record), Outcome("scored", float("nan")))
-    row = row_of([found], 2, pooled=False)
+    row = row_of([found], 2, ACC)
     assert (row.statuses, row.values, row.value) == ("e-", (None, None), None)
 
 

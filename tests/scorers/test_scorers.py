@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from audiobench.extraction import EXTRACTORS, extract
 from audiobench.scorers import SCORERS, mmar_rubrics, wildspeech
 from audiobench.scorers.base import fill
-from audiobench.types import Answer, Sample
+from audiobench.scorers.metrics import total
+from audiobench.types import Answer, Outcome, Sample
 
 MAN_WOMAN = Sample("1", "Who speaks?", choices=("Man", "Woman"), target="Woman")
 
@@ -96,14 +97,14 @@ def test_an_unparsed_answer_earns_nothing(name):
     scorer = SCORERS[name]
     sample = Sample("1", "?", target="x y", metadata={"task_identifier": "Title", "kwargs": {}})
     value, _ = scorer.score(Answer(None), sample, "")
-    assert value == (0.0 if scorer.higher_is_better else 1.0)
+    assert value == (0.0 if scorer.metric.higher_is_better else 1.0)
 
 
 def corpus(name: str, pairs: list[tuple[str, str]]) -> float | None:
     scorer = SCORERS[name]
     results = [scorer.score(Answer(hyp), Sample("1", "", target=ref), hyp) for ref, hyp in pairs]
-    assert scorer.aggregate is not None
-    return scorer.aggregate([v for v, _ in results], [d for _, d in results])
+    tallies = [scorer.metric.tally([Outcome("scored", value, detail=detail)]) for value, detail in results]
+    return scorer.metric.of([tally for tally in tallies if tally is not None])
 
 
 def test_error_rates_are_pooled_over_the_corpus():
@@ -146,12 +147,12 @@ def test_bleu_of_several_references_and_of_nothing_said_is_sacrebleu(triples):
     import sacrebleu
 
     scorer = SCORERS["bleu"]
-    assert scorer.aggregate is not None
-    details = [scorer.score(Answer(h), Sample("1", "", target=(a, b)), h)[1] for h, a, b in triples]
+    found = [scorer.score(Answer(h), Sample("1", "", target=(a, b)), h) for h, a, b in triples]
+    counts = [scorer.metric.counts(Outcome("scored", value, detail=detail)) for value, detail in found]
     expected = sacrebleu.corpus_bleu(
         [h for h, _, _ in triples], [[a for _, a, _ in triples], [b for _, _, b in triples]]
     )
-    assert scorer.aggregate([], details) == pytest.approx(expected.score)
+    assert scorer.metric.value(total(counts)) == pytest.approx(expected.score)
 
 
 JUDGED = Sample(
@@ -176,7 +177,8 @@ def test_judge_prompts_take_texts_as_data(name):
     body = messages[-1][1]
     assert body.count(text) == 1 and messages[-1][0] == "user"
     assert "Who {speaks}?" in body
-    assert judge.runs >= 1 and judge.scale[0] < judge.scale[1]
+    low, high = SCORERS[name].metric.bounds
+    assert judge.runs >= 1 and low < high
 
 
 def test_fill_is_one_pass():
@@ -235,6 +237,7 @@ def test_judge_replies(name, reply, value):
 
 
 def test_wildspeech_rates_a_response_that_is_not_english_as_one():
-    assert wildspeech.item_rating([9, 9, 9], ["当然可以"]) == 1.0
-    assert wildspeech.item_rating([9, 8, 7], ["Sure."]) == 8.0
-    assert wildspeech.item_rating([9, None, 7], ["Sure."]) is None
+    judge = SCORERS["wildspeech_judge"].judge
+    assert judge is not None and judge.settled is not None
+    assert judge.settled("当然可以") == 1.0
+    assert judge.settled("Sure.") is None and judge.combine([9, 8, 7]) == 8.0

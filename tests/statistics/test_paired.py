@@ -67,7 +67,7 @@ def test_compare_think_on_off():
     a, b = [1] * 700 + [0] * 300, [1] * 690 + [0] * 10 + [1] * 40 + [0] * 260
     result = compare(a, b)
     assert (result.n, result.gained, result.lost, result.method) == (1000, 40, 10, "mcnemar-exact")
-    assert (result.acc_a, result.acc_b) == (0.7, 0.73)
+    assert (result.a, result.b) == (0.7, 0.73)
     assert result.p == mcnemar(40, 10) and result.significant()
     assert result.interval.low > 0 and result.difference in result.interval
     assert non_inferior(result, 0.01) and not non_inferior(compare(b, a), 0.01)

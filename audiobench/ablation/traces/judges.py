@@ -16,8 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from audiobench.ablation.traces.steps import split_steps
+from audiobench.annotations import Judgement
 from audiobench.records import Record
+from audiobench.score import outcome
 from audiobench.scorers import SCORERS
+from audiobench.task.spec import TaskSpec
+from audiobench.types import Outcome
 
 KINDS = ("acoustic", "transcript", "question", "prior", "logic", "meta")
 """What a step of a trace can rest on."""
@@ -179,6 +183,15 @@ CONSISTENCY = TraceJudge(
     parse=_parse_consistency,
     applies=lambda record: bool(record.reasoning) and len(_options(record)) > 1,
 )
+
+
+def rubric_outcome(record: Record, task: TaskSpec, verdicts: Sequence[float | None] = ()) -> Outcome:
+    """What MMAR-Rubrics makes of a response with these ratings, as a task of that scorer has it; pending without any."""
+    scorer = SCORERS["mmar_rubrics"]
+    rubrics = task.model_copy(update={"scorer": scorer.name, "extraction": list(scorer.extraction)})
+    assert scorer.judge is not None
+    rated = Judgement(record.id, record.key, value=scorer.judge.combine(verdicts), ratings=list(verdicts))
+    return outcome(record, rubrics, {(record.id, record.key): rated} if verdicts else None)
 
 
 def _rubrics() -> TraceJudge:

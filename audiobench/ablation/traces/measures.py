@@ -9,11 +9,17 @@ from typing import Any
 from audiobench.ablation.arms import Arm, chosen_slot
 from audiobench.ablation.spending import reasoning_tokens
 from audiobench.ablation.traces import asking, early
-from audiobench.ablation.traces.judges import CONSISTENCY, GROUNDED_IN, GROUNDING, KINDS, RUBRICS
+from audiobench.ablation.traces.judges import (
+    CONSISTENCY,
+    GROUNDED_IN,
+    GROUNDING,
+    KINDS,
+    RUBRICS,
+    rubric_outcome,
+)
 from audiobench.ablation.traces.steps import lexicon, split_steps
 from audiobench.annotations import Slot, TraceVerdict
 from audiobench.results import Scored
-from audiobench.scorers.mmar_rubrics import trimmed_mean
 from audiobench.statistics.intervals import mean, proportion
 from audiobench.summary import quantile
 from audiobench.types import LETTERS
@@ -214,26 +220,21 @@ def rubrics(arm: Arm, lines: Lines, judge: str) -> dict[str, Any] | None:
     mine = {slot: lines[slot] for s in arm if (slot := s.slot) in lines}
     if not mine:
         return None
-    from audiobench.score import scorer_of
-
-    scorer = scorer_of("mmar_rubrics")
-    assert scorer.official is not None
     values: list[float] = []
     keys: list[str] = []
     right = unread = 0
     for scored in arm:
         if not RUBRICS.applies(scored.record):
             continue
-        gate = scorer.official(scored.record.text, scored.sample)
         line = mine.get(scored.slot)
-        value = 0.0 if gate is not True else trimmed_mean(line.verdicts) if line else None
-        right += gate is True
-        unread += value is None
-        if value is not None:
-            values.append(value)
+        found = rubric_outcome(scored.record, arm.task_run.task, line.verdicts if line else ())
+        right += found.status == "pending" or "ratings" in found.detail
+        unread += found.value is None
+        if found.value is not None:
+            values.append(found.value)
             keys.append(scored.record.cluster)
     interval = proportion(values, keys if len(set(keys)) < len(keys) else None)
     return {
         **_identity(mine, judge), "n": len(values), "value": sum(values) / len(values) if values else None,
-        "ci": [interval.low, interval.high], "official_right": right, "not_rated": unread,
+        "ci": [interval.low, interval.high], "right": right, "not_rated": unread,
     }  # fmt: skip

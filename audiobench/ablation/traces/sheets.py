@@ -62,8 +62,8 @@ def _lexicon(arms: list[dict[str, Any]]) -> Sheet:
     for arm in arms:
         row = arm["lexicon"]
         sheet.rows.append(
-            (arm["arm"], str(row["n"]), points(row["mean"], True), span(row["ci"], True) if row["ci"] else "-",
-             points(row["when_right"], True), points(row["when_wrong"], True), str(row["acoustic"]),
+            (arm["arm"], str(row["n"]), points(row["mean"]), span(row["ci"]) if row["ci"] else "-",
+             points(row["when_right"]), points(row["when_wrong"]), str(row["acoustic"]),
              str(row["surrogate"]), str(row["without_cue"]))
         )  # fmt: skip
     sheet.notes.append("ratio: steps that name properties of sound / these and steps that name words or knowledge")
@@ -94,9 +94,9 @@ def _grounding(arms: list[dict[str, Any]], judge: str) -> Sheet:
     rows = _rows(arms, "grounding", judge)
     for name, row in rows:
         sheet.rows.append(
-            (name, str(row["n"]), points(row["mean"], True), span(row["ci"], True) if row["ci"] else "-",
-             points(row["when_right"], True), points(row["when_wrong"], True),
-             *(points(row["kinds"][kind], True) for kind in KINDS), points(row["agreement"], True))
+            (name, str(row["n"]), points(row["mean"]), span(row["ci"]) if row["ci"] else "-",
+             points(row["when_right"]), points(row["when_wrong"]),
+             *(points(row["kinds"][kind]) for kind in KINDS), points(row["agreement"]))
         )  # fmt: skip
     sheet.notes.append(
         "ratio: acoustic / (acoustic + transcript + question + prior) steps; then the share of all steps"
@@ -123,7 +123,7 @@ def _consistency(arms: list[dict[str, Any]], judge: str) -> Sheet:
     for name, row in rows:
         order = ("consistent_right", "inconsistent_right", "consistent_wrong", "inconsistent_wrong")
         sheet.rows.append(
-            (name, str(row["n"]), points(row["consistent"], True), span(row["ci"], True),
+            (name, str(row["n"]), points(row["consistent"]), span(row["ci"]),
              *(str(row["table"][key]) for key in order), str(row["chain_names_none"]))
         )  # fmt: skip
     sheet.notes.append(
@@ -139,7 +139,7 @@ def _rubrics(arms: list[dict[str, Any]], judge: str) -> Sheet:
     rows = _rows(arms, "rubrics", judge)
     for name, row in rows:
         sheet.rows.append(
-            (name, str(row["n"]), points(row["value"], True), span(row["ci"], True), str(row["official_right"]),
+            (name, str(row["n"]), points(row["value"]), span(row["ci"]), str(row["right"]),
              str(row["not_rated"]))
         )  # fmt: skip
     return _judged(sheet, rows)
@@ -155,7 +155,7 @@ def _early(arms: list[dict[str, Any]]) -> Sheet:
             area = f"{arm['early']['area']:.3f}" if place == 0 else ""
             sheet.rows.append(
                 (arm["arm"] if place == 0 else "", str(arm["early"]["n"]) if place == 0 else "", f"{row['fraction']:g}",
-                 points(row["same"], True), span(row["ci"], True), points(row["accuracy"], True), area)
+                 points(row["same"]), span(row["ci"]), points(row["accuracy"]), area)
             )  # fmt: skip
     sheet.notes.append("area: under `same as final` over the fraction; 1 means that the reasoning decides nothing")
     return sheet
