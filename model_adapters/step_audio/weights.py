@@ -7,11 +7,23 @@ Published names (github.com/stepfun-ai/vllm @5fab0f250 and the mini model's Hugg
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 PUBLISHED_TO_MODULE = {"model.": "language_model.model.", "lm_head.": "language_model.lm_head."}
 """Prefixes that change between a checkpoint and the modules; every other name is the same in both."""
+
+PACKED = {"qkv_proj": ("q_proj", "k_proj", "v_proj"), "gate_up_proj": ("gate_proj", "up_proj")}
+"""Published layers that vLLM holds as one."""
+
+QUANTISATION_SUFFIXES = (
+    "weight_packed", "weight_scale", "weight_scale_inv", "weight_scale_2", "weight_global_scale", "weight_zero_point",
+    "weight_shape", "weight_g_idx", "g_idx", "qweight", "qzeros", "scales", "input_scale", "input_zero_point",
+    "input_global_scale", "output_scale", "prob_output_scale", "q_scale", "k_scale", "v_scale", "kv_scale",
+)  # fmt: skip
+"""Last parts of the names that quantised checkpoints hold beside (or, packed, instead of) a layer's weight: those of
+compressed-tensors, of vLLM's fp8 and ModelOpt formats, and of GPTQ and AWQ."""
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
@@ -35,6 +47,32 @@ def to_published(name: str) -> str:
         if name.startswith(module):
             return published + name[len(module) :]
     return name
+
+
+def unpacked(name: str) -> list[str]:
+    """The module parameter names that vLLM's name of a (fused) parameter stands for."""
+    for fused, parts in PACKED.items():
+        if f".{fused}." in name:
+            return [name.replace(f".{fused}.", f".{part}.") for part in parts]
+    return [name]
+
+
+def is_quantised(path: str | Path) -> bool:
+    """Whether the checkpoint's config.json declares quantised weights."""
+    file = Path(path) / "config.json"
+    return file.is_file() and bool(json.loads(file.read_text(encoding="utf-8")).get("quantization_config"))
+
+
+def without_quantisation(names: Iterable[str]) -> set[str]:
+    """The names that a checkpoint of the same tensors would have unquantised."""
+    found = set()
+    for name in names:
+        layer, _, last = name.rpartition(".")
+        if last in ("weight_packed", "qweight"):
+            found.add(f"{layer}.weight")
+        elif last not in QUANTISATION_SUFFIXES:
+            found.add(name)
+    return found
 
 
 def checkpoint_files(path: str | Path) -> dict[str, Path]:
@@ -68,13 +106,16 @@ def load_strict(model: Any, path: str | Path, *, dtype: Any = None, device: str 
     """Fill every parameter of `model` (which may be on the meta device) from a checkpoint folder.
 
     Raises:
-        CheckpointError: a tensor is missing, extra, or of another shape; each is named (at most eight of a kind).
+        CheckpointError: a tensor is missing, extra, or of another shape; each is named (at most eight of a kind). Or the
+            checkpoint is quantised.
     """
     from safetensors import safe_open
 
+    if is_quantised(path):
+        raise CheckpointError(f"{path}: its weights are quantised, which only vLLM loads: audiobench serve")
     expected = {to_published(name): parameter for name, parameter in model.named_parameters()}
     files = checkpoint_files(path)
-    problems = _name_problems(set(expected), set(files))
+    problems = name_problems(set(expected), set(files))
     by_file: dict[Path, list[str]] = {}
     for name in sorted(set(expected) & set(files)):
         by_file.setdefault(files[name], []).append(name)
@@ -126,7 +167,8 @@ def save_checkpoint(model: Any, path: str | Path, *, shard_bytes: int | None = N
     (folder / INDEX).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
 
 
-def _name_problems(expected: set[str], held: set[str]) -> list[str]:
+def name_problems(expected: set[str], held: set[str]) -> list[str]:
+    """Phrases that name what is missing and what is extra (at most eight of a kind); empty where nothing is."""
     return _listed("missing", sorted(expected - held)) + _listed("extra", sorted(held - expected))
 
 
