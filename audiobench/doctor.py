@@ -307,4 +307,4 @@ def _serving(spec: ModelSpec) -> Check:
         return Check("serving", "problem", f"cannot be served here: {error}", fix)
     if plan.fit is None:
         return Check("serving", "ok", "can be served from here, on this CPU")
-    return Check("serving", "ok", "can be served from here: " + "; ".join(plan.fit.lines()))
+    return Check("serving", "ok", f"can be served from here: {plan.fit.brief()}")

@@ -31,7 +31,7 @@ WORDS: frozenset[str] = ALL - {"assistant_audio", "prefill_audio", "tool_role", 
 
 NEUTRAL: dict[str, tuple[Any, ...]] = {
     "top_k": (0, -1), "top_p": (1,), "min_p": (0,), "repetition_penalty": (1,), "presence_penalty": (0,),
-    "frequency_penalty": (0,), "stop_token_ids": ([], ()), "until": ([], ()),
+    "frequency_penalty": (0,), "stop_token_ids": ([], ()), "until": ([], ()), "num_beams": (1,),
 }  # fmt: skip
 """Values that mean "not used": they may be left out where a server has no such parameter."""
 

@@ -108,7 +108,7 @@ DIALECTS: dict[str, Dialect] = {
             "vllm",
             key_env=("VLLM_API_KEY",),
             key_required=False,
-            parameters=OPEN_WEIGHTS,
+            parameters=OPEN_WEIGHTS | {"num_beams": "n"},
             prefill="continue",
             can=WORDS | {"assistant_audio", "prefill_audio", "video"},  # parts of any kind in a turn of any role
         ),
@@ -219,6 +219,30 @@ def find_dialect(name: str, model: str) -> Dialect:
     return DIALECTS[name]
 
 
+IGNORED_BY_BEAMS = ("top_p", "top_k", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty", "until")
+"""What vLLM's beam search does not look at (vLLM 0.32.0, entrypoints/generate/beam_search/online.py)."""
+
+
+def beam_fields(generation: Mapping[str, Any]) -> dict[str, Any]:
+    """What `num_beams` is to vLLM: `use_beam_search`, with as many beams as choices; the first choice is the best beam.
+
+    Beams end at the end-of-text token of the checkpoint's tokenizer and at no other: `stop_token_ids` do not stop them.
+
+    Raises:
+        SampleError: something else is asked for that would be ignored.
+    """
+    beams = generation.get("num_beams") or 1
+    if beams == 1:
+        return {}
+    for key in IGNORED_BY_BEAMS:
+        value = generation.get(key)
+        if value is not None and value not in NEUTRAL[key]:
+            raise SampleError(
+                f"vllm ignores {key} ({value!r}) where num_beams is {beams}; --gen {key}=null leaves it out"
+            )
+    return {"use_beam_search": True, "n": beams}
+
+
 def sampling_fields(generation: Mapping[str, Any], names: Mapping[str, str], server: str) -> dict[str, Any]:
     """Generation parameters under the server's names. A neutral value that the server has no name for is left out.
 
@@ -227,14 +251,14 @@ def sampling_fields(generation: Mapping[str, Any], names: Mapping[str, str], ser
     """
     body: dict[str, Any] = {}
     for key, value in generation.items():
-        if value is None:
+        if value is None or (key == "num_beams" and key in names):
             continue
         if key in names:
             if not (key in ("until", "stop_token_ids") and not value):
                 body[names[key]] = list(value) if isinstance(value, tuple) else value
         elif value not in NEUTRAL.get(key, ()):
             raise SampleError(f"{server} has no parameter {key} (asked: {value!r}); it takes {', '.join(names)}")
-    return body
+    return body | (beam_fields(generation) if "num_beams" in names else {})
 
 
 def merge(base: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:

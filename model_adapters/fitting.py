@@ -127,6 +127,18 @@ class Fit:
             lines.append(f"concurrent sequences: {self.sequences} a server")
         return lines
 
+    def brief(self) -> str:
+        """The figures in one line: `4 x TP2, context 65,536, share 0.90, 310k KV tokens, 75 sequences`."""
+        parts = [f"{self.data_parallel} x TP{self.tensor_parallel}"]
+        if self.context is not None:
+            parts.append(f"context {self.context:,}")
+        parts.append(f"share {min(self.shares):.2f}")
+        if self.kv_tokens is not None:
+            parts.append(f"{self.kv_tokens / 1000:.0f}k KV tokens")
+        if self.sequences is not None:
+            parts.append(f"{self.sequences} sequences")
+        return ", ".join(parts)
+
     @property
     def stepped_down(self) -> bool:
         """Whether the context is shorter than the model file's."""

@@ -9,7 +9,7 @@ from typing import Any
 from audiobench.errors import UsageError
 
 NUMBERS = ("temperature", "top_p", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty")
-INTEGERS = ("max_gen_toks", "top_k", "seed")
+INTEGERS = ("max_gen_toks", "top_k", "seed", "num_beams")
 NAMES = (*INTEGERS, *NUMBERS, "until", "stop_token_ids")
 
 
@@ -17,7 +17,7 @@ def wrong(name: str, value: Any) -> str | None:
     """What a numeric parameter must be, if `value` is not that; None leaves a parameter out."""
     if value is None or name not in (*NUMBERS, *INTEGERS):
         return None
-    if name == "max_gen_toks" and not (_is_whole(value) and value > 0):
+    if name in ("max_gen_toks", "num_beams") and not (_is_whole(value) and value > 0):
         return f"{_shown(value)}: must be a positive whole number"
     if name in INTEGERS and not _is_whole(value):
         return f"{_shown(value)}: must be a whole number of at most 64 bits"

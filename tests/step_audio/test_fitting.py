@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from audiobench.cli import main
@@ -86,6 +88,53 @@ def test_a_model_whose_kv_cache_is_not_known_is_planned_from_its_weights():
     found = plan(qwen, "2x4090")
     assert (found.data_parallel, found.kv_tokens, found.sequences) == (2, None, 32)
     assert fit(qwen, imagined("1x16GiB")) is None
+
+
+MACHINES = ("1x4090", "1xL40S", "2xL40S", "1xA100-80", "2xH100", "8xH100", "1xH200", "1xB200")
+MODELS = ("step-audio-r1", "step-audio-r1-fp8", "step-audio-2-mini")
+
+
+def test_the_table_in_the_docs_is_what_would_be_started():
+    lines = [f"| GPUs | {' | '.join(MODELS)} |", f"|{'---|' * (len(MODELS) + 1)}"]
+    for cards in MACHINES:
+        found = [fit(needs_of(find_model(name)), imagined(cards)) for name in MODELS]
+        lines.append(f"| {cards} | {' | '.join(f.brief() if f else 'does not fit' for f in found)} |")
+    docs = Path(__file__).parents[2] / "docs" / "step_audio.md"
+    assert "\n".join(lines) + "\n" in docs.read_text(encoding="utf-8"), "\n".join(lines)
+
+
+def test_the_plans_of_the_table():
+    expected = {
+        "step-audio-r1": (None, None, (2, 1), (1, 1), (2, 1), (2, 4), (1, 1), (1, 1)),
+        "step-audio-r1-fp8": (None, (1, 1), (2, 1), (1, 1), (1, 2), (1, 8), (1, 1), (1, 1)),
+        "step-audio-2-mini": ((1, 1), (1, 1), (1, 2), (1, 1), (1, 2), (1, 8), (1, 1), (1, 1)),
+    }
+    for name, shapes in expected.items():
+        found = [fit(needs_of(find_model(name)), imagined(cards)) for cards in MACHINES]
+        assert tuple(f and (f.tensor_parallel, f.data_parallel) for f in found) == shapes, name
+    contexts = [f and f.context for f in (fit(R1, imagined(cards)) for cards in MACHINES)]
+    assert contexts == [None, None, 65_536, 32_768, 65_536, 65_536, 65_536, 65_536]
+
+
+def test_fp8_is_offered_where_only_it_fits(capsys):
+    fp8 = needs_of(find_model("step-audio-r1-fp8"))
+    assert fp8.weights / GIB == pytest.approx(33.5, abs=0.2)
+    assert main(["serve", "step-audio-r1", "--dry-run", "--gpus", "1xL40S"]) == 2
+    said = capsys.readouterr().err
+    assert "It fits with quantised weights, which is another model: step-audio-r1-fp8 (fp8" in said
+    assert main(["serve", "step-audio-r1", "--dry-run", "--gpus", "1x4090"]) == 2
+    assert "another model" not in capsys.readouterr().err
+    assert main(["serve", "step-audio-r1-fp8", "--dry-run", "--gpus", "1xL40S"]) == 0
+    assert "--quantization fp8_per_tensor" in capsys.readouterr().out
+
+
+def test_fp8_kv_cache_holds_twice_as_many_tokens():
+    spec = find_model("step-audio-r1")
+    assert spec.serve is not None
+    arguments = {**spec.serve.args, "kv-cache-dtype": "fp8"}
+    half = needs_of(spec.model_copy(update={"serve": spec.serve.model_copy(update={"args": arguments})}))
+    assert half.kv_per_token == R1.kv_per_token / 2
+    assert plan(half, "1xA100-80").context == 65_536
 
 
 def test_busy_gpus_are_left_out_and_others_share_less():
