@@ -70,7 +70,9 @@ def test_every_decision_is_listed_and_says_why_what_and_what_then(root: Path) ->
 def test_the_places_that_contributors_are_sent_to_exist(root: Path) -> None:
     for file in [root / "CONTRIBUTING.md", *(root / "docs" / "decisions").glob("*.md")]:
         text = file.read_text(encoding="utf-8")
-        places = re.findall(r"`((?:audiobench|model_adapters|benchmarks|examples|tests|tasks|\.ci|\.github)/[\w./]*)`", text)
+        places = re.findall(
+            r"`((?:audiobench|model_adapters|benchmarks|examples|tests|tasks|\.ci|\.github)/[\w./]*)`", text
+        )
         links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
         gone = [place for place in places if not (root / place).exists()]
         gone += [link for link in links if not (file.parent / link).exists()]
