@@ -46,7 +46,7 @@ class _Commitment:
 
 _MANY = 60
 """Declarations of one form read at most, from the end: a response that makes more of them has run away."""
-_PARAPHRASE = 60
+_PARAPHRASE = 80
 """Words; a longer response is not searched for an option in other words."""
 
 
@@ -305,7 +305,9 @@ class _Reader:
         if not own and "\n" in self.text[cue.start() : at] and rest.partition("\n")[0].strip():
             return None  # the head of a list
         if (
-            not re.match(r"[)\]\"'.!。]*\s*(?:$|\n|(?=[A-Z(\"])|です|,?\s*not\b)", rest)
+            not re.match(
+                r"[)\]\"'.!。]*\s*(?:$|\n|(?=[A-Z(\"])|です|,?\s*not\b|,\s+(?:the|an?|as|because|since|which)\b)", rest
+            )
             and self.text[end - 1] not in "."
         ):
             return None
@@ -459,7 +461,11 @@ class _Reader:
         """True where the response declines or finds no option right, in words that are not an option's own."""
         for pattern in (negation.REFUSAL, cues.NONE_OF_THEM):
             for refusal in pattern.finditer(self.text):
-                if not any(m.start <= refusal.start() and refusal.end() <= m.end for m in self.passage.mentions):
+                if any(m.start <= refusal.start() and refusal.end() <= m.end for m in self.passage.mentions):
+                    continue
+                start = next((a for a, b in self.passage.sentences if a <= refusal.start() < b), 0)
+                aside = cues.ASIDE.match(refusal.group()) and self.passage.named(start, refusal.start(), hedged=False)
+                if not aside:
                     return True
         return False
 

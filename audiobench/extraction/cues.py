@@ -101,6 +101,8 @@ NONE_OF_THEM = re.compile(
     r"\b(?:none of (?:the|these|them)|no (?:option|answer|choice)|neither (?:of|option)|not (?:a|one of the|among the|in the) (?:\w+ )?(?:possible |valid )?(?:answers?|options?|choices)|any of the options)\b",
     re.IGNORECASE,
 )
+ASIDE = re.compile(r"unclear|unknown|uncertain|undetermined|not (?:specified|mentioned)", re.IGNORECASE)
+"""Behind an option in one sentence this is about something else: "It is a duet, though the title is unknown."."""
 PREDICATE = re.compile(
     r"(?:\b(?:is|are|was|were|be|being|it's|that's|he's|she's|sounds? like|suggests?|indicates?|means?|conveys?|expresses|shows?|feels?|seems?)"
     r"(?: (?:most )?likely| probably| clearly| indeed)?|:)[\s\"'(]*(?:an?\s|the\s)?[\"'(]*$",
