@@ -78,13 +78,22 @@ class _Reader:
         corrected = self.correction(last)
         if corrected:
             return corrected
-        if len(explicit) > 1 and self.side_by_side(*explicit[-2:]):
+        if len(explicit) > 1 and (self.side_by_side(*explicit[-2:]) or self.recited(explicit)):
             return None
         return last or self.prose()
 
     def side_by_side(self, one: _Commitment, other: _Commitment) -> bool:
         """True for two answers with nothing between them, as on two lines that follow each other."""
         return one.letter != other.letter and not self.passage.raw[one.end : other.start].strip(" \n.,;")
+
+    def recited(self, explicit: Sequence[_Commitment]) -> bool:
+        """True for a run of declarations that goes through three options or more without a word between them."""
+        letters = {explicit[-1].letter}
+        for one, other in zip(explicit[-2::-1], explicit[:0:-1], strict=True):
+            if cues.REPEATED.sub("", self.passage.raw[one.end : other.start]):
+                break
+            letters.add(one.letter)
+        return len(letters) > 2
 
     # ---- what a piece of text commits to ------------------------------------------------------------------------
     def whole(self, content: str, rule: str, start: int, end: int) -> _Commitment | None:
@@ -149,11 +158,12 @@ class _Reader:
             return None
         if match["inside"]:
             lone = not self.text[match.end() :].strip(cues.WRAPPING)
-            mid_sentence = match["inside"].islower() or re.match(r"\s*[a-z]", self.text[match.end() :])
+            own = self.own(match.end(), match["inside"].upper())
+            weighed = re.match(r"\s*[a-z]", self.text[match.end() :]) and not cues.BECAUSE.match(self.text, match.end())
             if (
                 strict
-                and mid_sentence
-                and not (lone or self.passage.at(match.end()) or cues.BECAUSE.match(self.text, match.end()))
+                and (match["inside"].islower() or weighed)
+                and not (lone or (own and match["inside"].upper() in own.letters))
             ):
                 return None  # "(a) The current is ..." is a part of the question, "(A) is too soft" an option weighed
             return match["inside"].upper(), match.end(), "paren_letter" if match["open"] in "([" else "letter"
@@ -189,6 +199,8 @@ class _Reader:
             return None
         end = self.passage.sentence_end(at)
         named = self.passage.named(at, end) | self.passage.labelled(at, end)
+        if not named and cues.NUMERIC.match(self.text, at):
+            return _Commitment(start, at, None, rule)  # a value that is none of the options
         near = None if named else self.passage.nearest(at, end)
         letter = named.pop() if len(named) == 1 else near
         return _Commitment(start, at, letter, rule if not near else "paraphrase") if named or letter else None
@@ -360,7 +372,7 @@ class _Reader:
         stated = self.passage.statements(mention.end) - mention.letters
         if others or mention.start in self.passage.considered:
             return None
-        refused = negation.REFUSAL.search(self.text, mention.end)
+        refused = negation.REFUSAL.search(self.text, mention.end) or cues.NONE_OF_THEM.search(self.text, mention.end)
         letter = None if refused or stated or self.passage.joined(mention) else mention.letter
         return _Commitment(start, mention.end, letter, "option_text")
 

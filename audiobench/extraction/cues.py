@@ -65,7 +65,7 @@ SUPERLATIVE = re.compile(
     re.IGNORECASE,
 )
 FINAL_LABEL = re.compile(
-    r"(?P<strong>\b(?:is|are|was|be|as|so|thus|therefore|hence|leaves|leaving|it's|select|choose|pick|must be)\b|[:=>]|→|[是は])[,:]?\s*(?:the\s+)?(?:(?:option|choice|letter|answer|number)\s*)?"
+    r"(?P<strong>\b(?:is|are|was|be|as|so|thus|therefore|hence|leaves|leaving|it's|select|choose|pick|must be)\b|:|[-=]>|→|[是は])[,:]?\s*(?:the\s+)?(?:(?:option|choice|letter|answer|number)\s*)?"
     r"[(\[\"']{0,3}(?P<a>[A-Z])(?![\w'’#♯&/+°^=]|[.][A-Za-z]\b|-[A-Za-z])"
     r"|(?P<weak>\b(?:with|to|of|in|for|by|on|at|from|than|suggests|means|indicates|matches|fits|supports|describes|under|,)|,)\s*(?:the\s+)?"
     r"(?:(?:option|choice|letter|answer)\s+)?[(\[\"']{1,3}(?P<b>[A-Z])(?=[)\]\"'])"
@@ -98,11 +98,15 @@ CONCLUSION = re.compile(
     re.IGNORECASE,
 )
 NONE_OF_THEM = re.compile(
-    r"\b(?:none of (?:the|these|them)|no (?:option|answer|choice)|neither (?:of|option)|not (?:a|one of the|among the|in the) (?:\w+ )?(?:possible |valid )?(?:answers?|options?|choices)|any of the options)\b",
+    r"\b(?:none of (?:the|these|them)|no (?:option|answer|choice)|neither (?:of|option)|not (?:a|one of the|among the|in the) (?:\w+ )?(?:possible |valid )?(?:answers?|options?|choices)|any of the options"
+    r"|not (?:provided|listed|given|included|present|among)\b[^.\n]{0,20}\b(?:options|choices)|options do not (?:provide|include|match|contain))\b",
     re.IGNORECASE,
 )
 ASIDE = re.compile(r"unclear|unknown|uncertain|undetermined|not (?:specified|mentioned)", re.IGNORECASE)
 """Behind an option in one sentence this is about something else: "It is a duet, though the title is unknown."."""
+NUMERIC = re.compile(r"\s*(?:approximately |about |roughly |[$≈~])?\s*-?\d")
+REPEATED = re.compile(r"\b(?:the|so|and|final|correct)\b|[\W_]", re.IGNORECASE)
+"""What may stand between declarations that follow each other at once."""
 PREDICATE = re.compile(
     r"(?:\b(?:is|are|was|were|be|being|it's|that's|he's|she's|sounds? like|suggests?|indicates?|means?|conveys?|expresses|shows?|feels?|seems?)"
     r"(?: (?:most )?likely| probably| clearly| indeed)?|:)[\s\"'(]*(?:an?\s|the\s)?[\"'(]*$",

@@ -65,7 +65,7 @@ def stem(word: str) -> str:
         if word.endswith(ending) and len(word) - len(ending) >= 3 and not (ending in ("s", "es") and word[-2:] == "ss"):
             word = word[: -len(ending)]
             break
-    if word[-1] in "ie" and len(word) > 3:
+    if word[-1] in "iey" and len(word) > 3:
         word = word[:-1]
     if len(word) > 2 and word[-1] == "y" and word[-2] not in "aeou":
         word = word[:-1] + "i"
