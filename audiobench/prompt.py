@@ -17,6 +17,8 @@ from model_adapters.spec import ModelSpec
 
 AUDIO_CONDITIONS = ("full", "none", "silence", "noise", "swap", "reverse", "transcript")
 
+TRANSPORTS = ("chat", "realtime")
+"""Values of a condition's `protocol` under which an item takes one turn; journals of version 0.1 know only these."""
 TRANSCRIPT = "Transcript of the audio:\n{transcript}\n"
 """What stands in the audio's place under the `transcript` condition."""
 
@@ -73,7 +75,8 @@ def build(
     messages = [Message("system", (TextPart(system),))] if system else []
     messages.append(Message("user", tuple(parts)))
     generation = generation_parameters(task, prompt, model, seed + epoch, overrides or {})
-    request = Request(tuple(messages), generation, sample_id=sample.id, epoch=epoch, sample=sample)
+    protocol = "" if condition.protocol in TRANSPORTS else condition.protocol
+    request = Request(tuple(messages), generation, protocol=protocol, sample_id=sample.id, epoch=epoch, sample=sample)
     return apply(request, think)
 
 

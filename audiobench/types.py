@@ -112,6 +112,8 @@ class Request:
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     """Fields for the server beside the standard ones (a thinking switch, say)."""
     think: str = "default"
+    protocol: str = ""
+    """Name and settings of a protocol of several turns that is not the think mode's own; part of the key."""
     sample_id: str = ""
     epoch: int = 0
     sample: Sample | None = field(default=None, repr=False, compare=False)
@@ -128,6 +130,7 @@ class Request:
             "extra_body": dict(self.extra_body),
             "think": self.think,
             "epoch": self.epoch,
+            **({"protocol": self.protocol} if self.protocol else {}),
         }
         return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
 

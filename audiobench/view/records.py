@@ -113,7 +113,8 @@ def _epoch(
         "choices": shown.choices if shown.choices != facts.choices else None,
         "audio": audio,
         **{
-            key: to_builtins(getattr(record, key)) for key in ("prompt", "response", "error", "attempts", "time", "key")
+            key: to_builtins(getattr(record, key))
+            for key in ("prompt", "response", "turns", "error", "attempts", "time", "key")
         },
     }
 

@@ -38,6 +38,8 @@ class Judge:
             file.write(json.dumps({"text": text, "generation": dict(request.generation)}) + "\\n")
         if self.mode == "fails" and request.epoch == 1:
             raise SampleError("HTTP 400")
+        if self.mode == "another":
+            return Response("[]", served_model="cheaper", raw={"model_differs": True, "asked": "j"})
         if self.mode == "babbles" and request.epoch == 0:
             return Response("Sure! Here is my verdict.")
         if "There are " in text:
@@ -56,7 +58,7 @@ def judge(tmp_path):
     """A judge model file for a mode, and the log of what it was sent."""
     (tmp_path / "judge.py").write_text(JUDGE)
 
-    def make(mode: str = "good") -> tuple[str, Path]:
+    def make(mode: str = "good", **more: str) -> tuple[str, Path]:
         log = tmp_path / f"{mode}.log"
         file = tmp_path / f"{mode}.yaml"
         options = {"log": str(log), "mode": mode}
@@ -66,7 +68,7 @@ def judge(tmp_path):
             "served_model": "j",
             "options": options,
         }
-        file.write_text(json.dumps({**declared, "text_only": True}))
+        file.write_text(json.dumps({**declared, "text_only": True, **more}))
         return str(file), log
 
     return make
@@ -119,6 +121,24 @@ def test_lengths_and_lexicon_need_no_judge(tmp_path, capsys):
     assert (arm["lexicon"]["mean"], arm["lexicon"]["n"], arm["lexicon"]["without_cue"]) == (0.5, 1, 1)
     assert main(["traces", str(folder)]) == 0
     assert "acoustic grounding by lexicon (a proxy, no judge)" in capsys.readouterr().out
+
+
+def test_another_model_than_the_trace_judge_is_not_kept(tmp_path, capsys, judge):
+    folder = traced(tmp_path, [(TRACE, "dog")])
+    file, _ = judge("another")
+    assert main(["traces", str(folder), "--judge", file, "--measures", "grounding"]) == 4
+    assert "judge judge-another: cheaper answered although j was asked" in capsys.readouterr().err
+    lines = folder / "toy" / "traces.jsonl"
+    assert not lines.exists() or not lines.read_text()
+    arguments = ["--judge", file, "--measures", "grounding", "--allow-other-model"]
+    assert main(["traces", str(folder), *arguments]) == 0 and lines.read_text()
+
+
+def test_a_retired_trace_judge_is_not_asked(tmp_path, capsys, judge):
+    folder = traced(tmp_path, [(TRACE, "dog")])
+    file, log = judge(retires_on="2020-01-01")
+    assert main(["traces", str(folder), "--judge", file]) == 2
+    assert "was retired on 2020-01-01" in capsys.readouterr().err and not log.exists()
 
 
 def test_a_judge_measures_grounding_and_consistency(tmp_path, capsys, judge):

@@ -119,6 +119,13 @@ def test_the_key_changes_with_everything_that_can_change_a_response_and_with_not
     assert key not in keys and len(keys) == len(different) + 1
 
 
+def test_a_protocol_of_several_turns_is_part_of_the_key() -> None:
+    chat, realtime, relisten = (
+        build(task(), Condition(protocol=name)) for name in ("chat", "realtime", "relisten(turns=2)")
+    )
+    assert chat.key("m") == realtime.key("m") != relisten.key("m")
+
+
 def test_what_a_journal_shows_of_a_prompt() -> None:
     assert to_builtins(turns(build(task(system="Listen.")))) == [
         {"role": "system", "parts": ["Listen."]},

@@ -208,6 +208,16 @@ def test_a_budget_in_two_passes_resumes_like_everything_else(
     assert "18 already done" in again.stderr and "0 requests to send" in again.stderr
     lines = (out / "toy" / "samples.jsonl").read_text().splitlines()
     assert len(lines) == 18 and not any("stale" in line for line in lines)
+    budget = [line for line in map(json.loads, lines) if line["condition"]["think"] == "budget:8"]
+    for line in budget:
+        first, second = line["turns"]
+        assert first["generation"]["max_gen_toks"] == 8 and first["generation"]["until"] == ["</think>"]
+        assert second["sent"] == [
+            {"role": "assistant", "parts": [f"<think>\n{line['response']['reasoning']}\n</think>\n"]}
+        ]
+        total = sum(turn["response"]["usage"]["completion"] for turn in line["turns"])
+        assert line["response"]["usage"]["completion"] == total
+    assert len(budget) == 6 and all("turns" not in line for line in map(json.loads, lines) if line not in budget)
 
 
 def test_a_thought_that_closes_at_once_is_no_empty_answer(toy: Callable[[int], Path], cli: Any, tmp_path: Path) -> None:

@@ -381,3 +381,29 @@ def test_ten_thousand_samples_stay_quick(browser, export, tmp_path: Path, clips)
     print(
         f"\n10,000 samples: open {opened:.0f} ms, filter {max(times):.0f} ms at most, search in full {deep:.1f} s, {written.bytes / 1e6:.1f} MB"
     )
+
+
+def test_a_record_of_several_turns_shows_them_all(browser, export, tmp_path) -> None:
+    line = record("s", "on", "A.", [])
+    line["turns"] = [
+        {
+            "sent": [], "generation": {"max_gen_toks": 8},
+            "response": {"text": "first a hum", "finish_reason": "length", "usage": {"completion": 8}, "latency": {"total": 0.5}},
+        },
+        {"sent": [{"role": "user", "parts": ["Listen again.", {"video": 0}]}],
+         "response": {"text": "A.", "reasoning": "a hiss, then", "finish_reason": "stop"}},
+    ]  # fmt: skip
+    page = (export(write_run(tmp_path / "run", [line])).folder / "index.html").as_uri()
+    look(browser, page, "/household/s")
+    browser.until(f"!!{SHOWN}")
+    assert browser.js("document.querySelector('.exchange summary').textContent") == "All 2 turns"
+    browser.click(".exchange summary")
+    shown = browser.js("document.querySelector('.exchange').innerText")
+    for words in ("first a hum", "max_gen_toks", "length", "Listen again.", "video 1", "a hiss, then"):
+        assert words in shown
+
+
+def test_a_record_of_one_turn_shows_no_list_of_turns(browser, page) -> None:
+    look(browser, page, "/household/house-00002")
+    browser.until(f"!!{SHOWN}")
+    assert not browser.js("document.querySelector('.exchange')")

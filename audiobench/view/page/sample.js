@@ -96,7 +96,7 @@ AB.sample = (function () {
       head(h("span", { class: `verdict ${kind}` }, words)), tabs,
       h("p", { class: sample.choices.length ? "answer" : "answer words" }, epoch.answer === null ? h("span", { class: "muted" }, "no answer") : h("span", { dir: "auto" }, AB.visible(epoch.answer)),
         epoch.rule ? h("span", { class: "rule", title: "the rule that found the answer" }, "rule ", h("span", { class: "mono" }, AB.visible(epoch.rule))) : null),
-      answered(sample, epoch, name), details(epoch));
+      answered(sample, epoch, name), exchange(epoch, name), details(epoch));
   }
 
   function choices(sample, shown) {
@@ -114,6 +114,20 @@ AB.sample = (function () {
     return h("ol", { class: "turns" }, (prompt || []).map((turn, i) => h("li", null, h("span", { class: "role" }, i === prompt.length - 1 && turn.role === "assistant" ? "assistant (prefill)" : AB.visible(String(turn.role))),
       turn.parts.map((part) => typeof part === "string" ? h("div", { class: "prose bare", dir: "auto" }, AB.visible(part.slice(0, 4 * AB.PIECE)), part.length > 4 * AB.PIECE ? h("span", { class: "muted" }, ` (${AB.count(part.length)} characters)`) : null)
         : h("span", { class: "tag" }, Object.entries(part).map(([kind, place]) => `${kind} ${place + 1}`).join())))));
+  }
+
+  /** Every turn of an exchange that took more than one: what was sent beyond the prompt, and what came back. */
+  function exchange(epoch, name) {
+    if (!epoch.turns || !epoch.turns.length) return null;
+    return h("details", { class: "fold exchange" }, h("summary", null, `All ${epoch.turns.length} turns`),
+      h("ol", { class: "turns" }, epoch.turns.map(({ sent, generation, response }, i) => h("li", null,
+        h("span", { class: "role" }, `turn ${i + 1}`), turns(sent),
+        AB.prose(response.text, `Turn ${i + 1} of ${name}`, "tall"),
+        response.reasoning ? long("Reasoning", response.reasoning, `Reasoning in turn ${i + 1} of ${name}`) : null,
+        h("dl", { class: "facts-grid" },
+          fact("finish reason", response.finish_reason && AB.visible(String(response.finish_reason))),
+          fact("tokens", usage(response.usage)), fact("latency", latency(response.latency)),
+          fact("sent with", generation && AB.visible(text(generation))))))));
   }
 
   function prompts(shown) {
