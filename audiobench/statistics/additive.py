@@ -11,9 +11,16 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from audiobench.statistics.distributions import t_quantile
-from audiobench.statistics.intervals import BOOTSTRAP_CLUSTERS, BOOTSTRAP_VALUES, Interval, cluster_sums
+from audiobench.statistics.intervals import (
+    BOOTSTRAP_CLUSTERS,
+    BOOTSTRAP_VALUES,
+    Interval,
+    cluster_sums,
+    degrees_of_freedom,
+    effective_clusters,
+)
 from audiobench.statistics.paired import UNKNOWN_DIFFERENCE, PairedComparison, sign_flips
-from audiobench.statistics.power import mde
+from audiobench.statistics.power import mde, mde_paired
 from audiobench.statistics.resampling import bca_bounds, t_bounds
 
 if TYPE_CHECKING:
@@ -115,7 +122,7 @@ def compare_ratios(before: Ratios, after: Ratios, clusters: Sequence[Hashable] |
     """`after` minus `before` of ratios of sums such as WER: signs of the units' changes are flipped for the test.
 
     Denominators may differ between arms (an answer is scored against its nearest reference): each arm is scaled to
-    the first. The interval is the wider of the t interval and BCa at each end.
+    the first. The interval is the wider of the t interval and BCa at each end; none where nothing changed.
     """
     n = len(before[0])
     sums = [[sum(length for _, length in arm) for arm in side] for side in (before, after)]
@@ -135,11 +142,14 @@ def compare_ratios(before: Ratios, after: Ratios, clusters: Sequence[Hashable] |
     tails, test = sign_flips(tops)
     suffix = "-clustered" if clustered else ""
     smallest, found = inf, UNKNOWN_DIFFERENCE
-    if len(tops) >= (BOOTSTRAP_CLUSTERS if clustered else BOOTSTRAP_VALUES) and any(tops):
+    enough = (effective_clusters(bottoms) >= BOOTSTRAP_CLUSTERS) if clustered else n >= BOOTSTRAP_VALUES
+    if enough and not any(tops):
+        smallest = mde_paired(0, 0, n)
+    elif enough:
         # Not resampling.ratio_interval: it holds what has no negative parts above 0, and a difference may cross it.
         bounds = [t_bounds(tops, bottoms, 0.95), bca_bounds(tops, bottoms, 0.95, 0, 4000)]
         found = Interval(min(b[0] for b in bounds), max(b[1] for b in bounds), "bootstrap" + suffix)
-        smallest = mde((bounds[0][1] - bounds[0][0]) / 2 / t_quantile(0.975, len(tops) - 1))
+        smallest = mde((bounds[0][1] - bounds[0][0]) / 2 / t_quantile(0.975, degrees_of_freedom(bottoms)))
     x, y = sum(old) / whole, sum(new) / whole
     return PairedComparison(
         n=n, a=x, b=y, difference=y - x, interval=found, gained=sum(d > 0 for d in changes),
