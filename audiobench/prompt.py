@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from audiobench import template
+from audiobench.core.modes import AudioCondition
 from audiobench.errors import UsageError
 from audiobench.task.spec import Prompt, TaskSpec
 from audiobench.template import Option
@@ -15,10 +16,9 @@ from audiobench.think import ThinkPlan, apply
 from audiobench.types import LETTERS, AudioPart, Clip, Condition, Message, Part, Request, Sample, TextPart, VideoPart
 from model_adapters.spec import ModelSpec
 
-AUDIO_CONDITIONS = ("full", "none", "silence", "noise", "swap", "reverse", "transcript")
-
 TRANSPORTS = ("chat", "realtime")
 """Values of a condition's `protocol` under which an item takes one turn; journals of version 0.1 know only these."""
+
 TRANSCRIPT = "Transcript of the audio:\n{transcript}\n"
 """What stands in the audio's place under the `transcript` condition."""
 
@@ -118,19 +118,19 @@ def variables(sample: Sample) -> dict[str, Any]:
 def _audio(
     sample: Sample, task: TaskSpec, condition: Condition, seed: int, swap: Mapping[str, Sample] | None
 ) -> list[Part]:
-    kind = condition.audio
-    if kind == "none":
+    kind = AudioCondition(condition.audio)
+    if kind is AudioCondition.NONE:
         return []
-    if kind == "transcript":
+    if kind is AudioCondition.TRANSCRIPT:
         if sample.transcript is None:
             raise UsageError(
                 f"task {task.task}: audio=transcript: sample {sample.id} has no transcript (doc_to_transcript)"
             )
         return [TextPart(TRANSCRIPT.format(transcript=sample.transcript))]
     clips: tuple[Clip, ...] = sample.clips
-    if kind == "swap":
+    if kind is AudioCondition.SWAP:
         clips = (swap or {})[sample.id].clips
-    change = {"full": "full", "swap": "full", "noise": f"noise:{_noise_seed(sample.id, seed)}"}.get(kind, kind)
+    change = str(kind.transform(_noise_seed(sample.id, seed)))
     return [AudioPart(clip, change) for clip in clips]
 
 

@@ -11,6 +11,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 
+from audiobench.core.modes import FinishReason
 from audiobench.core.parts import continued
 from audiobench.think import ThinkPlan, split
 from audiobench.types import Request, Response
@@ -69,5 +70,5 @@ async def two_pass(plan: ThinkPlan, ask: Ask, request: Request) -> Exchange:
     answer.usage = {key: (first.usage.get(key) or 0) + (second.usage.get(key) or 0) for key in counted}
     answer.usage["reasoning"] = first.usage.get("completion")
     answer.latency = {"total": (first.latency.get("total") or 0.0) + (second.latency.get("total") or 0.0)}
-    answer.raw = {**answer.raw, "thinking_cut": first.finish_reason == "length" and not piece}
+    answer.raw = {**answer.raw, "thinking_cut": first.finish_reason == FinishReason.LENGTH and not piece}
     return Exchange(answer, turns)

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from audiobench.annotations import Judgement, Slot
+from audiobench.core.modes import FinishReason
 from audiobench.extraction import extract
 from audiobench.records import Failure, Record
 from audiobench.scorers import JudgeSpec, Metric, Scorer, find_scorer
@@ -61,9 +62,9 @@ def outcome(record: Record, task: TaskSpec, judgements: Judgements | None = None
         status = "unparsed" if answer.value is None else "scored"
         return Outcome(status, None, _shown(answer, sample), answer.rule, extracted=answer)
     official = scorer.official(text, sample) if scorer.official else None
-    if response.finish_reason == "content_filter":
+    if response.finish_reason == FinishReason.CONTENT_FILTER:
         return _failed("refused", scorer, sample, official)
-    if response.finish_reason == "length" or not response.reasoning_closed:
+    if response.finish_reason == FinishReason.LENGTH or not response.reasoning_closed:
         return _failed("truncated", scorer, sample, official)
     if task.protocol == "realtime" and pending(record):
         return Outcome("pending", None, None, None, official, {"message": NOT_TRANSCRIBED})

@@ -6,18 +6,16 @@ refused before the first request. Sources: Step-Audio-R1 prefills (arXiv 2511.15
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from audiobench.core.modes import FinishReason, Think
 from audiobench.core.parts import words
 from audiobench.errors import UsageError
 from audiobench.thought import Tags, separate
 from audiobench.types import Message, Request, Response, TextPart
 from model_adapters.spec import ModelSpec, Thinking, ThinkMode
-
-_BUDGET = re.compile(r"budget:(\d+)\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +39,17 @@ def resolve(spec: ModelSpec, asked: str, *, allow_approx: bool = False) -> Think
         UsageError: not a think mode, or the model does not have it, or has it only approximately.
     """
     thinking = spec.thinking
-    if asked == "default":
+    try:
+        wanted = Think.parse(asked)
+    except ValueError as error:
+        raise UsageError(f"--think {error}") from None
+    if wanted.mode == "default":
         name = thinking.default
         mode = thinking.on if name == "on" else thinking.off
         if mode.how == "unsupported":
             mode = ThinkMode()
         return ThinkPlan(asked, mode, thinking, effective=mode.label)
-    match = _BUDGET.match(asked)
-    if asked in ("on", "off"):
-        mode = thinking.on if asked == "on" else thinking.off
-    elif match:
-        mode = thinking.budget
-    else:
-        raise UsageError(f"--think {asked}: not a think mode; allowed: off, on, default, budget:N (tokens)")
+    mode: ThinkMode = {"on": thinking.on, "off": thinking.off, "budget": thinking.budget}[wanted.mode]
     if mode.how == "unsupported":
         have = [name for name in ("on", "off", "budget") if getattr(thinking, name).how != "unsupported"]
         raise UsageError(
@@ -66,9 +62,9 @@ def resolve(spec: ModelSpec, asked: str, *, allow_approx: bool = False) -> Think
             " add --allow-approx to run it, labelled as what it is"
         )
     effective = f"approx:{mode.label or asked}" if mode.how == "approx" else mode.label
-    if not match:
+    budget = wanted.tokens
+    if budget is None:
         return ThinkPlan(asked, mode, thinking, effective=effective)
-    budget = int(match[1])
     limits = thinking.budget.range
     if limits and not limits[0] <= budget <= limits[1]:
         raise UsageError(f"--think {asked}: model {spec.name} takes {limits[0]} to {limits[1]} tokens")
@@ -119,7 +115,7 @@ def split(response: Response, prefill: str | None, thinking: Thinking, tags: Seq
         response.reasoning = _join(response.reasoning, parts.thought)
         response.text = parts.answer
         response.reasoning_closed = parts.closed
-    elif response.reasoning and not response.text.strip() and response.finish_reason == "length":
+    elif response.reasoning and not response.text.strip() and response.finish_reason == FinishReason.LENGTH:
         response.reasoning_closed = False
     return response
 

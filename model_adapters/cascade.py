@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from audiobench.core.modes import FinishReason
 from audiobench.errors import UsageError
 from audiobench.think import split
 from audiobench.types import AudioPart, Message, Part, Request, Response, TextPart
@@ -91,7 +92,7 @@ class Cascade:
         asr_seconds = time.perf_counter() - began
         kept = {"transcripts": [said.text for said in heard], "asr": [self._about(said) for said in heard]}
         for said in heard:
-            if said.finish_reason in ("length", "content_filter"):
+            if said.finish_reason in (FinishReason.LENGTH, FinishReason.CONTENT_FILTER):
                 latency = {"asr": asr_seconds, "total": asr_seconds}
                 return Response("", finish_reason=said.finish_reason, latency=latency, raw=kept)
         generation = {**self._llm_generation, **request.generation}

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from audiobench.core.modes import Think
 from audiobench.errors import UsageError
 from audiobench.types import Request, Response, Sample
 from model_adapters.base import RetryableError, RunError, SampleError
@@ -209,12 +210,13 @@ class Scripted:
         table = self.script.accuracy
         if not isinstance(table, dict):
             return table
-        mode, _, budget = request.think.partition(":")
+        think = Think.parse(request.think)
+        mode: str = think.mode
         if mode == "default" and mode not in table:
             mode = self.spec.thinking.default
         found = table.get(mode, table.get("default"))
         if isinstance(found, dict):
-            return _between({int(b): a for b, a in found.items()}, int(budget or 0))
+            return _between({int(b): a for b, a in found.items()}, think.tokens or 0)
         if found is None:
             raise SampleError(f"scripted: options.accuracy says nothing about think mode {request.think!r}")
         return found
@@ -222,7 +224,7 @@ class Scripted:
     def _thinks(self, request: Request) -> bool:
         if not self.script.reasoning_words or "</think>" in (request.prefill_text or ""):
             return False
-        mode = request.think.partition(":")[0]
+        mode = Think.parse(request.think).mode
         return mode in ("on", "budget") or (mode == "default" and self.spec.thinking.default == "on")
 
     def _speak(self, request: Request, final: str) -> Response:

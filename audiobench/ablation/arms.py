@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from audiobench.core.modes import AudioCondition, Think
 from audiobench.errors import UsageError
 from audiobench.results import Run, Scored, TaskRun
 from audiobench.summary import chance
@@ -98,19 +99,12 @@ def label(how: How, among: Sequence[How]) -> str:
     return " ".join(f"{name}={getattr(how, name)}" for name in names or ("think", "audio"))
 
 
-def budget_of(think: str) -> int | None:
-    """Tokens that a think mode allows: 0 for off, N for budget:N, None where there is no limit."""
-    if think == "off":
-        return 0
-    return int(think.partition(":")[2]) if think.startswith("budget:") else None
-
-
 def by_think(arm: Arm) -> tuple[int, int]:
     """Sort key: default, off, budgets ascending, on."""
-    budget = budget_of(arm.how.think)
-    if budget is not None:
-        return (1, budget)
-    return (0, 0) if arm.how.think == "default" else (2, 0)
+    think = Think.parse(arm.how.think)
+    if think.limit is not None:
+        return (1, think.limit)
+    return (0, 0) if think.mode == "default" else (2, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +159,13 @@ def _split(text: str) -> tuple[Path, str]:
 
 
 def _field_of(value: str) -> str:
-    from audiobench.prompt import AUDIO_CONDITIONS
-
-    if value in ("on", "off", "default") or value.startswith("budget:"):
-        return "think"
-    return "audio" if value in AUDIO_CONDITIONS else value
+    if value in list(AudioCondition):
+        return "audio"
+    try:
+        Think.parse(value)
+    except ValueError:
+        return value
+    return "think"
 
 
 def matched(selectors: Sequence[Selector], task: str) -> list[list[Arm]]:

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from audiobench.ablation.arms import Arm, budget_of, by_think, clusters_of, common, paired
+from audiobench.ablation.arms import Arm, by_think, clusters_of, common, paired
 from audiobench.ablation.comparison import requests_of
 from audiobench.ablation.measure import is_share, repeats, sample_values, score
 from audiobench.ablation.spending import reasoning_tokens
+from audiobench.core.modes import Think
 from audiobench.statistics.scaling import length_strata, scaling
 
 
@@ -25,7 +26,7 @@ def budget_curve(arms: Sequence[Arm], *, margin: float = 0.05) -> dict[str, Any]
     value, ci, reasoning_tokens; or null), `audio`, `lost` (samples), `requests` (what is missing of the
     others), `left_out` (labels of second arms of one budget).
     """
-    known = [(budget, arm) for arm in arms if (budget := budget_of(arm.how.think)) is not None]
+    known = [(budget, arm) for arm in arms if (budget := Think.parse(arm.how.think).limit) is not None]
     chosen: dict[int, Arm] = {}
     for budget, arm in sorted(known, key=lambda pair: (pair[0], pair[1].how.think != "off")):
         chosen.setdefault(budget, arm)

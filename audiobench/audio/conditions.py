@@ -7,13 +7,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from audiobench.core.modes import Transform
 from audiobench.errors import UsageError
 from audiobench.types import Sample
 
 if TYPE_CHECKING:
     import numpy as np
 
-UNTOUCHED = "full"
+UNTOUCHED = str(Transform())
 
 
 def apply(transform: str, samples: np.ndarray, sha256: str) -> tuple[np.ndarray, str | None]:
@@ -30,16 +31,18 @@ def apply(transform: str, samples: np.ndarray, sha256: str) -> tuple[np.ndarray,
     """
     import numpy
 
-    if transform == UNTOUCHED:
+    try:
+        wanted = Transform.parse(transform)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if wanted.kind == "full":
         return samples, None
-    if transform == "silence":
+    if wanted.kind == "silence":
         return numpy.zeros_like(samples), "silenced"
-    if transform == "reverse":
+    if wanted.kind == "reverse":
         return samples[::-1], "reversed"
-    name, _, seed = transform.partition(":")
-    if name != "noise" or not seed.isdecimal():
-        raise UsageError(f"audio transform {transform!r}: must be full, silence, noise:SEED or reverse")
-    generator = numpy.random.default_rng([int(seed), int(sha256[:16], 16)])
+    seed = wanted.seed or 0
+    generator = numpy.random.default_rng([seed, int(sha256[:16], 16)])
     level = numpy.sqrt(numpy.mean(numpy.square(samples, dtype=numpy.float64), axis=0))
     noise = generator.uniform(-1.0, 1.0, samples.shape)
     noise *= level / numpy.sqrt(numpy.mean(numpy.square(noise), axis=0))

@@ -7,6 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from audiobench import cost, records
+from audiobench.core.modes import AudioCondition, Think
 from audiobench.plain_text import plural
 from audiobench.types import Condition, TextPart
 from model_adapters.base import SampleError
@@ -81,7 +82,7 @@ def _passes(work: TaskWork, condition: Condition) -> int:
 
 def _times_heard(work: TaskWork) -> float:
     """How often a sample's audio is sent, in the mean over samples."""
-    heard = [_passes(work, c) for s in work.samples for c in work.asked(s) if c.audio not in ("none", "transcript")]
+    heard = [_passes(work, c) for s in work.samples for c in work.asked(s) if AudioCondition(c.audio).sends_sound]
     return sum(heard) / max(1, len(work.samples))
 
 
@@ -125,7 +126,8 @@ def _assumed_completion(work: TaskWork) -> float:
     tokens = 0.0
     for condition in work.conditions:
         plan = work.thinks[condition.think]
-        thinks = condition.think == "on" or (condition.think == "default" and plan.thinking.default == "on")
+        mode = Think.parse(condition.think).mode
+        thinks = "on" in (mode, plan.thinking.default if mode == "default" else mode)
         tokens += ASSUMED_ANSWER_TOKENS + (plan.budget or (ASSUMED_THINKING_TOKENS if thinks else 0))
     return tokens / len(work.conditions)
 

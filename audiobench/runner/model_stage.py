@@ -15,6 +15,7 @@ from msgspec import structs
 from audiobench import audio, protocols, records, video
 from audiobench.audio import InvalidAudioError
 from audiobench.batch.jobs import Submitted
+from audiobench.core.modes import FinishReason
 from audiobench.journal import Journal, UnwritableError
 from audiobench.records import ClipFacts, Failure, Record, kept, measured
 from audiobench.runner.retry import ExhaustedError
@@ -92,7 +93,7 @@ class ModelStage(Stage[Slot]):
     def accept(self, item: Slot, request: Request, response: Response, *, last: bool) -> Response:
         """An empty answer is requested again; only the thought of a first pass may be empty."""
         records.checked(response)
-        empty = not response.text and not response.reasoning and response.finish_reason == "stop"
+        empty = not response.text and not response.reasoning and response.finish_reason == FinishReason.STOP
         plan = item.work.thinks[item.record.condition.think]
         if empty and not (plan.two_pass and item.request and request.prefill == item.request.prefill):
             item.record.empty += 1

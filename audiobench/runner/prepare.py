@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 
 from audiobench import cost, dataset, prompt, run_info, think
+from audiobench.core.modes import AudioCondition
 from audiobench.errors import UsageError
 from audiobench.run_spec import RunSpec
 from audiobench.runner.identity import check_not_retired
@@ -132,7 +133,7 @@ def prepare(options: RunSpec, *, dry_run: bool = False) -> Prepared:
             ids=options.ids,
             shard=options.shard,
             progress=None if options.quiet else dataset.announce(task.task),
-            audio_required=any(heard not in ("none", "transcript") for heard in options.audio),
+            audio_required=any(AudioCondition(heard).sends_sound for heard in options.audio),
         )
         datasets[task.task] = data
         works.append(task_work(options, resolved.model, resolved.thinks, task, data.samples, folder))
@@ -230,10 +231,10 @@ def check_requests(work: TaskWork) -> None:
 
 
 def _check_audio(model: ModelSpec, options: RunSpec) -> None:
-    unknown = [name for name in options.audio if name not in prompt.AUDIO_CONDITIONS]
+    unknown = [name for name in options.audio if name not in list(AudioCondition)]
     if unknown:
-        raise UsageError(f"--audio {','.join(unknown)}: allowed: {', '.join(prompt.AUDIO_CONDITIONS)}")
-    heard = [name for name in options.audio if name not in ("none", "transcript")]
+        raise UsageError(f"--audio {','.join(unknown)}: allowed: {', '.join(AudioCondition)}")
+    heard = [name for name in options.audio if AudioCondition(name).sends_sound]
     if model.text_only and heard:
         raise UsageError(f"--audio {','.join(heard)}: model {model.name} takes text only; use none or transcript")
 
