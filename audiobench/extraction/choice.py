@@ -46,6 +46,10 @@ class _Commitment:
 
 _MANY = 60
 """Declarations of one form read at most, from the end: a response that makes more of them has run away."""
+_CALCULATION = 25
+"""Words; where the options are numbers, only the last sentence of a longer response is read as prose."""
+_LONG = 500
+"""Characters; a label in brackets that a longer piece mentions once chooses nothing."""
 _PARAPHRASE = 80
 """Words; a longer response is not searched for an option in other words."""
 
@@ -146,6 +150,9 @@ class _Reader:
                 return True
             if label and label.group(1) in self.offered.letters and label.group(1) not in letters:
                 return True
+        comma = end - (self.text[end - 1 : end] == ",")
+        if listed := re.match(r"\s*,\s*[(\[]?([A-Z])[)\]]?\s*(?=[,.;]|and\b|or\b|$)", self.text[comma : comma + 20]):
+            return listed.group(1) in self.offered.letters and listed.group(1) not in letters
         also = {
             g for m in cues.ALSO.finditer(rest) for g in m.groups() if g and end + m.start() not in self.passage.denied
         }
@@ -159,7 +166,9 @@ class _Reader:
         if match["inside"]:
             lone = not self.text[match.end() :].strip(cues.WRAPPING)
             own = self.own(match.end(), match["inside"].upper())
-            weighed = re.match(r"\s*[a-z]", self.text[match.end() :]) and not cues.BECAUSE.match(self.text, match.end())
+            weighed = match["open"] == "<" or (
+                re.match(r"\s*[a-z/=+*^]", self.text[match.end() :]) and not cues.BECAUSE.match(self.text, match.end())
+            )
             if (
                 strict
                 and (match["inside"].islower() or weighed)
@@ -307,6 +316,8 @@ class _Reader:
             or cues.NOT_THE_ANSWER.search(self.text, max(0, cue.start() - 40), cue.start())
         ):
             return None
+        if cue["d"] and re.search(r"(?<![A-Za-z])[A-Z][)\]]?$", self.text[max(0, cue.start() - 3) : cue.start()]):
+            return None  # "C, E, F"
         end = at + 1 + len(re.match(r"[)\]\"']*[.:]?", self.text[at + 1 : at + 8]).group())  # type: ignore[union-attr]
         own = self.passage.at(end) if re.match(r"\s*\S", self.text[end:]) else None
         if own and letter in own.letters:
@@ -438,6 +449,9 @@ class _Reader:
                 return found
             if (a, b) == passage.sentences[-1]:
                 return None
+        numbers = all(o.pattern and o.pattern[0][-1:].isdigit() for o in self.offered.all)
+        if numbers and len(passage.words) > _CALCULATION:
+            return self.meant(*passage.sentences[-1], "option_text")
         return self.meant(0, end, "option_text")
 
     def meant(self, start: int, end: int, rule: str) -> _Commitment | None:
@@ -445,7 +459,7 @@ class _Reader:
         passage = self.passage
         for hedged in (False, True):
             named = passage.named(start, end, hedged=hedged)
-            letters = passage.labelled(start, end)
+            letters = passage.labelled(start, end) if end - start < _LONG else set[str]()
             if len(named | letters) == 1:
                 rule = rule if named else "option_letter"
                 return _Commitment(start, end, (named | letters).pop() or None, rule)

@@ -13,6 +13,8 @@ from audiobench.extraction import cues, negation
 from audiobench.extraction.options import Mention, Options, stem
 from audiobench.extraction.text import Token
 
+_SHORT_TEXT = 250
+"""Characters; a longer text ends with the end of a sentence, or it was cut off."""
 _SHORT_STATEMENT = 7
 """Words; a sentence this short that names an option says that it is the answer ("It is a man.")."""
 
@@ -180,7 +182,8 @@ class Passage:
         found: set[str] = set()
         for match in cues.BRACKETED.finditer(self.text, start, end):
             letter, at = (match.group(1), match.start(1)) if match.group(1) else (match.group(2), match.start(2))
-            line_head = not self.text[: match.start()].rpartition("\n")[2].strip(" -*•|")
+            before = self.text[: match.start()].rpartition("\n")[2].rstrip()
+            line_head = not before.strip(" -*•|") or before[-1:] in "=+/^"
             if letter in self.offered.letters and at not in self.denied and not (line_head and match.group(1)):
                 found.add(letter)
         for pair in cues.PAIR.finditer(self.text, start, end):
@@ -206,7 +209,9 @@ class Passage:
     def cut_off(self) -> bool:
         """True for a text that stops in the middle of a sentence."""
         end = self.raw.rstrip()
-        return bool(cues.CUT.search(end)) or (len(end) > 250 and end[-1:] not in ".!?。\"'”*)]}>`_")
+        line = end.rpartition("\n")[2]
+        unfinished = line.count("(") > line.count(")") or end[-1:] not in ".!?。\"'”*)]}>`_"
+        return bool(cues.CUT.search(end)) or (len(end) > _SHORT_TEXT and unfinished)
 
 
 def _blank(match: re.Match[str]) -> str:

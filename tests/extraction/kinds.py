@@ -100,6 +100,12 @@ KINDS = (
     (SOUNDS, "The answer is A. Wait, the clip goes on; it is waves after all. The answer is D.", "D"),
     (SOUNDS, "Answer: B\nOn reflection that was hasty.\nAnswer: C", "C"),
     (TEN, "Thus the answer is (B) for the first car, and (E) for the second.", None),
+    # values, lists of letters, and matrices are none of the options
+    (TEN, "The answer is C, E, F.", None),
+    (TEN, "v = $\\boxed{9\\text{ m/s}}$. The answer is 9", None),
+    (TEN, "[A] / 508 = [B]\n\n[B] = 2.04", None),
+    (TEN, "The answer is (B).\nThe answer is (C).\nThe answer is (D).\nThe answer is (B).", None),
+    (TEN, "(a) The car starts at 4 m/s. The correct answer is not provided in the options.", None),
     # the manner of text models
     (TEN, "Let's think step by step. v = 3 * 4 = 12. The answer is (F).", "F"),
     (TEN, "So the speed is about 9 m/s, which is closest to option (D). The answer is (D)", "D"),
