@@ -11,7 +11,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 import soundfile
@@ -20,6 +19,7 @@ from model_adapters.launch import serve
 from model_adapters.registry import find_model
 from model_adapters.spec import Serve, Weights
 
+httpx = pytest.importorskip("httpx", reason="comes with vllm")
 pytestmark = pytest.mark.slow
 
 THINK_ON = "<think>\n"
