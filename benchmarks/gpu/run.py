@@ -23,14 +23,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soxr
 import torch
 import transformers
 from torch import Tensor
 from transformers import DynamicCache, StaticCache
 
-from model_adapters.step_audio.batching import embed_chunks
+from model_adapters.step_audio.batching import ChunkEmbedder, embed_chunks
 from model_adapters.step_audio.configuration import StepAudio2Config, released_config
-from model_adapters.step_audio.frontend import CHUNK_SECONDS, log_mel_chunks
+from model_adapters.step_audio.device_frontend import log_mels, resample, torchaudio_trouble
+from model_adapters.step_audio.frontend import CHUNK_SECONDS, log_mel, log_mel_chunks
 from model_adapters.step_audio.prompts import Prompt
 from model_adapters.step_audio.reference import StepAudio2, cache_argument, count_parameters
 from model_adapters.step_audio.sizes import SAMPLE_RATE
@@ -42,6 +44,10 @@ TEXT_TOKENS = 64
 """Of a prompt, beside its audio."""
 REPEATS = 5
 CHUNKS = (1, 8, 32)
+MIXED = tuple(round(1.5 * (i + 1), 2) for i in range(16))
+"""Seconds of the chunks that wait together: 1.5 to 24."""
+CLIPS = (16, 25.0)
+"""How many clips, of how many seconds, for the front end."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +145,58 @@ def encoder_latency(model: StepAudio2, meter: Meter) -> list[Row]:
     return rows
 
 
+def encoder_batches(model: StepAudio2, meter: Meter, seconds: Sequence[float]) -> list[Row]:
+    """Chunks of many lengths that wait together: StepFun's way (one padded batch, eager) and the ways of this package."""
+    mels = [noise_mels(length, seed)[0][0] for seed, length in enumerate(seconds)]
+    ways: dict[str, dict[str, Any]] = {
+        "padded to the longest, eager (as StepFun's server)": {"pad_chunks": True},
+        "one length at a time": {},
+        "masked buckets, eager": {"batches": "buckets"},
+        "masked buckets, compiled": {"batches": "compiled"},
+    }
+    rows = []
+    for name, how in ways.items():
+        meter.reset()
+        embedder = ChunkEmbedder(model.encoder, model.adapter, **how)
+        taken = meter.time(lambda embedder=embedder: embedder(mels))
+        rows.append(Row(f"encoder + adaptor, {len(mels)} lengths, {name}", f"{taken * 1e3:.1f} ms", meter.peak()))
+    return rows
+
+
+def front_ends(device: torch.device, meter: Meter, clips: int, seconds: float, rate: int = 48_000) -> list[Row]:
+    """Resampling to 16 kHz and log-mel of a batch of clips: on the CPU clip by clip, and on the device."""
+    waves = [
+        (0.1 * np.random.default_rng(seed).standard_normal(round(rate * seconds))).astype(np.float32)
+        for seed in range(clips)
+    ]
+
+    def on_cpu() -> list[Tensor]:
+        heard = [soxr.resample(wave, rate, SAMPLE_RATE, quality="HQ") for wave in waves]
+        return [log_mel(wave).to(device) for wave in heard]
+
+    def on_device() -> list[Tensor]:
+        return log_mels(resample([torch.from_numpy(wave).to(device) for wave in waves], rate))
+
+    trouble = torchaudio_trouble()
+    ways = {
+        "CPU, clip by clip": on_cpu,
+        "device, one batch" + (f" (mel on the CPU: {trouble})" if trouble else ""): on_device,
+    }
+    rows = []
+    for name, call in ways.items():
+        meter.reset()
+        taken = meter.time(call)
+        rows.append(
+            Row(
+                f"resampling and mel, {clips} x {seconds:g} s at {rate // 1000} kHz, {name}",
+                f"{taken * 1e3:.1f} ms",
+                meter.peak(),
+            )
+        )
+    error = max(float((a - b).abs().max()) for a, b in zip(on_cpu(), on_device(), strict=True))
+    return [*rows, Row("device front end against the CPU's", f"largest difference of a log-mel {error:.1e}")]
+
+
 def drift(model: StepAudio2, meter: Meter) -> Row:
     """What bf16 arithmetic moves the audio embeddings by, against fp32 arithmetic on the same (bf16) weights."""
     mels = noise_mels(CHUNK_SECONDS)[0]
@@ -225,6 +283,8 @@ def measure(
         )
     ]
     rows += encoder_latency(model, meter)
+    rows += encoder_batches(model, meter, MIXED)
+    rows += front_ends(device, meter, *CLIPS)
     rows.append(drift(model, meter))
     rows += [prefill(model, length, meter) for length in seconds]
     rows += [decode_speed(model, batch, tokens, meter) for batch in batches]

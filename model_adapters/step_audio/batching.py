@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from model_adapters.step_audio.configuration import StepAudio2Config
+from model_adapters.step_audio.device_frontend import log_mels
 from model_adapters.step_audio.frontend import adapter_frames, encoder_frames
 from model_adapters.step_audio.modules import Adapter, AudioEncoder
 
@@ -49,7 +50,13 @@ class ChunkEmbedder:
         self._compiled: Any = None
 
     def __call__(self, mels: Sequence[Tensor], batch_size: int = ROWS[-1]) -> list[Tensor]:
-        """Embeddings of chunks, each (n_mels, frames) -> (tokens, llm_dim), in the order given."""
+        """Embeddings of chunks, each (n_mels, frames) -> (tokens, llm_dim), in the order given.
+
+        Chunks may come as waves (1, samples): their log-mels are then computed here, on the encoder's device.
+        """
+        if mels and mels[0].shape[0] == 1:
+            weight = self.encoder.conv1.weight
+            mels = log_mels([wave[0].to(weight.device) for wave in mels], weight.shape[1])
         out: list[Tensor] = [torch.empty(0)] * len(mels)
         for frames, members in self._groups(mels):
             size = len(members) if self.pad_chunks else batch_size

@@ -69,6 +69,7 @@ class StepAudio2Config(PretrainedConfig):
 
     `pad_chunks` batches chunks as StepFun's own server does, whose padding leaks into the shorter ones; otherwise
     `encoder_batches` (lengths, buckets or compiled) says what shares a batch. See `model_adapters.step_audio.batching`.
+    `device_frontend` computes log-mel on the model's device (`model_adapters.step_audio.device_frontend`).
 
     Raises:
         ValueError: a size is missing from the text configuration, or two sizes contradict each other.
@@ -83,6 +84,7 @@ class StepAudio2Config(PretrainedConfig):
         mel_trim_frames: int = 0,
         pad_chunks: bool = False,
         encoder_batches: str = "lengths",
+        device_frontend: bool = False,
         eos_token_id: int | list[int] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -113,6 +115,7 @@ class StepAudio2Config(PretrainedConfig):
         self.mel_trim_frames = mel_trim_frames
         self.pad_chunks = bool(pad_chunks)
         self.encoder_batches = encoder_batches
+        self.device_frontend = bool(device_frontend)
         super().__init__(**kwargs)
         self.eos_token_id = eos_token_id
 

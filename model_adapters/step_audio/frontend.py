@@ -118,13 +118,24 @@ def log_mel(samples: np.ndarray | torch.Tensor, n_mels: int = 128) -> torch.Tens
 
 
 def log_mel_chunks(
-    samples: np.ndarray, *, n_mels: int = 128, chunk_seconds: float = CHUNK_SECONDS, mel_trim_frames: int = 0
+    samples: np.ndarray,
+    *,
+    n_mels: int = 128,
+    chunk_seconds: float = CHUNK_SECONDS,
+    mel_trim_frames: int = 0,
+    waves: bool = False,
 ) -> tuple[list[torch.Tensor], list[int]]:
     """Log-mel of each chunk of a clip, and the number of audio tokens of each.
+
+    With `waves` the chunks themselves, shape (1, samples), for a front end on the model's device.
 
     Raises:
         AudioError: as `split_chunks`.
     """
     chunks = split_chunks(samples, chunk_seconds=chunk_seconds, mel_trim_frames=mel_trim_frames)
     counts = [token_count(len(chunk), mel_trim_frames=mel_trim_frames) for chunk in chunks]
+    if waves:
+        import torch
+
+        return [torch.from_numpy(np.ascontiguousarray(chunk))[None] for chunk in chunks], counts
     return [log_mel(chunk, n_mels) for chunk in chunks], counts

@@ -71,7 +71,7 @@ class Prompt:
 
     ids: list[int]
     mels: list[Any] = field(default_factory=list)
-    """Log-mel of each chunk, in order: tensors (n_mels, frames)."""
+    """Log-mel of each chunk, in order: tensors (n_mels, frames); for a front end on the device waves (1, samples)."""
     audio_tokens: int = 0
     """How many of the ids are audio patches."""
 
@@ -149,6 +149,7 @@ class PromptBuilder:
                 n_mels=self.config.audio_encoder_config.n_mels,
                 chunk_seconds=self.chunk_seconds,
                 mel_trim_frames=self.config.mel_trim_frames,
+                waves=self.config.device_frontend,
             )
         except AudioError as error:
             raise PromptError(str(error)) from error

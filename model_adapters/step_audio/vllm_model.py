@@ -85,21 +85,29 @@ class StepAudioProcessor:
     ) -> BatchFeature:
         """`mel`: one (n_mels, all frames) tensor a clip; `mel_frames`: the frames of each of its chunks.
 
+        For a front end on the device `mel` is the wave instead, (1, samples), and `chunk_samples` where to cut it. Its
+        floats travel as integers of the same bits: vLLM rounds floats to the model's dtype.
+
         The keyword names are those that `mm_processor_kwargs` may carry.
         """
         if not audio:
             return BatchFeature({})
-        mels, frames = [], []
+        on_device = self.config.device_frontend
+        mels, frames, lengths = [], [], []
         for samples in audio:
             chunks, _ = log_mel_chunks(
                 samples,
                 n_mels=self.config.audio_encoder_config.n_mels,
                 chunk_seconds=chunk_seconds or CHUNK_SECONDS,
                 mel_trim_frames=self.config.mel_trim_frames,
+                waves=on_device,
             )
-            mels.append(torch.cat(chunks, dim=1))
-            frames.append(torch.tensor([chunk.shape[1] for chunk in chunks]))
-        return BatchFeature({"mel": mels, "mel_frames": frames})
+            whole = torch.cat(chunks, dim=1)
+            mels.append(whole.view(torch.int32) if on_device else whole)
+            lengths.append(torch.tensor([chunk.shape[1] for chunk in chunks]))
+            frames.append(torch.tensor([mel_frames(n) if on_device else n for n in lengths[-1].tolist()]))
+        data = {"mel": mels, "mel_frames": frames}
+        return BatchFeature({**data, "chunk_samples": lengths} if on_device else data)
 
 
 class StepAudioDataParser(MultiModalDataParser):
@@ -224,6 +232,7 @@ class StepAudioMultiModalProcessor(BaseMultiModalProcessor[StepAudioProcessingIn
         return {
             "mel": MultiModalFieldConfig.batched("audio"),
             "mel_frames": MultiModalFieldConfig.batched("audio", keep_on_cpu=True),
+            "chunk_samples": MultiModalFieldConfig.batched("audio", keep_on_cpu=True),
         }
 
     def _get_prompt_updates(
@@ -311,13 +320,15 @@ class StepAudio2ForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, SupportsL
     def embed_multimodal(self, **kwargs: object) -> Any:
         """One (tokens, hidden) tensor a clip: the embeddings of its chunks, one after the other."""
         clips: Any = kwargs.get("mel")
-        frames: Any = kwargs.get("mel_frames")
         if clips is None:
             return []
+        waves: Any = kwargs.get("chunk_samples")
+        frames: Any = kwargs.get("mel_frames") if waves is None else waves
         chunks: list[Tensor] = []
         counts: list[int] = []
         for mel, lengths in zip(clips, frames, strict=True):
-            parts = torch.split(mel, lengths.tolist(), dim=-1)
+            whole = mel if waves is None else mel.view(torch.float32)
+            parts = torch.split(whole, lengths.tolist(), dim=-1)
             chunks += parts
             counts.append(len(parts))
         embedded = self.embed_chunks(chunks)

@@ -48,3 +48,13 @@ def test_without_torchaudio_it_is_the_front_end_of_the_cpu(monkeypatch):
     monkeypatch.setattr(device_frontend, "torchaudio_trouble", lambda: "OSError: libcudart.so.13")
     for got, chunk in zip(log_mels([torch.from_numpy(c) for c in CHUNKS]), CHUNKS, strict=True):
         assert torch.equal(got, log_mel(chunk))
+
+
+def test_one_switch_of_the_configuration_puts_it_into_the_model(tiny_checkpoint, reference):
+    from model_adapters.step_audio.reference import Reference
+
+    other = Reference.load(tiny_checkpoint, device_frontend=True)
+    clips = [noise(16_000 * 27), noise(5_000)]
+    prompt, same = other.prompt(*clips, "What?"), reference.prompt(*clips, "What?")
+    assert prompt.ids == same.ids
+    assert float((other.logprobs(prompt) - reference.logprobs(same)).abs().max()) < 1e-5

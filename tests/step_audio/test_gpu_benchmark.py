@@ -31,13 +31,25 @@ def bench() -> Any:
 def test_a_dated_table_with_every_row(bench, capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(bench, "CHUNKS", (1, 2))
     monkeypatch.setattr(bench, "REPEATS", 1)
+    monkeypatch.setattr(bench, "MIXED", (0.4, 0.9))
+    monkeypatch.setattr(bench, "CLIPS", (2, 1.0))
     out = tmp_path / "table.md"
     options = ["--size", "tiny", "--device", "cpu", "--tokens", "2", "--seconds", "26", "--batches", "2"]
     assert bench.main([*options, "--out", str(out)]) == 0
     text = capsys.readouterr().out
     assert out.read_text(encoding="utf-8") == text
     assert re.match(r"\d{4}-\d\d-\d\d, CPU, size tiny, random weights, bf16, torch ", text)
-    for what in ("instantiation", "1 x 25 s", "2 x 25 s", "bf16 against fp32", "prefill, 26 s", "decode, 2 requests"):
+    for what in (
+        "instantiation",
+        "1 x 25 s",
+        "2 x 25 s",
+        "eager (as StepFun's server)",
+        "masked buckets, compiled",
+        "resampling and mel, 2 x 1 s",
+        "bf16 against fp32",
+        "prefill, 26 s",
+        "decode, 2 requests",
+    ):
         assert what in text
     drift = re.search(r"relative error (\S+), lowest cosine of a token (\S+) ", text)
     assert drift is not None and 0 < float(drift[1]) < 0.05 and 0.99 < float(drift[2]) <= 1.0

@@ -34,7 +34,9 @@ def test_hugging_face_rule_from_a_sharded_checkpoint(engine, tmp_path):
     assert np.abs(expected - got).max() < 1e-4
 
 
-@pytest.mark.parametrize("switch", [{"pad_chunks": True}, {"encoder_batches": "buckets"}], ids=str)
+@pytest.mark.parametrize(
+    "switch", [{"pad_chunks": True}, {"encoder_batches": "buckets"}, {"device_frontend": True}], ids=str
+)
 def test_the_switches_of_the_encoder_do_under_vllm_what_they_do_in_the_reference(engine, tmp_path, switch):
     """A clip of 26.05 s is two chunks of one request, so StepFun's padding leaks into the second."""
     from vllm import SamplingParams

@@ -1,0 +1,142 @@
+"""Step-Audio-R1 under vLLM with random weights: StepFun's way and each option for speed, one table.
+
+    python benchmarks/gpu/serve.py                         # 33.5 B in bf16, every variant
+    python benchmarks/gpu/serve.py --size tiny --device cpu --only stepfun default   # shows that the script works
+
+Every variant is an engine of its own, in a process of its own, with weights that vLLM makes up (`load_format dummy`); no
+weights and no network are needed. Random weights say nothing of how often n-gram speculation guesses right: its row is
+a lower bound, and the tokens that were accepted are printed with it. A variant that does not start is a row with the
+reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "stepfun": {"enforce_eager": True, "hf_overrides": {"pad_chunks": True}},
+    "default": {},
+    "buckets": {"hf_overrides": {"encoder_batches": "buckets"}},
+    "compiled": {"hf_overrides": {"encoder_batches": "compiled"}},
+    "device front end": {"hf_overrides": {"device_frontend": True}},
+    "n-gram speculation": {
+        "speculative_config": {"method": "ngram", "num_speculative_tokens": 4, "prompt_lookup_max": 4}
+    },
+    "fp8 KV cache": {"kv_cache_dtype": "fp8"},
+}
+"""Engine arguments of each. `stepfun`: chunks padded to the longest, no CUDA graphs."""
+
+
+def write_checkpoint(folder: Path, size: str) -> None:
+    """config.json and a tokenizer; the weights are vLLM's."""
+    from model_adapters.step_audio.configuration import released_config
+    from model_adapters.step_audio.testing import byte_tokenizer, tiny_config, write_config, write_tokenizer
+
+    tokenizer = byte_tokenizer()
+    config = tiny_config() if size == "tiny" else released_config(size)
+    write_tokenizer(folder, tokenizer)
+    write_config(folder, config, tokenizer, dtype="float32" if size == "tiny" else "bfloat16")
+
+
+def measure(folder: str, name: str, size: str, requests: int, seconds: float, tokens: int) -> dict[str, Any]:
+    """One variant in this process: seconds to start, seconds for all requests, tokens a second."""
+    import numpy as np
+    from vllm import LLM, SamplingParams
+
+    began = time.perf_counter()
+    tiny = size == "tiny"
+    llm = LLM(
+        folder,
+        load_format="dummy",
+        dtype="float32" if tiny else "bfloat16",
+        max_model_len=2048 if tiny else 16_384,
+        max_num_seqs=requests,
+        enable_prefix_caching=False,
+        disable_log_stats=False,
+        **VARIANTS[name],
+    )
+    started = time.perf_counter() - began
+    rng = np.random.default_rng(0)
+    lengths = [seconds * (1 + i % 8) / 8 for i in range(requests)]
+    prompt = "<|BOT|>human\n<audio_patch>What is it?<|EOT|><|BOT|>assistant\n<think>\n"
+
+    def asked() -> list[dict[str, Any]]:
+        waves = [(0.1 * rng.standard_normal(round(16_000 * n))).astype(np.float32) for n in lengths]
+        return [{"prompt": prompt, "multi_modal_data": {"audio": wave}} for wave in waves]
+
+    sampling = SamplingParams(max_tokens=tokens, temperature=0.0, ignore_eos=True)
+    first = SamplingParams(max_tokens=1, temperature=0.0, ignore_eos=True)
+    llm.generate(asked(), sampling, use_tqdm=False)  # compiles what is left to compile
+    taken = {}
+    for what, how in (("first token", first), ("all", sampling)):
+        since = time.perf_counter()
+        outputs = llm.generate(asked(), how, use_tqdm=False)
+        taken[what] = time.perf_counter() - since
+    made = sum(len(output.outputs[0].token_ids) for output in outputs)
+    result = {"start": started, **taken, "rate": made / taken["all"]}
+    accepted = [m.value for m in llm.get_metrics() if m.name == "vllm:spec_decode_num_accepted_tokens"]
+    llm.llm_engine.engine_core.shutdown()
+    return {**result, "accepted": accepted[0] if accepted else None}
+
+
+def row(name: str, folder: str, args: argparse.Namespace) -> str:
+    """A line of the table, from a process of its own."""
+    command = [sys.executable, __file__, "--one", name, folder, "--size", args.size]
+    command += ["--requests", str(args.requests), "--seconds", str(args.seconds), "--tokens", str(args.tokens)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = next((line for line in done.stdout.splitlines() if line.startswith("@@")), None)
+    if found is None:
+        why = next((x for x in reversed(done.stderr.splitlines()) if "Error" in x), f"exit code {done.returncode}")
+        return f"| {name} | did not run: {why.strip()[:160]} | | | |"
+    result = json.loads(found[2:])
+    note = "" if result["accepted"] is None else f"; {result['accepted']} speculated tokens accepted"
+    return (
+        f"| {name} | {result['start']:.1f} s | {result['first token']:.2f} s | {result['all']:.2f} s | "
+        f"{result['rate']:,.0f}{note} |"
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--size", choices=("tiny", "mini", "r1"), default="r1")
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--only", nargs="+", choices=tuple(VARIANTS), default=list(VARIANTS))
+    parser.add_argument("--requests", type=int, default=32)
+    parser.add_argument("--seconds", type=float, default=25.0, help="longest clip; the others are shorter in eighths")
+    parser.add_argument("--tokens", type=int, default=256)
+    parser.add_argument("--one", nargs=2, metavar=("VARIANT", "FOLDER"), help=argparse.SUPPRESS)
+    args = parser.parse_args(arguments)
+    if args.one:
+        name, folder = args.one
+        print("@@" + json.dumps(measure(folder, name, args.size, args.requests, args.seconds, args.tokens)))
+        return 0
+    import torch
+
+    if args.device == "cuda" and not torch.cuda.is_available():
+        print("PyTorch sees no GPU here; --size tiny --device cpu tries the script", file=sys.stderr)
+        return 2
+    if args.device == "cpu" and args.size != "tiny":
+        print(f"--device cpu: size {args.size} is measured on a GPU; --size tiny runs on a CPU", file=sys.stderr)
+        return 2
+    place = torch.cuda.get_device_name() if args.device == "cuda" else "CPU"
+    what = f"{args.requests} requests of up to {args.seconds:g} s of audio, {args.tokens} new tokens"
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {place}, size {args.size}, random weights; {what}\n")
+    print("| variant | start | first tokens of all | whole answers of all | new tokens/s |\n|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        write_checkpoint(Path(folder), args.size)
+        for name in args.only:
+            print(row(name, folder, args), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
