@@ -58,6 +58,8 @@ _WHERE_OPENED = (
     (r'<details[^<>]{0,200}type="reasoning"[^<>]{0,200}>', r"</details>"),  # Open WebUI
 )
 """Everyday words: they close only what they have opened."""
+_SIGNS = ("to=", "analysis", "assistantfinal", "thought process", "thinking...")
+"""One of these, `<` or `[` is in every mark of ASCII."""
 _FINAL = r"(?:final_?answer|answer|final|conclusion|response|output|solution)"
 _FINAL_OPEN = re.compile(rf"<{_FINAL}>", re.IGNORECASE)
 _FINAL_END = re.compile(rf"</{_FINAL}>(?:\s|</?\w{{1,20}}>|<\|[^<>|]{{1,40}}\|>)*\Z", re.IGNORECASE)
@@ -71,8 +73,18 @@ def _pattern(tags: tuple[Tags, ...]) -> re.Pattern[str]:
     return re.compile(marks, re.IGNORECASE | re.MULTILINE)
 
 
+def _plain(text: str) -> bool:
+    """Whether a short look tells that a text holds none of the marks: most answers of a label or a sentence."""
+    if not text.isascii() or "<" in text or "[" in text:
+        return False
+    low = text.lower()
+    return not any(sign in low for sign in _SIGNS)
+
+
 def _marks(text: str, tags: tuple[Tags, ...], opened: bool) -> Iterator[tuple[int, int, bool]]:
     """(start, end, opens) of each mark that begins or ends a thought; marks of other kinds within it are its text."""
+    if not tags and _plain(text):
+        return
     pattern = _pattern(tags)
     everyday = pattern.groups // 2 - len(_WHERE_OPENED)
     inside: int | None = 0 if opened else None

@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from audiobench.extraction import cues, negation
 from audiobench.extraction.options import Mention, Options
@@ -56,12 +57,18 @@ _PARAPHRASE = 80
 
 def choose(text: str, options: Sequence[tuple[str, str]], question: str = "") -> Found | None:
     """The option a response chose, or None when it chose none, several, or cannot be read."""
-    offered = Options(options, question)
+    offered = _offered(tuple(options), question)
     answer = readable(text)
     if not answer or not offered.all:
         return None
     commitment = _Reader(answer, offered, negation.asks_for_the_opposite(question)).read()
     return Found(commitment.letter, commitment.rule) if commitment and commitment.letter else None
+
+
+@lru_cache(maxsize=1024)
+def _offered(options: tuple[tuple[str, str], ...], question: str) -> Options:
+    """The conditions and epochs of one item share its options, and stand near each other in a journal."""
+    return Options(options, question)
 
 
 class _Reader:
@@ -281,13 +288,13 @@ class _Reader:
 
     def declarations(self) -> Iterator[_Commitment]:
         """Every declaration of an answer in words."""
-        text, denied = self.text, self.passage.denied
+        text, passage = self.text, self.passage
         pairs = negation.Spans(m.span() for m in cues.PAIR.finditer(text) if {*m.groups()} <= {*self.offered.letters})
         for pattern, rule, loose in ((cues.DECLARED, "answer_is", True), (cues.SUPERLATIVE, "answer_is", False)):
             for cue in [*pattern.finditer(text)][-_MANY:]:
                 if (
-                    cue.start() in denied
-                    or cue.end() - 1 in denied
+                    cue.start() in passage.denied
+                    or cue.end() - 1 in passage.denied
                     or cues.NOT_THE_ANSWER.search(text, max(0, cue.start() - 40), cue.start())
                 ):
                     continue
@@ -298,12 +305,12 @@ class _Reader:
                 yield found
         for cue in [*cues.RIGHT.finditer(text)][-_MANY:]:
             letter = cue["l"] or cue["cjk"]
-            if letter in self.offered.letters and cue.start() not in denied and cue.start() not in pairs:
+            if letter in self.offered.letters and cue.start() not in passage.denied and cue.start() not in pairs:
                 yield _Commitment(cue.start(), cue.end(), letter, "answer_is")
         for cue in [*cues.ORDINAL.finditer(text)][-_MANY:]:
             letter = self.offered.at_position((cue.group(1) or cue.group(2)).lower())
-            named = {m.letter for m in self.passage.inside(0, cue.start())}
-            if letter and cue.start() not in denied and len(named) < 2:
+            named = {m.letter for m in passage.inside(0, cue.start())}
+            if letter and cue.start() not in passage.denied and len(named) < 2:
                 yield _Commitment(cue.start(), cue.end(), letter, "position")
 
     def final_label(self, cue: re.Match[str], pairs: negation.Spans) -> _Commitment | None:

@@ -29,6 +29,8 @@ _PARTS = {
     "ninths": 9, "tenth": 10, "tenths": 10, "twelfth": 12, "twelfths": 12, "twentieth": 20, "twentieths": 20,
     "hundredth": 100, "hundredths": 100, "thousandth": 1000, "thousandths": 1000,
 }  # fmt: skip
+_FIRST = _UNITS.keys() | _TENS.keys()
+"""Words that a number can begin with."""
 PRONOUN_BEFORE = frozenset((
     "no", "any", "every", "some", "first", "second", "third", "last", "this", "that", "which", "each",
     "other", "only", "the",
@@ -45,7 +47,7 @@ def fold_number_words(words: Sequence[str]) -> list[tuple[str, int, int]]:
     out: list[tuple[str, int, int]] = []
     i = 0
     while i < len(words):
-        value, used = _read_number(words, i)
+        value, used = _read_number(words, i) if words[i] in _FIRST else (0, 0)
         if used:
             out.append((str(value), i, i + used - 1))
             i += used

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from functools import cached_property
 
 from audiobench.extraction import cues, negation
 from audiobench.extraction.options import Mention, Options, stem
@@ -31,10 +32,26 @@ class Passage:
         self.words = offered.words(self.text)
         self.mentions = offered.mentions(self.text, self.words)
         self._starts = [m.start for m in self.mentions]
-        self.scopes = self._without_options()
-        self.denied = negation.denied(self.scopes)
-        self.considered = negation.considered(self.scopes)
-        self.sentences = [m.span() for m in cues.SENTENCE.finditer(self.scopes) if m.group().strip(" \n.!?。;")]
+
+    @cached_property
+    def scopes(self) -> str:
+        """The text with an "o" for every character of an option."""
+        return self._without_options()
+
+    @cached_property
+    def denied(self) -> negation.Spans:
+        """What is denied, supposed or asked."""
+        return negation.denied(self.scopes)
+
+    @cached_property
+    def considered(self) -> negation.Spans:
+        """What is only considered."""
+        return negation.considered(self.scopes)
+
+    @cached_property
+    def sentences(self) -> list[tuple[int, int]]:
+        """Where the sentences begin and end."""
+        return [m.span() for m in cues.SENTENCE.finditer(self.scopes) if m.group().strip(" \n.!?。;")]
 
     def _without_echo(self, text: str) -> str:
         """The text without a repeated list of the options; what repeats one of them once more stays."""

@@ -1,0 +1,110 @@
+"""Wall time and peak memory of the commands that work offline, on finished runs of invented text.
+
+    python benchmarks/offline/run.py [--scale 1.0] [--reps 1] [--commands report,compare,...] [--work DIR]
+
+At scale 1 there are three runs: 100,000 answers (50,000 questions, think=off and on) for `compare`, `ablate`, `gate` and
+`view`; 1,000,000 journal lines (100,000 questions, both modes, 4 epochs, and what later lines replace or retract) for
+`report`; and 100,000 questions asked once, for the repeat of a finished run. Each command is a whole process. Beside
+each stands a bare loop over the same journal that decodes every line and keeps nothing: its ratio is what travels
+between machines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import make
+
+HERE = Path(__file__).resolve().parent
+COMMANDS = ("report", "million", "compare", "ablate", "gate", "view", "repeat")
+
+
+def timed(command: list[str]) -> tuple[float, float, float]:
+    """A whole process: wall seconds, CPU seconds, peak memory in MB."""
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    errors = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - began
+    if os.waitstatus_to_exitcode(status):
+        raise SystemExit(
+            f"{' '.join(command)}: exit code {os.waitstatus_to_exitcode(status)}: {errors.decode()[-800:]}"
+        )
+    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def median(command: list[str], reps: int) -> tuple[float, float, float]:
+    """The medians of some repetitions."""
+    wall, cpu, peak = zip(*(timed(command) for _ in range(reps)), strict=True)
+    return statistics.median(wall), statistics.median(cpu), statistics.median(peak)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--scale", type=float, default=1.0, help="0.1: a tenth of everything")
+    parser.add_argument("--reps", type=int, default=1)
+    parser.add_argument("--commands", default=",".join(COMMANDS))
+    parser.add_argument("--work", type=Path, help="keep the runs in this folder, and take what is there")
+    options = parser.parse_args()
+    folder = options.work or Path(tempfile.mkdtemp(prefix="audiobench-offline-"))
+    try:
+        measure(folder, options.scale, options.reps, options.commands.split(","))
+    finally:
+        if options.work is None:
+            shutil.rmtree(folder)
+
+
+def measure(folder: Path, scale: float, reps: int, wanted: list[str]) -> None:
+    """Make what is needed, and print a table."""
+    size = round(100_000 * scale)
+    answers, million, once = folder / "answers", folder / "million", folder / "once"
+    needs = {"million": million, "repeat": once}
+    shapes = {answers: (size // 2, 1, ["off", "on"]), million: (size, 4, ["off", "on"]), once: (size, 1, ["off"])}
+    if not (folder / "items.jsonl").is_file():
+        make.data(folder, size)
+    for out in dict.fromkeys(needs.get(name, answers) for name in wanted):
+        if not (out / "run.json").is_file():
+            make.run(folder, out, *shapes[out])
+    ours = [sys.executable, "-m", "audiobench"]
+    baseline = folder / "baseline.json"
+    commands = {
+        "report": [*ours, "report", str(answers)],
+        "million": [*ours, "report", str(million)],
+        "compare": [*ours, "compare", f"{answers}:off", f"{answers}:on"],
+        "ablate": [*ours, "ablate", str(answers)],
+        "gate": [*ours, "gate", "--baseline", str(baseline), "--run", str(answers)],
+        "view": [*ours, "view", str(answers), "--out", str(folder / "page"), "--pictures", "0"],
+        "repeat": [*ours, "run", "--from", str(once / "run.json"), "--out", str(once), "--quiet"],
+    }
+    if "gate" in wanted:
+        timed([*ours, "gate", "--update-baseline", "--baseline", str(baseline), "--run", str(answers)])
+    floors: dict[Path, tuple[int, float]] = {}
+    print("| command | journal lines | wall s | CPU s | peak MB | bare loop s | ratio |")
+    print("|---|---|---|---|---|---|---|")
+    for name in wanted:
+        journal = needs.get(name, answers) / "invented" / "samples.jsonl"
+        if journal not in floors:
+            with journal.open("rb") as file:
+                lines = sum(1 for _ in file)
+            floors[journal] = lines, median([sys.executable, str(HERE / "bare_loop.py"), str(journal)], reps)[0]
+        lines, bare = floors[journal]
+        wall, cpu, peak = median(commands[name], reps)
+        title = {"million": "report", "repeat": "run, finished"}.get(name, name)
+        print(
+            f"| {title} | {lines:,} | {wall:.1f} | {cpu:.1f} | {peak:.0f} | {bare:.1f} | {wall / bare:.2f} |",
+            flush=True,
+        )
+    print(f"\n{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores")
+
+
+if __name__ == "__main__":
+    main()
