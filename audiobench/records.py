@@ -1,6 +1,7 @@
 """The journal record: one line of samples.jsonl for each finished request. This module owns its format.
 
-Version 0.1 wrote the same fields as untyped JSON; its lines still read. Unknown fields are ignored.
+Version 0.1 wrote the same fields as untyped JSON; its lines still read. Unknown fields are ignored. The structs are out
+of the garbage collector's sight (`gc=False`), since they hold no cycles.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from model_adapters.base import SampleError
 FILE = "samples.jsonl"
 
 
-class ClipFacts(Struct, omit_defaults=True):
+class ClipFacts(Struct, omit_defaults=True, gc=False):
     """What was sent of one clip."""
 
     sha256: str
@@ -42,7 +43,7 @@ class ClipFacts(Struct, omit_defaults=True):
     """Which part of the clip was sent, in seconds."""
 
 
-class ShownSample(Struct, omit_defaults=True):
+class ShownSample(Struct, omit_defaults=True, gc=False):
     """The item as it was shown, options in the order of the condition: what scoring and viewing need of it."""
 
     question: str
@@ -61,7 +62,7 @@ class ShownSample(Struct, omit_defaults=True):
         return cls(sample.question, sample.choices, sample.target, kept, sample.cluster, transcript)
 
 
-class MediaRef(Struct, omit_defaults=True):
+class MediaRef(Struct, omit_defaults=True, gc=False):
     """Where a clip stands in a turn: the index into the record's `audio`, under the name of its kind."""
 
     audio: int | None = None
@@ -73,7 +74,7 @@ class MediaRef(Struct, omit_defaults=True):
         return next(place for place in (self.audio, self.video) if place is not None)
 
 
-class Turn(Struct):
+class Turn(Struct, gc=False):
     """One turn as it was sent."""
 
     role: str
@@ -116,7 +117,7 @@ class Heard(Struct):
     key: str
 
 
-class Record(Struct, omit_defaults=True):
+class Record(Struct, omit_defaults=True, gc=False):
     """One request and what came of it; with `stale`, the retraction of an earlier answer to another request."""
 
     id: str

@@ -71,7 +71,7 @@ class Sample:
         return [(LETTERS[i], text) for i, text in enumerate(self.choices) if text is not None]
 
 
-class Condition(Struct, frozen=True):
+class Condition(Struct, frozen=True, gc=False):
     """How a sample is asked. Two conditions of the same samples are paired."""
 
     think: str = "default"
@@ -169,7 +169,7 @@ class Request:
         return replace(self, messages=messages, prefill=None if self.prefill is None else changed(self.prefill))
 
 
-class Response(Struct, omit_defaults=True):
+class Response(Struct, omit_defaults=True, gc=False):
     """What the model said, normalised over servers; a journal record holds it as it is."""
 
     text: str
