@@ -1,6 +1,6 @@
 """What was asked about a response later on, one line each beside the journal: ratings, transcripts, trace measures.
 
-This module owns the formats of judgements.jsonl, transcripts.jsonl, traces.jsonl and early_answers.jsonl. A line
+This module owns the formats of judgements.jsonl, transcripts.jsonl, readings.jsonl, traces.jsonl and early_answers.jsonl. A line
 belongs to the response whose sample id and journal key it names; a later line replaces an earlier one.
 """
 
@@ -67,6 +67,30 @@ class Transcript(Struct):
         return f"{self.asr} {self.asr_sha256[:8]}".strip()
 
 
+class Reading(Struct, omit_defaults=True):
+    """Which option a reader found in a response that no rule could read."""
+
+    id: str
+    key: str
+    option: str | None
+    """Its letter, or `none`; None where the reply itself could not be read."""
+    reader: str = "unnamed"
+    reader_sha256: str = ""
+    served_model: str | None = None
+    template_sha256: str = ""
+    prompt_sha256: str = ""
+    reply: str = ""
+    usage: dict[str, Any] = {}
+    time: float = 0.0
+
+    FILE = "readings.jsonl"
+
+    @property
+    def rater(self) -> str:
+        """Who read."""
+        return f"{self.reader} {self.reader_sha256[:8]}".strip()
+
+
 class TraceVerdict(Struct):
     """What a judge said about one reasoning trace."""
 
@@ -107,7 +131,8 @@ class EarlyAnswer(Struct):
     FILE = "early_answers.jsonl"
 
 
-A = TypeVar("A", Judgement, Transcript)
+Annotation = Judgement | Transcript | Reading
+A = TypeVar("A", Judgement, Transcript, Reading)
 
 
 def read(folder: Path, kind: type[A]) -> dict[Slot, A]:

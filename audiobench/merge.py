@@ -13,7 +13,7 @@ from msgspec import convert, structs, to_builtins
 
 from audiobench import journal, records, run_info
 from audiobench import plan as plans
-from audiobench.annotations import Judgement, Slot, Transcript
+from audiobench.annotations import Annotation, Judgement, Reading, Slot, Transcript
 from audiobench.errors import NotComparableError, UsageError
 from audiobench.plan import DataFacts
 from audiobench.records import Record
@@ -146,7 +146,11 @@ def _merge_task(parts: Sequence[TaskRun], held: tuple[set[int], int], folder: Pa
         plan.dataset = convert({**data, "content_sha256": _content_sha256(answered, ids)}, DataFacts)
     journal.write_json(folder / plans.FILE, plan)
     journal.write_lines(folder / records.FILE, answered)
-    for kind, lines_of in ((Judgement, TaskRun.judgements), (Transcript, TaskRun.transcripts)):
+    for kind, lines_of in (
+        (Judgement, TaskRun.judgements),
+        (Transcript, TaskRun.transcripts),
+        (Reading, TaskRun.readings),
+    ):
         lines = _union(parts, lines_of)
         if lines or (folder / kind.FILE).exists():
             journal.write_lines(folder / kind.FILE, lines)
@@ -186,11 +190,9 @@ def _content_sha256(answered: Iterable[Record], ids: Sequence[str]) -> str | Non
     return content_sha256([record.shown() for record in shown.values()]) if len(shown) == len(ids) else None
 
 
-def _union(
-    parts: Iterable[TaskRun], lines_of: Callable[[TaskRun], Mapping[Slot, Judgement | Transcript]]
-) -> list[Judgement | Transcript]:
+def _union(parts: Iterable[TaskRun], lines_of: Callable[[TaskRun], Mapping[Slot, Annotation]]) -> list[Annotation]:
     """One line a slot, ordered; of two, one with a value."""
-    best: dict[Slot, tuple[Any, Judgement | Transcript]] = {}
+    best: dict[Slot, tuple[Any, Annotation]] = {}
     for part in parts:
         for slot, line in lines_of(part).items():
             rank = (getattr(line, "value", None) is not None, _canonical(line))

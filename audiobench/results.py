@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 
 from audiobench import annotations, plan, records, run_info
-from audiobench.annotations import Judgement, Slot, Transcript
+from audiobench.annotations import Judgement, Reading, Slot, Transcript
 from audiobench.errors import UsageError
 from audiobench.plan import Plan
 from audiobench.records import Record, ShownSample
@@ -96,6 +96,10 @@ class TaskRun:
         if self.task.protocol != "realtime":
             return {}
         return annotations.read(self.folder, Transcript)
+
+    def readings(self) -> dict[Slot, Reading]:
+        """What a reader found in responses that no rule could read, by response."""
+        return annotations.read(self.folder, Reading)
 
     def scored(self, condition: Condition | None = None) -> Iterator[Scored]:
         """Every record that the plan asks for, with its outcome; spoken answers as a recogniser heard them."""

@@ -85,6 +85,10 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     judge_batch: Annotated[
         bool, Option(Switch(), "send the judge's requests as batch jobs: half the price, within a day")
     ] = False
+    reader: Annotated[
+        str | None, Option(Model(), "text model that reads multiple-choice responses which no rule can read", "M")
+    ] = None
+    reader_base_url: Annotated[str | None, Option(Text(), "server of the reader", "URL")] = None
     asr: Annotated[
         str | None, Option(Model(), "model that transcribes spoken answers (speech-to-speech tasks)", "M")
     ] = None

@@ -7,14 +7,14 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from audiobench.annotations import Judgement, Slot
+from audiobench.annotations import Judgement, Reading, Slot
 from audiobench.core.modes import FinishReason
 from audiobench.extraction import extract
 from audiobench.records import Failure, Record
 from audiobench.scorers import JudgeSpec, Metric, Scorer, find_scorer
 from audiobench.speech.heard import NOT_TRANSCRIBED, pending
 from audiobench.task.spec import TaskSpec
-from audiobench.types import Answer, Outcome, Sample
+from audiobench.types import LETTERS, Answer, Outcome, Sample
 
 LONGEST_ANSWER = 50_000
 """Characters; a final answer longer than this is a runaway generation and is not searched for an answer."""
@@ -45,10 +45,13 @@ def metric_of(task: TaskSpec) -> Metric:
     return find_scorer(task.scorer).metric
 
 
-def outcome(record: Record, task: TaskSpec, judgements: Judgements | None = None) -> Outcome:
+def outcome(
+    record: Record, task: TaskSpec, judgements: Judgements | None = None, reading: Reading | None = None
+) -> Outcome:
     """What a journal record is worth under `task`.
 
-    A refused or truncated response is never searched for an answer; a thought that never closed is truncated.
+    A refused or truncated response is never searched for an answer; a thought that never closed is truncated. `reading`
+    is what a reader found, for a response that no rule can read; without it, the rules alone count.
     """
     response = record.response
     if record.error is not None or response is None:
@@ -69,6 +72,8 @@ def outcome(record: Record, task: TaskSpec, judgements: Judgements | None = None
     if task.protocol == "realtime" and pending(record):
         return Outcome("pending", None, None, None, official, {"message": NOT_TRANSCRIBED})
     answer = _extracted(text, tuple(task.extraction), tuple(sample.options), sample.question)
+    if answer.value is None and reading is not None:
+        answer = _read(reading, sample)
     if answer.value is None:
         return _failed("unparsed", scorer, sample, official)
     if scorer.judge is not None and not (scorer.judge.gated and not scorer.score(answer, sample, text)[0]):
@@ -76,6 +81,13 @@ def outcome(record: Record, task: TaskSpec, judgements: Judgements | None = None
         return replace(judged, extracted=answer)
     value, detail = scorer.score(answer, sample, text)
     return Outcome("scored", value, _shown(answer, sample), answer.rule, official, detail, answer)
+
+
+def _read(reading: Reading, sample: Sample) -> Answer:
+    """The option that a reader found, labelled with its name."""
+    if reading.option is None or reading.option not in [letter for letter, _ in sample.options]:
+        return Answer(None)
+    return Answer(reading.option, f"reader:{reading.reader}", LETTERS.index(reading.option))
 
 
 def _failed(status: Any, scorer: Scorer, sample: Sample, official: Any) -> Outcome:

@@ -12,7 +12,7 @@ import orjson
 
 from audiobench.metric import breakdown, metric
 from audiobench.results import Run, Scored, TaskRun
-from audiobench.score import metric_of, scorer_of
+from audiobench.score import metric_of, outcome, scorer_of
 from audiobench.scorers import official_verdicts
 from audiobench.speech.summary import speech
 from audiobench.task.spec import TaskSpec
@@ -70,9 +70,37 @@ def summarise_condition(task_run: TaskRun, condition: Condition, group: Sequence
     entry["bounds"] = bounds(task, group, expected, main["value"])
     entry["official"] = official(task, group)
     entry["breakdown"] = breakdown(task, responded, task_run.epochs)
+    if (read := with_reader(task_run, group)) is not None:
+        entry["reader"] = read
     if task.protocol == "realtime":
         entry["speech"] = speech(task, group, task_run.epochs)
     return entry
+
+
+def with_reader(task_run: TaskRun, group: Sequence[Scored]) -> dict[str, Any] | None:
+    """The metric with what a reader found in unparsed responses, beside the rules' own; None where none has read.
+
+    Keys: reader (who), unparsed (responses that the rules leave so), read (those in which it found an option), and the
+    metric's value, ci, interval and n.
+    """
+    task, readings = task_run.task, task_run.readings()
+    unparsed = [s for s in group if s.outcome.status == "unparsed"]
+    lines = {s.slot: readings[s.slot] for s in unparsed if s.slot in readings}
+    if not lines:
+        return None
+    judgements = task_run.judgements()
+    both = [
+        Scored(s.record, outcome(s.record, task, judgements, lines[s.slot]))
+        if s.outcome.status == "unparsed" and s.slot in lines
+        else s
+        for s in group
+    ]
+    return {
+        "reader": ", ".join(sorted({line.rater for line in lines.values()})),
+        "unparsed": len(unparsed),
+        "read": len(unparsed) - sum(s.outcome.status == "unparsed" for s in both),
+        **metric(task, [s for s in both if s.outcome.value is not None], task_run.epochs),
+    }
 
 
 def counted(group: Sequence[Scored]) -> dict[str, int]:

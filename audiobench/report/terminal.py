@@ -107,6 +107,16 @@ def score_lines(entry: Mapping[str, Any]) -> list[str]:
     return [one_line(f"{entry['task']}, {condition_label(entry)}"), f"  {shown}"]
 
 
+def reader_line(entry: Mapping[str, Any]) -> str:
+    """Both numbers: the rules' alone, and that of the rules and a reader."""
+    read, (name, alone) = entry["reader"], _main(entry)
+    both = f"{number(entry, read['value'])} {interval(entry, read['ci'])}".removesuffix(" -")
+    return one_line(
+        f"{entry['task']}, {condition_label(entry)}: {name} by rules {number(entry, alone['value'])}, by rules and reader "
+        f"{read['reader']} {both}; it found an answer in {read['read']} of {read['unparsed']} unparsed responses"
+    )
+
+
 def _main(entry: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     return next(iter(entry["metrics"].items()), ("-", {"value": None, "ci": [None, None]}))
 
@@ -165,6 +175,8 @@ def print_run(
                 out.print(printable(f"\n{entry['task']}, {condition_label(entry)}, by {column}"), markup=False)
                 out.print(breakdown_table(entry, column))
     for entry in summaries:
+        if "reader" in entry:
+            out.print("\n" + reader_line(entry), markup=False, soft_wrap=True)
         if "speech" in entry:
             from audiobench.speech.summary import lines as speech_lines
 

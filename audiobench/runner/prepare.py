@@ -72,6 +72,8 @@ def resolve(options: RunSpec) -> Resolved:
         check_url(url)
     if options.judge_base_url:
         check_url(options.judge_base_url, of="--judge-base-url")
+    if options.reader_base_url:
+        check_url(options.reader_base_url, of="--reader-base-url")
     model = find_model(options.model, base_url=options.base_url[0] if options.base_url else None)
     thinks = {asked: think.resolve(model, asked, allow_approx=options.allow_approx) for asked in options.think}
     generation.check(model.sampling, f"model {model.name}: sampling")
@@ -84,6 +86,7 @@ def resolve(options: RunSpec) -> Resolved:
         if judge is None:
             raise UsageError("--judge-batch: name the judge with --judge")
         check_judge(judge)
+    reader = find_model(options.reader, base_url=options.reader_base_url) if options.reader else None
     recogniser = None
     if options.asr:
         from audiobench.speech.transcribe import find_recogniser
@@ -94,7 +97,7 @@ def resolve(options: RunSpec) -> Resolved:
 
         check_batch(model, thinks.values(), options)
     if not options.allow_other_model:
-        for asked in (model, *stages(model), *filter(None, (judge, recogniser))):
+        for asked in (model, *stages(model), *filter(None, (judge, reader, recogniser))):
             check_not_retired(asked)
     found = find_tasks(options.tasks)
     unknown = sorted(set(options.data) - {task.task for task, _, _ in found})

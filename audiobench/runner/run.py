@@ -77,6 +77,10 @@ def execute(prepared: Prepared) -> RunResult:
             from audiobench.speech.transcribe import transcribe_run
 
             ending = transcribe_run(prepared.works, options)
+        if options.reader and ending.exit_code is ExitCode.OK:
+            from audiobench.runner.reader import reader_run
+
+            ending = reader_run(prepared.works, options)
         if options.judge and ending.exit_code is ExitCode.OK:
             from audiobench.runner.judge import judge_run
 
