@@ -108,8 +108,8 @@ def _effect(pair: dict[str, Any], higher_is_better: bool, unit: Unit) -> str:
         return "no samples in common"
     figures = f"{unit.show(pair['difference'], signed=True)}{unit.change} (n={pair['n']}, p={pair['p_adjusted']:.2g})"
     if pair["p_adjusted"] >= 0.05:
-        mde = f"; this n shows {unit.size(pair['mde'])} or more" if pair["mde"] is not None else ""
-        return f"no difference shown, {figures}{mde}"
+        mde = f"; smallest detectable effect: {unit.size(pair['mde'])}" if pair["mde"] is not None else ""
+        return f"no significant difference, {figures}{mde}"
     return f"{'better' if (pair['difference'] > 0) == higher_is_better else 'worse'}, {figures}"
 
 

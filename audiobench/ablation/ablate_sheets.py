@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from audiobench.ablation.ablate import in_short
-from audiobench.ablation.sheets import Sheet, comparison_sheets, number, p_value, points, requests_lost, span
+from audiobench.ablation.sheets import comparison_sheets, number, p_value, points, requests_lost, span
 from audiobench.plain_text import plural
+from audiobench.report.sheet import Column, Sheet
 from audiobench.scorers.metrics import UNITS
 
 
@@ -57,8 +58,8 @@ def _thinking_elsewhere(entries: list[dict[str, Any]]) -> list[Sheet]:
     """Think modes under the audio controls: what thinking gives without the sound."""
     sheet = Sheet(
         "does thinking help under the audio controls?",
-        ("audio", "paired difference", "n", "a", "b", "b - a (pp)", "95 % interval", "gained", "lost", "p adjusted",
-         "MDE (pp)"),
+        ("audio", "paired difference", "n", "a", "b", Column("b - a", "pp"), "95 % interval", "gained", "lost", "p adjusted",
+         Column("MDE", "pp")),
         left=2,
     )  # fmt: skip
     for entry in entries:
@@ -80,9 +81,10 @@ def _thinking_elsewhere(entries: list[dict[str, Any]]) -> list[Sheet]:
 def _other_curves(curves: list[dict[str, Any]]) -> list[Sheet]:
     sheet = Sheet(
         "accuracy over thinking budget under the audio controls",
-        ("audio", "verdict", "n", "acc by budget", "fitted gain (pp)", "95 % interval", "p", "sweet spot", "area"),
+        ("audio", "verdict", "n", "acc by budget", Column("fitted gain", "pp"), "95 % interval", "p", "sweet spot",
+         "area"),
         left=2,
-    )
+    )  # fmt: skip
     for curve in curves:
         gain = curve["gain_interval"]
         sheet.rows.append(
@@ -96,7 +98,7 @@ def _other_curves(curves: list[dict[str, Any]]) -> list[Sheet]:
 def _curve(curve: dict[str, Any]) -> Sheet:
     sheet = Sheet(
         f"accuracy over thinking budget, audio={curve['audio']}: {curve['verdict']}",
-        ("budget (tokens)", "n", "acc", "95 % interval", "reasoning tokens used"),
+        (Column("budget", "tokens", text=True), "n", "acc", "95 % interval", "reasoning tokens used"),
     )
     rows = zip(curve["budgets"], curve["accuracy"], curve["intervals"], curve["reasoning_tokens"], strict=True)
     for budget, value, interval, used in rows:
@@ -125,7 +127,7 @@ def _curve(curve: dict[str, Any]) -> Sheet:
         f"{span((slope['low'], slope['high']), signed=True)}; fitted gain "
         f"{points(curve['gain'], signed=True)} pp {span((gain['low'], gain['high']), signed=True)}",
         f"sweet spot: {curve['sweet_spot']} tokens (smallest budget not significantly below the best, {curve['best']}); "
-        f"area under the curve {curve['area']:.3f}; this n shows gains of {points(curve['mde_gain'])} pp (80 % power)",
+        f"area under the curve {curve['area']:.3f}; smallest detectable gain {points(curve['mde_gain'])} pp (80 % power)",
     ]
     return sheet
 
@@ -158,7 +160,7 @@ def _strata(entry: dict[str, Any]) -> Sheet:
 def _listening(found: dict[str, Any]) -> Sheet:
     sheet = Sheet(
         "does it listen? full against each control, paired",
-        ("think", "control", "n", "full", "control", "gain (pp)", "95 % interval", "p", "verdict", "corrected",
+        ("think", "control", "n", "full", "control", Column("gain", "pp"), "95 % interval", "p", "verdict", "corrected",
          "retention", "95 % interval", "changed"),
         left=2,
     )  # fmt: skip
@@ -223,7 +225,7 @@ def _breakdown_gains(found: dict[str, Any]) -> list[Sheet]:
 def _gains_by(entry: dict[str, Any], control: dict[str, Any], column: str) -> Sheet:
     sheet = Sheet(
         f"what the sound adds by {column}: full - {control['audio']}, think={entry['think']}",
-        (column, "n", "chance", "full", control["audio"], "gain (pp)", "95 % interval", "p adjusted", "corrected gain",
+        (column, "n", "chance", "full", control["audio"], Column("gain", "pp"), "95 % interval", "p adjusted", "corrected gain",
          "retention", "verdict"),
     )  # fmt: skip
     cut = "-at-this-n"
@@ -242,7 +244,18 @@ def _gains_by(entry: dict[str, Any], control: dict[str, Any], column: str) -> Sh
 def _words(found: dict[str, Any]) -> list[Sheet]:
     sheet = Sheet(
         "sound against words: full - transcript",
-        ("think", "n", "full", "transcript", "difference (pp)", "95 % interval", "gained", "lost", "p", "test"),
+        (
+            "think",
+            "n",
+            "full",
+            "transcript",
+            Column("difference", "pp"),
+            "95 % interval",
+            "gained",
+            "lost",
+            "p",
+            "test",
+        ),
     )
     for entry in found["listening"]:
         row = entry["transcript"]
@@ -269,7 +282,7 @@ def _stability(found: dict[str, Any]) -> list[Sheet]:
         return []
     sheet = Sheet(
         "option order",
-        ("arm", "n", "acc by order", "spread (pp)", "sd", "circular acc", "95 % interval", "same answer", "chosen place",
+        ("arm", "n", "acc by order", Column("spread", "pp"), "sd", "circular acc", "95 % interval", "same answer", "chosen place",
          "even choice", "p"),
     )  # fmt: skip
     for entry in _with_the_sound(found["option_order"], sheet):
@@ -296,7 +309,7 @@ def _agreement(found: dict[str, Any]) -> list[Sheet]:
         return []
     sheet = Sheet(
         f"asked {found['epochs']} times",
-        ("arm", "n", "agreement", "unanimous", "entropy (bits)", "maj@k", "pass@k", "pass^k"),
+        ("arm", "n", "agreement", "unanimous", Column("entropy", "bits"), "maj@k", "pass@k", "pass^k"),
     )
     for entry in _with_the_sound(found["consistency"], sheet):
         top = entry["epochs"]

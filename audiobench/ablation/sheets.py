@@ -1,112 +1,15 @@
-"""Tables that can be shown on a terminal or written as Markdown, from the dicts of `comparison` and `ablate`."""
+"""The tables of a comparison, from the dict of `comparison.compare_arms`, and how their numbers are written."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from audiobench.plain_text import printable
+from audiobench.report.sheet import Column, Sheet
 from audiobench.scorers.metrics import UNITS, Unit
 
 LONGEST_BREAKDOWN = 12
 """Breakdowns with more labels than this are in --json only, apart from the labels that changed."""
-
-
-@dataclass(slots=True)
-class Sheet:
-    """One table with its title and what must be said below it; the first `left` columns are text."""
-
-    title: str
-    header: Sequence[str] = ()
-    rows: list[Sequence[str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    left: int = 1
-
-    def columns(self) -> list[int]:
-        """The columns to show: those with nothing but dashes (a price that nobody knows) say nothing."""
-        return [place for place in range(len(self.header)) if any(row[place] != "-" for row in self.rows)]
-
-
-def show(sheets: Sequence[Sheet]) -> None:
-    """Print on the terminal; no cell is ever cut (see `blocks`), and long notes wrap between words."""
-    from rich.markup import escape
-    from rich.padding import Padding
-    from rich.table import Table
-    from rich.text import Text
-
-    from audiobench.report.terminal import console
-
-    out = console()
-    for sheet in sheets:
-        out.print(f"\n[bold]{escape(clean(sheet.title))}[/bold]")
-        for piece, block in enumerate(blocks(sheet, out.width) if sheet.rows else ()):
-            table = Table(box=None, pad_edge=False, header_style="bold")
-            for place, name in block.items():
-                table.add_column(name, justify="left" if place < sheet.left else "right", no_wrap=True)
-            for row in sheet.rows:
-                table.add_row(*(escape(clean(row[place])) for place in block))
-            out.print(table if piece == 0 else Padding(table, (1, 0, 0, 0)))
-        for note in sheet.notes:
-            if out.is_terminal:
-                out.print(Padding(Text(clean(note)), (0, 0, 0, 2)))
-            else:
-                out.print("  " + clean(note), markup=False, soft_wrap=True)
-
-
-def blocks(sheet: Sheet, width: int) -> list[dict[int, str]]:
-    """The table in pieces that fit `width`, each {column: header}: the text columns again, and some of the others.
-
-    One piece where everything fits, if need be with headers on several lines.
-    """
-    from textwrap import fill
-
-    from rich.cells import cell_len
-
-    cells = {place: max(cell_len(clean(row[place])) for row in sheet.rows) for place in sheet.columns()}
-    names = {place: sheet.header[place] for place in cells}
-    if sum(max(cells[place], len(names[place])) + 2 for place in cells) - 2 <= width:
-        return [names]
-    sizes = {place: max(cells[place], *map(len, name.split())) for place, name in names.items()}
-    names = {place: fill(name, sizes[place], break_long_words=False) for place, name in names.items()}
-    first = [place for place in names if place < sheet.left]
-    found = [{place: names[place] for place in first}]
-    for place in [place for place in names if place >= sheet.left]:
-        taken = sum(sizes[other] + 2 for other in found[-1])
-        if taken + sizes[place] > width and len(found[-1]) > len(first):
-            found.append({other: names[other] for other in first})
-        found[-1][place] = names[place]
-    return found
-
-
-def markdown(sheets: Sequence[Sheet]) -> str:
-    """The same as Markdown (GitHub's tables)."""
-    lines: list[str] = []
-    for sheet in sheets:
-        lines += [f"### {_safe(sheet.title)}", ""]
-        if sheet.rows:
-            places = sheet.columns()
-            rule = ["---" if place < sheet.left else "---:" for place in places]
-            table = [[cells[place] for place in places] for cells in (sheet.header, *sheet.rows)]
-            lines += [_row(table[0]), _row(rule, safe=False), *map(_row, table[1:]), ""]
-        lines += [f"- {_safe(note)}" for note in sheet.notes]
-        lines += [""] if sheet.notes else []
-    return "\n".join(lines)
-
-
-def clean(text: str) -> str:
-    """`text` without control and direction characters, on one line."""
-    return printable(text.replace("\n", " "))
-
-
-def _safe(text: str) -> str:
-    plain = clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([|`*_\[\]@])", r"\\\1", plain)
-
-
-def _row(cells: Sequence[str], *, safe: bool = True) -> str:
-    return "| " + " | ".join(_safe(cell) if safe else cell for cell in cells) + " |"
 
 
 SHARE = UNITS["share"]
@@ -204,11 +107,12 @@ def requests_lost(by_arm: dict[str, dict[str, int]]) -> list[str]:
 
 def _differences(found: dict[str, Any]) -> Sheet:
     unit, many = UNITS[found["unit"]], len(found["pairs"]) > 1
-    change = f" ({unit.change.strip()})" if unit.change else ""
-    header = ["paired difference", f"{found['metric']}{change}", "95 % interval", "gained", "lost", "p"]
-    header += ["p adjusted"] if many else []
-    sheet = Sheet("", [*header, "test", f"MDE{change}", "parsed only"])
-    sheet.title = "differences on the same samples"
+    change = unit.change.strip()
+    sheet = Sheet(
+        "differences on the same samples",
+        ("paired difference", Column(found["metric"], change), "95 % interval", "gained", "lost", "p",
+         *(["p adjusted"] if many else []), "test", Column("MDE", change), "parsed only"),
+    )  # fmt: skip
     for pair in found["pairs"]:
         row = [
             f"{pair['b']} - {pair['a']}", points(pair["difference"], unit, signed=True),
@@ -220,9 +124,9 @@ def _differences(found: dict[str, Any]) -> Sheet:
         row += [pair["test"], points(pair["mde"], unit), points(only["difference"], unit, signed=True)]
         sheet.rows.append(row)
     sheet.notes.append(
-        "every response counts (unparsed, refused and truncated are wrong); parsed only leaves them out and is secondary"
+        "every response counts: unparsed, refused and truncated ones as wrong; 'parsed only', which omits them, is secondary"
     )
-    sheet.notes.append("MDE: the smallest true difference that this n finds with 80 % power at p < 0.05")
+    sheet.notes.append("MDE: minimum detectable effect, the smallest true difference found with 80 % power at p < 0.05")
     if many:
         sheet.notes.append("p adjusted: Benjamini-Hochberg over the rows")
     clustered = next((pair["clusters"] for pair in found["pairs"] if pair["clusters"]), None)
@@ -233,9 +137,9 @@ def _differences(found: dict[str, Any]) -> Sheet:
 
 def _spending(found: dict[str, Any]) -> Sheet:
     sheet = Sheet(
-        "what it took",
-        ("arm", "reasoning tokens", "median", "tokens a response", "tokens a right answer", "prompt cached, %",
-         "seconds, median", "p95", "$", "$ a right answer"),
+        "cost and latency",
+        ("arm", "reasoning tokens", "median", "tokens per response", "tokens per correct answer", "prompt cached, %",
+         "seconds, median", "p95", "$", "$ per correct answer"),
     )  # fmt: skip
     estimated = False
     for arm in found["arms"]:
@@ -249,7 +153,7 @@ def _spending(found: dict[str, Any]) -> Sheet:
              significant(arm["dollars_per_correct"]))
         )  # fmt: skip
     if estimated:
-        sheet.notes.append("~ the server gives no count: the completion's tokens, shared out by characters")
+        sheet.notes.append("~ estimated: completion tokens split in proportion to characters")
     return sheet
 
 
@@ -278,6 +182,8 @@ def _breakdowns(found: dict[str, Any], title: str, only: str | None = None) -> l
                 sheet.notes.append(f"p adjusted: Benjamini-Hochberg over all {cells} breakdown rows of this pair")
             if long:
                 left = len(labels) - len(shown)
-                sheet.notes.append(f"{left} labels without a significant change: --breakdown {column} shows them all")
+                sheet.notes.append(
+                    f"{left} labels without a significant change are omitted; --breakdown {column} shows all"
+                )
             sheets.append(sheet)
     return sheets

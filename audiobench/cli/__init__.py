@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         parsed = build_parser(only).parse_args(arguments)
         parsed.after_dashes = after_dashes
-        json_wanted = getattr(parsed, "json", False) is True
+        json_wanted = getattr(parsed, "json", False) is True or getattr(parsed, "format", "") == "json"
         return int(parsed.run(parsed))
     except AudiobenchError as error:
         return _fail(str(error), error.exit_code, json_wanted)

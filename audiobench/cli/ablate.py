@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from audiobench.cli import output
 from audiobench.errors import UsageError
 
 
@@ -17,15 +18,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--tasks", metavar="A,B", help="only these tasks of the run")
     add("--breakdown", metavar="COLUMN", help="show this breakdown whole, for every comparison, and only it")
     add("--plot", type=Path, metavar="FILE", help="draw accuracy over budget: FILE.png and FILE.svg, or one by suffix")
-    output = parser.add_mutually_exclusive_group()
-    output.add_argument("--json", action="store_true", help="everything as JSON")
-    output.add_argument("--markdown", action="store_true", help="the tables as Markdown")
+    output.configure(parser, short=("json", "markdown"))
 
 
 def run(args: argparse.Namespace) -> int:
     """Compare all conditions of the run and print."""
     from audiobench.ablation.ablate import ablate_task
-    from audiobench.cli.compare import check_withheld, print_json
+    from audiobench.cli.compare import check_withheld
     from audiobench.results import Run
 
     if args.more:
@@ -54,12 +53,13 @@ def run(args: argparse.Namespace) -> int:
         from audiobench.ablation.plot import draw
 
         files = draw(tasks, opened.model, args.plot)
-    if args.json:
+    form = output.chosen(args)
+    if form == "json":
         plots = [str(file) for file in files]
-        print_json({"run": str(opened.folder), "model": opened.model, "tasks": tasks, "plots": plots, "exit_code": 0})
+        document = {"run": str(opened.folder), "model": opened.model, "tasks": tasks, "plots": plots, "exit_code": 0}
+        output.write_json(document, args.out)
         return 0
     from audiobench.ablation.ablate_sheets import ablation_sheets
-    from audiobench.ablation.sheets import markdown, show
 
     sheets = [sheet for found in tasks for sheet in ablation_sheets(found, breakdown=args.breakdown)]
     if args.breakdown and not sheets:
@@ -70,10 +70,7 @@ def run(args: argparse.Namespace) -> int:
             "one condition only: run with e.g. --think off,on --audio full,none to have something to compare"
         )
     sheets[0].title = f"{opened.model}: {sheets[0].title}"
-    if args.markdown:
-        sys.stdout.write(markdown(sheets))
-    else:
-        show(sheets)
+    output.write_sheets(sheets, form, args.out)
     for file in files:
         print(f"drawn: {file}", file=sys.stderr)
     return 0

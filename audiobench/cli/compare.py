@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
+from audiobench.cli import output
 from audiobench.errors import UsageError
 
 
@@ -21,9 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--tasks", metavar="A,B", help="only these tasks (default: all that the runs share)")
     add("--breakdown", metavar="COLUMN", help="show this breakdown whole, and only it")
     add("--allow-different", default="", metavar="PARTS", help="fingerprint parts that may differ (revision, ...)")
-    output = parser.add_mutually_exclusive_group()
-    output.add_argument("--json", action="store_true", help="everything as JSON")
-    output.add_argument("--markdown", action="store_true", help="the tables as Markdown")
+    output.configure(parser, short=("json", "markdown"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -49,20 +47,18 @@ def run(args: argparse.Namespace) -> int:
             conditions = list(dict.fromkeys(arm.how for arm in group))
             shared = f", think={conditions[0].think} audio={conditions[0].audio}" if len(conditions) == 1 else ""
             found.append({"title": f"{task}{shared}", **entry})
-    if args.json:
-        print_json({"comparisons": found, "tasks_left_out": left_out, "exit_code": 0})
+    form = output.chosen(args)
+    if form == "json":
+        output.write_json({"comparisons": found, "tasks_left_out": left_out, "exit_code": 0}, args.out)
         return 0
-    from audiobench.ablation.sheets import comparison_sheets, markdown, show
+    from audiobench.ablation.sheets import comparison_sheets
 
     sheets = [s for entry in found for s in comparison_sheets(entry, entry["title"], breakdown=args.breakdown)]
     if args.breakdown and not sheets:
         raise UsageError(f"--breakdown {args.breakdown}: no such column; they are: {', '.join(columns(found))}")
     if left_out:
         sheets[0].notes.append(f"not in every run, left out: {', '.join(left_out)}")
-    if args.markdown:
-        sys.stdout.write(markdown(sheets))
-    else:
-        show(sheets)
+    output.write_sheets(sheets, form, args.out)
     return 0
 
 
@@ -94,10 +90,3 @@ def check_withheld(task: Any) -> None:
 def columns(found: list[dict[str, Any]]) -> list[str]:
     """Breakdown columns that occur."""
     return sorted({column for entry in found for pair in entry["pairs"] for column in pair["breakdown"]})
-
-
-def print_json(value: Any) -> None:
-    """Write `value` as indented JSON on standard output."""
-    import orjson
-
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode() + "\n")

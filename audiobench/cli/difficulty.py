@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audiobench.cli import output
 from audiobench.errors import ExitCode, UsageError
 from audiobench.plain_text import plural
 
@@ -28,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--all", action="store_true", help="write every sample to the manifest, with kept: true or false")
     add("--rewards", type=Path, metavar="FILE", help="also write each response with its reward, for a trainer")
     add("--rewards-of", choices=("kept", "all"), default="kept", help="whose responses (default: the kept samples')")
-    add("--json", action="store_true", help="the summary as JSON")
+    output.configure(parser, out=False)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -82,13 +83,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _report(args: Any, summaries: list[dict[str, Any]], out: Path, lines: int, rewards: int, code: int) -> None:
-    if args.json:
-        from audiobench.cli.compare import print_json
-
+    form = output.chosen(args)
+    if form == "json":
         files = {"manifest": str(out), "rewards": str(args.rewards) if args.rewards else None}
-        print_json({"tasks": summaries, **files, "exit_code": code})
+        output.write_json({"tasks": summaries, **files, "exit_code": code})
         return
-    from audiobench.ablation.sheets import Sheet, points, show
+    from audiobench.ablation.sheets import points
+    from audiobench.report.sheet import Sheet
 
     sheet = Sheet(
         f"samples by how many of {args.k} answers are right",
@@ -110,7 +111,7 @@ def _report(args: Any, summaries: list[dict[str, Any]], out: Path, lines: int, r
     sheet.notes.append(f"kept: {args.keep} of {args.k} right; {lines} manifest lines in {out}")
     if args.rewards:
         sheet.notes.append(f"{rewards} responses with 0.8 x right + 0.2 x reasoning present in {args.rewards}")
-    show([sheet])
+    output.write_sheets([sheet], form)
 
 
 def _range(text: str, k: int) -> tuple[int, int]:

@@ -8,20 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from audiobench.cli import output
 from audiobench.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from audiobench.report.leaderboard import Board
-
-FORMATS = ("md", "html", "csv", "latex", "json")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
     add("runs", nargs="*", type=Path, metavar="RUN", help="run directories or folders of them (default: results)")
-    add("--format", choices=FORMATS, help="default: by the name of --out, else md")
-    add("--out", type=Path, metavar="FILE", help="write here instead of standard output")
+    output.configure(parser, (*output.FORMATS, "html"), default="md", short=())
     add("--tasks", metavar="A,B", help="only these tasks, in this order")
     add(
         "--metric",
@@ -57,22 +55,10 @@ def run(args: argparse.Namespace) -> int:
     board = make_board(
         folders, tasks=tasks, metric=args.metric, published=args.published, source=args.source, strict=args.strict
     )
-    text = _renderer(_format(args))(board)
-    if args.out is None:
-        sys.stdout.write(text)
-    else:
-        from audiobench.journal import write_whole
-
-        write_whole(args.out, text.encode())
+    output.write(_renderer(output.chosen(args))(board), args.out)
+    if args.out is not None:
         print(f"{args.out}: {len(board.measured)} measured and {len(board.references)} published rows", file=sys.stderr)
     return 0
-
-
-def _format(args: argparse.Namespace) -> str:
-    if args.format:
-        return args.format
-    suffix = args.out.suffix.lstrip(".") if args.out else "md"
-    return {"tex": "latex", "htm": "html"}.get(suffix, suffix if suffix in FORMATS else "md")
 
 
 def _renderer(name: str) -> Callable[[Board], str]:

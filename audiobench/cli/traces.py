@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from typing import Any
 
+from audiobench.cli import output
 from audiobench.errors import ExitCode, UsageError
 from audiobench.limits import ATTEMPTS, TIMEOUT_SECONDS
 
@@ -35,14 +36,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"seconds one call may take (default {TIMEOUT_SECONDS:g})",
     )  # fmt: skip
     add("--allow-other-model", action="store_true", help="continue if the server reports a different model")
-    add("--json", action="store_true", help="everything as JSON")
+    output.configure(parser, out=False)
 
 
 def run(args: argparse.Namespace) -> int:
     """Judge what is open, then measure and print."""
     from audiobench.ablation.arms import Selector
     from audiobench.ablation.traces.measures import measure_arm, traced
-    from audiobench.cli.compare import print_json, shared_tasks
+    from audiobench.cli.compare import shared_tasks
 
     if args.limit is not None and args.limit < 1:
         raise UsageError(f"--limit {args.limit}: must be at least 1")
@@ -65,15 +66,15 @@ def run(args: argparse.Namespace) -> int:
             lock.release()
     found = [{"task": name, "arms": [measure_arm(arm) for arm in group]} for name, group in arms.items()]
     code = ExitCode.INCOMPLETE if failed else ExitCode.OK
-    if args.json:
-        print_json(
+    form = output.chosen(args)
+    if form == "json":
+        output.write_json(
             {"run": str(selector.run.folder), "model": selector.run.model, "tasks": found, "exit_code": int(code)}
         )
     else:
-        from audiobench.ablation.sheets import show
         from audiobench.ablation.traces.sheets import trace_sheets
 
-        show([sheet for entry in found for sheet in trace_sheets(entry)])
+        output.write_sheets([sheet for entry in found for sheet in trace_sheets(entry)], form)
     if failed:
         print(f"audiobench: {_why(failed)}; the same command asks for them again", file=sys.stderr)
     return int(code)
@@ -150,7 +151,7 @@ def _early(
 
 
 def _say(args: argparse.Namespace, text: str) -> None:
-    if not args.json:
+    if args.format != "json":
         print(text, file=sys.stderr)
 
 

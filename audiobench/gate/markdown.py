@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import html
-import re
 from pathlib import Path
 
 from audiobench.errors import IncompleteError
-from audiobench.gate.verdict import FAILURES, WARNINGS, Item, Level, Verdict, shown, size
-from audiobench.plain_text import spaced
+from audiobench.gate.terminal import WORDS, verdict_sheet
+from audiobench.gate.verdict import FAILURES, WARNINGS, Verdict, shown
+from audiobench.report import sheet
+from audiobench.report.sheet import Column, Sheet
 
 MAX_BYTES = 65_300
 """GitHub cuts a comment at 65,536 bytes; a step summary may be larger, but a person reads neither."""
 FLIPS = 10
 EXCERPT = 120
-WORDS: dict[Level, str] = {
-    "pass": "pass", "warn": "pass, with a warning", "regression": "**REGRESSION**",
-    "not_comparable": "**NOT COMPARABLE**", "incomplete": "**INCOMPLETE**",
-}  # fmt: skip
-_SPECIAL = re.compile(r"([\\`*_\[\]!|~])")
 
 
 def escape(text: str, longest: int = EXCERPT) -> str:
-    """Text from a model or a data set, on one line, as text: no markup, no mention, no link, no reordering."""
-    plain = " ".join(spaced(text).split())
-    if len(plain) > longest:
-        plain = plain[: longest - 3] + "..."
-    safe = html.escape(_SPECIAL.sub(r"\\\1", plain), quote=False)
-    # a zero-width space keeps mentions, issue numbers, commit hashes and bare addresses from becoming links
-    unlinked = re.sub(r"(@|#|://|www\.)", "\\1\u200b", safe)
-    return unlinked.replace("$", "&#36;")  # $ would begin a formula
+    """`sheet.escape`, of at most `longest` characters."""
+    return sheet.escape(text, longest)
 
 
 def write_summary(path: Path, verdict: Verdict) -> None:
@@ -52,9 +41,7 @@ def summary(verdict: Verdict) -> str:
         return cut(head + escape(verdict.error, 2000) + "\n")
     lines = [
         f"{escape(verdict.model)} against the baseline of {escape(verdict.baseline_model)}", "",
-        "| task | what | condition | n | baseline | candidate | Δ [95 %] | p (Holm) | MDE | verdict |",
-        "|---|---|---|---:|---:|---:|---:|---:|---:|---|",
-        *(_row(item) for item in verdict.items), "",
+        sheet.markdown([verdict_sheet(verdict)], longest=EXCERPT),
     ]  # fmt: skip
     for title, levels in (("Why it failed", FAILURES), ("Warnings", WARNINGS)):
         told = [message for item in verdict.items for message in item.messages(*levels)]
@@ -71,23 +58,8 @@ def summary(verdict: Verdict) -> str:
 
 
 def _headline(verdict: Verdict) -> str:
-    return "**ERROR**" if verdict.error is not None else WORDS[verdict.level]
-
-
-def _row(item: Item) -> str:
-    found = item.measured
-    cells = [escape(item.task), item.kind.replace("_", " "), escape(item.condition)]
-    if found is None:
-        cells += [str(item.n), *["-"] * 5]
-    else:
-        signed = item.kind == "think_gain"
-        low, high = (shown(item, bound, sign=True) for bound in found.ci)
-        cells += [
-            str(found.n), shown(item, found.baseline, sign=signed), shown(item, found.candidate, sign=signed),
-            f"{shown(item, found.difference, sign=True)} [{low}, {high}]", f"{found.p_adjusted:.2g}",
-            size(item, found.mde),
-        ]  # fmt: skip
-    return "| " + " | ".join([*cells, WORDS[item.level]]) + " |"
+    word = "ERROR" if verdict.error is not None else WORDS[verdict.level]
+    return f"**{word}**" if word.isupper() else word
 
 
 def _flips(verdict: Verdict) -> list[str]:
@@ -99,16 +71,16 @@ def _flips(verdict: Verdict) -> list[str]:
         sign = -1 if item.lower_is_better else 1
         for flip in item.flips:
             if sign * (flip.after - flip.before) < 0:
-                cells = [
-                    escape(item.task), escape(item.condition), escape(flip.id), shown(item, flip.before),
-                    shown(item, flip.after), escape(flip.answer or "(none)"), escape(flip.target or ""),
-                ]  # fmt: skip
-                rows.append("| " + " | ".join(cells) + " |")
+                rows.append(
+                    (item.task, item.condition, flip.id, shown(item, flip.before), shown(item, flip.after),
+                     flip.answer or "(none)", flip.target or "")
+                )  # fmt: skip
     if not rows:
         return []
     more = f" ({FLIPS} of {len(rows)})" if len(rows) > FLIPS else ""
-    head = ["| task | condition | sample | was | is | answered | right |", "|---|---|---|---:|---:|---|---|"]
-    return ["", f"### Samples that got worse{more}", "", *head, *rows[:FLIPS]]
+    header = ("task", "condition", "sample", "was", "is", Column("answered", text=True), Column("correct", text=True))
+    table = Sheet(f"Samples that got worse{more}", header, rows[:FLIPS], left=3, all_columns=True)
+    return ["", sheet.markdown([table], longest=EXCERPT)]
 
 
 def cut(text: str, limit: int = MAX_BYTES) -> str:

@@ -1,76 +1,76 @@
-"""The verdict on a terminal."""
+"""The verdict as a table, and all of it on a terminal."""
 
 from __future__ import annotations
 
-from rich.markup import escape
-from rich.table import Table
-
 from audiobench.gate.verdict import FAILURES, WARNINGS, Item, Level, Verdict, shown, size
 from audiobench.plain_text import spaced
-from audiobench.report.terminal import console
+from audiobench.report.sheet import Column, Sheet, console
 
-STYLES: dict[Level, str] = {
-    "pass": "[green]pass[/green]", "warn": "[yellow]pass (warning)[/yellow]",
-    "regression": "[bold red]REGRESSION[/bold red]", "not_comparable": "[bold magenta]not comparable[/bold magenta]",
-    "incomplete": "[bold magenta]incomplete[/bold magenta]",
+WORDS: dict[Level, str] = {
+    "pass": "pass", "warn": "pass (warning)", "regression": "REGRESSION", "not_comparable": "NOT COMPARABLE",
+    "incomplete": "INCOMPLETE",
+}  # fmt: skip
+STYLES = {
+    "pass": "green", "pass (warning)": "yellow", "REGRESSION": "bold red", "NOT COMPARABLE": "bold magenta",
+    "INCOMPLETE": "bold magenta",
 }  # fmt: skip
 FLIPS = 5
+
+
+def verdict_sheet(verdict: Verdict) -> Sheet:
+    """One row for each score and think gain; on a narrow terminal the change and the verdict come first."""
+    header = (
+        "task", "what", "condition", Column("n", later=1), Column("baseline", later=1), Column("candidate", later=1),
+        Column("change [95 %]"), Column("p (Holm)", later=1), Column("MDE", later=1),
+        Column("verdict", text=True, styles=STYLES),
+    )  # fmt: skip
+    sheet = Sheet("", header, left=3, all_columns=True)
+    sheet.rows += [_cells(item) for item in verdict.items]
+    return sheet
+
+
+def _cells(item: Item) -> list[str]:
+    found, head = item.measured, [item.task, item.kind.replace("_", " "), item.condition]
+    if found is None:
+        return [*head, str(item.n), *["-"] * 5, WORDS[item.level]]
+    signed = item.kind == "think_gain"
+    change, low, high = (shown(item, value, sign=True) for value in (found.difference, *found.ci))
+    return [
+        *head, str(found.n), shown(item, found.baseline, sign=signed), shown(item, found.candidate, sign=signed),
+        f"{change} [{low}, {high}]", f"{found.p_adjusted:.2g}", size(item, found.mde), WORDS[item.level],
+    ]  # fmt: skip
 
 
 def print_verdict(verdict: Verdict) -> None:
     """Table, reasons, the samples that got worse, and the last line with the exit code."""
     out = console()
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("task", "what", "condition"):
-        table.add_column(name)
-    for name in ("n", "baseline", "candidate", "change", "95 % interval", "p (Holm)", "MDE"):
-        table.add_column(name, justify="right")
-    table.add_column("verdict")
-    for item in verdict.items:
-        table.add_row(*_cells(item))
-    out.print(table)
-    for word, levels in (("failed", FAILURES), ("warning", WARNINGS)):
-        for item in verdict.items:
-            for message in item.messages(*levels):
-                out.print(f"\n{word}: {plain(message)}", markup=False, soft_wrap=True)
+    out.print(verdict_sheet(verdict), crop=False)
+    lines = [
+        f"\n{word}: {plain(message)}"
+        for word, levels in (("failed", FAILURES), ("warning", WARNINGS))
+        for item in verdict.items
+        for message in item.messages(*levels)
+    ]
     for item in verdict.items:
         if item.level == "regression" and item.flips:
-            out.print(f"\n{item.task}, {item.condition}: samples that got worse", markup=False)
+            lines.append(f"\n{plain(item.task)}, {plain(item.condition)}: samples that got worse")
             for flip in item.flips[:FLIPS]:
-                out.print(
-                    f"  {plain(flip.id)}: answered {plain(flip.answer or '(none)')}; right is {plain(flip.target or '?')}",
-                    markup=False,
-                )
-    for item in verdict.items:
-        for check in item.checks:
-            if check.name == "improvement":
-                out.print(f"\n{plain(check.message)}", markup=False, soft_wrap=True)
-    for note in verdict.notes:
-        out.print(f"\nnote: {plain(note)}", markup=False, soft_wrap=True)
-    if verdict.confirmed:
-        again = verdict.confirmed
-        out.print(
-            f"\nasked again with fresh seeds and pooled with the first answers: {', '.join(again['tasks'])}, "
-            f"{again['epochs']} more epochs, in {again['folder']}", markup=False, soft_wrap=True,
-        )  # fmt: skip
-    out.print(f"\ngate: {STYLES[verdict.level]} (exit code {int(verdict.exit_code)})")
+                answer, target = plain(flip.answer or "(none)"), plain(flip.target or "?")
+                lines.append(f"  {plain(flip.id)}: answered {answer}; correct answer: {target}")
+    lines += [f"\n{plain(c.message)}" for item in verdict.items for c in item.checks if c.name == "improvement"]
+    lines += [f"\nnote: {plain(note)}" for note in verdict.notes]
+    if again := verdict.confirmed:
+        lines.append(
+            f"\nrun again with fresh seeds and pooled with the first answers: {', '.join(again['tasks'])}, "
+            f"{again['epochs']} more epochs, in {again['folder']}"
+        )
+    for line in lines:
+        out.print(line, markup=False, soft_wrap=not out.is_terminal)
+    word = WORDS[verdict.level]
+    out.print(f"\ngate: [{STYLES[word]}]{word}[/] (exit code {int(verdict.exit_code)})")
 
 
 def plain(text: str, longest: int = 500) -> str:
     """Text on one line without control characters."""
     kept = spaced(text)
     return kept if len(kept) <= longest else kept[: longest - 3] + "..."
-
-
-def _cells(item: Item) -> list[str]:
-    found = item.measured
-    head = [escape(item.task), item.kind.replace("_", " "), escape(item.condition)]
-    if found is None:
-        return [*head, str(item.n), *["-"] * 6, STYLES[item.level]]
-    signed = item.kind == "think_gain"
-    low, high = (shown(item, bound, sign=True) for bound in found.ci)
-    return [
-        *head, str(found.n), shown(item, found.baseline, sign=signed), shown(item, found.candidate, sign=signed),
-        shown(item, found.difference, sign=True), escape(f"[{low}, {high}]"), f"{found.p_adjusted:.2g}",
-        size(item, found.mde), STYLES[item.level],
-    ]  # fmt: skip

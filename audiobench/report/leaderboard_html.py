@@ -8,7 +8,7 @@ from html import escape
 
 from audiobench.report.leaderboard import Board
 from audiobench.report.leaderboard_rows import Cell, Gain, Row
-from audiobench.report.leaderboard_text import LEGEND, PUBLISHED, detail_frame, gain, rank, reference_notes
+from audiobench.report.leaderboard_text import LEGEND, PUBLISHED, detail_sheet, gain, rank, reference_notes
 
 STYLE = """
 :root { color-scheme: light dark;
@@ -200,14 +200,14 @@ def _list(title: str, items: list[str]) -> str:
 
 
 def _details(board: Board) -> str:
-    frame = detail_frame(board)
-    words = ("model", "condition", "task", "metric", "prompt", "interval")
-    css = ["t" if column in words else "" for column in frame.columns]
-    heads = "".join(
-        f'<th scope="col" class="{c}">{escape(str(name))}</th>' for c, name in zip(css, frame.columns, strict=True)
-    )
-    lines = [
-        "<tr>" + "".join(f'<td class="{c}">{escape(str(v))}</td>' for c, v in zip(css, values, strict=True)) + "</tr>"
-        for values in frame.to_numpy()
+    sheet = detail_sheet(board)
+    columns = sheet.columns()
+    css = ["t" if column.text else "" for column in columns.values()]
+    heads = [
+        f'<th scope="col" class="{c}">{escape(col.head)}</th>' for c, col in zip(css, columns.values(), strict=True)
     ]
-    return f'<div class="card"><table><thead><tr>{heads}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+    lines = [
+        "<tr>" + "".join(f'<td class="{c}">{escape(v)}</td>' for c, v in zip(css, row, strict=True)) + "</tr>"
+        for row in sheet.rows
+    ]
+    return f'<div class="card"><table><thead><tr>{"".join(heads)}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'

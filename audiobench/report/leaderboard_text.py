@@ -1,25 +1,14 @@
-"""A board as Markdown, CSV, LaTeX (booktabs) or JSON."""
+"""A board as plain text, Markdown, CSV, LaTeX (booktabs) or JSON."""
 
 from __future__ import annotations
 
-import html
-import re
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from audiobench.plain_text import spaced
+from audiobench.report import sheet
 from audiobench.report.export import neutral
 from audiobench.report.leaderboard import Board
 from audiobench.report.leaderboard_rows import Cell, Gain, Row
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-_MARKDOWN = re.compile(r"([\\`*_|~]|\](?=[(\[:]))")
-_LATEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-}  # fmt: skip
+from audiobench.report.sheet import Column, Sheet
 
 
 def number(cell: Cell | None) -> str:
@@ -62,67 +51,56 @@ def rank(row: Row) -> str:
     return str(first) if first == last else f"{first}-{last}"
 
 
-def score_frame(board: Board, rows: Sequence[Row], *, published: bool = False) -> pd.DataFrame:
-    """One line a row: rank, model, condition, average, every task, think gain."""
-    import pandas as pd
-
-    table: dict[str, list[str]] = {}
-    if not published:
-        table["rank"] = [rank(row) for row in rows]
-    table["model"] = [row.model for row in rows]
-    table["condition"] = [row.label or "-" for row in rows]
+def score_sheet(board: Board, *, published: bool = False) -> Sheet:
+    """One line a row, measured or published: rank, model, condition, average, every task, think gain."""
+    rows = board.references if published else board.measured
+    found = [] if published else [(Column("rank"), [rank(row) for row in rows])]
+    found.append((Column("model", text=True), [row.model for row in rows]))
+    found.append((Column("condition", text=True), [row.label or "-" for row in rows]))
     if len(board.averaged) > 1:
-        table["average"] = [average(row) for row in rows]
-    for task in board.tasks:
-        table[board.titles[task]] = [number(row.cells.get(task)) for row in rows]
+        found.append((Column("average"), [average(row) for row in rows]))
+    found += [(Column(board.titles[task]), [number(row.cells.get(task)) for row in rows]) for task in board.tasks]
     if any(row.gains for row in rows):
         if len(board.averaged) > 1:
-            table["think gain"] = [gain(row.average_gain) for row in rows]
+            found.append((Column("think gain", later=1), [gain(row.average_gain) for row in rows]))
         for task in board.tasks:
-            table[f"gain: {board.titles[task]}"] = [gain(row.gains.get(task)) for row in rows]
+            gains = [gain(row.gains.get(task)) for row in rows]
+            found.append((Column(f"gain: {board.titles[task]}", later=1), gains))
     if published:
-        table["source"] = [row.source for row in rows]
-    return pd.DataFrame(table)
+        found.append((Column("source", text=True), [row.source for row in rows]))
+    lines: list[Sequence[str]] = list(zip(*(cells for _, cells in found), strict=True))
+    title, notes = ("Published scores", [PUBLISHED]) if published else ("Scores", [LEGEND])
+    return Sheet(title, [column for column, _ in found], lines, notes, left=2 if published else 3, all_columns=True)
 
 
-def detail_frame(board: Board) -> pd.DataFrame:
+def detail_sheet(board: Board) -> Sheet:
     """What every measured number rests on."""
-    import pandas as pd
+    header = (
+        "model", "condition", "task", Column("metric", text=True), "n", "coverage", "chance", Column("prompt", text=True),
+        Column("date", text=True), Column("interval", text=True),
+    )  # fmt: skip
+    sheet = Sheet("What the numbers rest on", header, left=3, all_columns=True)
+    for row in board.measured:
+        for task in board.tasks:
+            if (cell := row.cells.get(task)) is not None:
+                sheet.rows.append(
+                    (row.model, row.label, board.titles[task], cell.metric, "-" if cell.n is None else str(cell.n),
+                     "-" if cell.coverage is None else f"{100 * cell.coverage:.1f}%",
+                     "-" if cell.chance is None else f"{cell.chance:.1f}", cell.prompt, cell.date, cell.interval or "-")
+                )  # fmt: skip
+    return sheet
 
-    lines = [
-        {
-            "model": row.model, "condition": row.label, "task": board.titles[task], "metric": cell.metric,
-            "n": "-" if cell.n is None else str(cell.n),
-            "coverage": "-" if cell.coverage is None else f"{100 * cell.coverage:.1f}%",
-            "chance": "-" if cell.chance is None else f"{cell.chance:.1f}",
-            "prompt": cell.prompt, "date": cell.date, "interval": cell.interval or "-",
-        }
-        for row in board.measured
-        for task in board.tasks
-        if (cell := row.cells.get(task)) is not None
-    ]  # fmt: skip
-    return pd.DataFrame(lines)
 
-
-def markdown(board: Board) -> str:
-    """The board as GitHub-flavoured Markdown."""
-    parts = ["# Leaderboard", "", LEGEND, ""]
-    if board.measured:
-        parts += [_markdown_table(score_frame(board, board.measured)), ""]
-    if board.references:
-        parts += ["## Published scores", "", PUBLISHED, ""]
-        parts += [_markdown_table(score_frame(board, board.references, published=True)), ""]
-    if board.measured:
-        parts += ["## What the numbers rest on", "", _markdown_table(detail_frame(board)), ""]
+def sheets(board: Board) -> list[Sheet]:
+    """The whole board: measured scores, published scores, what the numbers rest on, notes."""
     told = [*board.notes, *reference_notes(board)]
-    if told:
-        parts += ["## Notes", "", *(f"- {_escape_markdown(note)}" for note in told), ""]
-    return "\n".join(parts)
+    found = [score_sheet(board), score_sheet(board, published=True), detail_sheet(board)]
+    return [sheet for sheet in found if sheet.rows] + ([Sheet("Notes", notes=told)] if told else [])
 
 
 LEGEND = (
     "All scores in per cent, with 95 % intervals. Average: unweighted over tasks, ± its standard error. Rank: the "
-    "places that the intervals leave open. Think gain: score with thinking minus without, on the same samples."
+    "range consistent with the confidence intervals. Think gain: score with thinking minus without, on the same samples."
 )
 PUBLISHED = (
     "As printed by their sources, with the sources' own prompts, splits and scorers: for orientation, not for ranking."
@@ -137,50 +115,6 @@ def reference_notes(board: Board) -> list[str]:
         for task, cell in row.cells.items()
         if cell.notes
     ]
-
-
-def _markdown_table(frame: pd.DataFrame) -> str:
-    left = {"model", "condition", "task", "metric", "prompt", "date", "interval", "source"}
-    columns = [str(column) for column in frame.columns]
-    head = "| " + " | ".join(_escape_markdown(column) for column in columns) + " |"
-    rule = "|" + "|".join("---" if column in left else "---:" for column in columns) + "|"
-    lines = ["| " + " | ".join(_escape_markdown(str(value)) for value in row) + " |" for row in frame.to_numpy()]
-    return "\n".join([head, rule, *lines])
-
-
-def _escape_markdown(text: str) -> str:
-    plain = " ".join(spaced(text).split())
-    text = html.escape(_MARKDOWN.sub(r"\\\1", plain), quote=False).replace("$", "&#36;")
-    return re.sub(r"(@|://)(?=\w)", "\\1\u200b", text)
-
-
-def latex(board: Board) -> str:
-    """Two booktabs tables (ours, published); needs the package booktabs."""
-    parts = []
-    for rows, published, caption in ((board.measured, False, LEGEND), (board.references, True, PUBLISHED)):
-        if rows:
-            frame = score_frame(board, rows, published=published)
-            parts.append(_latex_table(frame, caption, "published" if published else "scores"))
-    return "% needs \\usepackage{booktabs}\n" + "\n".join(parts)
-
-
-def _latex_table(frame: pd.DataFrame, caption: str, label: str) -> str:
-    escaped = frame.map(lambda value: escape_latex(str(value)))
-    escaped.columns = [escape_latex(str(column)) for column in frame.columns]
-    words = {"model", "condition", "source"}
-    layout = "".join("l" if column in words else "r" for column in frame.columns)
-    return escaped.to_latex(
-        index=False, escape=False, column_format=layout, caption=escape_latex(caption), label=f"tab:{label}"
-    )
-
-
-def escape_latex(text: str) -> str:
-    """Text as LaTeX shows it; `^a` marks and `±` become mathematics."""
-    plain = spaced(text)
-    found = re.search(r" \^([a-z]+)$", plain)
-    mark = f"$^{{{found[1]}}}$" if found else ""
-    body = plain[: found.start()] if found else plain
-    return "".join(_LATEX.get(c, c) for c in body).replace("±", r"$\pm$") + mark
 
 
 def csv(board: Board) -> str:
@@ -203,5 +137,17 @@ def json(board: Board) -> str:
     return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n"
 
 
-FORMATS: dict[str, Callable[[Board], str]] = {"md": markdown, "csv": csv, "latex": latex, "json": json}
+def latex(board: Board) -> str:
+    """Two booktabs tables (ours, published); needs the package booktabs."""
+    return sheet.latex([found for found in (score_sheet(board), score_sheet(board, published=True)) if found.rows])
+
+
+def markdown(board: Board) -> str:
+    """The board as GitHub-flavoured Markdown."""
+    return "# Leaderboard\n\n" + sheet.markdown(sheets(board), level=2)
+
+
+FORMATS: dict[str, Callable[[Board], str]] = {
+    "text": lambda board: sheet.text(sheets(board)), "md": markdown, "csv": csv, "latex": latex, "json": json,
+}  # fmt: skip
 """Format name -> renderer; html lives in `leaderboard_html`."""

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from audiobench.plain_text import one_line, printable
+from audiobench.report.sheet import Column, Sheet, console
 from audiobench.scorers.metrics import UNITS
 from audiobench.task.spec import TaskSpec
 from audiobench.types import Condition
@@ -24,12 +20,6 @@ NARROW = 110
 
 MOST_REFERENCES = 6
 """Published scores shown under a table; `audiobench tasks show` has them all."""
-
-
-def console(width: int | None = None) -> Console:
-    """A console on standard output that does not wrap numbers when piped."""
-    piped = not sys.stdout.isatty()
-    return Console(highlight=False, width=width or (140 if piped else None))
 
 
 def percent(value: float | None) -> str:
@@ -60,36 +50,22 @@ def failures(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{n} {kind}" for kind, n in counts.items() if n and kind != "scored") or "-"
 
 
-def _cell(text: str) -> str:
-    """Text of a data set or a model file, as a table may show it."""
-    return escape(one_line(text))
-
-
-def score_table(summaries: Sequence[Mapping[str, Any]], tasks: Mapping[str, TaskSpec]) -> Table:
+def score_sheet(summaries: Sequence[Mapping[str, Any]], tasks: Mapping[str, TaskSpec], title: str = "") -> Sheet:
     """One row for each task and condition."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("task")
-    table.add_column("condition")
-    table.add_column("metric")
-    for name in ("n", "value", "95 % interval", "coverage", "chance", "official"):
-        table.add_column(name, justify="right")
-    table.add_column("not scored")
+    sheet = Sheet(
+        title,
+        ("task", "condition", Column("metric", text=True), "n", "value", "95 % interval", "coverage", "chance", "official",
+         Column("not scored", text=True)),
+        left=2, all_columns=True,
+    )  # fmt: skip
     for entry in summaries:
-        task = tasks[entry["task"]]
         name, value = _main(entry)
-        table.add_row(
-            _cell(task.task),
-            _cell(condition_label(entry)),
-            name,
-            str(entry["n"]),
-            number(entry, value["value"]),
-            escape(interval(entry, value["ci"])),
-            percent(entry["coverage"]) + "%",
-            percent(entry["chance"]),
-            _official(entry),
-            failures(entry["counts"]),
-        )
-    return table
+        sheet.rows.append(
+            (tasks[entry["task"]].task, condition_label(entry), name, str(entry["n"]), number(entry, value["value"]),
+             interval(entry, value["ci"]), percent(entry["coverage"]) + "%", percent(entry["chance"]), _official(entry),
+             failures(entry["counts"]))
+        )  # fmt: skip
+    return sheet
 
 
 def score_lines(entry: Mapping[str, Any]) -> list[str]:
@@ -128,17 +104,12 @@ def _official(entry: Mapping[str, Any]) -> str:
     return f"{number(entry, official['value'])} (n={official['n']})"
 
 
-def breakdown_table(entry: Mapping[str, Any], column: str) -> Table:
+def breakdown_table(entry: Mapping[str, Any], column: str, title: str = "") -> Sheet:
     """The metric by one column."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(_cell(column))
-    for name in ("n", "value", "95 % interval"):
-        table.add_column(name, justify="right")
+    sheet = Sheet(title, (column, "n", "value", "95 % interval"), all_columns=True)
     for label, value in entry["breakdown"][column].items():
-        table.add_row(
-            _cell(label), str(value["n"]), number(entry, value["value"]), escape(interval(entry, value["ci"]))
-        )
-    return table
+        sheet.rows.append((label, str(value["n"]), number(entry, value["value"]), interval(entry, value["ci"])))
+    return sheet
 
 
 def reference_lines(task: TaskSpec, model: str) -> list[str]:
@@ -167,13 +138,12 @@ def print_run(
     if out.width < NARROW:
         out.print(printable("\n".join(line for entry in summaries for line in score_lines(entry))), markup=False)
     else:
-        out.print(score_table(summaries, tasks))
+        out.print(score_sheet(summaries, tasks))
     single = [entry for entry in summaries if sum(e["task"] == entry["task"] for e in summaries) == 1]
     for entry in single if breakdowns else ():
         for column, labels in entry.get("breakdown", {}).items():
             if 1 < len(labels) <= LONGEST_BREAKDOWN:
-                out.print(printable(f"\n{entry['task']}, {condition_label(entry)}, by {column}"), markup=False)
-                out.print(breakdown_table(entry, column))
+                out.print(breakdown_table(entry, column, f"{entry['task']}, {condition_label(entry)}, by {column}"))
     for entry in summaries:
         if "reader" in entry:
             out.print("\n" + reader_line(entry), markup=False, soft_wrap=True)

@@ -234,7 +234,7 @@ def test_markdown_keeps_model_text_inert(tmp_path, capsys):
     folder = write_run(tmp_path / "run", lines)
     assert main(["compare", f"{folder}:off", f"{folder}:on", "--markdown"]) == 0
     text = capsys.readouterr().out
-    assert r"a\|b &lt;img src=x&gt;" in text and r"\*\@all\*" in text and "<img" not in text
+    assert r"a\|b &lt;img src=x&gt;" in text and "\\*@\u200ball\\*" in text and "<img" not in text
 
 
 @pytest.mark.parametrize("command", ["ablate", "compare"])

@@ -9,8 +9,8 @@ import pytest
 
 from audiobench.ablation.ablate import ablate_task
 from audiobench.ablation.ablate_sheets import ablation_sheets
-from audiobench.ablation.sheets import markdown
 from audiobench.cli import main
+from audiobench.report.sheet import markdown
 from audiobench.results import Run
 from tests.ablation.conftest import line, scripted, write_run
 

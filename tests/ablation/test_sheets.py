@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from audiobench.ablation.sheets import Sheet, blocks, markdown
+from audiobench.report.sheet import Sheet, blocks, markdown
 
 SHEET = Sheet(
     "title",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from audiobench.ablation.sheets import Sheet, number, points, span
+from audiobench.ablation.sheets import number, points, span
 from audiobench.ablation.traces.judges import KINDS
+from audiobench.report.sheet import Sheet
 
 
 def trace_sheets(found: dict[str, Any]) -> list[Sheet]:

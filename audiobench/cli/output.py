@@ -1,0 +1,66 @@
+"""`--format` and `--out`: one spelling for every command that prints tables."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from audiobench.report.sheet import Sheet
+
+FORMATS = ("text", "md", "csv", "latex", "json")
+SUFFIXES = {"txt": "text", "tex": "latex", "htm": "html"}
+
+
+def configure(
+    parser: argparse.ArgumentParser, formats: Sequence[str] = FORMATS, *, default: str = "text", out: bool = True,
+    short: Sequence[str] = ("json",),
+) -> None:  # fmt: skip
+    """Declare the options; `short` are formats that have an option of their own (`--json`, `--markdown`)."""
+    add = parser.add_mutually_exclusive_group().add_argument
+    by_name = "by the name of --out, else " if out else ""
+    add("--format", choices=formats, help=f"default: {by_name}{default}")
+    for name in short:
+        chosen = "md" if name == "markdown" else name
+        add(f"--{name}", action="store_const", const=chosen, dest="format", help=f"the same as --format {chosen}")
+    if out:
+        parser.add_argument("--out", type=Path, metavar="FILE", help="write here instead of standard output")
+    parser.set_defaults(by_suffix=formats if out else (), default_format=default)
+
+
+def chosen(args: argparse.Namespace) -> str:
+    """The format: as asked for, else by the suffix of `--out`, else the command's default."""
+    suffix = args.out.suffix.lstrip(".") if args.by_suffix and args.out else ""
+    by_name = SUFFIXES.get(suffix, suffix)
+    return args.format or (by_name if by_name in args.by_suffix else args.default_format)
+
+
+def write(text: str, out: Path | None = None) -> None:
+    """Write to a file, whole or not at all, or to standard output."""
+    if out is None:
+        sys.stdout.write(text)
+        return
+    from audiobench.journal import write_whole
+
+    write_whole(out, text.encode())
+
+
+def write_json(value: Any, out: Path | None = None) -> None:
+    """Write `value` as indented JSON."""
+    import orjson
+
+    write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode() + "\n", out)
+
+
+def write_sheets(sheets: Sequence[Sheet], form: str, out: Path | None = None) -> None:
+    """Write tables in a format; as text on standard output they fit the terminal."""
+    from audiobench.report.sheet import FORMATS as WRITERS
+    from audiobench.report.sheet import show
+
+    if form == "text" and out is None:
+        show(sheets)
+    else:
+        write(WRITERS[form](sheets), out)
