@@ -244,19 +244,8 @@ def _gains_by(entry: dict[str, Any], control: dict[str, Any], column: str) -> Sh
 def _words(found: dict[str, Any]) -> list[Sheet]:
     sheet = Sheet(
         "sound against words: full - transcript",
-        (
-            "think",
-            "n",
-            "full",
-            "transcript",
-            Column("difference", "pp"),
-            "95 % interval",
-            "gained",
-            "lost",
-            "p",
-            "test",
-        ),
-    )
+        ("think", "n", "full", "transcript", Column("difference", "pp"), "95 % interval", "gained", "lost", "p", "test"),
+    )  # fmt: skip
     for entry in found["listening"]:
         row = entry["transcript"]
         if row:
