@@ -137,4 +137,9 @@ A = TypeVar("A", Judgement, Transcript, Reading)
 
 def read(folder: Path, kind: type[A]) -> dict[Slot, A]:
     """The annotations of a task's folder by response; see `journal.read`."""
-    return {(line.id, line.key): line for line in journal.read(folder / kind.FILE, kind)}
+    return read_file(folder / kind.FILE, kind)
+
+
+def read_file(file: Path, kind: type[A]) -> dict[Slot, A]:
+    """The annotations in a file by response, a later line for an earlier one; see `journal.read`."""
+    return {(line.id, line.key): line for line in journal.read(file, kind)}

@@ -12,13 +12,14 @@ import orjson
 from msgspec import structs
 
 from audiobench import logs, think
+from audiobench.annotations import Reading, Slot
 from audiobench.errors import UsageError
 from audiobench.extraction import OPTION_RULES
 from audiobench.metric import metric
 from audiobench.records import Failure, Record, ShownSample
 from audiobench.results import Scored
 from audiobench.score import metric_of, outcome, scorer_of
-from audiobench.summary import chance, counted, official, reasons
+from audiobench.summary import chance, counted, official, reasons, with_reader
 from audiobench.task.spec import TaskSpec
 from audiobench.thought import Tags
 from audiobench.types import Response, Sample, check_options
@@ -130,14 +131,15 @@ def scored(
         yield Prediction(record, outcome(record, task), entry["id"], entry["output"])
 
 
-def line(one: Prediction, task: TaskSpec) -> dict[str, Any]:
+def line(one: Prediction, task: TaskSpec, reading: Reading | None = None) -> dict[str, Any]:
     """`{"id", "outcome", "value", "answer", "rule", "official"}` of a prediction.
 
     `official` is the official scorer's verdict on the output as it was given; ours looks behind a closed thought.
+    `reading` adds `with_reader`, the value, answer and rule that it makes of an unparsed output.
     """
     scorer, result = scorer_of(task), one.outcome
     official = scorer.official(one.output, one.sample) if scorer.official and one.record.error is None else None
-    return {
+    found = {
         "id": one.given_id,
         "outcome": result.status,
         "value": result.value,
@@ -145,13 +147,23 @@ def line(one: Prediction, task: TaskSpec) -> dict[str, Any]:
         "rule": result.rule,
         "official": official,
     }
+    if reading is not None and result.status == "unparsed":
+        read = outcome(one.record, task, reading=reading)
+        found["with_reader"] = {"value": read.value, "answer": read.answer, "rule": read.rule}
+    return found
 
 
-def summary(task: TaskSpec, group: Sequence[Prediction], samples: Mapping[str, Sample] | None = None) -> dict[str, Any]:
+def summary(
+    task: TaskSpec,
+    group: Sequence[Prediction],
+    samples: Mapping[str, Sample] | None = None,
+    readings: Mapping[Slot, Reading] | None = None,
+) -> dict[str, Any]:
     """What the predictions come to, by the same code as a run's `summary.json`.
 
     `{task, metric, n (samples), outputs (lines), expected (samples, None without the data set), counts (of lines, and
-    `missing` samples), value, ci, interval, coverage, chance, official, exit_code}`.
+    `missing` samples), value, ci, interval, coverage, chance, official, exit_code}`, and with `readings` the `reader`'s
+    number (`audiobench.summary.with_reader`).
     """
     repeats = Counter(one.id for one in group)
     missing = sum(name not in repeats for name in samples or ())
@@ -159,7 +171,9 @@ def summary(task: TaskSpec, group: Sequence[Prediction], samples: Mapping[str, S
     failed = counts["error"] + counts["invalid_audio"]
     expected = len(group) + missing * max(repeats.values(), default=1)
     responded = [one for one in group if one.outcome.value is not None]
-    main = metric(task, responded, max(repeats.values(), default=1))
+    epochs = max(repeats.values(), default=1)
+    main = metric(task, responded, epochs)
+    read = with_reader(task, group, readings or {}, {}, epochs)
     return {
         "task": task.task,
         "metric": metric_of(task).name,
@@ -174,6 +188,7 @@ def summary(task: TaskSpec, group: Sequence[Prediction], samples: Mapping[str, S
         "chance": chance(task, group),
         "official": official(task, [_as_given(one) for one in group]),
         "errors": reasons(group),
+        **({"reader": read} if read else {}),
         "exit_code": 4 if failed or missing else 0,
     }
 

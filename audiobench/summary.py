@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import fsum, isfinite
 from typing import Any
 
 import orjson
 
+from audiobench.annotations import Judgement, Reading, Slot
 from audiobench.metric import breakdown, metric
 from audiobench.results import Run, Scored, TaskRun
 from audiobench.score import metric_of, outcome, scorer_of
@@ -70,25 +71,30 @@ def summarise_condition(task_run: TaskRun, condition: Condition, group: Sequence
     entry["bounds"] = bounds(task, group, expected, main["value"])
     entry["official"] = official(task, group)
     entry["breakdown"] = breakdown(task, responded, task_run.epochs)
-    if (read := with_reader(task_run, group)) is not None:
+    read = with_reader(task, group, task_run.readings(), task_run.judgements(), task_run.epochs)
+    if read is not None:
         entry["reader"] = read
     if task.protocol == "realtime":
         entry["speech"] = speech(task, group, task_run.epochs)
     return entry
 
 
-def with_reader(task_run: TaskRun, group: Sequence[Scored]) -> dict[str, Any] | None:
+def with_reader(
+    task: TaskSpec,
+    group: Sequence[Scored],
+    readings: Mapping[Slot, Reading],
+    judgements: Mapping[Slot, Judgement],
+    epochs: int,
+) -> dict[str, Any] | None:
     """The metric with what a reader found in unparsed responses, beside the rules' own; None where none has read.
 
     Keys: reader (who), unparsed (responses that the rules leave so), read (those in which it found an option), and the
     metric's value, ci, interval and n.
     """
-    task, readings = task_run.task, task_run.readings()
     unparsed = [s for s in group if s.outcome.status == "unparsed"]
     lines = {s.slot: readings[s.slot] for s in unparsed if s.slot in readings}
     if not lines:
         return None
-    judgements = task_run.judgements()
     both = [
         Scored(s.record, outcome(s.record, task, judgements, lines[s.slot]))
         if s.outcome.status == "unparsed" and s.slot in lines
@@ -99,7 +105,7 @@ def with_reader(task_run: TaskRun, group: Sequence[Scored]) -> dict[str, Any] | 
         "reader": ", ".join(sorted({line.rater for line in lines.values()})),
         "unparsed": len(unparsed),
         "read": len(unparsed) - sum(s.outcome.status == "unparsed" for s in both),
-        **metric(task, [s for s in both if s.outcome.value is not None], task_run.epochs),
+        **metric(task, [s for s in both if s.outcome.value is not None], epochs),
     }
 
 

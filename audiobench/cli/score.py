@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from audiobench.errors import UsageError
+
+if TYPE_CHECKING:
+    from audiobench.annotations import Reading, Slot
+    from audiobench.predictions import Prediction
+    from audiobench.runner.engine import Ending
+    from audiobench.task.spec import TaskSpec
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +36,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=_tags,
         metavar="OPEN,CLOSE",
         help="what opens and closes a thought, where it is none of the known marks; may be given more than once",
+    )
+    add("--reader", metavar="MODEL", help="text model that reads multiple-choice outputs which no rule can read")
+    add("--reader-base-url", metavar="URL", help="server of the reader")
+    add(
+        "--readings",
+        type=Path,
+        metavar="FILE",
+        help="where the reader's readings are kept, and resumed from (default: the predictions' name + .readings.jsonl)",
     )
     add("--out", type=Path, metavar="FILE", help="where the scored lines go (default: standard output)")
     add("--json", action="store_true", help="only a JSON summary on standard output")
@@ -58,17 +74,45 @@ def run(args: argparse.Namespace) -> int:
             sample.id: sample for sample in dataset.load(task, file, data=args.data, audio_required=False).samples
         }
     group = list(predictions.scored(task, entries, samples, where=args.predictions, think_tags=args.think_tags))
-    body = b"".join(orjson.dumps(predictions.line(one, task), option=orjson.OPT_APPEND_NEWLINE) for one in group)
+    ending, readings = read_unparsed(args, task, group)
+    body = b"".join(
+        orjson.dumps(predictions.line(one, task, readings.get(one.slot)), option=orjson.OPT_APPEND_NEWLINE)
+        for one in group
+    )
     if args.out is not None:
         write_whole(args.out, body)
     elif not args.json:
         sys.stdout.write(body.decode())
-    found = predictions.summary(task, group, samples)
+    found = predictions.summary(task, group, samples, readings)
+    if ending is not None and ending.reason is not None:
+        found["exit_code"] = found["exit_code"] or int(ending.exit_code)
+        print(f"{ending.reason}; to resume, rerun the same command", file=sys.stderr)
     if args.json:
         print(orjson.dumps(found).decode())
     else:
         print("\n".join(words(found)), file=sys.stderr)
     return found["exit_code"]
+
+
+def read_unparsed(
+    args: argparse.Namespace, task: TaskSpec, group: Sequence[Prediction]
+) -> tuple[Ending | None, Mapping[Slot, Reading]]:
+    """Let `--reader` read the outputs that no rule can read: how that ended (None without a reader), and its readings.
+
+    Raises:
+        UsageError: the task has no options to choose from, there is no such model, or `--reader` is missing.
+    """
+    if not args.reader:
+        if args.readings or args.reader_base_url:
+            raise UsageError("--readings and --reader-base-url belong to --reader MODEL, which is missing")
+        return None, {}
+    from audiobench.runner.reader import can_read, read_records
+
+    if not can_read(task):
+        raise UsageError(f"--reader: a reader chooses among options, and task {task.task} has none to choose from")
+    unparsed = [one.record for one in group if one.outcome.status == "unparsed" and one.record.text]
+    file = args.readings or args.predictions.with_name(args.predictions.name + ".readings.jsonl")
+    return read_records(args.reader, unparsed, file, base_url=args.reader_base_url)
 
 
 def words(found: Mapping[str, Any]) -> list[str]:
@@ -87,6 +131,13 @@ def words(found: Mapping[str, Any]) -> list[str]:
         parts.append(f"chance {found['chance']:.4f}")
     value = "-" if found["value"] is None else f"{found['value']:.4f}"
     lines = [f"{found['task']}: {found['metric']}={value}{span}; {'; '.join(parts)}"]
+    if read := found.get("reader"):
+        low, high = read["ci"]
+        span = f" [{low:.4f}, {high:.4f}]" if low is not None else ""
+        lines.append(
+            f"  by rules and reader {read['reader']}: {found['metric']}={read['value']:.4f}{span}; it found an answer in "
+            f"{read['read']} of {read['unparsed']} unparsed responses"
+        )
     lines += [f"  {error['n']} x {error['message']}" for error in found["errors"]]
     if found["counts"]["missing"]:
         lines.append(f"  {found['counts']['missing']} samples of the data set have no prediction")

@@ -1,6 +1,9 @@
 """How often a reader of answers agrees with careful people: ours, the official matchers, two peers' extractors.
 
-usage: python benchmarks/extraction/run.py LABELLED.jsonl [--readers NAME,...] [--list-mistakes]
+usage: python benchmarks/extraction/run.py LABELLED.jsonl [--readers NAME,...] [--reader MODEL] [--list-mistakes]
+
+`--reader MODEL` adds a line for our rules with that model reading what they leave unparsed, as `audiobench score --reader`
+does; its readings are kept beside the labelled file (or in `--readings FILE`) and are not requested again.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ import argparse
 import json
 import re
 import string
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +21,7 @@ from typing import Any
 
 from audiobench.extraction import VERSION, extract
 from audiobench.scorers import mmau, mmsu
-from audiobench.types import LETTERS, Sample
+from audiobench.types import LETTERS, Response, Sample
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,32 @@ READERS: Mapping[str, tuple[Reader, str]] = {
     "mmau": (mmau_match, "MMAU and MMAR string_match"),
     "mmsu": (mmsu_letter, "MMSU letter, version 2"),
 }
-"""Name -> (reader, how the table calls it). A model that reads answers is one more of these."""
+"""Name -> (reader, how the table calls it)."""
+
+
+def with_model(rows: Sequence[Row], name: str, base_url: str | None, file: Path) -> tuple[Reader, str]:
+    """Our rules, and the model `name` for what they leave unparsed; readings are kept in `file`."""
+    from audiobench.records import Record, ShownSample
+    from audiobench.runner.reader import read_records
+
+    unread = {}
+    for number, row in enumerate(rows):
+        if audiobench(row) is None:
+            sample = Sample(str(number), row.question, choices=row.choices)
+            unread[row] = Record(
+                str(number), key=str(number), sample=ShownSample.of(sample), response=Response(row.output)
+            )
+    ending, readings = read_records(name, list(unread.values()), file, base_url=base_url)
+    if ending.reason:
+        print(f"{ending.reason}; to resume, rerun the same command", file=sys.stderr)
+
+    def read(row: Row) -> int | None:
+        if row not in unread:
+            return audiobench(row)
+        reading = readings.get((unread[row].id, unread[row].key))
+        return None if reading is None or reading.option in (None, "none") else LETTERS.index(reading.option)
+
+    return read, f"audiobench, extraction {VERSION}, and reader {name}"
 
 
 def verdict(row: Row, found: int | None) -> str:
@@ -137,15 +166,16 @@ def table(title: str, groups: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
     return lines
 
 
-def report(rows: Sequence[Row], readers: Sequence[str]) -> str:
+def report(rows: Sequence[Row], readers: Mapping[str, tuple[Reader, str]]) -> str:
     """The tables: every reader on all rows, then the first one by set and by kind."""
-    found = {name: [verdict(row, READERS[name][0](row)) for row in rows] for name in readers}
-    lines = table("reader", [(READERS[name][1], verdicts) for name, verdicts in found.items()])
+    found = {name: [verdict(row, read(row)) for row in rows] for name, (read, _) in readers.items()}
+    lines = table("reader", [(readers[name][1], verdicts) for name, verdicts in found.items()])
+    first = next(iter(readers))
     for attribute in ("set", "kind"):
         grouped: dict[str, list[str]] = {}
-        for row, said in zip(rows, found[readers[0]], strict=True):
+        for row, said in zip(rows, found[first], strict=True):
             grouped.setdefault(getattr(row, attribute), []).append(said)
-        lines += ["", *table(f"{attribute}, {readers[0]}", sorted(grouped.items()))]
+        lines += ["", *table(f"{attribute}, {first}", sorted(grouped.items()))]
     return "\n".join(lines)
 
 
@@ -154,18 +184,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("labelled", type=Path, help="JSON lines: set, question, choices, output, chosen, sure")
     parser.add_argument("--readers", default=",".join(READERS), help=f"out of {', '.join(READERS)}")
+    parser.add_argument("--reader", metavar="MODEL", help="text model that reads what our rules leave unparsed")
+    parser.add_argument("--reader-base-url", metavar="URL", help="its server")
+    parser.add_argument("--readings", type=Path, metavar="FILE", help="where its readings are kept")
     parser.add_argument(
         "--list-mistakes", action="store_true", help="also print the rows that the first reader gets wrong"
     )
     given: Any = parser.parse_args(arguments)
-    rows, readers = rows_of(given.labelled), given.readers.split(",")
-    unknown = [name for name in readers if name not in READERS]
+    rows, names = rows_of(given.labelled), given.readers.split(",")
+    unknown = [name for name in names if name not in READERS]
     if unknown:
         parser.error(f"--readers: {unknown[0]!r} is none of {', '.join(READERS)}")
+    readers = {name: READERS[name] for name in names}
+    if given.reader:
+        file = given.readings or given.labelled.with_name(given.labelled.name + ".readings.jsonl")
+        readers[f"reader:{given.reader}"] = with_model(rows, given.reader, given.reader_base_url, file)
     print(report(rows, readers))
     if given.list_mistakes:
         for row in rows:
-            said = READERS[readers[0]][0](row)
+            said = readers[names[0]][0](row)
             if verdict(row, said) != "agree":
                 print(
                     f"\n{verdict(row, said)}: {row.set} {list(row.choices)} chosen={row.chosen} read={said}\n{row.output[-500:]}"

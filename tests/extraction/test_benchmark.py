@@ -51,3 +51,23 @@ def test_it_prints_agreement_by_reader_set_and_kind(bench: Any, labelled: Path, 
 def test_a_mistake_is_shown_with_what_was_read(bench: Any, labelled: Path, capsys: pytest.CaptureFixture[str]):
     bench.main([str(labelled), "--readers", "lm-eval", "--list-mistakes"])
     assert "guessed: two" in capsys.readouterr().out
+
+
+def test_a_model_that_reads_what_the_rules_leave_is_one_more_reader(
+    bench: Any, labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "own.py").write_text(
+        "from audiobench.types import Response\n\n\nclass Guesser:\n"
+        "    def __init__(self, spec, *, base_url, timeout): ...\n\n"
+        "    async def generate(self, request):\n"
+        '        return Response(\'{"option": "A"}\')\n\n'
+        "    async def close(self): ...\n"
+    )
+    model = tmp_path / "guesser.yaml"
+    model.write_text(f"name: guesser\nadapter: {tmp_path / 'own.py'}:Guesser\nserved_model: guesser\ntext_only: true\n")
+    for _ in range(2):
+        bench.main([str(labelled), "--readers", "audiobench", "--reader", str(model)])
+    printed = capsys.readouterr().out
+    assert f"| audiobench, extraction 5, and reader {model} | 5 | 80.0 | 0 | 1 |" in printed
+    readings = (tmp_path / "labelled.jsonl.readings.jsonl").read_text().splitlines()
+    assert len(readings) == 1, "only the response that no rule could read was sent, and once"

@@ -83,3 +83,74 @@ def test_another_model_than_the_reader_is_not_kept(run: Any, tmp_path: Path) -> 
     done, entry, _ = run("--reader", "reader.yaml", served="cheaper")
     assert done.returncode == 4 and "reader reader: cheaper answered although reader was asked" in done.stderr
     assert "reader" not in entry and not (tmp_path / "out/toy/readings.jsonl").exists()
+
+
+PREDICTIONS = [
+    {"id": "1", "output": "B", "question": "Which?", "choices": ["rain", "wind"], "answer": "wind"},
+    {"id": "2", "output": "Hmm, hard to say.", "question": "Which?", "choices": ["rain", "wind"], "answer": "rain"},
+    {"id": "3", "output": "It could be anything.", "question": "Which?", "choices": ["rain", "wind"], "answer": "rain"},
+]
+SCORE_READER = """\
+from audiobench.types import Response
+
+
+class Reader:
+    def __init__(self, spec, *, base_url, timeout): ...
+
+    async def generate(self, request):
+        with open(LOG, "a") as file:
+            file.write(request.text.split("response: ")[1].splitlines()[0] + "\\n")
+        return Response('{"option": "A"}' if "Hmm" in request.text else '{"option": "none"}')
+
+    async def close(self): ...
+"""
+
+
+@pytest.fixture
+def scored_elsewhere(cli: Any, tmp_path: Path) -> Any:
+    """Score answers made elsewhere with a reader; returns the process, the lines, and what the reader was sent."""
+    log = tmp_path / "log.txt"
+    (tmp_path / "own.py").write_text(f"LOG = {str(log)!r}\n" + SCORE_READER)
+    (tmp_path / "reader.yaml").write_text(
+        "name: reader\nadapter: own.py:Reader\nserved_model: reader\ntext_only: true\n"
+    )
+
+    def go(*more: str, rows: list[dict[str, Any]] = PREDICTIONS) -> tuple[Any, list[dict[str, Any]], list[str]]:
+        file = tmp_path / "answers.jsonl"
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        done = cli("score", "--task", "mmau", "--predictions", file, *more)
+        sent = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+        return done, [json.loads(line) for line in done.stdout.splitlines()], sent
+
+    return go
+
+
+def test_score_asks_a_reader_about_what_no_rule_reads_and_shows_both_numbers(scored_elsewhere: Any) -> None:
+    done, lines, sent = scored_elsewhere("--reader", "reader.yaml")
+    assert done.returncode == 0, done.stderr
+    assert sent == ["Hmm, hard to say.", "It could be anything."]
+    assert [line["outcome"] for line in lines] == ["scored", "unparsed", "unparsed"], "the rules' outcome stays"
+    assert lines[1]["with_reader"] == {"value": 1.0, "answer": "A. rain", "rule": "reader:reader"}
+    assert lines[2]["with_reader"] == {"value": 0.0, "answer": None, "rule": None}
+    assert "acc=0.3333" in done.stderr and "acc=0.6667" in done.stderr
+    assert "found an answer in 1 of 2 unparsed responses" in done.stderr
+
+
+def test_score_resumes_a_reader_and_asks_again_about_an_output_that_changed(scored_elsewhere: Any) -> None:
+    scored_elsewhere("--reader", "reader.yaml")
+    _, _, sent = scored_elsewhere("--reader", "reader.yaml")
+    assert len(sent) == 2, "nothing is sent twice"
+    changed = [*PREDICTIONS[:2], {**PREDICTIONS[2], "output": "Hmm, no idea."}]
+    _, lines, sent = scored_elsewhere("--reader", "reader.yaml", rows=changed)
+    assert sent[2:] == ["Hmm, no idea."] and lines[2]["with_reader"]["rule"] == "reader:reader"
+
+
+def test_a_reader_that_could_not_read_is_refused_with_what_is_missing(
+    scored_elsewhere: Any, cli: Any, tmp_path: Path
+) -> None:
+    done, _, _ = scored_elsewhere("--readings", str(tmp_path / "kept.jsonl"))
+    assert done.returncode == 2 and "belong to --reader MODEL" in done.stderr
+    done = cli(
+        "score", "--task", "librispeech_clean", "--predictions", tmp_path / "answers.jsonl", "--reader", "reader.yaml"
+    )
+    assert done.returncode == 2 and "chooses among options" in done.stderr
