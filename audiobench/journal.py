@@ -163,20 +163,36 @@ def read(path: Path, kind: type[T]) -> Iterator[T]:
     Raises:
         IncompleteError: a line in the middle is not JSON, or not a `kind`; the message names file, line and field.
     """
+    return (record for _, record in placed(path, kind))
+
+
+def placed(path: Path, kind: type[T]) -> Iterator[tuple[int, T]]:
+    """The same, each with its place: the offset in bytes."""
     if not path.is_file():
         return
     decode = _decoder(kind).decode
+    place = 0
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 return
             try:
-                yield decode(line)
+                yield place, decode(line)
             except msgspec.ValidationError as error:
                 name = kind.__name__.lower()
                 raise IncompleteError(f"{path}:{number}: not a {name}: {error}; remove that line to go on") from error
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise IncompleteError(f"{path}:{number}: not JSON ({error}); remove that line to go on") from error
+            place += len(line)
+
+
+def at(path: Path, kind: type[T], places: Iterable[int]) -> Iterator[T]:
+    """The lines at these places, one in memory at a time."""
+    decode = _decoder(kind).decode
+    with path.open("rb") as file:
+        for place in places:
+            file.seek(place)
+            yield decode(file.readline())
 
 
 def write_lines(path: Path, records: Iterable[msgspec.Struct]) -> None:

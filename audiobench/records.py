@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -189,6 +190,27 @@ class Record(Struct, omit_defaults=True, gc=False):
 def read(path: Path) -> Iterator[Record]:
     """Every line of a journal, in order; see `journal.read`."""
     return journal.read(path, Record)
+
+
+def latest(path: Path, slot_of: Callable[[Record], int | None]) -> Iterator[Record]:
+    """The record that counts of each slot: a later line wins, and a stale one takes it back.
+
+    `slot_of` numbers the slots; None leaves a record out. Only the places of lines are held: a first pass checks every
+    line, a second one decodes those that count, one at a time.
+    """
+    places: dict[int, int] = {}
+    for place, record in journal.placed(path, Record):
+        slot = slot_of(record)
+        if slot is None:
+            continue
+        if record.stale:
+            places.pop(slot, None)
+        else:
+            places[slot] = place
+    counting = array("q", places.values())
+    del places
+    if counting:
+        yield from journal.at(path, Record, counting)
 
 
 def retraction(slot: tuple[str, Condition, int]) -> Record:

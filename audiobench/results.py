@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -111,19 +112,19 @@ class TaskRun:
 
     def records(self, condition: Condition | None = None) -> Iterator[Record]:
         """Every record that the plan asks for; a later line of the same slot wins, and a stale one takes it back."""
-        asked, epochs = {how: set(self.plan.asked(how)) for how in self.conditions}, self.epochs
-        latest: dict[tuple[str, Condition, int], Record] = {}
-        for record in records.read(self.folder / records.FILE):
-            how = record.condition
-            if record.id not in asked.get(how, ()) or record.epoch >= epochs:
-                continue
-            if condition is not None and how != condition:
-                continue
-            if record.stale:
-                latest.pop(record.slot, None)
-            else:
-                latest[record.slot] = record
-        yield from latest.values()
+        places = {how: place for place, how in enumerate(self.conditions) if condition in (None, how)}
+        numbers = {sample: number for number, sample in enumerate(self.plan.ids)}
+        orders, wide, epochs = self.plan.fewer_orders, len(self.conditions), self.epochs
+
+        def slot_of(record: Record) -> int | None:
+            place, number = places.get(record.condition), numbers.get(record.id)
+            if place is None or number is None or not 0 <= record.epoch < epochs:
+                return None
+            if orders and record.condition.option_order >= orders.get(record.id, inf):
+                return None
+            return (number * wide + place) * epochs + record.epoch
+
+        return records.latest(self.folder / records.FILE, slot_of)
 
 
 @dataclass(frozen=True, slots=True)

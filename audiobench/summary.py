@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from audiobench.annotations import Judgement, Reading, Slot
+from audiobench.condensed import Spent, condenser
 from audiobench.metric import breakdown, metric
 from audiobench.results import Run, Scored, TaskRun
 from audiobench.score import metric_of, outcome, scorer_of
@@ -30,14 +31,20 @@ def summaries(run: Run) -> list[dict[str, Any]]:
 
 def summarise(task_run: TaskRun) -> list[dict[str, Any]]:
     """One summary entry for each condition of a task (the format is in docs/design.md)."""
-    by_condition: dict[Condition, list[Scored]] = {condition: [] for condition in task_run.conditions}
+    keep = condenser(task_run)
+    groups: dict[Condition, list[Scored]] = {condition: [] for condition in task_run.conditions}
+    spent = {condition: Spent() for condition in task_run.conditions}
     for scored in task_run.scored():
-        by_condition[scored.condition].append(scored)
-    return [summarise_condition(task_run, condition, group) for condition, group in by_condition.items()]
+        spent[scored.condition].add(scored.record)
+        groups[scored.condition].append(keep(scored))
+    return [summarise_condition(task_run, how, group, spent[how]) for how, group in groups.items()]
 
 
-def summarise_condition(task_run: TaskRun, condition: Condition, group: Sequence[Scored]) -> dict[str, Any]:
-    """The summary entry of one condition."""
+def summarise_condition(
+    task_run: TaskRun, condition: Condition, group: Sequence[Scored], spent: Spent | None = None
+) -> dict[str, Any]:
+    """The summary entry of one condition; `spent`: what its responses took, where `group` does not say it any more."""
+    spent = spent or Spent.of(group)
     task = task_run.task
     asked = len(task_run.plan.asked(condition))
     expected = asked * task_run.epochs
@@ -52,8 +59,8 @@ def summarise_condition(task_run: TaskRun, condition: Condition, group: Sequence
         "coverage": (len(group) - counts["error"] - counts["invalid_audio"]) / expected if expected else 0.0,
         "metrics": {},
         "chance": chance(task, group),
-        "usage": total_usage(group),
-        "latency": latency(group),
+        "usage": spent.usage,
+        "latency": spent.latency(),
         "fingerprint": fingerprint(task_run, group),
     }
     effective = {
@@ -154,57 +161,17 @@ def chance(task: TaskSpec, group: Iterable[Scored]) -> float | None:
     return fsum(known) / len(known) if known else None
 
 
-def total_usage(group: Iterable[Scored]) -> dict[str, float]:
-    """Sums of the token counts that the server gave, and how many responses gave them."""
-    totals: dict[str, float] = {}
-    for scored in group:
-        usage = scored.record.usage
-        for key, count in usage.items():
-            if isinstance(count, (int, float)):
-                totals[key] = totals.get(key, 0) + count
-        if usage:
-            totals["responses"] = totals.get("responses", 0) + 1
-    return totals
-
-
-def latency(group: Iterable[Scored]) -> dict[str, Any]:
-    """Median and 95th percentile of each measured latency, in seconds."""
-    measured: dict[str, list[float]] = {}
-    for scored in group:
-        for key, seconds in (scored.record.response.latency if scored.record.response else {}).items():
-            if seconds is not None:  # a journal holds null for a NaN
-                measured.setdefault(key, []).append(seconds)
-    return {
-        key: {"n": len(values), "median": quantile(values, 0.5), "p95": quantile(values, 0.95)}
-        for key, values in measured.items()
-    }
-
-
-def quantile(values: Sequence[float], q: float) -> float:
-    """The q-quantile by linear interpolation (numpy's default), of at least one value."""
-    ordered = sorted(values)
-    position = q * (len(ordered) - 1)
-    low = int(position)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (ordered[high] - ordered[low]) * (position - low)
-
-
 def fingerprint(task_run: TaskRun, group: Sequence[Scored]) -> dict[str, str]:
     """Everything that can change a score, as sha256 by part: the plan's parts, the samples and their audio.
 
     Where a judge rated or a recogniser listened, `judge` and `recogniser` say in words who.
     """
-    samples, clips = [], []
-    for scored in group:
-        kept = scored.record.sample
-        if scored.epoch != 0 or kept is None:
-            continue
-        samples.append([scored.id, kept.question, sorted(map(str, kept.choices)), kept.target])
-        clips.append([scored.id, [clip.sha256 for clip in scored.record.audio]])
+    first = [s for s in group if s.epoch == 0 and s.record.sample is not None]
+    first.sort(key=lambda scored: repr(scored.id))  # one a sample, since a group is of one condition
     return {
         **task_run.plan.fingerprint,
-        "samples": _digest(sorted(samples, key=str)),
-        "audio": _digest(sorted(clips, key=str)),
+        "samples": _digest([s.id, s.shown.question, sorted(map(str, s.shown.choices)), s.shown.target] for s in first),
+        "audio": _digest([s.id, [clip.sha256 for clip in s.record.audio]] for s in first),
         **_raters(task_run, group),
     }
 
@@ -220,5 +187,11 @@ def _raters(task_run: TaskRun, group: Sequence[Scored]) -> dict[str, str]:
     return {part: ", ".join(sorted(names)) for part, names in named.items() if names}
 
 
-def _digest(value: Any) -> str:
-    return hashlib.sha256(orjson.dumps(value)).hexdigest()
+def _digest(rows: Iterable[Any]) -> str:
+    """sha256 (hex) of the rows as one JSON list, of which only one is in memory at a time."""
+    digest, separator = hashlib.sha256(b"["), b""
+    for row in rows:
+        digest.update(separator + orjson.dumps(row))
+        separator = b","
+    digest.update(b"]")
+    return digest.hexdigest()

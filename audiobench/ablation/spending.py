@@ -8,9 +8,9 @@ from typing import Any
 from audiobench import cost
 from audiobench.ablation.arms import Arm
 from audiobench.ablation.measure import is_share
+from audiobench.condensed import Spent, quantile
 from audiobench.records import Record
 from audiobench.results import Scored
-from audiobench.summary import latency, quantile
 
 
 def reasoning_tokens(record: Record) -> tuple[float, bool] | None:
@@ -52,7 +52,7 @@ def spending(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
         "completion_tokens": sum(completions) / len(completions) if completions else None,
         "tokens_per_correct": sum(completions) / right if completions and complete and right else None,
         "cached_prompt": _cached(answered),
-        "latency": latency(answered),
+        "latency": Spent.of(answered).latency(),
         "dollars": paid,
         "dollars_per_correct": paid / right if paid is not None and right else None,
     }

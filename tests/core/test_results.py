@@ -11,9 +11,10 @@ import orjson
 import pytest
 
 from audiobench import records, results
+from audiobench.condensed import quantile
 from audiobench.errors import IncompleteError
 from audiobench.plan import Plan
-from audiobench.summary import quantile, summarise
+from audiobench.summary import summarise
 from audiobench.task.spec import TaskSpec
 
 CONDITION = {"think": "default", "audio": "full", "option_order": 0, "prompt": "p", "protocol": "chat"}

@@ -19,9 +19,9 @@ from audiobench.ablation.traces.judges import (
 )
 from audiobench.ablation.traces.steps import lexicon, split_steps
 from audiobench.annotations import Slot, TraceVerdict
+from audiobench.condensed import quantile
 from audiobench.results import Scored
 from audiobench.statistics.intervals import mean, proportion
-from audiobench.summary import quantile
 from audiobench.types import LETTERS
 
 
