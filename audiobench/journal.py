@@ -11,7 +11,7 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -186,8 +186,10 @@ def placed(path: Path, kind: type[T]) -> Iterator[tuple[int, T]]:
             place += len(line)
 
 
-def at(path: Path, kind: type[T], places: Iterable[int]) -> Iterator[T]:
+def at(path: Path, kind: type[T], places: Sequence[int]) -> Iterator[T]:
     """The lines at these places, one in memory at a time."""
+    if not places:
+        return
     decode = _decoder(kind).decode
     with path.open("rb") as file:
         for place in places:

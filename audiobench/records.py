@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import math
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -192,11 +192,10 @@ def read(path: Path) -> Iterator[Record]:
     return journal.read(path, Record)
 
 
-def latest(path: Path, slot_of: Callable[[Record], int | None]) -> Iterator[Record]:
-    """The record that counts of each slot: a later line wins, and a stale one takes it back.
+def counting(path: Path, slot_of: Callable[[Record], int | None]) -> array[int]:
+    """Places of the lines that count, for `at`: of each slot a later line wins, and a stale one takes it back.
 
-    `slot_of` numbers the slots; None leaves a record out. Only the places of lines are held: a first pass checks every
-    line, a second one decodes those that count, one at a time.
+    `slot_of` numbers the slots; None leaves a record out. Every line is checked, and none is kept in memory.
     """
     places: dict[int, int] = {}
     for place, record in journal.placed(path, Record):
@@ -207,10 +206,12 @@ def latest(path: Path, slot_of: Callable[[Record], int | None]) -> Iterator[Reco
             places.pop(slot, None)
         else:
             places[slot] = place
-    counting = array("q", places.values())
-    del places
-    if counting:
-        yield from journal.at(path, Record, counting)
+    return array("q", places.values())
+
+
+def at(path: Path, places: Sequence[int]) -> Iterator[Record]:
+    """The records at these places, one in memory at a time."""
+    return journal.at(path, Record, places)
 
 
 def retraction(slot: tuple[str, Condition, int]) -> Record:

@@ -19,7 +19,7 @@ from typing import Any
 
 import orjson
 
-from audiobench import annotations, plan, records, run_info
+from audiobench import annotations, on_all_cores, plan, records, run_info
 from audiobench.annotations import Judgement, Reading, Slot, Transcript
 from audiobench.errors import UsageError
 from audiobench.plan import Plan
@@ -105,13 +105,30 @@ class TaskRun:
     def scored(self, condition: Condition | None = None) -> Iterator[Scored]:
         """Every record that the plan asks for, with its outcome; spoken answers as a recogniser heard them."""
         judgements, transcripts = self.judgements(), self.transcripts()
-        for record in self.records(condition):
-            if transcripts:
-                record = heard(record, transcripts.get((record.id, record.key)))
-            yield Scored(record, outcome(record, self.task, judgements))
+
+        def worth(places: Sequence[int]) -> Iterator[Scored]:
+            for record in self._heard(places, transcripts):
+                yield Scored(record, outcome(record, self.task, judgements))
+
+        places = self._counting(condition)
+        if not on_all_cores.pays(len(places), self.task):
+            yield from worth(places)
+            return
+        chunks = on_all_cores.chunks(places)
+        found = on_all_cores.each(lambda chunk: [scored.outcome for scored in worth(chunk)], chunks)
+        for chunk, outcomes in zip(chunks, found, strict=True):
+            yield from map(Scored, self._heard(chunk, transcripts), outcomes)
 
     def records(self, condition: Condition | None = None) -> Iterator[Record]:
         """Every record that the plan asks for; a later line of the same slot wins, and a stale one takes it back."""
+        return records.at(self.folder / records.FILE, self._counting(condition))
+
+    def _heard(self, places: Sequence[int], transcripts: Mapping[Slot, Transcript]) -> Iterator[Record]:
+        for record in records.at(self.folder / records.FILE, places):
+            yield heard(record, transcripts.get((record.id, record.key))) if transcripts else record
+
+    def _counting(self, condition: Condition | None) -> Sequence[int]:
+        """Places of the journal's lines that answer what the plan asks for."""
         places = {how: place for place, how in enumerate(self.conditions) if condition in (None, how)}
         numbers = {sample: number for number, sample in enumerate(self.plan.ids)}
         orders, wide, epochs = self.plan.fewer_orders, len(self.conditions), self.epochs
@@ -124,7 +141,7 @@ class TaskRun:
                 return None
             return (number * wide + place) * epochs + record.epoch
 
-        return records.latest(self.folder / records.FILE, slot_of)
+        return records.counting(self.folder / records.FILE, slot_of)
 
 
 @dataclass(frozen=True, slots=True)
