@@ -157,6 +157,9 @@ class _Reader:
                 return True
             if label and label.group(1) in self.offered.letters and label.group(1) not in letters:
                 return True
+        following = re.match(r"[.,;]?\s*\n\s*[-*]?\s*[(\[]?([A-Z])[)\].:]", self.text[end : end + 20])
+        if following and (own := self.own(end + following.end(), following.group(1))):
+            return following.group(1) in own.letters and following.group(1) not in letters
         comma = end - (self.text[end - 1 : end] == ",")
         if listed := re.match(r"\s*,\s*[(\[]?([A-Z])[)\]]?\s*(?=[,.;]|and\b|or\b|$)", self.text[comma : comma + 20]):
             return listed.group(1) in self.offered.letters and listed.group(1) not in letters
@@ -231,9 +234,9 @@ class _Reader:
                 yield found
         for m in [*cues.TAG.finditer(raw)][-_MANY:]:
             name = m.group(1).lower()
-            if m.group(2).upper() not in (*self.offered.letters, "N") and (found := self.initial(m)):
+            if m.group(2).upper() not in (*self.offered.letters, "N") and (found := self.abbreviated(m)):
                 yield found
-            elif cues.ANSWER_TAG.fullmatch(name):
+            elif cues.ANSWER_TAG.fullmatch(name) or (m.group(1) in self.offered.letters and m.group(2)):
                 yield self.inner(m.group(2), f"{name}_tag" if name in ("answer", "response") else "tag", *m.span())
             elif (found := self.whole(m.group(2), "tag", *m.span())) and (found.letter or len(m.group(2)) > 1):
                 yield found
@@ -244,14 +247,14 @@ class _Reader:
         yield from self.tail()
         yield from self.bold()
 
-    def initial(self, tag: re.Match[str]) -> _Commitment | None:
-        """A tag that holds the first letter of one option alone: "W" for "Walking"."""
-        first = [o for o in self.offered.all if o.strict[:1] == tag.group(2).strip().casefold()]
-        return _Commitment(*tag.span(), first[0].letter, "tag") if len(first) == 1 else None
+    def abbreviated(self, tag: re.Match[str]) -> _Commitment | None:
+        """A tag that holds a piece of one option alone: "W" for "Walking", "Lincoln" for "Abraham Lincoln"."""
+        letter = self.offered.abbreviated(tag.group(2))
+        return _Commitment(*tag.span(), letter, "tag") if letter else None
 
     def inner(self, content: str, rule: str, start: int, end: int) -> _Commitment:
         """The commitment of an answer's own channel; a channel that names no option commits to none."""
-        found = self.whole(content, rule, start, end)
+        found = self.whole(content, rule, start, end) or self.whole(content.rpartition("=")[2], rule, start, end)
         if not found:
             read = _Reader(content, self.offered).read() if len(content) < self.offered.reach else None
             found = _Commitment(start, end, read.letter if read else None, rule)
@@ -271,7 +274,7 @@ class _Reader:
                 yield found
         above, newline, line = raw.rpartition("\n")
         listed = cues.LIST_LABEL.match(above.rstrip().rpartition("\n")[2]) and cues.LIST_LABEL.match(line + " .")
-        if newline and line and not listed and line.count("(") == line.count(")"):
+        if newline and line[:1] not in "<" and not listed and line.count("(") == line.count(")"):
             found = self.whole(line, "last_line", len(above) + 1, len(raw))
             if found:
                 yield found
@@ -368,7 +371,9 @@ class _Reader:
             )
         mention, label = self.passage.at(start), self.label(start, strict=True)
         if label and not (mention and mention.start < label[1] < mention.end):
-            if self.part_of_an_option():
+            if self.part_of_an_option() or (
+                self.passage.cut_off and label[2] == "paren_letter" and not self.own(*label[1::-1])
+            ):
                 return _Commitment(start, label[1], None, label[2])
             found = self.labelled(start, label[1], label[0], label[2])
             if found and found.letter and not (mention and mention.end == found.end):
@@ -484,6 +489,8 @@ class _Reader:
             if start <= a < end:
                 for mention in self.passage.inside(a, b):
                     before = self.text[max(a, mention.start - 30) : mention.start]
+                    if found and before.rstrip(" \"'").endswith(":"):
+                        continue  # "four sounds: two barks and ..."
                     if cues.PREDICATE.search(before) and mention.letter in self.passage.named(
                         mention.start, mention.end, hedged=False
                     ):

@@ -8,6 +8,7 @@ import re
 BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 TAG = re.compile(r"<([A-Za-z][\w -]{0,30})>\s*([^<>]{0,2000}?)\s*</\1\s*>", re.IGNORECASE)
 OPEN_TAG = re.compile(r"</?([A-Za-z][\w /.-]{0,30})>\s*([^<>]{0,2000}?)\s*(?:</[\w ]{0,30}>?\s*)*$")
+ENDS_IN_TAG = re.compile(r"<[/|]?[A-Za-z][^<>]*>$")
 ANSWER_TAG = re.compile(r"(?:final[_ ]?)?(?:answer|response|conclusion|choice|option|output)", re.IGNORECASE)
 JSON = re.compile(r"""["']([\w ]{1,40})["']\s*:\s*(?:"([^"\n]{1,400})"|'([^'\n]{1,400})'|([A-Z])(?=\s*[,}]))""")
 BOLD = re.compile(r"(\*\*|__)(?=\S)(.{1,1000}?)(?<=\S)\1")
@@ -46,7 +47,7 @@ PAIR = re.compile(
 _ADVERB = r"(?:(?:most )?(?:likely|probably)|clearly|therefore|thus|definitely|(?:almost )?certainly|simply|indeed|obviously|then|still|just|also|as follows)"
 _IS = r"(?:is|was|are|would be|should be|must be|will be|might be|has to be|could be|appears to be|seems to be|ist|lautet|wäre|es|est|serait|sería|é|è)\b"
 DECLARED = re.compile(
-    r"(?:\b(?:answer|option|choice|response|conclusion|selection|guess|pick|solution|antwort|lösung|respuesta|opción|réponse|resposta|risposta|ответ)"
+    r"(?:\b(?:answer|option|choice|odd one out|response|conclusion|selection|guess|pick|solution|antwort|lösung|respuesta|opción|réponse|resposta|risposta|ответ)"
     r"(?: (?:correcta?|correcte|juste|richtige|final|here|(?:that|which|to|for|of|based on)\b[^.;:,\n?]{1,80}?))?\s*"
     rf"(?:{_IS}\s*:?|[:=]|->|→)"
     r"|\bi(?:'d| would|'ll| will| am| have to| must|'m)?\s*(?:\w+ly )?(?:choose|chose|choosing|pick|picked|select|selected|going with|go with|opt for|vote for|settle on|answer|guess|say)\b"
@@ -61,7 +62,7 @@ NOT_THE_ANSWER = re.compile(
     re.IGNORECASE,
 )
 SUPERLATIVE = re.compile(
-    r"\b(?:best|correct|right|closest|strongest|(?<!the )only|most (?!of\b)\w+)(?: [\w'-]+){0,12}? (?:is|are|would be|must be|as)\b(?: (?:that of|likely|probably|the|as))?\s*:?\s*(?=[\"'(\[]*[A-Za-z])",
+    r"\b(?:best|correct|right|closest|strongest|(?<!the )only|most (?!of\b)\w+)(?: [\w'-]+){0,12}? (?:is|are|would be|must be|as)\b(?: (?:that of|likely|probably|the|as))?\s*:?\s*(?=[\"'(\[]*\w)",
     re.IGNORECASE,
 )
 FINAL_LABEL = re.compile(
@@ -75,7 +76,7 @@ FINAL_LABEL = re.compile(
 RIGHT = re.compile(
     r"(?:\b(?:option|choice|answer|letter)\s+)?(?<![\w'’.&/#♯+-])[(\[\"']{0,3}(?P<l>[A-Z])[)\]\"']{0,3}[.:]?\s+(?:[\w' -]{1,60}? )??"
     r"(?:is|seems|appears|looks|sounds|would be|must be|remains)(?: to be)?\s+(?:\w+ly\s+)?(?:the\s+|my\s+)?(?:only\s+|most\s+)?"
-    r"(?:correct|right|true|best|answer|closest|(?:likely|accurate|appropriate|plausible|suitable|fitting|probable|logical|reasonable|consistent)\b(?:\s+(?:answer|option|choice|one|match|fit))?|(?:\w+\s+){0,2}(?:option|choice))"
+    r"(?:correct|right|true|best|answer|closest|(?:one )?left\b|(?:one )?remaining\b|(?<=most )(?:likely|accurate|appropriate|plausible|suitable|fitting|probable|logical|reasonable|consistent)\b(?:\s+(?:answer|option|choice|one|match|fit))?|(?:\w+\s+){0,2}(?:option|choice))"
     r"(?!\s+(?:in|that|only|about|but|for)\b)"
     r"|(?<![A-Za-z])[(\[]?(?P<cjk>[A-Z])[)\]]?\s*(?:选项|項)?\s*(?:是|为|が|이|가)?\s*(?:正确|正確|对的|正解|答案|정답|맞)"
 )
@@ -99,7 +100,7 @@ CONCLUSION = re.compile(
 )
 NONE_OF_THEM = re.compile(
     r"\b(?:none of (?:the|these|them)|no (?:option|answer|choice)|neither (?:of|option)|not (?:a|one of the|among the|in the) (?:\w+ )?(?:possible |valid )?(?:answers?|options?|choices)|any of the options"
-    r"|not (?:provided|listed|given|included|present|among)\b[^.\n]{0,20}\b(?:options|choices)|options do not (?:provide|include|match|contain))\b",
+    r"|not (?:provided|listed|given|included|present|among)\b[^.\n]{0,20}\b(?:options|choices)|(?<!other )options do not (?:provide|include|match|contain))\b",
     re.IGNORECASE,
 )
 ASIDE = re.compile(r"unclear|unknown|uncertain|undetermined|not (?:specified|mentioned)", re.IGNORECASE)
@@ -151,7 +152,7 @@ NUMBERED = re.compile(r"\b(?:option|choice)\s*#?(\d{1,2})\b", re.IGNORECASE)
 QUOTED = re.compile(r'"([^"\n]{2,1000})"|(?<![\w\'])\'((?:[^\'\n]|(?<=\w)\'(?=\w)){4,1000})\'(?!\w)')
 SENTENCE = re.compile(r"[^.!?\n。;]*(?:\.(?=[\w])[^.!?\n。;]*)*[.!?\n。;]?")
 CUT = re.compile(
-    r"(?:[,(=+\\-]|,\s*[\"']|\b(?:to|is|are|was|the|of|and|or|a|an|by|with|that|which|in|for|can|will|be|we|if|from|as|answer))\s*$",
+    r"(?:[,(=+\\-]|,\s*[\"']|\b(?:to|is|are|was|the|of|and|or|a|an|by|with|that|which|in|for|can|will|be|we|if|from|as|answer)|\n\s*\d{1,2}[.)])\s*$",
     re.IGNORECASE,
 )
 EVERYDAY = re.compile(

@@ -23,7 +23,7 @@ _NOT_A_DENIAL = re.compile(
 )
 _DENIAL = re.compile(
     r"\b(?:not|never|neither|nor|without|hardly|unlike|cannot|rather than|instead of|other than|as opposed to"
-    r"|except(?: for)?|different from|opposed to|far from|anything but|lacks?|lacking|lack of|absence of|free of|devoid of"
+    r"|except(?: for)?|different from|opposed to|far from|anything but|lack of|lacks?|lacking|absence of|free of|devoid of"
     r"|less(?= [^.;\n]{1,60} than\b)|than|compared (?:to|with)|false that|doubt|deny|denies|excludes|excluding|eliminat(?:es?|ing)"
     rf"|rejects?|{_LESSER}|(?:hesita|refus)(?:te|tes|ted|nt|ting|e|es|ed|ing) to (?=say|choose|pick|answer|select|call)"
     r"|too \w+ (?:for|to be)|so high a"
@@ -41,7 +41,7 @@ _BOUND = re.compile(
 _CLAUSE_END = re.compile(
     r"[;.!?\n。](?!\d)|:(?=\s)|\s[-–—]+\s|—|,?\s{0,3}\b(?:but|however|so|therefore|thus|hence|whereas|although|though)\b"
     r"|(?<!not )(?<!n't )\b(?:because|since)\b"
-    r"|,\s{0,3}(?:it|this|that|he|she|they|there|we|i|the (?:answer|correct|right|best))\b"
+    r"|,\s{0,3}(?:it|this|that|he|she|they|there|we|i|the (?:answer|correct|right|best)|or (?:answer|option|choice))\b"
     r"|,\s{0,3}(?:(?!(?:or|and|nor)\b)[\w'-]+ ){1,9}(?:is|are|was|were|suggests?|indicates?|fits|matches|aligns|means|seems)\b"
     r"|,?\s{1,3}(?:which|and (?:this|that|the \w+)) (?:\w+ly |best |then )?(?:aligns?|suggests?|indicates?|means?|leaves|points|corresponds?|match(?:es)?|fits?|is|makes?)\b"
     r"|(?<!not )(?<!nor )(?<!neither )\b(?:it|this|that)(?:'s| is| was| must| sounds)"
@@ -49,8 +49,8 @@ _CLAUSE_END = re.compile(
     re.IGNORECASE,
 )
 _VERB = re.compile(
-    r"\b(?:is|are|was|were|suggests|indicates|conveys|implies|means|points|leaves|aligns|matches|fits|corresponds|reflects"
-    r"|describes|makes|expresses)\b",
+    r"\b(?:is|are|was|were|suggests?|indicates?|conveys?|impl(?:y|ies)|means?|points?|leaves|aligns|matches|fits|corresponds"
+    r"|reflects?|describes|makes|expresses)\b",
     re.IGNORECASE,
 )
 """The verb of the main clause: it ends a denial in its subject ("the sound that cannot be heard is ...")."""
@@ -62,6 +62,10 @@ _SUPPOSITION = re.compile(
     r"\s+(?:\w+ly )?(?:tell|determine|say|identify|know|decide|distinguish|be sure|confirm|discern|make out|listen|access|process"
     r"|perceive|answer|judge|establish|verify|think|believe|agree|see)|not (?:sure|certain|clear)|unsure|uncertain|(?<!the most )unclear (?:if|whether|which|who|what)|no idea)\b"
     r"|如果|假如|是否|不确定|无法|不知道|难以",
+    re.IGNORECASE,
+)
+_FIRST_THOUGHT = re.compile(
+    r"\b(?:at first|initially|originally|first thought|my first|i thought|tempting|at a glance|on first)\b|起初|一开始",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"[;!?\n。]|\.(?!\d)|,\s*(?:so|therefore|thus|hence|but|then)\b|\bbut\b", re.IGNORECASE)
@@ -77,17 +81,19 @@ _REJECTED_AFTER = re.compile(
     r"|\b(?:cannot|does not|do not|did not|can not|could not|would not|doesn't)\b"
     r"|\bwould (?:\w+ly )?(?!be\b|suggest|indicat|fit|match|say|choose|answer|pick|select|go\b|guess|call|best|most|likely|then|represent)\w"
     r"|\b(?:can|could|might|may) (?:be|also be)\b(?= (?:possible|considered|an option|ruled))"
+    r"|,? but (?:this|that|it) is not (?:among|in|on|one of|listed|an option)\b"
     r"|では?な[いく]|ではありません|じゃな[いく]|不对|不正确|错误|不符|不合适|可以排除|不太可能)",
     re.IGNORECASE,
 )
 _CLAUSE_START = re.compile(
-    r"[;!?\n。]|\.(?!\d)|\b(?:but|so|therefore|thus|hence|while|whereas|because|since)\b|但|所以|因此|而", re.IGNORECASE
+    r"[;!?\n。]|\.(?!\d)|\b(?:but|so|therefore|thus|hence|while|whereas|because|since)\b|,\s*as\b|但|所以|因此|而",
+    re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"[^.!?\n;。]*(?:[.!?\n;。]|$)")
 _CONSIDERED = re.compile(
-    r"\b(?:at first|initially|originally|considered|considering|could be|could also|might|may be|may also|perhaps|maybe|possibly"
-    r"|possible|first thought|my first|i thought|tempting|one might|some might|at a glance|on first|(?:other|these|the) (?:\w+ )?(?:options|choices)"
-    r"|(?:like|such as) [^.;\n]{1,60}\b(?:or|and)\b|(?:first|second|third|fourth) (?:option|choice)|one option|such as)\b|可能|也许|起初|一开始",
+    r"\b(?:considered|considering|could be|could also|might|may be|may also|perhaps|maybe|possibly"
+    r"|possible|one might|some might|(?:other|these|the) (?:\w+ )?(?:options|choices)"
+    r"|(?:like|such as) [^.;\n]{1,60}\b(?:or|and)\b|(?:first|second|third|fourth) (?:option|choice)|one option|such as)\b|可能|也许",
     re.IGNORECASE,
 )
 REFUSAL = re.compile(
@@ -100,7 +106,7 @@ REFUSAL = re.compile(
     re.IGNORECASE,
 )
 _NEGATIVE_QUESTION = re.compile(
-    r"\b(?:NOT|EXCEPT|LEAST)\b|\b(?:which|what|who)\b[^.?!]*\b(?:not|cannot|can't|isn't|doesn't|don't|never|except|least (?:likely|probable|common|typical))\b"
+    r"\b(?:NOT|EXCEPT|LEAST)\b|\b(?i:which|what|who)\b[^.?!,]{0,80}\b(?:not|cannot|can't|isn't|doesn't|don't|never|except|least (?:likely|probable|common|typical))\b"
     r"|\ball of the following[^.?!]*\bexcept\b|(?:不是|不属于|不能|没有|不正确|错误)[^。?]{0,20}[?。]?\s*$",
 )
 
@@ -138,7 +144,7 @@ def denied(text: str) -> Spans:
         if cue.start() in innocent:
             continue
         end = _next(clause_ends, cue.end(), len(text))
-        if _IN_SUBJECT.search(text, max(0, cue.start() - 90), cue.start()):
+        if cue.group()[-2:] == "of" or _IN_SUBJECT.search(text, max(0, cue.start() - 90), cue.start()):
             end = min(end, _next(verbs, cue.end(), len(text)))
         spans.append((cue.end(), end))
     sentence_ends = [m.start() for m in _SENTENCE_END.finditer(text)]
@@ -146,6 +152,9 @@ def denied(text: str) -> Spans:
     spans += [m.span() for m in _SENTENCE.finditer(text) if m.group().rstrip().endswith("?")]
     starts = [0, *(m.end() for m in _CLAUSE_START.finditer(text))]
     spans += [(starts[bisect_right(starts, m.start()) - 1], m.start()) for m in _REJECTED_AFTER.finditer(text)]
+    for thought in _FIRST_THOUGHT.finditer(text):
+        start = starts[bisect_right(starts, thought.start()) - 1]
+        spans.append((start, _next(sentence_ends, thought.end(), len(text))))
     return Spans(spans)
 
 

@@ -44,7 +44,7 @@ _AFTER_PRONOUN_ONE = frozenset(
 )
 _SAME_WORD = {
     "anger": "angry", "once": "1", "twice": "2", "thrice": "3", "equal": "same", "identical": "same", "equally": "same",
-    "hungrily": "hungry", "bpm": "beat", "sorrow": "sad", "women": "woman", "men": "man", "children": "child",
+    "hungrily": "hungry", "bpm": "beat", "maj": "major", "min": "minor", "sorrow": "sad", "women": "woman", "men": "man", "children": "child",
 }  # fmt: skip
 _CLITIC = re.compile(r"(?<=\w)'(?:s|re|m|ve|ll|d)$")
 _ENDINGS = ("fulness", "iness", "ness", "fully", "ful", "ingly", "edly", "ive", "ing", "ed", "ance", "ion", "ement", "ly", "ies", "es", "s", "y", "e")  # fmt: skip
@@ -234,14 +234,22 @@ class Options:
 
         A number alone decides only in a short piece: in a calculation it is one of many.
         """
-        said = said - self.asked - (_COMMON - {"same"})
+        said = said - (self.asked - _NOTES) - (_COMMON - {"same"})
         held = {o.letter: o.own & said for o in self.all if (o.own & said or (not o.own and set(o.pattern) <= said))}
         if len({self.by_letter[letter].strict for letter in held}) != 1:
             return None
         letter, words = min(held.items())
         if length > _CALCULATION and all(w[-1].isdigit() for w in words):
             return None
-        return letter if 2 * len(words) > len(self.by_letter[letter].own) else None
+        option = self.by_letter[letter]
+        notes = {word for word in option.pattern if len(word) == 1 and word.isalpha()}
+        return letter if 2 * len(words) > len(option.own) and notes <= said else None
+
+    def abbreviated(self, text: str) -> str | None:
+        """The letter of the one option that begins with this letter or that alone has these words."""
+        initial, words = text.strip().casefold(), {stem(t.text) for t in tokens(text[: self.reach])}
+        fits = [o.letter for o in self.all if o.strict[:1] == initial or (words and words <= o.own)]
+        return fits[0] if len(fits) == 1 else None
 
     def at_position(self, word: str) -> str | None:
         """The letter of "the second one", unless the options themselves speak of first and second."""
@@ -291,7 +299,7 @@ def _without_articles(pattern: tuple[str, ...], musical: bool) -> tuple[str, ...
 
 def _loose(pattern: tuple[str, ...]) -> tuple[str, ...]:
     stems = [stem(t) for t in pattern]
-    if len(stems) > 2 and stems[0] in _SUBJECTS:
+    if len(stems) > 2 and stems[0] in _SUBJECTS | {"to"}:
         stems = stems[1:]
     kept = tuple(
         s

@@ -190,7 +190,7 @@ class Passage:
     def nearest(self, start: int, end: int) -> str | None:
         """The option that a stretch paraphrases: the only one of whose own words it holds half, without the denied."""
         words = [w for w in self.words if start <= w.start < end]
-        near = self.offered.nearest({stem(w.text) for w in words if w.start not in self.denied}, len(words))
+        near = self.offered.nearest({stem(w.text) for w in words if w.start not in self.denied}, len(self.words))
         return near if near not in {m.letter for m in self.inside(start, end)} else None
 
     # ---- options by letter --------------------------------------------------------------------------------------
@@ -227,7 +227,9 @@ class Passage:
         """True for a text that stops in the middle of a sentence."""
         end = self.raw.rstrip()
         line = end.rpartition("\n")[2]
-        unfinished = line.count("(") > line.count(")") or end[-1:] not in ".!?。\"'”*)]}>`_"
+        unfinished = line.count("(") > line.count(")") or (
+            end[-1:] not in ".!?。\"'”*)]}`_" and not cues.ENDS_IN_TAG.search(end[-40:])
+        )
         return bool(cues.CUT.search(end)) or (len(end) > _SHORT_TEXT and unfinished)
 
 

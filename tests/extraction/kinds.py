@@ -9,6 +9,8 @@ TENSES = ("A dog barking", "A train passing", "A baby crying", "A phone ringing"
 GENRES = ("Jazz", "Blues rock", "Rock", "Techno")
 MOOD_PAIRS = ("Calm and peaceful", "Tense and dark", "Joyful and lively", "Slow and sad")
 NOT_HEARD = "Which of these sounds can NOT be heard in the clip?"
+CHORDS = ("A:min/1", "D#:maj/1", "F:7/1", "G:maj6/1")
+ERRANDS = ("To fix the boiler", "To return a book", "To borrow a ladder")
 TEN = ("2 m/s", "4 m/s", "6 m/s", "8 m/s", "10 m/s", "12 m/s", "14 m/s", "16 m/s", "18 m/s", "20 m/s")
 
 KINDS = (
@@ -106,6 +108,29 @@ KINDS = (
     (TEN, "[A] / 508 = [B]\n\n[B] = 2.04", None),
     (TEN, "The answer is (B).\nThe answer is (C).\nThe answer is (D).\nThe answer is (B).", None),
     (TEN, "(a) The car starts at 4 m/s. The correct answer is not provided in the options.", None),
+    # pieces of an option in a place made for the answer
+    (("Marta Okafor", "Jonas Lindqvist"), "<Reasoning>A deep voice.</Reasoning>\n<B>Lindqvist</B>", "B"),
+    (("Marta Okafor", "Jonas Lindqvist"), "<Reasoning>A deep voice.</Reasoning>\n<A>nobody</A>", None),
+    (FEELINGS, "<Reasoning>It is flat, not sad.</Reasoning>\n<C>bored</C>", None),
+    (TEN, "The answer is $\\boxed{2 \\times 3 = \\text{C}}$.", "C"),
+    # first thoughts, lists and texts that break off
+    (FEELINGS, "It could pass for sad at first. However, the lack of any tremor points to an angry speaker.", "A"),
+    (SOUNDS, "(A) is too soft. (B) is plausible. (C) is too short. (D) is", None),
+    (TEN, "(I) The speed after two seconds follows from v = at, and the braking time from", None),
+    (TEN, "The values that can occur are:\nC. 6 m/s\nF. 12 m/s\n", None),
+    (TEN, "The closest answer is 4 m/s, but this is not among the choices. The closest answer is", None),
+    (SOUNDS, "The sounds of this storm are:\n\n1. Thunder is heard.\n\n2.", None),
+    # what is said about the others
+    (SOUNDS, "It is thunder, as it rolls. The other options do not match the clip.", "C"),
+    (TENSES, "A baby crying is heard, as a mother hums, which is not common in a train.", "C"),
+    (TEN, "It is faster than the first car, or answer (G).", "G"),
+    (SOUNDS, "Options A to C are out. D is the only one left.", "D"),
+    (SOUNDS, "The odd one out is C.", "C"),
+    (("2/4", "3/4", "6/8"), "The most likely meter for this waltz would be 3/4. It has three beats in each bar.", "B"),
+    (COUNTS, "There are four voices: two men, one woman and one child.", "D"),
+    (CHORDS, "The chord is D# major.", "B"),
+    (CHORDS, "The chord is B minor.", None),
+    (ERRANDS, "He came by, returning a book that he had borrowed.", "B"),
     # the manner of text models
     (TEN, "Let's think step by step. v = 3 * 4 = 12. The answer is (F).", "F"),
     (TEN, "So the speed is about 9 m/s, which is closest to option (D). The answer is (D)", "D"),
@@ -119,5 +144,7 @@ NEGATIVE = (
     (SOUNDS, "Waves are not heard.", "D"),
     (SOUNDS, "Thunder", "C"),
     (SOUNDS, "Rain, thunder and waves can be heard; applause cannot be heard.", "B"),
+    (SOUNDS, "Thunder would be the least likely here.", "C"),
+    (SOUNDS, "Therefore, the sound least likely to occur is **Waves**.", "D"),
 )
 """Answers to `NOT_HEARD`."""
