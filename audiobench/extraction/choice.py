@@ -339,7 +339,8 @@ class _Reader:
             return None  # the head of a list
         if (
             not re.match(
-                r"[)\]\"'.!。]*\s*(?:$|\n|(?=[A-Z(\"])|です|,?\s*not\b|,\s+(?:the|an?|as|because|since|which)\b)", rest
+                r"[)\]\"'.!。]*\s*(?:$|\n|(?=[A-Z(\"])|です|,?\s*not\b|,\s+(?:the|an?|as|because|since|which)\b|\s+as (?:the|my)\b)",
+                rest,
             )
             and self.text[end - 1] not in "."
         ):
@@ -372,7 +373,7 @@ class _Reader:
         mention, label = self.passage.at(start), self.label(start, strict=True)
         if label and not (mention and mention.start < label[1] < mention.end):
             if self.part_of_an_option() or (
-                self.passage.cut_off and label[2] == "paren_letter" and not self.own(*label[1::-1])
+                self.passage.cut_off and label[2] == "paren_letter" and not self.own(label[1], label[0])
             ):
                 return _Commitment(start, label[1], None, label[2])
             found = self.labelled(start, label[1], label[0], label[2])

@@ -62,7 +62,7 @@ NOT_THE_ANSWER = re.compile(
     re.IGNORECASE,
 )
 SUPERLATIVE = re.compile(
-    r"\b(?:best|correct|right|closest|strongest|(?<!the )only|most (?!of\b)\w+)(?: [\w'-]+){0,12}? (?:is|are|would be|must be|as)\b(?: (?:that of|likely|probably|the|as))?\s*:?\s*(?=[\"'(\[]*\w)",
+    r"\b(?:best|correct|right|closest|nearest|strongest|(?<!the )only|most (?!of\b)\w+)(?: [\w'-]+){0,12}? (?:is|are|would be|must be|as)\b(?: (?:that of|likely|probably|the|as))?\s*:?\s*(?=[\"'(\[]*\w)",
     re.IGNORECASE,
 )
 FINAL_LABEL = re.compile(

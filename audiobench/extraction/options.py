@@ -72,6 +72,9 @@ def stem(word: str) -> str:
     return word[:-1] if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "lsz" else word
 
 
+_GENERAL = {stem("man"): stem("male"), stem("woman"): stem("female")}
+"""A man is male, but a male voice may be a boy's: read this way round only."""
+
 # Options made of these words alone are said in passing too often to count as an answer inside a sentence.
 _COMMON = frozenset(map(stem, (
     "other", "both", "all", "no", "yes", "none", "up", "down", "before", "after", "first", "second",
@@ -158,6 +161,8 @@ class Options:
         counted = any("1" in o.pattern for o in self.all)
         self._passed = (_FILLERS | asked | (set() if counted else {"1"})) - {"not", "no"}
         self.asked = asked
+        offered = {s for o in self.all for s in o.pattern}
+        self._general = {s: wider for s, wider in _GENERAL.items() if wider in offered and s not in offered}
         self._by_first: dict[str, list[tuple[tuple[str, ...], str, bool]]] = {}
         for option in self.all:
             for pattern in {option.pattern, _joined(option.pattern)} - {()}:
@@ -188,7 +193,7 @@ class Options:
 
     def mentions(self, text: str, words: Sequence[Token]) -> list[Mention]:
         """Where a normalised text names options, longest first: a name inside a longer name does not count."""
-        stems = [stem(w.text) for w in words]
+        stems = [self._general.get(stem(w.text), stem(w.text)) for w in words]
         found: list[Mention] = []
         for i, word in enumerate(words):
             keys = {word.text, stems[i]}

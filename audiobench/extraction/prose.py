@@ -177,7 +177,7 @@ class Passage:
             others |= {o.letter for o in self.offered.all if word in o.pattern and o.pattern[-1] == pattern[-1]}
         first, last = mention.first_token, mention.last_token
         near: list[Token] = []
-        if re.match(r"\s*,?\s*(?:or\b|/)", self.text[mention.end : mention.end + 10], re.IGNORECASE):
+        if re.match(r"\s*,?\s*(?:or\b|to\b|/)", self.text[mention.end : mention.end + 10], re.IGNORECASE):
             near += self.words[last + 1 : last + 7]
         if re.search(
             r"(?:\bor\b|/)\s*(?:an?\s|the\s)?\s*$", self.text[max(0, mention.start - 12) : mention.start], re.IGNORECASE

@@ -9,6 +9,7 @@ TENSES = ("A dog barking", "A train passing", "A baby crying", "A phone ringing"
 GENRES = ("Jazz", "Blues rock", "Rock", "Techno")
 MOOD_PAIRS = ("Calm and peaceful", "Tense and dark", "Joyful and lively", "Slow and sad")
 NOT_HEARD = "Which of these sounds can NOT be heard in the clip?"
+TEMPI = ("Slow", "Moderate", "Fast")
 CHORDS = ("A:min/1", "D#:maj/1", "F:7/1", "G:maj6/1")
 ERRANDS = ("To fix the boiler", "To return a book", "To borrow a ladder")
 TEN = ("2 m/s", "4 m/s", "6 m/s", "8 m/s", "10 m/s", "12 m/s", "14 m/s", "16 m/s", "18 m/s", "20 m/s")
@@ -113,6 +114,11 @@ KINDS = (
     (("Marta Okafor", "Jonas Lindqvist"), "<Reasoning>A deep voice.</Reasoning>\n<A>nobody</A>", None),
     (FEELINGS, "<Reasoning>It is flat, not sad.</Reasoning>\n<C>bored</C>", None),
     (TEN, "The answer is $\\boxed{2 \\times 3 = \\text{C}}$.", "C"),
+    # a wider word
+    (("Female", "Male"), "The speaker appears to be a man.", "B"),
+    (("Female", "Male"), "The first voice is a man's and the second a woman's.", None),
+    (TEMPI, "The tempo is slow to moderate.", None),
+    (TEN, "All of them are out but one, leaving F as the only viable choice.", "F"),
     # first thoughts, lists and texts that break off
     (FEELINGS, "It could pass for sad at first. However, the lack of any tremor points to an angry speaker.", "A"),
     (SOUNDS, "(A) is too soft. (B) is plausible. (C) is too short. (D) is", None),
