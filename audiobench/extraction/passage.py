@@ -1,0 +1,244 @@
+"""One response as a passage: its sentences, and the options that a stretch of it names and means.
+
+Whatever is taken out of sight (markup, a repeated list of the options, quoted speech) is replaced by blanks, so that
+every offset holds in the passage and in the response.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from functools import cached_property
+
+from audiobench.extraction import cues, negation
+from audiobench.extraction.options import Mention, Options, stem
+from audiobench.extraction.text import Token
+
+_SHORT_TEXT = 250
+"""Characters; a longer text ends with the end of a sentence, or it was cut off."""
+_SHORT_STATEMENT = 7
+"""Words; a sentence this short that names an option says that it is the answer ("It is a man.")."""
+
+
+class Passage:
+    """Reads stretches of one normalised response against the options of one item."""
+
+    def __init__(self, text: str, offered: Options) -> None:
+        self.offered = offered
+        self.raw = self._without_echo(cues.RUNS.sub(lambda m: m.group(1) * 3, text))
+        plain = cues.LATEX.sub(_inner, self.raw)
+        plain = cues.MARKUP.sub(_blank, plain)
+        self.text = cues.QUOTED.sub(self._unspoken, plain)
+        self.words = offered.words(self.text)
+        self.mentions = offered.mentions(self.text, self.words)
+        self._starts = [m.start for m in self.mentions]
+
+    @cached_property
+    def scopes(self) -> str:
+        """The text with an "o" for every character of an option."""
+        return self._without_options()
+
+    @cached_property
+    def denied(self) -> negation.Spans:
+        """What is denied, supposed or asked."""
+        return negation.denied(self.scopes)
+
+    @cached_property
+    def considered(self) -> negation.Spans:
+        """What is only considered."""
+        return negation.considered(self.scopes)
+
+    @cached_property
+    def sentences(self) -> list[tuple[int, int]]:
+        """Where the sentences begin and end."""
+        return [m.span() for m in cues.SENTENCE.finditer(self.scopes) if m.group().strip(" \n.!?。;")]
+
+    def _without_echo(self, text: str) -> str:
+        """The text without a repeated list of the options; what repeats one of them once more stays."""
+        run: list[tuple[int, int, str]] = []
+        runs = [run]
+        for label in cues.LIST_LABEL.finditer(text):
+            option = self.offered.by_letter.get(label.group(1).upper())
+            said = text[label.end() : label.end() + len(option.source) + 6] if option else ""
+            if (
+                option is None
+                or not option.source
+                or not said.lstrip("*_ ").casefold().startswith(option.source.casefold())
+            ):
+                continue
+            end = label.end() + said.casefold().index(option.source.casefold()) + len(option.source)
+            apart = text[run[-1][1] : label.start()].strip(" \n\t.,;*_|-") if run else ""
+            if apart or option.letter in {letter for _, _, letter in run}:
+                run = []
+                runs.append(run)
+            run.append((label.start(), end, option.letter))
+        for listed in runs:
+            if len(listed) >= max(2, min(3, len(self.offered.all))):
+                start, end = listed[0][0], listed[-1][1]
+                text = text[:start] + re.sub(r"[^\n]", " ", text[start:end]) + text[end:]
+        return text
+
+    def _without_options(self) -> str:
+        """The text with an "o" for every character of an option: its own "not" or full stop is none of the sentence's."""
+        pieces: list[str] = []
+        done = 0
+        for mention in self.mentions:
+            pieces += [self.text[done : mention.start], "o" * (mention.end - mention.start)]
+            done = mention.end
+        return "".join(pieces) + self.text[done:]
+
+    def _unspoken(self, quoted: re.Match[str]) -> str:
+        """Quoted speech as blanks, unless the quotation is itself an option."""
+        said = quoted.group(1) or quoted.group(2)
+        led_in = re.search(
+            r"\b(?:as|an?|the|option|answer) $", quoted.string[max(0, quoted.start() - 8) : quoted.start()]
+        )
+        if (
+            led_in
+            or len(said.split()) < 2
+            or self.offered.exact(said.strip(cues.WRAPPING))
+            or self._label_and_text(said)
+        ):
+            return quoted.group()
+        return _blank(quoted)
+
+    def _label_and_text(self, said: str) -> bool:
+        label = cues.LABEL.match(said)
+        return bool(label and self.offered.exact(said[label.end() :]))
+
+    # ---- options by text ----------------------------------------------------------------------------------------
+    def inside(self, start: int, end: int) -> list[Mention]:
+        """The mentions that begin in a stretch of the passage."""
+        return self.mentions[bisect_left(self._starts, start) : bisect_left(self._starts, end)]
+
+    def at(self, offset: int) -> Mention | None:
+        """The option's text that begins at an offset (articles, quotes and "it is" aside)."""
+        for mention in self.inside(offset, offset + 60)[:1]:
+            lead = self.text[offset : mention.start]
+            if re.fullmatch(
+                r"[\s\"'(\[:*_$-]*(?:(?:that |it'?s? (?:is )?|he is |she is |they are |of |to be )?(?:an?|the|that|it is|it's)?\s+[\"'(\[]*)?",
+                lead,
+                re.IGNORECASE,
+            ):
+                return mention
+        return None
+
+    def named(self, start: int, end: int, *, hedged: bool = True) -> set[str]:
+        """Letters of the options that a stretch names by text and means: not denied, nor (unless `hedged`) weighed."""
+        found: set[str] = set()
+        for mention in self.inside(start, end):
+            if mention.start in self.denied or (not hedged and mention.start in self.considered):
+                continue
+            option = self.offered.by_letter[mention.letter]
+            if (
+                (option.silent and not self.is_note(mention))
+                or (option.common and not self.states(mention))
+                or self.in_clause(mention)
+            ):
+                continue
+            found |= {mention.letter} | self.joined(mention)
+        return found
+
+    def negated(self, start: int, end: int) -> set[str]:
+        """Letters of the options that a stretch names and denies."""
+        return {m.letter for m in self.inside(start, end) if m.start in self.denied}
+
+    def states(self, mention: Mention) -> bool:
+        """True where an everyday word is the statement ("The tone is high.") and not a word in passing."""
+        begin = max(self.text.rfind(mark, 0, mention.start) for mark in ".!?\n") + 1
+        before = self.text[max(begin, mention.start - 80) : mention.start]
+        after = self.text[mention.end : mention.end + 12]
+        stated = not before.strip(" \"'") or cues.EVERYDAY.search(before)
+        return bool(
+            stated and re.match(r"[\"')\s]*(?:[.,;:!?\n。]|$|because|since|as\b|(?:playing|in|from|with)\b)", after)
+        )
+
+    def is_note(self, mention: Mention) -> bool:
+        """True for "the chord G", where "G" is an option."""
+        before = self.text[max(0, mention.start - 12) : mention.start]
+        return self.text[mention.start].isupper() and bool(
+            re.search(r"\b(?:chord|note|key|tonic)(?: of| is)? [\"']?$", before)
+        )
+
+    def in_clause(self, mention: Mention) -> bool:
+        """True within a clause about the subject: "the friends who helped Ann are ..."."""
+        before, after = self.text[max(0, mention.start - 40) : mention.start], self.text[mention.end : mention.end + 8]
+        return bool(re.search(r"\b(?:who|that|which) \w+ $", before) and re.match(r"\s+(?:is|are|was|were)\b", after))
+
+    def joined(self, mention: Mention) -> set[str]:
+        """Letters of other options tied to a mention by "or", "and": "acoustic or electric guitar", "60 to 90 bpm"."""
+        others: set[str] = set()
+        pattern = self.offered.by_letter[mention.letter].pattern
+        before = cues.SHARING.search(self.text, max(0, mention.start - 40), mention.start)
+        if before:
+            word = stem(before.group(1).casefold())
+            if word.isdigit() and pattern[0].isdigit():
+                others.add("")
+            others |= {o.letter for o in self.offered.all if word in o.pattern and o.pattern[-1] == pattern[-1]}
+        first, last = mention.first_token, mention.last_token
+        near: list[Token] = []
+        if re.match(r"\s*,?\s*(?:or\b|to\b|/)", self.text[mention.end : mention.end + 10], re.IGNORECASE):
+            near += self.words[last + 1 : last + 7]
+        if re.search(
+            r"(?:\bor\b|/)\s*(?:an?\s|the\s)?\s*$", self.text[max(0, mention.start - 12) : mention.start], re.IGNORECASE
+        ):
+            near += self.words[max(0, first - 5) : first]
+        tied = {stem(w.text) for w in near}
+        others |= {o.letter for o in self.offered.all if o.own & tied}
+        return others - mention.letters
+
+    def nearest(self, start: int, end: int) -> str | None:
+        """The option that a stretch paraphrases: the only one of whose own words it holds half, without the denied."""
+        words = [w for w in self.words if start <= w.start < end]
+        near = self.offered.nearest({stem(w.text) for w in words if w.start not in self.denied}, len(self.words))
+        return near if near not in {m.letter for m in self.inside(start, end)} else None
+
+    # ---- options by letter --------------------------------------------------------------------------------------
+    def labelled(self, start: int, end: int) -> set[str]:
+        """Letters that a stretch gives in brackets or as "option B" and means; labels at the head of a line are lists."""
+        found: set[str] = set()
+        for match in cues.BRACKETED.finditer(self.text, start, end):
+            letter, at = (match.group(1), match.start(1)) if match.group(1) else (match.group(2), match.start(2))
+            before = self.text[: match.start()].rpartition("\n")[2].rstrip()
+            line_head = not before.strip(" -*•|") or before[-1:] in "=+/^"
+            if letter in self.offered.letters and at not in self.denied and not (line_head and match.group(1)):
+                found.add(letter)
+        for pair in cues.PAIR.finditer(self.text, start, end):
+            if pair.start() not in self.denied and {*pair.groups()} <= {*self.offered.letters}:
+                found |= {*pair.groups()}
+        return found
+
+    # ---- sentences ----------------------------------------------------------------------------------------------
+    def sentence_end(self, offset: int) -> int:
+        """Where the sentence around an offset ends."""
+        match = cues.SENTENCE.match(self.scopes, offset)
+        return max(match.end(), offset + 1) if match else len(self.text)
+
+    def statements(self, start: int) -> set[str]:
+        """Letters of the options that short sentences from `start` on state outright ("It is a man.")."""
+        found: set[str] = set()
+        for a, b in self.sentences:
+            if a >= start and len(self.text[a:b].split()) <= _SHORT_STATEMENT:
+                found |= self.named(a, b, hedged=False)
+        return found
+
+    @property
+    def cut_off(self) -> bool:
+        """True for a text that stops in the middle of a sentence."""
+        end = self.raw.rstrip()
+        line = end.rpartition("\n")[2]
+        unfinished = line.count("(") > line.count(")") or (
+            end[-1:] not in ".!?。\"'”*)]}`_" and not cues.ENDS_IN_TAG.search(end[-40:])
+        )
+        return bool(cues.CUT.search(end)) or (len(end) > _SHORT_TEXT and unfinished)
+
+
+def _blank(match: re.Match[str]) -> str:
+    return re.sub(r"[^\n]", " ", match.group())
+
+
+def _inner(match: re.Match[str]) -> str:
+    """What a LaTeX command holds, the command itself as blanks."""
+    inner = match.group(1) or match.group(2) or ""
+    before = match.group().index(inner) if inner else 0
+    return " " * before + inner + " " * (len(match.group()) - before - len(inner))
