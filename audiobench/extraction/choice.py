@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from audiobench.extraction import cues, negation
 from audiobench.extraction.commitment import Commitment, head, label_at, labelled, text_behind, whole
@@ -39,12 +40,18 @@ class Found:
 
 def choose(text: str, options: Sequence[tuple[str, str]], question: str = "") -> Found | None:
     """The option a response chose, or None when it chose none, several, or cannot be read."""
-    offered = Options(options, question)
+    offered = _offered(tuple(options), question)
     answer = readable(text)
     if not answer or not offered.all:
         return None
     commitment = _read(Passage(answer, offered), negation.asks_for_the_opposite(question))
     return Found(commitment.letter, commitment.rule) if commitment and commitment.letter else None
+
+
+@lru_cache(maxsize=1024)
+def _offered(options: tuple[tuple[str, str], ...], question: str) -> Options:
+    """The conditions and epochs of one item share its options, and stand near each other in a journal."""
+    return Options(options, question)
 
 
 def _read(passage: Passage, opposite: bool = False) -> Commitment | None:

@@ -13,7 +13,16 @@ from decimal import Decimal, InvalidOperation
 
 from audiobench.extraction.chinese import chinese_spans, parse_chinese
 
-__all__ = ["PRONOUN_BEFORE", "Span", "find_numbers", "fold_number_words", "number_spans", "parse_chinese", "plain"]
+__all__ = [
+    "NUMBER_WORDS",
+    "PRONOUN_BEFORE",
+    "Span",
+    "find_numbers",
+    "fold_number_words",
+    "number_spans",
+    "parse_chinese",
+    "plain",
+]
 
 _UNIT_WORDS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
@@ -29,7 +38,7 @@ _PARTS = {
     "ninths": 9, "tenth": 10, "tenths": 10, "twelfth": 12, "twelfths": 12, "twentieth": 20, "twentieths": 20,
     "hundredth": 100, "hundredths": 100, "thousandth": 1000, "thousandths": 1000,
 }  # fmt: skip
-_FIRST = _UNITS.keys() | _TENS.keys()
+NUMBER_WORDS = _UNITS.keys() | _TENS.keys()
 """Words that a number can begin with."""
 PRONOUN_BEFORE = frozenset((
     "no", "any", "every", "some", "first", "second", "third", "last", "this", "that", "which", "each",
@@ -47,7 +56,7 @@ def fold_number_words(words: Sequence[str]) -> list[tuple[str, int, int]]:
     out: list[tuple[str, int, int]] = []
     i = 0
     while i < len(words):
-        value, used = _read_number(words, i) if words[i] in _FIRST else (0, 0)
+        value, used = _read_number(words, i) if words[i] in NUMBER_WORDS else (0, 0)
         if used:
             out.append((str(value), i, i + used - 1))
             i += used

@@ -7,7 +7,7 @@ import unicodedata
 
 from msgspec import Struct
 
-from audiobench.extraction.numbers import fold_number_words
+from audiobench.extraction.numbers import NUMBER_WORDS, fold_number_words
 from audiobench.thought import separate
 
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
@@ -42,9 +42,10 @@ class Token(Struct, frozen=True, gc=False):
 
 def normalise(text: str) -> str:
     """Unicode NFKC (full-width letters and punctuation become plain), straight quotes, no invisible characters."""
-    if not text.isascii():
-        text = _few_marks(text)
-        text = _SUPERSCRIPT.sub(_power, _VULGAR.sub(_fraction, _THIN.sub(",", text)))
+    if text.isascii():
+        return text  # none of what follows is in ASCII
+    text = _few_marks(text)
+    text = _SUPERSCRIPT.sub(_power, _VULGAR.sub(_fraction, _THIN.sub(",", text)))
     return unicodedata.normalize("NFKC", text).translate(_INVISIBLE).translate(_QUOTES)
 
 
@@ -112,6 +113,8 @@ def final_answer(text: str) -> str | None:
 def tokens(text: str) -> list[Token]:
     """The tokens of a normalised text; number words are folded into digits ("twenty-two" is one token, "22")."""
     found = [Token(m.group().casefold(), m.start(), m.end()) for m in _TOKEN.finditer(text)]
+    if NUMBER_WORDS.isdisjoint(t.text for t in found):
+        return found
     folded: list[Token] = []
     for value, first, last in fold_number_words([t.text for t in found]):
         start, end = found[first].start, found[last].end

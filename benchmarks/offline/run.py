@@ -28,18 +28,39 @@ COMMANDS = ("report", "million", "compare", "ablate", "gate", "view", "repeat")
 
 
 def timed(command: list[str]) -> tuple[float, float, float]:
-    """A whole process: wall seconds, CPU seconds, peak memory in MB."""
+    """A command: wall seconds, CPU seconds and peak memory in MB, of its processes together."""
     began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    errors = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - began
-    if os.waitstatus_to_exitcode(status):
-        raise SystemExit(
-            f"{' '.join(command)}: exit code {os.waitstatus_to_exitcode(status)}: {errors.decode()[-800:]}"
-        )
-    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
+        peak = 0.0
+        while (ended := os.wait4(process.pid, os.WNOHANG))[0] == 0:
+            peak = max(peak, sum(map(memory, family(process.pid))))
+            time.sleep(0.1)
+        wall = time.perf_counter() - began
+        _, status, usage = ended
+        if os.waitstatus_to_exitcode(status):
+            errors.seek(0)
+            said = errors.read().decode()[-800:]
+            raise SystemExit(f"{' '.join(command)}: exit code {os.waitstatus_to_exitcode(status)}: {said}")
+    return wall, usage.ru_utime + usage.ru_stime, max(peak, usage.ru_maxrss / 1024)
+
+
+def family(pid: int) -> list[int]:
+    """A process and its children."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+    except OSError:
+        return []
+    return [pid, *map(int, children)]
+
+
+def memory(pid: int) -> float:
+    """MB of a process, what it shares with others shared out among them (Linux); 0 where that cannot be read."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
 def median(command: list[str], reps: int) -> tuple[float, float, float]:
