@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from multiprocessing import get_all_start_methods, get_context
+from multiprocessing import current_process, get_all_start_methods, get_context
 from typing import Any, TypeVar
 
 from audiobench.scorers import SCORERS
@@ -22,8 +23,18 @@ _work: Callable[[Sequence[int]], Any] | None = None
 
 
 def pays(lines: int, task: TaskSpec) -> bool:
-    """Whether so many lines are worth it, and can be: a scorer from outside may return what cannot leave a process."""
-    return lines >= MANY and workers() > 1 and task.scorer in SCORERS and "fork" in get_all_start_methods()
+    """Whether so many lines are worth it, and can be shared out.
+
+    A scorer from outside may return what cannot leave a process; a process with threads is not safely forked.
+    """
+    return (
+        lines >= MANY
+        and workers() > 1
+        and task.scorer in SCORERS
+        and "fork" in get_all_start_methods()
+        and threading.active_count() == 1
+        and not current_process().daemon
+    )
 
 
 def workers() -> int:

@@ -25,7 +25,7 @@ from audiobench.errors import UsageError
 from audiobench.plan import Plan
 from audiobench.records import Record, ShownSample
 from audiobench.run_info import RunInfo
-from audiobench.score import outcome
+from audiobench.score import forget, outcome
 from audiobench.speech.heard import heard
 from audiobench.task.spec import TaskSpec
 from audiobench.types import Condition, Outcome, Sample
@@ -110,14 +110,18 @@ class TaskRun:
             for record in self._heard(places, transcripts):
                 yield Scored(record, outcome(record, self.task, judgements))
 
+        def outcomes(places: Sequence[int]) -> list[Outcome]:
+            found = [scored.outcome for scored in worth(places)]
+            forget()
+            return found
+
         places = self._counting(condition)
         if not on_all_cores.pays(len(places), self.task):
             yield from worth(places)
             return
         chunks = on_all_cores.chunks(places)
-        found = on_all_cores.each(lambda chunk: [scored.outcome for scored in worth(chunk)], chunks)
-        for chunk, outcomes in zip(chunks, found, strict=True):
-            yield from map(Scored, self._heard(chunk, transcripts), outcomes)
+        for chunk, found in zip(chunks, on_all_cores.each(outcomes, chunks), strict=True):
+            yield from map(Scored, self._heard(chunk, transcripts), found)
 
     def records(self, condition: Condition | None = None) -> Iterator[Record]:
         """Every record that the plan asks for; a later line of the same slot wins, and a stale one takes it back."""

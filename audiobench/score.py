@@ -26,6 +26,11 @@ def _extracted(text: str, rules: tuple[str, ...], options: tuple[tuple[str, str]
     return extract(text, rules, options, question=question) if len(text) <= LONGEST_ANSWER else Answer(None)
 
 
+def forget() -> None:
+    """Let go of what `outcome` remembers: a process that sees each response once needs none of it."""
+    _extracted.cache_clear()
+
+
 NOT_JUDGED = "not judged yet (--judge MODEL)"
 
 Judgements = Mapping[Slot, Judgement]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -43,13 +44,29 @@ def test_several_processes_find_what_one_finds(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(on_all_cores, "MANY", 1)
     monkeypatch.setattr(on_all_cores, "CHUNK", 7)
     monkeypatch.setattr(on_all_cores, "workers", lambda: 2)
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
     assert on_all_cores.pays(len(alone), task_run.task)
     assert list(task_run.scored()) == alone
     assert len(alone) == 89
 
 
-def test_a_scorer_from_a_file_stays_in_one_process(tmp_path: Path) -> None:
+def test_a_scorer_from_a_file_stays_in_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task_run = run(tmp_path, lines())
     task = task_run.task.model_copy(update={"scorer": "scorer.py:Own"})
-    assert on_all_cores.workers() < 2 or on_all_cores.pays(on_all_cores.MANY, task_run.task)
+    monkeypatch.setattr(on_all_cores, "workers", lambda: 2)
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    assert on_all_cores.pays(on_all_cores.MANY, task_run.task)
     assert not on_all_cores.pays(on_all_cores.MANY, task)
+
+
+def test_a_process_with_threads_is_not_forked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task_run = run(tmp_path, lines())
+    monkeypatch.setattr(on_all_cores, "workers", lambda: 2)
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    try:
+        assert not on_all_cores.pays(on_all_cores.MANY, task_run.task)
+    finally:
+        done.set()
+        thread.join()
