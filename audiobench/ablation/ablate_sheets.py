@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from audiobench.ablation.ablate import in_short
-from audiobench.ablation.sheets import comparison_sheets, number, p_value, points, requests_lost, span
+from audiobench.ablation.sheets import change, comparison_sheets, number, p_value, points, requests_lost, span
 from audiobench.plain_text import plural
 from audiobench.report.sheet import Column, Sheet
 from audiobench.scorers.metrics import UNITS
@@ -67,9 +67,7 @@ def _thinking_elsewhere(entries: list[dict[str, Any]]) -> list[Sheet]:
         for pair in entry["pairs"]:
             sheet.rows.append(
                 (entry["audio"], f"b {pair['b']}, a {pair['a']}", str(pair["n"]), points(pair["value_a"], unit),
-                 points(pair["value_b"], unit), points(pair["difference"], unit, signed=True),
-                 span(pair["ci"], pair["interval"], unit, signed=True), str(pair["gained"]), str(pair["lost"]),
-                 p_value(pair["p_adjusted"]), points(pair["mde"], unit))
+                 points(pair["value_b"], unit), *change(pair, unit), p_value(pair["p_adjusted"]), points(pair["mde"], unit))
             )  # fmt: skip
     tests = dict.fromkeys(pair["test"] for entry in entries for pair in entry["pairs"])
     sheet.notes.append(
@@ -250,9 +248,8 @@ def _words(found: dict[str, Any]) -> list[Sheet]:
         row = entry["transcript"]
         if row:
             sheet.rows.append(
-                (entry["think"], str(row["n"]), points(row["b"]), points(row["a"]),
-                 points(row["difference"], signed=True), span(row["ci"], row["interval"], signed=True),
-                 str(row["gained"]), str(row["lost"]), p_value(row["p"]), row["test"])
+                (entry["think"], str(row["n"]), points(row["b"]), points(row["a"]), *change(row), p_value(row["p"]),
+                 row["test"])
             )  # fmt: skip
     sheet.notes.append("transcript: the audio replaced by its words; what it reaches needs no ear")
     return [sheet] if sheet.rows else []

@@ -10,8 +10,6 @@ from audiobench.scorers.metrics import UNITS, Unit
 
 LONGEST_BREAKDOWN = 12
 """Breakdowns with more labels than this are in --json only, apart from the labels that changed."""
-
-
 SHARE = UNITS["share"]
 
 
@@ -39,9 +37,15 @@ def number(value: float | None, digits: int = 0) -> str:
     return "-" if value is None else f"{value:,.{digits}f}"
 
 
-def significant(value: float | None, unit: str = "") -> str:
+def significant(value: float | None) -> str:
     """Three significant digits, or a dash."""
-    return "-" if value is None else f"{value:.3g}{unit}"
+    return "-" if value is None else f"{value:.3g}"
+
+
+def change(pair: dict[str, Any], unit: Unit = SHARE) -> list[str]:
+    """The cells of a paired difference: difference, 95 % interval, gained, lost."""
+    found = span(pair["ci"], pair["interval"], unit, signed=True)
+    return [points(pair["difference"], unit, signed=True), found, str(pair["gained"]), str(pair["lost"])]
 
 
 def comparison_sheets(found: dict[str, Any], title: str, *, breakdown: str | None = None) -> list[Sheet]:
@@ -94,8 +98,8 @@ def requests_lost(by_arm: dict[str, dict[str, int]]) -> list[str]:
     """What is missing of the compared samples, request by request; empty where nothing is."""
     reasons = []
     for label, gone in by_arm.items():
-        parts = [f"{gone['no_response']} without a response"] if gone["no_response"] else []
-        parts += [f"{gone['set_aside']} set aside"] if gone["set_aside"] else []
+        words = {"no_response": "without a response", "set_aside": "set aside"}
+        parts = [f"{gone[key]} {word}" for key, word in words.items() if gone[key]]
         if parts:
             reasons.append(f"{label}: of {gone['made']} requests {', '.join(parts)}")
     if not reasons:
@@ -107,22 +111,17 @@ def requests_lost(by_arm: dict[str, dict[str, int]]) -> list[str]:
 
 def _differences(found: dict[str, Any]) -> Sheet:
     unit, many = UNITS[found["unit"]], len(found["pairs"]) > 1
-    change = unit.change.strip()
+    amount = unit.change.strip()
     sheet = Sheet(
         "differences on the same samples",
-        ("paired difference", Column(found["metric"], change), "95 % interval", "gained", "lost", "p",
-         *(["p adjusted"] if many else []), "test", Column("MDE", change), "parsed only"),
+        ("paired difference", Column(found["metric"], amount), "95 % interval", "gained", "lost", "p",
+         *(["p adjusted"] if many else []), "test", Column("MDE", amount), "parsed only"),
     )  # fmt: skip
     for pair in found["pairs"]:
-        row = [
-            f"{pair['b']} - {pair['a']}", points(pair["difference"], unit, signed=True),
-            span(pair["ci"], pair["interval"], unit, signed=True), str(pair["gained"]), str(pair["lost"]),
-            p_value(pair["p"] if pair["n"] else None),
-        ]  # fmt: skip
-        row += [p_value(pair["p_adjusted"])] if many else []
-        only = pair["parsed_only"]
-        row += [pair["test"], points(pair["mde"], unit), points(only["difference"], unit, signed=True)]
-        sheet.rows.append(row)
+        parsed_only = points(pair["parsed_only"]["difference"], unit, signed=True)
+        p = [p_value(pair["p"] if pair["n"] else None), *([p_value(pair["p_adjusted"])] if many else [])]
+        name = f"{pair['b']} - {pair['a']}"
+        sheet.rows.append((name, *change(pair, unit), *p, pair["test"], points(pair["mde"], unit), parsed_only))
     sheet.notes.append(
         "every response counts: unparsed, refused and truncated ones as wrong; 'parsed only', which omits them, is secondary"
     )
@@ -141,10 +140,8 @@ def _spending(found: dict[str, Any]) -> Sheet:
         ("arm", "reasoning tokens", "median", "tokens per response", "tokens per correct answer", "prompt cached, %",
          "seconds, median", "p95", "$", "$ per correct answer"),
     )  # fmt: skip
-    estimated = False
     for arm in found["arms"]:
         thought, total = arm["reasoning_tokens"] or {}, arm["latency"].get("total", {})
-        estimated |= bool(thought.get("estimated"))
         mark = "~" if thought.get("estimated") else ""
         sheet.rows.append(
             (arm["label"], mark + number(thought.get("mean")), mark + number(thought.get("median")),
@@ -152,7 +149,7 @@ def _spending(found: dict[str, Any]) -> Sheet:
              significant(total.get("median")), significant(total.get("p95")), significant(arm["dollars"]),
              significant(arm["dollars_per_correct"]))
         )  # fmt: skip
-    if estimated:
+    if any((arm["reasoning_tokens"] or {}).get("estimated") for arm in found["arms"]):
         sheet.notes.append("~ estimated: completion tokens split in proportion to characters")
     return sheet
 
@@ -173,17 +170,13 @@ def _breakdowns(found: dict[str, Any], title: str, only: str | None = None) -> l
             for name, row in shown.items():
                 sheet.rows.append(
                     (name, str(row["n"]), points(row["value_a"], unit), points(row["value_b"], unit),
-                     points(row["difference"], unit, signed=True),
-                     span(row["ci"], row["interval"], unit, signed=True), str(row["gained"]), str(row["lost"]),
-                     p_value(row["p"]), p_value(row["p_adjusted"]), points(row["mde"], unit))
+                     *change(row, unit), p_value(row["p"]), p_value(row["p_adjusted"]), points(row["mde"], unit))
                 )  # fmt: skip
             cells = sum(len(rows) for rows in pair["breakdown"].values())
             if shown:
                 sheet.notes.append(f"p adjusted: Benjamini-Hochberg over all {cells} breakdown rows of this pair")
             if long:
-                left = len(labels) - len(shown)
-                sheet.notes.append(
-                    f"{left} labels without a significant change are omitted; --breakdown {column} shows all"
-                )
+                without = f"{len(labels) - len(shown)} labels without a significant change are omitted"
+                sheet.notes.append(f"{without}; --breakdown {column} shows all")
             sheets.append(sheet)
     return sheets

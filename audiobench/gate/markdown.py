@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from audiobench.errors import IncompleteError
-from audiobench.gate.terminal import WORDS, verdict_sheet
+from audiobench.gate.terminal import WORDS, plain, verdict_sheet
 from audiobench.gate.verdict import FAILURES, WARNINGS, Verdict, shown
 from audiobench.report import sheet
 from audiobench.report.sheet import Column, Sheet
@@ -39,22 +40,17 @@ def summary(verdict: Verdict) -> str:
     head = f"## audiobench gate: {_headline(verdict)}\n\n"
     if verdict.error is not None:
         return cut(head + escape(verdict.error, 2000) + "\n")
-    lines = [
-        f"{escape(verdict.model)} against the baseline of {escape(verdict.baseline_model)}", "",
-        sheet.markdown([verdict_sheet(verdict)], longest=EXCERPT),
-    ]  # fmt: skip
+    sheets = [verdict_sheet(verdict)]
     for title, levels in (("Why it failed", FAILURES), ("Warnings", WARNINGS)):
-        told = [message for item in verdict.items for message in item.messages(*levels)]
-        if told:
-            lines += [f"### {title}", "", *(f"- {escape(message, 600)}" for message in told), ""]
-    if verdict.confirmed:
-        done = verdict.confirmed
-        lines += [
-            f"Asked again ({done['epochs']} more epochs, fresh seeds, all pooled): {escape(', '.join(done['tasks']))}.",
-            "",
-        ]
-    lines += [f"- {escape(note, 300)}" for note in verdict.notes]
-    return cut(head + "\n".join(lines) + "\n" + "\n".join(_flips(verdict)) + "\n")
+        told = [plain(message, 600) for item in verdict.items for message in item.messages(*levels)]
+        sheets += [Sheet(title, notes=told)] if told else []
+    notes = [plain(note, 300) for note in verdict.notes]
+    if done := verdict.confirmed:
+        tasks = ", ".join(done["tasks"])
+        notes.insert(0, f"Asked again ({done['epochs']} more epochs, fresh seeds, all pooled): {tasks}.")
+    sheets += [Sheet("Notes", notes=notes)] if notes else []
+    names = f"{escape(verdict.model)} against the baseline of {escape(verdict.baseline_model)}\n\n"
+    return cut(head + names + sheet.markdown([*sheets, *_worse(verdict)], longest=EXCERPT))
 
 
 def _headline(verdict: Verdict) -> str:
@@ -62,25 +58,20 @@ def _headline(verdict: Verdict) -> str:
     return f"**{word}**" if word.isupper() else word
 
 
-def _flips(verdict: Verdict) -> list[str]:
+def _worse(verdict: Verdict) -> list[Sheet]:
     """Up to `FLIPS` samples that got worse, of the tasks that failed; else of any."""
     scores = [item for item in verdict.items if item.kind == "score"]
-    failed = [item for item in scores if item.level == "regression"] or scores
-    rows = []
-    for item in failed:
-        sign = -1 if item.lower_is_better else 1
-        for flip in item.flips:
-            if sign * (flip.after - flip.before) < 0:
-                rows.append(
-                    (item.task, item.condition, flip.id, shown(item, flip.before), shown(item, flip.after),
-                     flip.answer or "(none)", flip.target or "")
-                )  # fmt: skip
-    if not rows:
-        return []
+    rows: list[Sequence[str]] = [
+        (item.task, item.condition, flip.id, shown(item, flip.before), shown(item, flip.after), flip.answer or "(none)",
+         flip.target or "")
+        for item in [item for item in scores if item.level == "regression"] or scores
+        for flip in item.flips
+        if (flip.after < flip.before) != item.lower_is_better and flip.after != flip.before
+    ]  # fmt: skip
     more = f" ({FLIPS} of {len(rows)})" if len(rows) > FLIPS else ""
     header = ("task", "condition", "sample", "was", "is", Column("answered", text=True), Column("correct", text=True))
     table = Sheet(f"Samples that got worse{more}", header, rows[:FLIPS], left=3, all_columns=True)
-    return ["", sheet.markdown([table], longest=EXCERPT)]
+    return [table] if rows else []
 
 
 def cut(text: str, limit: int = MAX_BYTES) -> str:

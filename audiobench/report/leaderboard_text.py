@@ -33,21 +33,14 @@ def gain(found: Gain | None) -> str:
     """`+6.0 [4.1, 7.9]` percentage points; without an interval where too little or only summaries are there."""
     if found is None:
         return "-"
-    span = (
-        f" [{found.low:+.1f}, {found.high:+.1f}]"
-        if found.low is not None
-        else " (no interval)"
-        if found.paired
-        else " (unpaired)"
-    )
-    return f"{found.value:+.1f}{span}"
+    if found.low is not None:
+        return f"{found.value:+.1f} [{found.low:+.1f}, {found.high:+.1f}]"
+    return f"{found.value:+.1f} ({'no interval' if found.paired else 'unpaired'})"
 
 
 def rank(row: Row) -> str:
     """`1`, or `1-3` where the intervals leave it open."""
-    if row.rank is None:
-        return "-"
-    first, last = row.rank
+    first, last = row.rank or ("-", "-")
     return str(first) if first == last else f"{first}-{last}"
 
 

@@ -58,7 +58,7 @@ class Sheet:
     rows: list[Sequence[str]] = field(default_factory=list[Sequence[str]])
     notes: list[str] = field(default_factory=list[str])
     left: int = 1
-    """The first columns, all text, name the row; each piece of a table that is split repeats them."""
+    """So many columns at the front name the row; each piece of a table that is split repeats them."""
     all_columns: bool = False
     """Also show columns that hold nothing but dashes."""
 
@@ -76,11 +76,9 @@ class Sheet:
         for piece, block in enumerate(blocks(self, options.max_width) if self.rows else ()):
             yield from [Text("")] * min(piece, 1)
             yield _table(self, block, options.max_width)
+        wrap = options.is_terminal
         for note in map(one_line, self.notes):
-            if options.is_terminal:
-                yield Padding(Text(note), (0, 0, 0, 2))
-            else:
-                yield Text(f"  {note}", no_wrap=True, overflow="ignore")
+            yield Padding(Text(note), (0, 0, 0, 2)) if wrap else Text(f"  {note}", no_wrap=True, overflow="ignore")
 
 
 def console(width: int | None = None) -> Console:
@@ -165,20 +163,14 @@ def markdown(sheets: Sequence[Sheet], level: int = 3, longest: int | None = None
     lines: list[str] = []
     for sheet in sheets:
         lines += [f"{'#' * level} {escape(sheet.title)}", ""] if sheet.title else []
-        if sheet.rows:
-            columns = sheet.columns()
-            lines.append(_row([escape(column.head) for column in columns.values()]))
-            lines.append(_row(["---" if column.text else "---:" for column in columns.values()]))
-            for row in sheet.rows:
-                marks = ["**" * ("bold" in column.styles.get(row[place], "")) for place, column in columns.items()]
-                lines.append(_row([m + escape(row[p], longest) + m for p, m in zip(columns, marks, strict=True)]))
-            lines.append("")
+        columns, cells = sheet.columns().items(), [[escape(column.head) for column in sheet.columns().values()]]
+        cells.append(["---" if column.text else "---:" for _, column in columns])
+        for row in sheet.rows:
+            marks = ["**" * ("bold" in column.styles.get(row[place], "")) for place, column in columns]
+            cells.append([mark + escape(row[p], longest) + mark for mark, (p, _) in zip(marks, columns, strict=True)])
+        lines += [*("| " + " | ".join(row) + " |" for row in cells), ""] if sheet.rows else []
         lines += [*(f"- {escape(note)}" for note in sheet.notes), ""] if sheet.notes else []
     return "\n".join(lines)
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
 
 
 def escape(text: str, longest: int | None = None) -> str:
@@ -195,24 +187,23 @@ def latex(sheets: Sequence[Sheet]) -> str:
     """One booktabs table for each sheet, its notes in small print below; needs the package booktabs."""
     parts, labels = ["% needs \\usepackage{booktabs}"], Counter[str]()
     for sheet in sheets:
-        title, notes = escape_latex(sheet.title), [escape_latex(note) for note in sheet.notes]
+        title, notes, columns = escape_latex(sheet.title), list(map(escape_latex, sheet.notes)), sheet.columns()
         if not sheet.rows:
-            parts += [f"\\paragraph{{{title}}}", *(f"{note}\\\\" for note in notes[:-1]), *notes[-1:]]
+            parts += [f"\\paragraph{{{title}}}", "\\\\\n".join(notes)]
             continue
-        columns = sheet.columns()
         label = re.sub("[^a-z0-9]+", "-", sheet.title.lower()).strip("-")
         labels[label] += 1
         label += f"-{labels[label]}" if labels[label] > 1 else ""
         layout = "".join("l" if column.text else "r" for column in columns.values())
-        head, *rows = [[column.head for column in columns.values()], *([row[p] for p in columns] for row in sheet.rows)]
-        lines = [" & ".join(map(escape_latex, cells)) + r" \\" for cells in (head, *rows)]
+        cells = [[column.head for column in columns.values()], *([row[p] for p in columns] for row in sheet.rows)]
+        head, *lines = [" & ".join(map(escape_latex, row)) + r" \\" for row in cells]
         parts += [
             r"\begin{table}",
             f"\\caption{{{title}}}",
             f"\\label{{tab:{label}}}",
             f"\\begin{{tabular}}{{{layout}}}",
         ]
-        parts += [r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule", r"\end{tabular}"]
+        parts += [r"\toprule", head, r"\midrule", *lines, r"\bottomrule", r"\end{tabular}"]
         parts += [*(rf"\par\footnotesize {note}" for note in notes), r"\end{table}"]
     return "\n".join(parts) + "\n"
 
@@ -237,10 +228,10 @@ def csv(sheets: Sequence[Sheet]) -> str:
         columns = sheet.columns()
         for row in sheet.rows:
             name = ", ".join(row[place] for place in columns if place < sheet.left)
-            for place, column in columns.items():
-                if place >= sheet.left and row[place] != "-":
-                    cells = (sheet.title, name, column.name, column.unit, row[place])
-                    lines.writerow(neutral(one_line(cell)) for cell in cells)
+            values = [(column, row[p]) for p, column in columns.items() if p >= sheet.left and row[p] != "-"]
+            for column, value in values:
+                cells = (sheet.title, name, column.name, column.unit, value)
+                lines.writerow(neutral(one_line(cell)) for cell in cells)
     return out.getvalue()
 
 

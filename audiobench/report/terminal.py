@@ -22,9 +22,8 @@ MOST_REFERENCES = 6
 """Published scores shown under a table; `audiobench tasks show` has them all."""
 
 
-def percent(value: float | None) -> str:
-    """0.777 -> 77.7; an absent value is a dash."""
-    return UNITS["share"].show(value)
+percent = UNITS["share"].show
+"""0.777 -> 77.7; an absent value is a dash."""
 
 
 def number(entry: Mapping[str, Any], value: float | None) -> str:
@@ -72,13 +71,10 @@ def score_lines(entry: Mapping[str, Any]) -> list[str]:
     """One result on two lines, for terminals that are too narrow for the table."""
     name, value = _main(entry)
     parts = [
-        f"{name} {number(entry, value['value'])} {interval(entry, value['ci'])}".removesuffix(" -"),
-        f"n {entry['n']}",
-        f"coverage {percent(entry['coverage'])}%",
-        f"chance {percent(entry['chance'])}",
-        f"official {_official(entry)}",
-        f"not scored: {failures(entry['counts'])}",
-    ]
+        f"{name} {number(entry, value['value'])} {interval(entry, value['ci'])}".removesuffix(" -"), f"n {entry['n']}",
+        f"coverage {percent(entry['coverage'])}%", f"chance {percent(entry['chance'])}",
+        f"official {_official(entry)}", f"not scored: {failures(entry['counts'])}",
+    ]  # fmt: skip
     shown = "  ".join(part for part in parts if not part.endswith(" -"))
     return [one_line(f"{entry['task']}, {condition_label(entry)}"), f"  {shown}"]
 
@@ -98,10 +94,8 @@ def _main(entry: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 
 
 def _official(entry: Mapping[str, Any]) -> str:
-    official = entry.get("official")
-    if not official or official.get("value") is None:
-        return "-"
-    return f"{number(entry, official['value'])} (n={official['n']})"
+    official = entry.get("official") or {}
+    return "-" if official.get("value") is None else f"{number(entry, official['value'])} (n={official['n']})"
 
 
 def breakdown_table(entry: Mapping[str, Any], column: str, title: str = "") -> Sheet:
@@ -126,19 +120,15 @@ def reference_lines(task: TaskSpec, model: str) -> list[str]:
 
 
 def print_run(
-    summaries: Sequence[Mapping[str, Any]],
-    tasks: Mapping[str, TaskSpec],
-    folder: Path,
-    *,
-    model: str = "",
+    summaries: Sequence[Mapping[str, Any]], tasks: Mapping[str, TaskSpec], folder: Path, *, model: str = "",
     breakdowns: bool = True,
-) -> None:
+) -> None:  # fmt: skip
     """The closing table of a run."""
     out = console()
     if out.width < NARROW:
         out.print(printable("\n".join(line for entry in summaries for line in score_lines(entry))), markup=False)
     else:
-        out.print(score_sheet(summaries, tasks))
+        out.print(score_sheet(summaries, tasks), crop=False)
     single = [entry for entry in summaries if sum(e["task"] == entry["task"] for e in summaries) == 1]
     for entry in single if breakdowns else ():
         for column, labels in entry.get("breakdown", {}).items():
