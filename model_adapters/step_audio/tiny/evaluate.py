@@ -1,6 +1,6 @@
 """Ask a tiny checkpoint the probes of an evaluation seed, thinking and not, with controls: the numbers of its card.
 
-`python -m model_adapters.step_audio.tiny.evaluate --seed 777001 --per-family 60 --card`
+`python -m model_adapters.step_audio.tiny.evaluate --seed 777001 --per-family 60 --out scores.json`
 
 An answer counts only when it is, word for word, the right option; nothing else is read into it. The harness gives the
 same numbers by `audiobench run` (this asks the checkpoint without it, in one process).
