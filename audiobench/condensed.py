@@ -18,6 +18,9 @@ from audiobench.score import scorer_of
 from audiobench.scorers import Mean
 from audiobench.types import Condition, Outcome, Response
 
+RECENT = 4096
+"""Samples and records that are looked through for a like one: the conditions and epochs of a sample stand together."""
+
 
 class Spent:
     """Sums of the token counts that the server gave, and every measured latency."""
@@ -112,8 +115,9 @@ class _Condenser:
             slim.response = self._response(record.response)
             if self.texts:
                 return slim
-        key = (record.id, how, record.epoch == 0)
-        shared = self._records.setdefault(key, slim)
+        if len(self._records) >= RECENT:
+            self._records.clear()
+        shared = self._records.setdefault((record.id, how, record.epoch == 0), slim)
         alike = structs.replace(shared, epoch=slim.epoch) == slim
         return shared if alike else slim
 
@@ -121,6 +125,8 @@ class _Condenser:
         """One for all conditions and epochs that show it alike."""
         if record.sample is None:
             return None
+        if len(self._samples) >= RECENT:
+            self._samples.clear()
         known = self._samples.setdefault((record.id, record.condition.option_order), record.sample)
         return known if known == record.sample else record.sample
 
