@@ -49,8 +49,8 @@ _IS = r"(?:is|was|are|would be|should be|must be|will be|might be|has to be|coul
 DECLARED = re.compile(
     r"(?:\b(?:answer|option|choice|odd one out|response|conclusion|selection|guess|pick|solution|antwort|lösung|respuesta|opción|réponse|resposta|risposta|ответ)"
     r"(?: (?:correcta?|correcte|juste|richtige|final|here|(?:that|which|to|for|of|based on)\b[^.;:,\n?]{1,80}?))?\s*"
-    rf"(?:{_IS}\s*:?|[:=]|->|→)"
-    r"|\bi(?:'d| would|'ll| will| am| have to| must|'m)?\s*(?:\w+ly )?(?:choose|chose|choosing|pick|picked|select|selected|going with|go with|opt for|vote for|settle on|answer|guess|say)\b"
+    rf"(?:{_IS}\s*:?|'s\b|[:=]|->|→)"
+    r"|\bi(?:'d| would|'ll| will| am| have to| must|'m)?\s*(?:\w+ly )?(?:choose|chose|choosing|pick|picked|select|selected|going with|go with|opt for|vote for|settle on|lean(?:ing)? (?:towards?|to)|answer|guess|say)\b"
     r"|(?:答案|正确选项|选项|选择)\s*(?:应该|应当|应)?\s*(?:是|为|:)\s*(?:选项)?|(?:我|应|应该|故|所以|因此)?选(?:择)?(?=\s*[(\[]?[A-Z])"
     r"|(?:答え|答|正解|回答)\s*(?:は|:)|(?:정답|답변|답)\s*(?:은|는|:))"
     rf"\s*(?:{_ADVERB}[,:]?\s+)*",
@@ -66,7 +66,7 @@ SUPERLATIVE = re.compile(
     re.IGNORECASE,
 )
 FINAL_LABEL = re.compile(
-    r"(?P<strong>\b(?:is|are|was|be|as|so|thus|therefore|hence|leaves|leaving|it's|select|choose|pick|must be)\b|:|[-=]>|→|[是は])[,:]?\s*(?:the\s+)?(?:(?:option|choice|letter|answer|number)\s*)?"
+    r"(?P<strong>\b(?:is|are|was|be|as|so|thus|therefore|hence|leaves|leaving|[Ii]t's|[Tt]hat's|select|choose|pick|must be)\b|:|[-=]>|→|[是は])[,:]?\s*(?:the\s+)?(?:(?:option|choice|letter|answer|number)\s*)?"
     r"[(\[\"']{0,3}(?P<a>[A-Z])(?![\w'’#♯&/+°^=]|[.][A-Za-z]\b|-[A-Za-z])"
     r"|(?P<weak>\b(?:with|to|of|in|for|by|on|at|from|than|suggests|means|indicates|matches|fits|supports|describes|under|,)|,)\s*(?:the\s+)?"
     r"(?:(?:option|choice|letter|answer)\s+)?[(\[\"']{1,3}(?P<b>[A-Z])(?=[)\]\"'])"
@@ -75,8 +75,8 @@ FINAL_LABEL = re.compile(
 )
 RIGHT = re.compile(
     r"(?:\b(?:option|choice|answer|letter)\s+)?(?<![\w'’.&/#♯+-])[(\[\"']{0,3}(?P<l>[A-Z])[)\]\"']{0,3}[.:]?\s+(?:[\w' -]{1,60}? )??"
-    r"(?:is|seems|appears|looks|sounds|would be|must be|remains)(?: to be)?\s+(?:\w+ly\s+)?(?:the\s+|my\s+)?(?:only\s+|most\s+)?"
-    r"(?:correct|right|true|best|answer|closest|(?:one )?left\b|(?:one )?remaining\b|(?<=most )(?:likely|accurate|appropriate|plausible|suitable|fitting|probable|logical|reasonable|consistent)\b(?:\s+(?:answer|option|choice|one|match|fit))?|(?:\w+\s+){0,2}(?:option|choice))"
+    r"(?:is|seems|appears|looks|sounds|would be|must be|remains)(?: to be)?\s+(?:\w+ly\s+)?(?:the\s+|my\s+)?(?:only\s+|most\s+|more\s+)?"
+    r"(?:correct|right|true|best|answer|closest|(?:one )?left\b|(?:one )?remaining\b|better|(?<=mo[sr][te] )(?:likely|accurate|appropriate|plausible|suitable|fitting|probable|logical|reasonable|consistent)\b(?:\s+(?:answer|option|choice|one|match|fit))?|(?:\w+\s+){0,2}(?:option|choice))"
     r"(?!\s+(?:in|that|only|about|but|for)\b)"
     r"|(?<![A-Za-z])[(\[]?(?P<cjk>[A-Z])[)\]]?\s*(?:选项|項)?\s*(?:是|为|が|이|가)?\s*(?:正确|正確|对的|正解|答案|정답|맞)"
 )

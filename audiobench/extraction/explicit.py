@@ -136,7 +136,7 @@ def _final_label(passage: Passage, cue: re.Match[str], pairs: negation.Spans) ->
         return None  # the head of a list
     if (
         not re.match(
-            r"[)\]\"'.!。]*\s*(?:$|\n|(?=[A-Z(\"])|です|,?\s*not\b|,\s+(?:the|an?|as|because|since|which)\b|\s+as (?:the|my)\b)",
+            r"[)\]\"'.!。]*\s*(?:$|\n|(?=[A-Z(\"])|です|,?\s*not\b|,\s+(?:the|an?|as|because|since|which|it|this|that|so|I)\b|\s+as (?:the|my)\b)",
             rest,
         )
         and passage.text[end - 1] not in "."

@@ -23,7 +23,7 @@ _NOT_A_DENIAL = re.compile(
 )
 _DENIAL = re.compile(
     r"\b(?:not|never|neither|nor|without|hardly|unlike|cannot|rather than|instead of|other than|as opposed to"
-    r"|except(?: for)?|different from|opposed to|far from|anything but|lack of|lacks?|lacking|absence of|free of|devoid of"
+    r"|except(?: for)?|different from|opposed to|far from|anything but|although|though|despite|in spite of|lack of|lacks?|lacking|absence of|free of|devoid of"
     r"|less(?= [^.;\n]{1,60} than\b)|than|compared (?:to|with)|false that|doubt|deny|denies|excludes|excluding|eliminat(?:es?|ing)"
     rf"|rejects?|{_LESSER}|(?:hesita|refus)(?:te|tes|ted|nt|ting|e|es|ed|ing) to (?=say|choose|pick|answer|select|call)"
     r"|too \w+ (?:for|to be)|so high a"
@@ -164,8 +164,9 @@ def considered(text: str) -> Spans:
 
 
 def rejected_at(text: str, end: int) -> bool:
-    """True when what ends at `end` is at once called wrong ("B is incorrect")."""
-    return bool(_REJECTED_AFTER.match(text[end : end + 80].lstrip(")] \"'")))
+    """True when what ends at `end` is at once called wrong or asked ("B is incorrect", "B?")."""
+    rest = text[end : end + 80].lstrip(")] \"'*")
+    return rest.startswith("?") or bool(_REJECTED_AFTER.match(rest))
 
 
 def _next(offsets: list[int], at: int, otherwise: int) -> int:

@@ -44,7 +44,7 @@ _AFTER_PRONOUN_ONE = frozenset(
 )
 _SAME_WORD = {
     "anger": "angry", "once": "1", "twice": "2", "thrice": "3", "equal": "same", "identical": "same", "equally": "same",
-    "hungrily": "hungry", "bpm": "beat", "maj": "major", "min": "minor", "sorrow": "sad", "women": "woman", "men": "man", "children": "child",
+    "hungrily": "hungry", "melancholy": "melancholic", "bpm": "beat", "maj": "major", "min": "minor", "sorrow": "sad", "women": "woman", "men": "man", "children": "child",
 }  # fmt: skip
 _CLITIC = re.compile(r"(?<=\w)'(?:s|re|m|ve|ll|d)$")
 _ENDINGS = ("fulness", "iness", "ness", "fully", "ful", "ingly", "edly", "ive", "ing", "ed", "ance", "ion", "ement", "ly", "ies", "es", "s", "y", "e")  # fmt: skip

@@ -52,18 +52,16 @@ def _meant(passage: Passage, start: int, end: int, rule: str) -> Commitment | No
 def _predicates(passage: Passage, start: int, end: int) -> set[str]:
     """Letters of the options that a stretch states after a verb of its own ("There are four people ...").
 
-    Of what follows such an option in its sentence, only what an "and" joins to it is stated as well.
+    Behind one of them, a colon explains it ("four: a man, ...") and an "and" states another one.
     """
     found: set[str] = set()
     for a, b in passage.sentences:
         stated = None
         for mention in passage.inside(a, b) if start <= a < end else ():
-            if mention.letter not in passage.named(mention.start, mention.end, hedged=False):
-                continue
-            between = passage.text[stated.end : mention.start] if stated else ""
-            if stated and not between.lstrip(" ,").startswith("and "):
-                continue
-            if stated or cues.PREDICATE.search(passage.text, max(a, mention.start - 30), mention.start):
+            before = passage.text[max(a, mention.start - 30) : mention.start]
+            added = stated and passage.text[stated.end : mention.start].lstrip(" ,").startswith("and ")
+            said = cues.PREDICATE.search(before) and not (stated and before.rstrip(" \"'").endswith(":"))
+            if (added or said) and mention.letter in passage.named(mention.start, mention.end, hedged=False):
                 stated = mention
                 found |= {mention.letter} | passage.joined(mention)
     return found

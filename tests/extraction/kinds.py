@@ -114,6 +114,13 @@ KINDS = (
     (("Marta Okafor", "Jonas Lindqvist"), "<Reasoning>A deep voice.</Reasoning>\n<A>nobody</A>", None),
     (FEELINGS, "<Reasoning>It is flat, not sad.</Reasoning>\n<C>bored</C>", None),
     (TEN, "The answer is $\\boxed{2 \\times 3 = \\text{C}}$.", "C"),
+    (SOUNDS, "The answer's C!", "C"),
+    (SOUNDS, "It's D, I'm sure.", "D"),
+    (SOUNDS, "I'm unsure, but I would lean towards (B).", "B"),
+    (SOUNDS, "A. Rain? No, it rolls too much.", None),
+    (SOUNDS, "I'd say it is A. Actually, on a second listen the drops roll, so C is better.", "C"),
+    (FEELINGS, "Although the pace is sad in places, the speaker is joyful.", "C"),
+    (FEELINGS, "The first voice is sad and the second is angry.", None),
     # a wider word
     (("Female", "Male"), "The speaker appears to be a man.", "B"),
     (("Female", "Male"), "The first voice is a man's and the second a woman's.", None),
