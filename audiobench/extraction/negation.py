@@ -79,7 +79,7 @@ _REJECTED_AFTER = re.compile(
     r"(?:can |could |would |must |should |will )?(?:safely |easily |definitely )?(?:rule[sd]? out|reject(?:ed)?|exclude[sd]?|eliminate[sd]?|dismiss(?:ed)?|discard(?:ed)?))"
     r"|\b(?:is|are|was|were|does|do|did|ca|could|would|wo|has|had)n't\b"
     r"|\b(?:cannot|does not|do not|did not|can not|could not|would not|doesn't)\b"
-    r"|\bwould (?:\w+ly )?(?!be\b|suggest|indicat|fit|match|say|choose|answer|pick|select|go\b|guess|call|best|most|likely|then|represent)\w"
+    r"|\bwould (?:\w+ly )?(?!be\b|suggest|indicat|fit|match|say|choose|answer|pick|select|go\b|lean|guess|call|best|most|likely|then|represent)\w"
     r"|\b(?:can|could|might|may) (?:be|also be)\b(?= (?:possible|considered|an option|ruled))"
     r"|,? but (?:this|that|it) is not (?:among|in|on|one of|listed|an option)\b"
     r"|では?な[いく]|ではありません|じゃな[いく]|不对|不正确|错误|不符|不合适|可以排除|不太可能)",
