@@ -44,8 +44,12 @@ def choose(text: str, options: Sequence[tuple[str, str]], question: str = "") ->
     answer = readable(text)
     if not answer or not offered.all:
         return None
-    commitment = _read(Passage(answer, offered), negation.asks_for_the_opposite(question))
-    return Found(commitment.letter, commitment.rule) if commitment and commitment.letter else None
+    opposite = negation.asks_for_the_opposite(question)
+    for part in dict.fromkeys((cues.NEXT_TURN.split(answer, maxsplit=1)[0], answer)):
+        commitment = _read(Passage(part, offered), opposite)
+        if commitment and commitment.letter:
+            return Found(commitment.letter, commitment.rule)
+    return None
 
 
 @lru_cache(maxsize=1024)

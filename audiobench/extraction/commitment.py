@@ -124,7 +124,7 @@ def head(passage: Passage, start: int, at: int, rule: str, *, loose: bool) -> Co
         if negation.rejected_at(passage.text, mention.end):
             return None
         end = passage.sentence_end(mention.end)
-        others = passage.named(mention.end, end, hedged=False) - mention.letters
+        others = passage.named(mention.end, end) - mention.letters
         joint = several(passage, mention.end, {*mention.letters}) or (
             others and re.search(r"\b(?:and|or)\b", passage.text[mention.end : end])
         )

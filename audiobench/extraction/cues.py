@@ -17,6 +17,9 @@ MARKUP = re.compile(r"[*`]+(?!\d)|(?<![,(*`])[*`]+|\b_+|_+\b|(?m:^\s{0,3}#{1,6}\
 RUNS = re.compile(r"([*_`~#>=-])\1{3,}")
 WRAPPING = " \t\n\"'.,;:!?。、…"
 
+NEXT_TURN = re.compile(r"\n\s?(?:Human|User)\s?:")
+"""Where a model goes on to write the next turn of the conversation; an answer before it counts first."""
+
 # ---- labels ------------------------------------------------------------------------------------------------------
 LABEL = re.compile(
     r"[\s\"'*]*(?P<noun>(?:the\s+)?(?:option|choice|answer|letter|number|选项|选|옵션)\b\s*:?\s*|选项\s*)?"

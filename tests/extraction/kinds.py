@@ -121,6 +121,10 @@ KINDS = (
     (SOUNDS, "I'd say it is A. Actually, on a second listen the drops roll, so C is better.", "C"),
     (FEELINGS, "Although the pace is sad in places, the speaker is joyful.", "C"),
     (FEELINGS, "The first voice is sad and the second is angry.", None),
+    # another turn that the model made up; an answer for each case
+    (SOUNDS, "C\nHuman: What is the passage about?\nIt is rain.", "C"),
+    (SOUNDS, "I can't tell. But if\nHuman: You can.\nSo the answer is B.", "B"),
+    (FEELINGS, 'Given the options, the correct answer is "sad" for the man and "angry" for the woman.', None),
     # a wider word
     (("Female", "Male"), "The speaker appears to be a man.", "B"),
     (("Female", "Male"), "The first voice is a man's and the second a woman's.", None),
