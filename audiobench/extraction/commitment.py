@@ -24,7 +24,7 @@ def whole(passage: Passage, content: str, rule: str, start: int, end: int) -> Co
     """The commitment of a piece that is nothing but a label, an option, or both."""
     inner = Passage(content, passage.offered)
     bare = inner.text.strip().strip(cues.WRAPPING + "()[]")
-    if len(bare) == 1 and bare.isascii() and bare.isalpha():
+    if re.fullmatch("[A-Za-z]", bare):
         return labelled(passage, start, end, bare.upper(), rule)
     label = label_at(inner, 0)
     if label:
@@ -69,7 +69,7 @@ def several(passage: Passage, end: int, letters: set[str]) -> bool:
     if joint:
         mention = passage.at(joint.end())
         label = re.match(r"[(\[]?([A-Z])(?![\w'’])", passage.text[joint.end() :])
-        if mention and not mention.letters & letters and mention.start not in passage.denied:
+        if mention and not mention.letters & letters:
             return True
         if label and label.group(1) in passage.offered.letters and label.group(1) not in letters:
             return True

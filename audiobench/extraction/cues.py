@@ -76,6 +76,10 @@ FINAL_LABEL = re.compile(
     r"|(?P<comma>,|\b(?:with|to|by|suggests|means|indicates|matches|fits))\s+(?:option|choice|answer)\s+(?P<c>[A-Z])(?![\w'’#♯&/+])"
     r"|,\s+(?P<d>[A-Z])(?=[.!]?\s*$)"
 )
+AFTER_LABEL = re.compile(
+    r"[)\]\"'.!。]*\s*(?:$|\n|(?=[A-Z(\"])|です|,?\s*not\b|,\s+(?:the|an?|as|because|since|which|it|this|that|so|I)\b|\s+as (?:the|my)\b)"
+)
+"""What may follow a label that ends its sentence or its clause."""
 RIGHT = re.compile(
     r"(?:\b(?:option|choice|answer|letter)\s+)?(?<![\w'’.&/#♯+-])[(\[\"']{0,3}(?P<l>[A-Z])[)\]\"']{0,3}[.:]?\s+(?:[\w' -]{1,60}? )??"
     r"(?:is|seems|appears|looks|sounds|would be|must be|remains)(?: to be)?\s+(?:\w+ly\s+)?(?:the\s+|my\s+)?(?:only\s+|most\s+|more\s+)?"

@@ -87,24 +87,19 @@ def _bold(passage: Passage) -> Iterator[Commitment]:
 
 def declarations(passage: Passage) -> Iterator[Commitment]:
     """Every declaration of an answer in words."""
-    text = passage.text
-    pairs = negation.Spans(m.span() for m in cues.PAIR.finditer(text) if {*m.groups()} <= {*passage.offered.letters})
-    for pattern, rule, loose in ((cues.DECLARED, "answer_is", True), (cues.SUPERLATIVE, "answer_is", False)):
+    text, letters = passage.text, passage.offered.letters
+    for pattern, loose in ((cues.DECLARED, True), (cues.SUPERLATIVE, False)):
         for cue in [*pattern.finditer(text)][-_MANY:]:
-            if (
-                cue.start() in passage.denied
-                or cue.end() - 1 in passage.denied
-                or cues.NOT_THE_ANSWER.search(text, max(0, cue.start() - 40), cue.start())
-            ):
+            if _set_aside(passage, cue.start(), cue) or cue.end() - 1 in passage.denied:
                 continue
-            if found := head(passage, cue.start(), cue.end(), rule, loose=loose):
+            if found := head(passage, cue.start(), cue.end(), "answer_is", loose=loose):
                 yield found
     for cue in [*cues.FINAL_LABEL.finditer(text)][-_MANY:]:
-        if found := _final_label(passage, cue, pairs):
+        if found := _final_label(passage, cue):
             yield found
     for cue in [*cues.RIGHT.finditer(text)][-_MANY:]:
         letter = cue["l"] or cue["cjk"]
-        if letter in passage.offered.letters and cue.start() not in passage.denied and cue.start() not in pairs:
+        if letter in letters and cue.start() not in passage.denied:
             yield Commitment(cue.start(), cue.end(), letter, "answer_is")
     for cue in [*cues.ORDINAL.finditer(text)][-_MANY:]:
         letter = passage.offered.at_position((cue.group(1) or cue.group(2)).lower())
@@ -113,47 +108,46 @@ def declarations(passage: Passage) -> Iterator[Commitment]:
             yield Commitment(cue.start(), cue.end(), letter, "position")
 
 
-def _final_label(passage: Passage, cue: re.Match[str], pairs: negation.Spans) -> Commitment | None:
+def _set_aside(passage: Passage, at: int, cue: re.Match[str]) -> bool:
+    """True for a declaration that is denied or speaks of another answer ("each answer is ...", "the worst choice: ...")."""
+    before = cues.NOT_THE_ANSWER.search(passage.text, max(0, cue.start() - 40), cue.start())
+    return at in passage.denied or bool(before)
+
+
+def _final_label(passage: Passage, cue: re.Match[str]) -> Commitment | None:
     """A label as the last word of its sentence: "so B.", "that leaves (D)", "suggests a guitar, option B."."""
-    letter = cue["a"] or cue["b"] or cue["c"] or cue["d"]
-    at = next(cue.start(g) for g in "abcd" if cue[g])
-    if (
-        at in pairs
-        or at in passage.denied
-        or cues.NOT_THE_ANSWER.search(passage.text, max(0, cue.start() - 40), cue.start())
-    ):
-        return None
-    if cue["d"] and re.search(r"(?<![A-Za-z])[A-Z][)\]]?$", passage.text[max(0, cue.start() - 3) : cue.start()]):
+    text, letter = passage.text, cue["a"] or cue["b"] or cue["c"] or cue["d"]
+    at = next(cue.start(group) for group in "abcd" if cue[group])
+    listed = cue["d"] and re.search(r"(?<![A-Za-z])[A-Z][)\]]?$", text[max(0, cue.start() - 3) : cue.start()])
+    if listed or _set_aside(passage, at, cue):
         return None  # "C, E, F"
-    end = at + 1 + len(re.match(r"[)\]\"']*[.:]?", passage.text[at + 1 : at + 8]).group())  # type: ignore[union-attr]
-    own = passage.at(end) if re.match(r"\s*\S", passage.text[end:]) else None
-    if own and letter in own.letters:
-        end = own.end
-    elif passage.offered.shadows(letter) and not passage.offered.is_letter_text(letter) and not cue["b"]:
-        return None
-    rest = passage.text[end : end + 40]
-    if not own and "\n" in passage.text[cue.start() : at] and rest.partition("\n")[0].strip():
+    end = at + 1 + len(re.match(r"[)\]\"']*[.:]?", text[at + 1 : at + 8]).group())  # type: ignore[union-attr]
+    mention = passage.at(end) if re.match(r"\s*\S", text[end:]) else None
+    own = mention if mention and letter in mention.letters else None
+    if not own and passage.offered.shadows(letter) and not passage.offered.is_letter_text(letter):
+        return None  # "in C major", where that is an option
+    end = own.end if own else end
+    rest = text[end : end + 40]
+    if not mention and "\n" in text[cue.start() : at] and rest.partition("\n")[0].strip():
         return None  # the head of a list
-    if (
-        not re.match(
-            r"[)\]\"'.!。]*\s*(?:$|\n|(?=[A-Z(\"])|です|,?\s*not\b|,\s+(?:the|an?|as|because|since|which|it|this|that|so|I)\b|\s+as (?:the|my)\b)",
-            rest,
-        )
-        and passage.text[end - 1] not in "."
-    ):
+    if not (text[end - 1] == "." or cues.AFTER_LABEL.match(rest)):
         return None
-    if cue["b"] or cue["c"]:
-        last = at >= passage.sentences[-1][0] if passage.sentences else True
-        alone = passage.labelled(0, len(passage.text)) <= {letter}
-        sentence = next((a for a, b in reversed(passage.sentences) if a <= at), 0)
-        if not alone and not (last and cues.CONCLUSION.search(passage.text, sentence, at)):
-            return None
-    contradicted = cue["a"] and not own and _contradicted(passage, letter, at)
+    if (cue["b"] or cue["c"]) and not _only_or_last(passage, letter, at):
+        return None
+    contradicted = cue["a"] and not mention and _contradicted(passage, letter, at)
     return Commitment(at, end, None, "concluded") if contradicted else labelled(passage, at, end, letter, "concluded")
+
+
+def _only_or_last(passage: Passage, letter: str, at: int) -> bool:
+    """True for the only label of the response, and for one that its last sentence concludes with."""
+    if passage.labelled(0, len(passage.text)) <= {letter}:
+        return True
+    start = passage.sentences[-1][0] if passage.sentences else 0
+    return at >= start and bool(cues.CONCLUSION.search(passage.text, start, at))
 
 
 def _contradicted(passage: Passage, letter: str, at: int) -> bool:
     """True where the sentence of a concluded letter names only another option: "It is a man, so B." (a woman)."""
-    start = next((a for a, b in reversed(passage.sentences) if a <= at), 0)
+    start = next((a for a, _ in reversed(passage.sentences) if a <= at), 0)
     named = passage.named(start, at, hedged=False)
     return len(named) == 1 and letter not in named and passage.text[start:at].count(" ") < 12
