@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from audiobench.doctor_checkpoint import Check, Status, of_checkpoint, version_of
+from audiobench.doctor_probe import MARK
 from audiobench.errors import AudiobenchError, ExitCode, install
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def doctor(model: str | None = None) -> list[Check]:
         UsageError: no such model, or its file is not valid.
     """
     of_this_model = [] if model is None else of_model(model)
-    return [_python(), *wheels(), *_vllm(), _gpus(), _hub(), _keys(), _cache(), _front_end(), *of_this_model]
+    seen = [*wheels(model), *_vllm(), _gpus(), _hub(), _keys(), _cache(), _front_end(model)]
+    return [_python(), *seen, *of_this_model]
 
 
 def show(checks: Iterable[Check]) -> ExitCode:
@@ -74,55 +76,45 @@ def _python() -> Check:
     return Check("python", "ok", f"{platform.python_version()} on {where}")
 
 
-PROBE = """
-import importlib, json, sys
-out = {}
-names = [name for name in sys.argv[1:] if name != "golden"]
-for name in names:
-    try:
-        module = importlib.import_module(name)
-        out[name] = {"version": getattr(module, "__version__", "?")}
-        if name == "torch":
-            out[name]["cuda"] = module.version.cuda
-            out[name]["available"] = bool(module.cuda.is_available())
-            out[name]["devices"] = module.cuda.device_count() if module.cuda.is_available() else 0
-    except BaseException as error:
-        out[name] = {"error": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:240]}
-if "golden" in sys.argv[1:] and "error" not in out.get("torch", {}):
-    try:
-        from audiobench.doctor_golden import measured
-        out["golden"] = measured()
-    except BaseException as error:
-        out["golden"] = {"error": f"{type(error).__name__}: {error}"[:240]}
-print("@@" + json.dumps(out))
-"""
+def probe(
+    modules: Iterable[str], *, golden: bool = False, model: str | None = None, timeout: float = 600.0
+) -> dict[str, dict[str, Any]]:
+    """What `audiobench.doctor_probe` finds about these modules, the golden clip and a model's checkpoint.
 
-
-def probe_imports(names: list[str], timeout: float = 180.0) -> dict[str, dict[str, Any]]:
-    """What happens when these modules are imported, found out in a process of their own."""
+    A module that the process did not come to has an `error` that says why.
+    """
+    modules = list(modules)
+    command = [sys.executable, "-m", "audiobench.doctor_probe", *modules]
+    command += ["--golden"] * golden + (["--model", model] if model is not None else [])
+    # small tensors: more threads only wait for each other
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     try:
         done = subprocess.run(
-            [sys.executable, "-c", PROBE, *names], capture_output=True, text=True, timeout=timeout, check=False
+            command, capture_output=True, text=True, timeout=timeout, check=False, env=environment, errors="replace"
         )
-    except subprocess.TimeoutExpired:
-        return {name: {"error": f"not imported within {timeout:.0f} s"} for name in names}
-    for line in done.stdout.splitlines():
-        if line.startswith("@@"):
-            return json.loads(line[2:])
-    last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-    return {name: {"error": f"the interpreter ended: {last}"[:240]} for name in names}
+        said, last = done.stdout, (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        why = f"the interpreter ended: {last}"[:240]
+    except subprocess.TimeoutExpired as late:
+        said, why = late.stdout or "", f"not done within {timeout:.0f} s"
+        said = said.decode(errors="replace") if isinstance(said, bytes) else said
+    found: dict[str, dict[str, Any]] = {}
+    for line in said.splitlines():
+        if line.startswith(MARK):
+            found |= json.loads(line.removeprefix(MARK))
+    wanted = [*modules, *["golden"] * golden, *["checkpoint"] * (model is not None)]
+    return {name: {"error": why} for name in wanted} | found
 
 
 @lru_cache(maxsize=1)
-def _probed() -> dict[str, dict[str, Any]]:
-    """PyTorch and its companions, where they are installed, and the golden clip: one process, as PyTorch loads slowly."""
+def _probed(model: str | None) -> dict[str, dict[str, Any]]:
+    """PyTorch and its companions, where they are installed, the golden clip and the model's checkpoint."""
     present = [name for name in ("torch", "torchaudio", "torchvision", "torchcodec") if version_of(name)]
-    return probe_imports([*present, "golden"]) if "torch" in present else {}
+    return probe(present, golden=True, model=model) if "torch" in present else {}
 
 
-def wheels() -> list[Check]:
-    """PyTorch and its companions: installed, importable, and built for the same device."""
-    found = {name: info for name, info in _probed().items() if name != "golden"}
+def wheels(model: str | None = None) -> list[Check]:
+    """PyTorch and its companions: installed, importable, and built for the same device. `model` only saves a process."""
+    found = {name: info for name, info in _probed(model).items() if name not in ("golden", "checkpoint")}
     if not found:
         return [
             Check("torch", "note", "not installed; only needed for models run on this machine",
@@ -132,7 +124,7 @@ def wheels() -> list[Check]:
 
 
 def judge_wheels(found: dict[str, dict[str, Any]]) -> list[Check]:
-    """The checks that follow from what `probe_imports` found."""
+    """The checks that follow from what `probe` found."""
     torch = found["torch"]
     if "error" in torch:
         return [
@@ -255,10 +247,10 @@ GOLDEN = ((128, 302), -0.4041027, 0.4499543, 38)
 """Shape, mean and standard deviation of that clip's log-mel by librosa 0.11, and its audio tokens."""
 
 
-def _front_end() -> Check:
+def _front_end(model: str | None = None) -> Check:
     if version_of("torch") is None or version_of("transformers") is None:
         return Check("golden clip", "note", "not checked: needs torch and transformers")
-    found = _probed().get("golden", {"error": "torch does not load"})
+    found = _probed(model).get("golden", {"error": "torch does not load"})
     if "error" in found:
         return Check("golden clip", "problem", f"the Step-Audio front end fails: {found['error']}",
                      "see the torch lines above")  # fmt: skip
@@ -294,7 +286,19 @@ def of_model(name: str) -> list[Check]:
         except AudiobenchError as error:
             checks.append(Check("adapter", "problem", str(error)))
 
-    return [*checks, *of_checkpoint(spec)]
+    return [*checks, *_checkpoint(name, spec)]
+
+
+def _checkpoint(name: str, spec: ModelSpec) -> list[Check]:
+    """What the model's checkpoint is like, opened in the process that has loaded PyTorch."""
+    found = _probed(name)
+    if not found:
+        return of_checkpoint(spec)
+    if "error" in found["torch"]:
+        return [Check("checkpoint", "note", "not opened: torch does not load")]
+    if "error" in found["checkpoint"]:
+        return [Check("checkpoint", "problem", f"could not be examined: {found['checkpoint']['error']}")]
+    return [Check(**check) for check in found["checkpoint"]["checks"]]
 
 
 def _serving(spec: ModelSpec) -> Check:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from audiobench import doctor as doctor_module
-from audiobench.doctor import Check, doctor, judge_wheels, of_model, probe_imports, show
+from audiobench.doctor import Check, doctor, judge_wheels, of_model, probe, show
 from audiobench.errors import ExitCode
 from model_adapters.gpus import GIB, Gpu
 
@@ -43,18 +43,17 @@ def test_imports_are_probed_in_a_process_of_their_own(tmp_path: Path, monkeypatc
     (tmp_path / "raises_oserror.py").write_text("raise OSError('libcudart.so.13: cannot open')", encoding="utf-8")
     (tmp_path / "kills_it.py").write_text("import os; os._exit(7)", encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert probe_imports(["raises_oserror", "json"])["raises_oserror"] == {
-        "error": "OSError: libcudart.so.13: cannot open"
-    }
-    assert "exit code 7" in probe_imports(["kills_it"])["kills_it"]["error"]
+    assert probe(["raises_oserror", "json"])["raises_oserror"] == {"error": "OSError: libcudart.so.13: cannot open"}
+    found = probe(["json", "kills_it"])
+    assert "exit code 7" in found["kills_it"]["error"] and "version" in found["json"]
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch):
     """Without network and without starting interpreters."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setattr(doctor_module, "wheels", lambda: [Check("torch", "ok", "2.13.0+cpu")])
-    monkeypatch.setattr(doctor_module, "_front_end", lambda: Check("golden clip", "ok", "fine"))
+    monkeypatch.setattr(doctor_module, "wheels", lambda *_: [Check("torch", "ok", "2.13.0+cpu")])
+    monkeypatch.setattr(doctor_module, "_front_end", lambda *_: Check("golden clip", "ok", "fine"))
 
 
 def test_keys_are_named_and_never_shown(quick, monkeypatch, capsys):
@@ -146,8 +145,41 @@ def test_it_takes_under_five_seconds_of_cpu_also_for_a_model():
         assert spent() - before < 5.0
 
 
+def test_pytorch_is_loaded_once_also_for_a_model_that_answers(monkeypatch):
+    """Loading it and transformers is most of the time: `doctor tiny-audio-r1` takes 4 to 5 s of CPU with one process."""
+    asked = []
+    answer = {"name": "answer", "status": "ok", "found": "25 audio tokens in", "fix": ""}
+
+    def counted(modules, **what):
+        asked.append((list(modules), what))
+        return {"torch": CPU, "golden": {"error": "x"}, "checkpoint": {"checks": [answer]}}
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(doctor_module, "probe", counted)
+    doctor_module._probed.cache_clear()
+    checks = by_name(doctor("tiny-audio-r1"))
+    assert checks["answer"] == Check(**answer)
+    assert len(asked) == 1 and asked[0][1]["model"] == "tiny-audio-r1"
+    doctor_module._probed.cache_clear()
+
+
+def test_a_checkpoint_that_cannot_be_read_is_one_line_and_pytorch_is_still_fine(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "step_audio_2"', encoding="utf-8")
+    found = probe(["json"], model=model_file(tmp_path, tmp_path))
+    assert "version" in found["json"]
+    assert found["checkpoint"]["error"].startswith("JSONDecodeError")
+
+
+def test_what_was_found_before_the_time_is_up_stays_found(tmp_path, monkeypatch):
+    (tmp_path / "sleeps.py").write_text("import time; time.sleep(60)", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    found = probe(["json", "sleeps"], timeout=5)
+    assert "version" in found["json"]
+    assert found["sleeps"] == {"error": "not done within 5 s"}
+
+
 def test_the_golden_clip_says_which_front_end_a_device_would_use():
-    from audiobench.doctor_golden import measured
+    from audiobench.doctor_probe import measured
 
     found = measured()
     assert found["shape"] == [128, 302]
