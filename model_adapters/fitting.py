@@ -47,11 +47,15 @@ class Needs:
     """`max-num-seqs` of the model file; None = as many as the KV cache suggests."""
     tensor_parallel: tuple[int, ...]
     """GPUs a server, ascending."""
+    shares: tuple[float, ...] = SHARES
+    """Of a GPU's memory, in the order in which they are tried."""
+    exact: bool = False
+    """No shorter context will do."""
 
     @property
     def contexts(self) -> tuple[int | None, ...]:
         """The wished context, then the shorter ones; only the wish where the KV cache cannot be counted."""
-        if self.context is None or self.kv_per_token is None:
+        if self.context is None or self.kv_per_token is None or self.exact:
             return (self.context,)
         return (self.context, *(c for c in CONTEXTS if c < self.context))
 
@@ -84,6 +88,8 @@ class Fit:
     """Tokens."""
     kv_tokens: int | None
     """Of each server, or of the poorest."""
+    unused: int = 0
+    """GPUs without a server: too few are left for one more, or too little of their memory is free."""
 
     @property
     def tensor_parallel(self) -> int:
@@ -105,9 +111,13 @@ class Fit:
     def lines(self) -> list[str]:
         """Every figure, for people."""
         per = "each of the GPUs" if self.tensor_parallel > 1 else "the GPU"
-        servers = f"{self.data_parallel} server{'s' if self.data_parallel > 1 else ''} (data parallel)"
+        many = self.data_parallel > 1
+        servers = f"{self.data_parallel} servers (data parallel)" if many else "1 server"
+        gpus = f"{self.tensor_parallel} GPUs" if self.tensor_parallel > 1 else "1 GPU"
+        kind = " (tensor parallel)" if self.tensor_parallel > 1 else ""
         lines = [
-            f"{servers} on {self.tensor_parallel} GPU{'s' if self.tensor_parallel > 1 else ''} each (tensor parallel)",
+            f"{servers} on {gpus}{' each' if many else ''}{kind}",
+            *[f"left without a server: {self.unused} GPU{'s' if self.unused > 1 else ''}"] * (self.unused > 0),
             f"weights: {self.needs.weights / GIB:.1f} GiB, {self.needs.weights_on(self.tensor_parallel) / GIB:.1f} GiB "
             f"on {per}",
             f"memory share: {min(self.shares):.2f}; workspace: {WORKSPACE / GIB:.0f} GiB a GPU",
@@ -160,6 +170,7 @@ def needs_of(spec: ModelSpec) -> Needs:
         context=int(args["max-model-len"]) if "max-model-len" in args else None,
         sequences=int(args["max-num-seqs"]) if "max-num-seqs" in args else None,
         tensor_parallel=tuple(sorted(allowed)),
+        shares=(float(args["gpu-memory-utilization"]),) if "gpu-memory-utilization" in args else SHARES,
     )
 
 
@@ -167,7 +178,7 @@ def fit(needs: Needs, gpus: Sequence[Gpu], tensor_parallel: int | None = None) -
     """The servers that these GPUs can run (of `tensor_parallel` GPUs each, if given); None where not even one."""
     for context in needs.contexts:
         for parallel in needs.tensor_parallel if tensor_parallel is None else (tensor_parallel,):
-            for share in SHARES:
+            for share in needs.shares:
                 if found := _fit(needs, gpus, context, parallel, share):
                     return found
     return None
@@ -188,7 +199,8 @@ def _fit(needs: Needs, gpus: Sequence[Gpu], context: int | None, parallel: int, 
     if not groups:
         return None
     tokens = None if needs.kv_per_token is None else needs.kv_tokens(min(rooms), parallel)
-    return Fit(needs, tuple(groups), tuple(shares), context, tokens)
+    unused = len(gpus) - parallel * len(groups)
+    return Fit(needs, tuple(groups), tuple(shares), context, tokens, unused)
 
 
 def share_of(gpu: Gpu, share: float) -> float:
@@ -199,4 +211,4 @@ def share_of(gpu: Gpu, share: float) -> float:
 def least(needs: Needs) -> list[tuple[int, float]]:
     """(GPUs, bytes of memory that each must have) of every allowed way to serve the model with its shortest context."""
     context = min((c for c in needs.contexts if c is not None), default=None)
-    return [(n, needs.bytes_on(n, context) / SHARES[-1]) for n in needs.tensor_parallel]
+    return [(n, needs.bytes_on(n, context) / max(needs.shares)) for n in needs.tensor_parallel]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import shutil
@@ -64,14 +65,18 @@ def imagined(words: str) -> list[Gpu]:
     """
     gpus: list[Gpu] = []
     for part in words.split(","):
-        match = re.fullmatch(r"(?:(\d{1,3})x)?([A-Za-z0-9-]+)", part.strip())
-        count, name = (int(match[1] or 1), match[2]) if match else (0, "")
+        match = re.fullmatch(r"(?:(\d{1,3})[xX])?([A-Za-z0-9-]+)", part.strip())
+        count, name = (int(match[1] or 1), match[2]) if match else (0, part.strip())
         name = next((card for card in [*CARDS, *ALIASES] if card.lower() == name.lower()), name)
         size = re.fullmatch(r"(\d{1,4})GiB", name)
         mib = CARDS.get(ALIASES.get(name, name)) or (1024 * int(size[1]) if size else None)
         if not mib or not count:
-            known = ", ".join(CARDS)
-            raise UsageError(f"--gpus {words}: expected COUNTxCARD such as 8xH100-80 or 2x48GiB; cards: {known}")
+            near = difflib.get_close_matches(name.upper(), [*CARDS, *ALIASES], 1)
+            raise UsageError(
+                f"--gpus {words or repr(words)}: expected COUNTxCARD such as 8xH100-80"
+                f"{f' (did you mean {near[0]}?)' if near else ''}; cards: {', '.join(CARDS)}; "
+                "another card by its memory, such as 2x48GiB; several kinds with commas"
+            )
         total = mib * 2**20
         gpus += [Gpu(str(len(gpus) + i), ALIASES.get(name, name), total, total - IDLE) for i in range(count)]
     return gpus

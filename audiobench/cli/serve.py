@@ -15,9 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="declared model or model YAML")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default 8000)")
-    parser.add_argument(
-        "--tensor-parallel", type=int, metavar="N", help="GPUs (default: from what is visible and free)"
-    )
+    parser.add_argument("--tensor-parallel", type=int, metavar="N", help="GPUs a server (default: the fewest that fit)")
     parser.add_argument("--log", type=Path, metavar="FILE", help="the server's own output (default: a temporary file)")
     parser.add_argument(
         "--dry-run", action="store_true", help="print the plan and its commands, also where they cannot run"
@@ -41,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from model_adapters.registry import find_model
 
     spec = find_model(args.model)
-    if args.gpus and not args.dry_run:
+    if args.gpus is not None and not args.dry_run:
         raise UsageError("--gpus: only with --dry-run; CUDA_VISIBLE_DEVICES chooses among the GPUs that are here")
     common = {"host": args.host, "tensor_parallel": args.tensor_parallel, "extra_args": args.after_dashes}
     if args.dry_run:
@@ -73,11 +71,11 @@ def _dry_run(args: argparse.Namespace, spec: ModelSpec, common: dict[str, Any]) 
     from audiobench.errors import UsageError
     from model_adapters import gpus, planner
 
-    there: dict[str, Any] = {"gpus": gpus.imagined(args.gpus), "cpu": False} if args.gpus else {}
+    there: dict[str, Any] = {"gpus": gpus.imagined(args.gpus), "cpu": False} if args.gpus is not None else {}
     plan = planner.plan_server(spec, port=args.port or 8000, anywhere=True, **there, **common)
-    if args.gpus and plan.fit is None:
+    if args.gpus is not None and plan.fit is None:
         raise UsageError(plan.not_here or "")
-    if plan.not_here and not args.gpus:
+    if plan.not_here and args.gpus is None:
         print(f"not for this machine: {plan.not_here}", file=sys.stderr)
     if plan.not_here:
         print("paths in the command are this machine's; elsewhere `audiobench serve` finds its own", file=sys.stderr)

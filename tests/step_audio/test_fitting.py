@@ -124,6 +124,8 @@ def test_fp8_is_offered_where_only_it_fits(capsys):
     assert "It fits with quantised weights, which is another model: step-audio-r1-fp8 (fp8" in said
     assert main(["serve", "step-audio-r1", "--dry-run", "--gpus", "1x4090"]) == 2
     assert "another model" not in capsys.readouterr().err
+    assert main(["serve", "step-audio-r1", "--dry-run", "--gpus", "1xA100-40"]) == 2
+    assert "another model: step-audio-r1-nvfp4a16 (NVFP4 weights" in capsys.readouterr().err
     assert main(["serve", "step-audio-r1-fp8", "--dry-run", "--gpus", "1xL40S"]) == 0
     assert "--quantization fp8_per_tensor" in capsys.readouterr().out
 
@@ -163,9 +165,56 @@ def test_cards_by_name():
     assert [gpu.index for gpu in imagined("2xH100,4090")] == ["0", "1", "2"]
     assert imagined("1x48GiB")[0].total == 48 * GIB
     assert imagined("h200")[0].total == imagined("1xH200")[0].total
+    assert len(imagined("2XH100")) == 2
+    with pytest.raises(UsageError, match=r"did you mean 4090\?"):
+        imagined("1xRTX4090")
     for words in ("", "0xH100", "8xK9", "H100x8", "4x"):
         with pytest.raises(UsageError, match=r"--gpus .*: expected COUNTxCARD .* H200"):
             imagined(words)
+
+
+def test_the_plan_counts_with_the_arguments_given_to_vllm(capsys):
+    def said(*words: str) -> str:
+        assert main(["serve", "step-audio-r1", "--dry-run", "--gpus", "1xH100", "--", *words]) == 0
+        return capsys.readouterr().out
+
+    assert "# context: 8,192 tokens\n" in said("--max-model-len", "8192")
+    assert "# memory share: 0.97;" in said("--gpu-memory-utilization=0.97")
+    assert "# concurrent sequences: 3 a server" in said("--max-num-seqs", "3")
+    twice = said("--kv-cache-dtype", "fp8")
+    assert "131,072 bytes a token" in twice and "# context: 65,536 tokens\n" in twice
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--max-model-len", "65536"], "1 GPU with 85 GiB free"),  # never a shorter one than asked for
+        (["--max-model-len=64k"], "expected a whole number, such as 32768"),
+        (["--gpu-memory-utilization"], "expected a number, such as 0.9"),
+        (["--tensor-parallel-size", "2"], "use audiobench's own --tensor-parallel N"),
+    ],
+)
+def test_arguments_that_contradict_the_plan_are_refused(capsys, words, told):
+    assert main(["serve", "step-audio-r1", "--dry-run", "--gpus", "1xH100", "--", *words]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_model_file_may_fix_the_memory_share():
+    spec = find_model("step-audio-r1")
+    assert spec.serve is not None
+    serve = spec.serve.model_copy(update={"args": {**spec.serve.args, "gpu-memory-utilization": 0.8}})
+    found = plan(needs_of(spec.model_copy(update={"serve": serve})), "1xH200")
+    assert shape(found) == (1, 1, 0.8, 65_536)
+
+
+def test_gpus_that_are_left_over_are_named(capsys):
+    assert main(["serve", "step-audio-r1", "--dry-run", "--gpus", "3xH100"]) == 0
+    assert "# 1 server on 2 GPUs (tensor parallel)\n# left without a server: 1 GPU\n" in capsys.readouterr().out
+
+
+def test_an_empty_list_of_gpus_is_no_list(capsys):
+    assert main(["serve", "step-audio-r1", "--dry-run", "--gpus", ""]) == 2
+    assert "--gpus '': expected COUNTxCARD" in capsys.readouterr().err
 
 
 def test_a_dry_run_shows_every_figure_and_command(capsys):
