@@ -201,8 +201,13 @@ def check_folder(folder: Path, model: ModelSpec) -> None:
     if (folder / run_info.FILE).is_file():
         before = run_info.read(folder).model
         if before.sha256 != model.sha256():
+            what = (
+                f"model {before.name}, whose file, or the prompt that audiobench writes for it, was another then"
+                if before.name == model.name
+                else f"model {before.name}, not {model.name}"
+            )
             raise UsageError(
-                f"--out {folder}: contains a run of model {before.name} as it was declared then; use another --out"
+                f"--out {folder}: contains a run of {what}; answers of the two are not mixed: use another --out"
             )
 
 

@@ -1,7 +1,10 @@
 """Shapes of turns, and the prompt that StepFun's own server makes of them.
 
-The strings were rendered by the code of its vLLM build (github.com/stepfun-ai/vllm @9ecabf22f) with the template and the
-launch flags of the README of github.com/stepfun-ai/Step-Audio-R1 @43e2a215, before each `<audio_patch>` is expanded.
+On 2026-11-30 each string of `SHAPES` was compared with what StepFun's code gives, executed: the functions of its vLLM build
+(github.com/stepfun-ai/vllm @9ecabf22f, vllm/entrypoints/chat_utils.py) that detect the content format ("string") and join
+the parts of a turn, then the chat template of the README of github.com/stepfun-ai/Step-Audio-R1 @43e2a215 rendered by
+transformers, with `continue_final_message` where the last turn is continued. All were equal. `<audio_patch>` stands as it
+does there, before it is expanded. `OWN_SHAPES` are not StepFun's: they follow from its strings by what a switch says.
 """
 
 from __future__ import annotations
@@ -51,11 +54,6 @@ SHAPES = {
     "text then audio, eot: False": Shape(
         asked(QUESTION, CLIP), "<|BOT|>human\nWhich?\nA. x\nB. y\n\n<audio_patch>" + ANSWER + THINK_ON, THINK_ON
     ),
-    "text then audio, think off": Shape(
-        asked(QUESTION, CLIP),
-        "<|BOT|>human\nWhich?\nA. x\nB. y\n\n<audio_patch>" + ANSWER + THINK_OFF,
-        settings={"enable_thinking": False},
-    ),
     "text then audio, think off, eot: False": Shape(
         asked("Solve it.", CLIP), "<|BOT|>human\nSolve it.\n<audio_patch>" + ANSWER + THINK_OFF, THINK_OFF
     ),
@@ -98,9 +96,14 @@ SHAPES = {
         {"close_assistant_turns": False},
     ),
 }
-"""What StepFun serves."""
+"""What StepFun serves, as its code renders it."""
 
 OWN_SHAPES = {
+    "text then audio, think off by the switch": Shape(
+        asked(QUESTION, CLIP),
+        "<|BOT|>human\nWhich?\nA. x\nB. y\n\n<audio_patch>" + ANSWER + THINK_OFF,
+        settings={"enable_thinking": False},
+    ),
     "several turns": Shape(
         TALK, "<|BOT|>human\na<|EOT|><|BOT|>assistant\nb<|EOT|><|BOT|>human\nc\n<audio_patch>" + ANSWER + THINK_ON
     ),
@@ -114,4 +117,5 @@ OWN_SHAPES = {
         settings={"part_separator": ""},
     ),
 }
-"""What differs from StepFun's server on purpose or by a switch: its template loses `<|EOT|>` after an assistant turn."""
+"""What differs from StepFun's server on purpose or by a switch: its template has no way to open an answer without thinking,
+and loses `<|EOT|>` after an assistant turn."""

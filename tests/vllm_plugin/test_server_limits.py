@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from model_adapters.dialects import beam_fields
 from model_adapters.launch import serve
 from model_adapters.registry import find_model
 from model_adapters.spec import Serve, Weights
@@ -229,3 +230,18 @@ def test_a_closed_prefill_has_no_thinking_budget_to_spend(ask):
     plain = ask(messages, **CONTINUED).json()["choices"][0]["message"]["content"]
     budgeted = ask(messages, **CONTINUED, thinking_token_budget=2).json()["choices"][0]["message"]["content"]
     assert budgeted == plain
+
+
+def test_two_beams_are_answered_and_the_first_choice_is_the_likelier(ask):
+    """The body of prompt `step_audio_2_beams` of MMAU: its fields are `beam_fields`."""
+    messages = [{"role": "system", "content": "Be brief."}, user(audio(noise(2.0)), text("Which?"))]
+    opened = {"chat_template_kwargs": {"assistant_prefix": ""}, "return_token_ids": True}
+    neutral = {"top_p": 1.0, "repetition_penalty": 1.0, "stop_token_ids": [267]}
+    reply = ask(messages, **opened, **neutral, **beam_fields({"num_beams": 2}), logprobs=True)
+    assert reply.status_code == 200, reply.text
+    choices = reply.json()["choices"]
+    assert len(choices) == 2 and choices[0]["message"]["content"] != choices[1]["message"]["content"]
+    best, second = (sum(entry["logprob"] for entry in choice["logprobs"]["content"]) for choice in choices)
+    greedy = ask(messages, **opened, logprobs=True).json()["choices"][0]
+    assert best >= second
+    assert best >= sum(entry["logprob"] for entry in greedy["logprobs"]["content"]) - 1e-4
