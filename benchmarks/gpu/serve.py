@@ -3,10 +3,13 @@
     python benchmarks/gpu/serve.py                         # 33.5 B in bf16, every variant
     python benchmarks/gpu/serve.py --size tiny --device cpu --only stepfun default   # shows that the script works
 
-Every variant is an engine of its own, in a process of its own, with weights that vLLM makes up (`load_format dummy`); no
-weights and no network are needed. Random weights say nothing of how often n-gram speculation guesses right: its row is
-a lower bound, and the tokens that were accepted are printed with it. A variant that does not start is a row with the
-reason.
+Every variant is an engine of its own, in a process of its own, with weights that vLLM makes up (`load_format dummy`; size
+tiny has a random checkpoint whose answers depend on the audio); no released weights and no network are needed. Random
+weights say nothing of how often n-gram speculation guesses right: its row is a lower bound, and the tokens that were
+accepted are printed with it. A variant that does not start is a row with the reason.
+
+The last column counts the requests whose answer is, token for token, that of `default`. In fp32 on the CPU the variants of
+`EXACT` must have all of them equal, else the exit code is 1; in bf16 on a GPU rounding moves some.
 """
 
 from __future__ import annotations
@@ -33,46 +36,51 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "fp8 KV cache": {"kv_cache_dtype": "fp8"},
 }
 """Engine arguments of each. `stepfun`: chunks padded to the longest, no CUDA graphs."""
+EXACT = ("buckets", "compiled", "device front end", "n-gram speculation")
+"""Variants that change no answer but for rounding."""
 
 
 def write_checkpoint(folder: Path, size: str) -> None:
-    """config.json and a tokenizer; the weights are vLLM's."""
+    """config.json and a tokenizer; the weights are vLLM's, but for size tiny, which has a whole checkpoint."""
     from model_adapters.step_audio.configuration import released_config
-    from model_adapters.step_audio.testing import byte_tokenizer, tiny_config, write_config, write_tokenizer
+    from model_adapters.step_audio.testing import byte_tokenizer, make_tiny_checkpoint, write_config, write_tokenizer
 
+    if size == "tiny":
+        make_tiny_checkpoint(folder)
+        return
     tokenizer = byte_tokenizer()
-    config = tiny_config() if size == "tiny" else released_config(size)
     write_tokenizer(folder, tokenizer)
-    write_config(folder, config, tokenizer, dtype="float32" if size == "tiny" else "bfloat16")
+    write_config(folder, released_config(size), tokenizer, dtype="bfloat16")
 
 
-def measure(folder: str, name: str, size: str, requests: int, seconds: float, tokens: int) -> dict[str, Any]:
-    """One variant in this process: seconds to start, seconds for all requests, tokens a second."""
+def measure(name: str, folder: str, args: argparse.Namespace) -> dict[str, Any]:
+    """One variant in this process: seconds to start, seconds for all requests, tokens a second, and the answers."""
     import numpy as np
     from vllm import LLM, SamplingParams
 
     began = time.perf_counter()
-    tiny = size == "tiny"
+    tiny, requests = args.size == "tiny", args.requests
+    here = {"enforce_eager": True} if args.device == "cpu" else {}
     llm = LLM(
         folder,
-        load_format="dummy",
+        load_format="auto" if tiny else "dummy",
         dtype="float32" if tiny else "bfloat16",
         max_model_len=2048 if tiny else 16_384,
         max_num_seqs=requests,
         enable_prefix_caching=False,
         disable_log_stats=False,
-        **VARIANTS[name],
+        **{**here, **VARIANTS[name]},
     )
     started = time.perf_counter() - began
     rng = np.random.default_rng(0)
-    lengths = [seconds * (1 + i % 8) / 8 for i in range(requests)]
+    lengths = [args.seconds * (1 + i % 8) / 8 for i in range(requests)]
     prompt = "<|BOT|>human\n<audio_patch>What is it?<|EOT|><|BOT|>assistant\n<think>\n"
 
     def asked() -> list[dict[str, Any]]:
         waves = [(0.1 * rng.standard_normal(round(16_000 * n))).astype(np.float32) for n in lengths]
         return [{"prompt": prompt, "multi_modal_data": {"audio": wave}} for wave in waves]
 
-    sampling = SamplingParams(max_tokens=tokens, temperature=0.0, ignore_eos=True)
+    sampling = SamplingParams(max_tokens=args.tokens, temperature=0.0, ignore_eos=True)
     first = SamplingParams(max_tokens=1, temperature=0.0, ignore_eos=True)
     llm.generate(asked(), sampling, use_tqdm=False)  # compiles what is left to compile
     taken = {}
@@ -80,27 +88,42 @@ def measure(folder: str, name: str, size: str, requests: int, seconds: float, to
         since = time.perf_counter()
         outputs = llm.generate(asked(), how, use_tqdm=False)
         taken[what] = time.perf_counter() - since
-    made = sum(len(output.outputs[0].token_ids) for output in outputs)
+    answers = [list(output.outputs[0].token_ids) for output in outputs]
+    made = sum(map(len, answers))
     result = {"start": started, **taken, "rate": made / taken["all"]}
     accepted = [m.value for m in llm.get_metrics() if m.name == "vllm:spec_decode_num_accepted_tokens"]
     llm.llm_engine.engine_core.shutdown()
-    return {**result, "accepted": accepted[0] if accepted else None}
+    return {**result, "accepted": accepted[0] if accepted else None, "answers": answers}
 
 
-def row(name: str, folder: str, args: argparse.Namespace) -> str:
-    """A line of the table, from a process of its own."""
-    command = [sys.executable, __file__, "--one", name, folder, "--size", args.size]
+def run(name: str, folder: str, args: argparse.Namespace) -> dict[str, Any]:
+    """What `measure` returns, from a process of its own; only `error` where it did not run."""
+    command = [sys.executable, __file__, "--one", name, folder, "--size", args.size, "--device", args.device]
     command += ["--requests", str(args.requests), "--seconds", str(args.seconds), "--tokens", str(args.tokens)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     found = next((line for line in done.stdout.splitlines() if line.startswith("@@")), None)
-    if found is None:
-        why = next((x for x in reversed(done.stderr.splitlines()) if "Error" in x), f"exit code {done.returncode}")
-        return f"| {name} | did not run: {why.strip()[:160]} | | | |"
-    result = json.loads(found[2:])
+    if found is not None:
+        return json.loads(found[2:])
+    why = next((x for x in reversed(done.stderr.splitlines()) if "Error" in x), f"exit code {done.returncode}")
+    return {"error": why.strip()[:160]}
+
+
+def equal(result: dict[str, Any], default: dict[str, Any] | None) -> int | None:
+    """How many requests have the answer that `default` gives them; None where one of the two did not run."""
+    if default is None or "answers" not in result or "answers" not in default:
+        return None
+    return sum(own == other for own, other in zip(result["answers"], default["answers"], strict=True))
+
+
+def row(name: str, result: dict[str, Any], same: int | None) -> str:
+    """A line of the table."""
+    if "error" in result:
+        return f"| {name} | did not run: {result['error']} | | | | |"
     note = "" if result["accepted"] is None else f"; {result['accepted']} speculated tokens accepted"
+    equals = "" if same is None else f"{same} of {len(result['answers'])}"
     return (
         f"| {name} | {result['start']:.1f} s | {result['first token']:.2f} s | {result['all']:.2f} s | "
-        f"{result['rate']:,.0f}{note} |"
+        f"{result['rate']:,.0f}{note} | {equals} |"
     )
 
 
@@ -117,7 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     if args.one:
         name, folder = args.one
-        print("@@" + json.dumps(measure(folder, name, args.size, args.requests, args.seconds, args.tokens)))
+        print("@@" + json.dumps(measure(name, folder, args)))
         return 0
     import torch
 
@@ -130,11 +153,21 @@ def main(arguments: list[str] | None = None) -> int:
     place = torch.cuda.get_device_name() if args.device == "cuda" else "CPU"
     what = f"{args.requests} requests of up to {args.seconds:g} s of audio, {args.tokens} new tokens"
     print(f"{datetime.now(UTC):%Y-%m-%d}, {place}, size {args.size}, random weights; {what}\n")
-    print("| variant | start | first tokens of all | whole answers of all | new tokens/s |\n|---|---|---|---|---|")
+    print("| variant | start | first tokens of all | whole answers of all | new tokens/s | answers as default |")
+    print("|---|---|---|---|---|---|")
+    default, unequal = None, []
     with tempfile.TemporaryDirectory() as folder:
         write_checkpoint(Path(folder), args.size)
-        for name in args.only:
-            print(row(name, folder, args), flush=True)
+        for name in sorted(args.only, key=lambda name: name != "default"):  # the others are compared with it
+            result = run(name, folder, args)
+            default = result if name == "default" else default
+            same = None if name == "default" else equal(result, default)
+            print(row(name, result, same), flush=True)
+            if name in EXACT and same is not None and same < args.requests:
+                unequal.append(name)
+    if args.device == "cpu" and unequal:
+        print(f"other answers than default: {', '.join(unequal)}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -16,16 +16,25 @@ from model_adapters.step_audio.testing import tiny_config
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "gpu" / "run.py"
 
 
-@pytest.fixture(scope="module")
-def bench() -> Any:
+def loaded(script: Path, name: str) -> Any:
     import sys
 
-    spec = importlib.util.spec_from_file_location("gpu_benchmark", SCRIPT)
+    spec = importlib.util.spec_from_file_location(name, script)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def bench() -> Any:
+    return loaded(SCRIPT, "gpu_benchmark")
+
+
+@pytest.fixture(scope="module")
+def serving() -> Any:
+    return loaded(SCRIPT.with_name("serve.py"), "gpu_serving_benchmark")
 
 
 def test_a_dated_table_with_every_row(bench, capsys, tmp_path, monkeypatch):
@@ -80,3 +89,23 @@ def test_the_static_cache_decodes_what_a_growing_one_does(bench):
         ids = bench.start(model, embedded, cache)
         said.append(bench.decode(model, ids, length, 8, cache).tolist())
     assert said[0] == said[1] and len(said[0][0]) == 8
+
+
+@pytest.mark.parametrize(("wrong", "code"), [(None, 0), ("stepfun", 0), ("buckets", 1)])
+def test_a_variant_that_should_change_no_answer_fails_where_it_does(serving, capsys, monkeypatch, wrong, code):
+    def ran(name: str, folder: str, args: Any) -> dict[str, Any]:
+        if name == "fp8 KV cache":
+            return {"error": "ValueError: fp8"}
+        answers = [[1, 2], [3, 5 if name == wrong else 4]]
+        return {"start": 1.0, "first token": 0.1, "all": 0.2, "rate": 20.0, "accepted": None, "answers": answers}
+
+    monkeypatch.setattr(serving, "run", ran)
+    assert serving.main(["--size", "tiny", "--device", "cpu", "--requests", "2"]) == code
+    said = capsys.readouterr()
+    table = [[cell.strip() for cell in line.split("|")[1:-1]] for line in said.out.splitlines() if line.startswith("|")]
+    rows = {cells[0]: cells[1:] for cells in table}
+    assert rows["default"][-1] == "" and rows["n-gram speculation"][-1] == "2 of 2"
+    assert rows["fp8 KV cache"][0] == "did not run: ValueError: fp8"
+    if wrong:
+        assert rows[wrong][-1] == "1 of 2"
+    assert said.err == ("other answers than default: buckets\n" if code else "")
