@@ -8,7 +8,7 @@ tiny has a random checkpoint whose answers depend on the audio); no released wei
 weights say nothing of how often n-gram speculation guesses right: its row is a lower bound, and the tokens that were
 accepted are printed with it. A variant that does not start is a row with the reason.
 
-The last column counts the requests whose answer is, token for token, that of `default`. In fp32 on the CPU the variants of
+The last column counts the requests whose answer is, token for token, that of `default`, on a CPU with the same log-probability too. In fp32 on the CPU the variants of
 `EXACT` must have all of them equal, else the exit code is 1; in bf16 on a GPU rounding moves some.
 """
 
@@ -38,6 +38,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
 """Engine arguments of each. `stepfun`: chunks padded to the longest, no CUDA graphs."""
 EXACT = ("buckets", "compiled", "device front end", "n-gram speculation")
 """Variants that change no answer but for rounding."""
+CLOSE = 1e-4
+"""Log-probability of a whole answer: what rounding in fp32 may move, far less than padding does."""
 
 
 def write_checkpoint(folder: Path, size: str) -> None:
@@ -80,7 +82,8 @@ def measure(name: str, folder: str, args: argparse.Namespace) -> dict[str, Any]:
         waves = [(0.1 * rng.standard_normal(round(16_000 * n))).astype(np.float32) for n in lengths]
         return [{"prompt": prompt, "multi_modal_data": {"audio": wave}} for wave in waves]
 
-    sampling = SamplingParams(max_tokens=args.tokens, temperature=0.0, ignore_eos=True)
+    logprobs = 0 if args.device == "cpu" else None  # where answers are compared to the digit; costs time
+    sampling = SamplingParams(max_tokens=args.tokens, temperature=0.0, ignore_eos=True, logprobs=logprobs)
     first = SamplingParams(max_tokens=1, temperature=0.0, ignore_eos=True)
     llm.generate(asked(), sampling, use_tqdm=False)  # compiles what is left to compile
     taken = {}
@@ -93,7 +96,8 @@ def measure(name: str, folder: str, args: argparse.Namespace) -> dict[str, Any]:
     result = {"start": started, **taken, "rate": made / taken["all"]}
     accepted = [m.value for m in llm.get_metrics() if m.name == "vllm:spec_decode_num_accepted_tokens"]
     llm.llm_engine.engine_core.shutdown()
-    return {**result, "accepted": accepted[0] if accepted else None, "answers": answers}
+    sums = [output.outputs[0].cumulative_logprob for output in outputs]
+    return {**result, "accepted": accepted[0] if accepted else None, "answers": answers, "logprobs": sums}
 
 
 def run(name: str, folder: str, args: argparse.Namespace) -> dict[str, Any]:
@@ -109,10 +113,14 @@ def run(name: str, folder: str, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def equal(result: dict[str, Any], default: dict[str, Any] | None) -> int | None:
-    """How many requests have the answer that `default` gives them; None where one of the two did not run."""
+    """How many requests have the answer that `default` gives them, and on the CPU its log-probability to `CLOSE`.
+
+    None where one of the two did not run.
+    """
     if default is None or "answers" not in result or "answers" not in default:
         return None
-    return sum(own == other for own, other in zip(result["answers"], default["answers"], strict=True))
+    pairs = zip(result["answers"], default["answers"], result["logprobs"], default["logprobs"], strict=True)
+    return sum(a == b and (p is None or abs(p - q) <= CLOSE) for a, b, p, q in pairs)
 
 
 def row(name: str, result: dict[str, Any], same: int | None) -> str:

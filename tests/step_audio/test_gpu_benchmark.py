@@ -91,13 +91,17 @@ def test_the_static_cache_decodes_what_a_growing_one_does(bench):
     assert said[0] == said[1] and len(said[0][0]) == 8
 
 
-@pytest.mark.parametrize(("wrong", "code"), [(None, 0), ("stepfun", 0), ("buckets", 1)])
-def test_a_variant_that_should_change_no_answer_fails_where_it_does(serving, capsys, monkeypatch, wrong, code):
+@pytest.mark.parametrize(
+    ("wrong", "also", "code"), [(None, "stepfun", 0), ("stepfun", None, 0), ("buckets", None, 1), (None, "buckets", 1)]
+)
+def test_a_variant_that_should_change_no_answer_fails_where_it_does(serving, capsys, monkeypatch, wrong, also, code):
     def ran(name: str, folder: str, args: Any) -> dict[str, Any]:
         if name == "fp8 KV cache":
             return {"error": "ValueError: fp8"}
         answers = [[1, 2], [3, 5 if name == wrong else 4]]
-        return {"start": 1.0, "first token": 0.1, "all": 0.2, "rate": 20.0, "accepted": None, "answers": answers}
+        likely = {"logprobs": [-1.0, -2.01 if name == also else -2.0]}
+        times = {"start": 1.0, "first token": 0.1, "all": 0.2, "rate": 20.0}
+        return {**times, "accepted": None, "answers": answers, **likely}
 
     monkeypatch.setattr(serving, "run", ran)
     assert serving.main(["--size", "tiny", "--device", "cpu", "--requests", "2"]) == code
@@ -106,6 +110,5 @@ def test_a_variant_that_should_change_no_answer_fails_where_it_does(serving, cap
     rows = {cells[0]: cells[1:] for cells in table}
     assert rows["default"][-1] == "" and rows["n-gram speculation"][-1] == "2 of 2"
     assert rows["fp8 KV cache"][0] == "did not run: ValueError: fp8"
-    if wrong:
-        assert rows[wrong][-1] == "1 of 2"
+    assert rows[wrong or also][-1] == "1 of 2"
     assert said.err == ("other answers than default: buckets\n" if code else "")
