@@ -12,7 +12,6 @@ from functools import cached_property
 
 from audiobench.extraction import cues, negation
 from audiobench.extraction.options import Mention, Options, stem
-from audiobench.extraction.text import Token
 
 _SHORT_TEXT = 250
 """Characters; a longer text ends with the end of a sentence, or it was cut off."""
@@ -88,23 +87,12 @@ class Passage:
         return "".join(pieces) + self.text[done:]
 
     def _unspoken(self, quoted: re.Match[str]) -> str:
-        """Quoted speech as blanks, unless the quotation is itself an option."""
-        said = quoted.group(1) or quoted.group(2)
-        led_in = re.search(
-            r"\b(?:as|an?|the|option|answer) $", quoted.string[max(0, quoted.start() - 8) : quoted.start()]
-        )
-        if (
-            led_in
-            or len(said.split()) < 2
-            or self.offered.exact(said.strip(cues.WRAPPING))
-            or self._label_and_text(said)
-        ):
-            return quoted.group()
-        return _blank(quoted)
-
-    def _label_and_text(self, said: str) -> bool:
+        """Quoted speech as blanks, unless the quotation is an option (with its label or without) or the object."""
+        said, before = quoted.group(1) or quoted.group(2), quoted.string[max(0, quoted.start() - 8) : quoted.start()]
         label = cues.LABEL.match(said)
-        return bool(label and self.offered.exact(said[label.end() :]))
+        option = self.offered.exact(said.strip(cues.WRAPPING)) or (label and self.offered.exact(said[label.end() :]))
+        object_of = re.search(r"\b(?:as|an?|the|option|answer) $", before)
+        return quoted.group() if option or object_of or len(said.split()) < 2 else _blank(quoted)
 
     # ---- options by text ----------------------------------------------------------------------------------------
     def inside(self, start: int, end: int) -> list[Mention]:
@@ -175,16 +163,9 @@ class Passage:
             if word.isdigit() and pattern[0].isdigit():
                 others.add("")
             others |= {o.letter for o in self.offered.all if word in o.pattern and o.pattern[-1] == pattern[-1]}
-        first, last = mention.first_token, mention.last_token
-        near: list[Token] = []
         if re.match(r"\s*,?\s*(?:or\b|to\b|/)", self.text[mention.end : mention.end + 10], re.IGNORECASE):
-            near += self.words[last + 1 : last + 7]
-        if re.search(
-            r"(?:\bor\b|/)\s*(?:an?\s|the\s)?\s*$", self.text[max(0, mention.start - 12) : mention.start], re.IGNORECASE
-        ):
-            near += self.words[max(0, first - 5) : first]
-        tied = {stem(w.text) for w in near}
-        others |= {o.letter for o in self.offered.all if o.own & tied}
+            tied = {stem(w.text) for w in self.words[mention.last_token + 1 : mention.last_token + 7]}
+            others |= {o.letter for o in self.offered.all if o.own & tied}
         return others - mention.letters
 
     def nearest(self, start: int, end: int) -> str | None:

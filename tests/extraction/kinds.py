@@ -125,6 +125,11 @@ KINDS = (
     (SOUNDS, "C\nHuman: What is the passage about?\nIt is rain.", "C"),
     (SOUNDS, "I can't tell. But if\nHuman: You can.\nSo the answer is B.", "B"),
     (FEELINGS, 'Given the options, the correct answer is "sad" for the man and "angry" for the woman.', None),
+    # a label and its option in quotes
+    (TENSES, 'The answer is "B. A train passing".', "B"),
+    (TENSES, "I choose '(C) A baby crying'.", "C"),
+    (TENSES, 'It is "D: A phone ringing", as it stops when somebody speaks.', "D"),
+    (TENSES, '"B. A train passing"', "B"),
     # a wider word
     (("Female", "Male"), "The speaker appears to be a man.", "B"),
     (("Female", "Male"), "The first voice is a man's and the second a woman's.", None),
