@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from audiobench.extraction import cues, negation
-from audiobench.extraction.options import Mention
+from audiobench.extraction.options import Mention, stem
 from audiobench.extraction.passage import Passage
 
 
@@ -64,7 +64,7 @@ def text_behind(passage: Passage, end: int, letter: str) -> Mention | None:
 
 def several(passage: Passage, end: int, letters: set[str]) -> bool:
     """True where another option is joined to the one that ends at `end`: "B or C", "(D) for x, and (I) for y"."""
-    rest = passage.text[end : passage.sentence_end(end)]
+    rest = "" if passage.text[end - 1] in ".!" else passage.text[end : passage.sentence_end(end)]
     joint = cues.JOINED.match(passage.text, end, end + 40)
     if joint:
         mention = passage.at(joint.end())
@@ -133,8 +133,9 @@ def head(passage: Passage, start: int, at: int, rule: str, *, loose: bool) -> Co
         return None
     end = passage.sentence_end(at)
     named = passage.named(at, end) | passage.labelled(at, end)
-    if not named and cues.NUMERIC.match(passage.text, at):
-        return Commitment(start, at, None, rule)  # a value that is none of the options
-    near = None if named else passage.nearest(at, end)
+    if not named and (value := cues.NUMERIC.match(passage.text, at)):
+        letter = passage.offered.nearest({stem(value.group(1).rstrip(".,"))}, 1) if value["bare"] is not None else None
+        return Commitment(start, at, letter, rule)  # an option's value without its unit, or none of theirs
+    near = None if named or "=" in passage.text[at:end] else passage.nearest(at, end)
     letter = named.pop() if len(named) == 1 else near
     return Commitment(start, at, letter, rule if not near else "paraphrase") if named or letter else None

@@ -17,7 +17,7 @@ MARKUP = re.compile(r"[*`]+(?!\d)|(?<![,(*`])[*`]+|\b_+|_+\b|(?m:^\s{0,3}#{1,6}\
 RUNS = re.compile(r"([*_`~#>=-])\1{3,}")
 WRAPPING = " \t\n\"'.,;:!?。、…"
 
-NEXT_TURN = re.compile(r"\n\s?(?:Human|User)\s?:")
+NEXT_TURN = re.compile(r"\n\s?(?:Human|User|Question|Q)\s?:")
 """Where a model goes on to write the next turn of the conversation; an answer before it counts first."""
 
 # ---- labels ------------------------------------------------------------------------------------------------------
@@ -112,7 +112,7 @@ NONE_OF_THEM = re.compile(
 )
 ASIDE = re.compile(r"unclear|unknown|uncertain|undetermined|not (?:specified|mentioned)", re.IGNORECASE)
 """Behind an option in one sentence this is about something else: "It is a duet, though the title is unknown."."""
-NUMERIC = re.compile(r"\s*(?:approximately |about |roughly |[$≈~])?\s*-?\d")
+NUMERIC = re.compile(r"\s*(?:approximately |about |roughly |[$≈~])?\s*(-?\d[\d,.]*)(?P<bare>\$?[.!]?\s*(?:\n|$))?")
 REPEATED = re.compile(r"\b(?:the|so|and|final|correct)\b|[\W_]", re.IGNORECASE)
 """What may stand between declarations that follow each other at once."""
 PREDICATE = re.compile(

@@ -56,7 +56,7 @@ _VERB = re.compile(
 """The verb of the main clause: it ends a denial in its subject ("the sound that cannot be heard is ...")."""
 _IN_SUBJECT = re.compile(r"\b(?:that|which|who|where|what|lack|absence)\b[^.,;:!?\n]{0,80}$", re.IGNORECASE)
 _SUPPOSITION = re.compile(
-    r"\b(?:if(?! (?:we|you|i|one) (?:consider|listen|look|think|go|take|ha[vd]e? to))|whether|unless|(?-i:Had)|suppose|supposing|assum(?:e|ing)|imagine|were it|would have|would be expected"
+    r"\b(?:if(?! anything\b| (?:we|you|i|one) (?:consider|listen|look|think|go|take|ha[vd]e? to))|whether|unless|(?-i:Had)|suppose|supposing|assum(?:e|ing)|imagine|were it|would have|would be expected"
     r"|(?:some(?:one|body|\speople)?|others|people|many|one) (?:might|may|could|would) (?:\w+ly |also |even )?(?:answer|say|think|choose|pick|guess|argue|claim|select|go)"
     r"|(?:can ?not|can't|couldn't|could not|unable to|hard to|difficult to|impossible to|don't|do not|not possible to|not able to)"
     r"\s+(?:\w+ly )?(?:tell|determine|say|identify|know|decide|distinguish|be sure|confirm|discern|make out|listen|access|process"

@@ -247,7 +247,7 @@ class Options:
         if length > _CALCULATION and all(w[-1].isdigit() for w in words):
             return None
         option = self.by_letter[letter]
-        notes = {word for word in option.pattern if len(word) == 1 and word.isalpha()}
+        notes = {word for word in option.pattern[:1] if word in _NOTES}
         return letter if 2 * len(words) > len(option.own) and notes <= said else None
 
     def abbreviated(self, text: str) -> str | None:

@@ -130,6 +130,11 @@ KINDS = (
     (TENSES, "I choose '(C) A baby crying'.", "C"),
     (TENSES, 'It is "D: A phone ringing", as it stops when somebody speaks.', "D"),
     (TENSES, '"B. A train passing"', "B"),
+    (TENSES, "The answer is (B). However, (C) could also be argued.", "B"),
+    (TEN, "The answer is 14", "G"),
+    (TEN, "The answer is 14 + 1", None),
+    (FEELINGS, "There is no trace of joy; if anything, the speaker sounds sad.", "B"),
+    (TEN, "The answer is (B).\n\nQuestion: How far is it?\nAnswer: (D)", "B"),
     # a wider word
     (("Female", "Male"), "The speaker appears to be a man.", "B"),
     (("Female", "Male"), "The first voice is a man's and the second a woman's.", None),
