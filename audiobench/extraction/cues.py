@@ -38,6 +38,8 @@ JOINED = re.compile(
 )
 ALSO = re.compile(r"\b(?:and|or|nor|and/or)\s+(?:option\s+|also\s+)?[(\[]([A-Z])[)\]]|,\s*[(\[]([A-Z])[)\]]")
 SHARING = re.compile(r"([^\W_]+)\s*(?:\b(?:or|and|to)\b|/|&|或|和)\s*(?:an?\s+|the\s+)?$", re.IGNORECASE)
+OR_BEHIND = re.compile(r"\s*,?\s*(?:or\b|to\b|/)", re.IGNORECASE)
+OR_BEFORE = re.compile(r"(?:\bor\b|/)\s*(?:an?\s|the\s)?\s*$", re.IGNORECASE)
 LIST_LABEL = re.compile(r"(?:^|(?<=[\s,;|]))[-*•|]?\s{0,3}[(\[]?([A-Za-z])\s{0,3}[).:\]、|]\s{0,3}(?=\S)", re.MULTILINE)
 BRACKETED = re.compile(
     r"[(\[]\s*([A-Z])\s*[)\]]|\b(?:option|choice|answer|选项)\s+['\"]?([A-Z])(?![\w'’&#♯+]|[.][A-Za-z])", re.IGNORECASE

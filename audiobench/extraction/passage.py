@@ -12,6 +12,7 @@ from functools import cached_property
 
 from audiobench.extraction import cues, negation
 from audiobench.extraction.options import Mention, Options, stem
+from audiobench.extraction.text import Token
 
 _SHORT_TEXT = 250
 """Characters; a longer text ends with the end of a sentence, or it was cut off."""
@@ -163,9 +164,13 @@ class Passage:
             if word.isdigit() and pattern[0].isdigit():
                 others.add("")
             others |= {o.letter for o in self.offered.all if word in o.pattern and o.pattern[-1] == pattern[-1]}
-        if re.match(r"\s*,?\s*(?:or\b|to\b|/)", self.text[mention.end : mention.end + 10], re.IGNORECASE):
-            tied = {stem(w.text) for w in self.words[mention.last_token + 1 : mention.last_token + 7]}
-            others |= {o.letter for o in self.offered.all if o.own & tied}
+        near: list[Token] = []
+        if cues.OR_BEHIND.match(self.text[mention.end : mention.end + 10]):
+            near += self.words[mention.last_token + 1 : mention.last_token + 7]
+        if cues.OR_BEFORE.search(self.text[max(0, mention.start - 12) : mention.start]):
+            near += self.words[max(0, mention.first_token - 5) : mention.first_token]
+        tied = {stem(word.text) for word in near}
+        others |= {o.letter for o in self.offered.all if o.own & tied}
         return others - mention.letters
 
     def nearest(self, start: int, end: int) -> str | None:

@@ -135,6 +135,7 @@ KINDS = (
     (TEN, "The answer is 14 + 1", None),
     (FEELINGS, "There is no trace of joy; if anything, the speaker sounds sad.", "B"),
     (TEN, "The answer is (B).\n\nQuestion: How far is it?\nAnswer: (D)", "B"),
+    (("Music", "Bird song"), "Music or bird song", None),
     # a wider word
     (("Female", "Male"), "The speaker appears to be a man.", "B"),
     (("Female", "Male"), "The first voice is a man's and the second a woman's.", None),
