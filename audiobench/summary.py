@@ -78,8 +78,8 @@ def summarise_condition(
     entry["bounds"] = bounds(task, group, expected, main["value"])
     entry["official"] = official(task, group)
     entry["breakdown"] = breakdown(task, responded, task_run.epochs)
-    read = with_reader(task, group, task_run.readings(), task_run.judgements(), task_run.epochs)
-    if read is not None:
+    readings = task_run.readings()
+    if readings and (read := with_reader(task, group, readings, task_run.judgements(), task_run.epochs)):
         entry["reader"] = read
     if task.protocol == "realtime":
         entry["speech"] = speech(task, group, task_run.epochs)

@@ -143,6 +143,7 @@ def compare_ratios(before: Ratios, after: Ratios, clusters: Sequence[Hashable] |
     suffix = "-clustered" if clustered else ""
     smallest, found = inf, UNKNOWN_DIFFERENCE
     enough = (effective_clusters(bottoms) >= BOOTSTRAP_CLUSTERS) if clustered else n >= BOOTSTRAP_VALUES
+    enough = enough and degrees_of_freedom(bottoms) > 0
     if enough and not any(tops):
         smallest = mde_paired(0, 0, n)
     elif enough:

@@ -194,8 +194,12 @@ def jackknife_se(groups: Sequence[tuple[float, float]]) -> float:
 
 
 def degrees_of_freedom(sizes: Sequence[float]) -> float:
-    """Effective number of clusters minus one, that is C - 1 for clusters of equal size."""
-    return max(0.0, effective_clusters(sizes) - 1)
+    """Effective number of clusters minus one, that is C - 1 for clusters of equal size.
+
+    0.0 for fewer than `FEWEST_EFFECTIVE`, which allow no statement.
+    """
+    found = effective_clusters(sizes)
+    return found - 1 if found >= FEWEST_EFFECTIVE - 1e-9 else 0.0
 
 
 def effective_clusters(sizes: Sequence[float]) -> float:
@@ -262,7 +266,7 @@ def _bootstrapped(
     if total == 0:
         return UNKNOWN
     estimate = sum(tops) / total
-    if (effective_clusters(bottoms) if suffix else len(tops)) < fewest:
+    if (effective_clusters(bottoms) if suffix else len(tops)) < fewest or degrees_of_freedom(bottoms) <= 0:
         seen = [a / b for a, b in zip(tops, bottoms, strict=True) if b > 0]
         return Interval(min([*seen, estimate]), max([*seen, estimate]), "none")
     units = [(a, b) for a, b in zip(tops, bottoms, strict=True) if b > 0]
@@ -302,10 +306,9 @@ def _clustered_proportion(groups: Sequence[tuple[float, float]], cap: float, lev
     effective size is drawn towards one value a cluster, as if `PRIOR_CLUSTERS` further clusters moved as blocks, and
     the outer bound is never tighter than the exact one at that size.
     """
-    sizes = [m for _, m in groups]
-    if effective_clusters(sizes) < FEWEST_EFFECTIVE - 1e-9:
+    df = degrees_of_freedom([m for _, m in groups])
+    if df <= 0:
         return UNKNOWN
-    df = degrees_of_freedom(sizes)
     estimate = min(1.0, max(0.0, sum(s for s, _ in groups) / sum(m for _, m in groups)))
     variance = jackknife_se(groups) ** 2
     spread = estimate * (1 - estimate)

@@ -20,12 +20,10 @@ from audiobench.statistics.distributions import t_cdf, t_quantile, t_two_sided
 from audiobench.statistics.intervals import (
     BOOTSTRAP_CLUSTERS,
     BOOTSTRAP_VALUES,
-    FEWEST_EFFECTIVE,
     Interval,
     as_floats,
     cluster_sums,
     degrees_of_freedom,
-    effective_clusters,
     jackknife_se,
 )
 from audiobench.statistics.power import mde, mde_paired
@@ -230,7 +228,7 @@ def t_test(
     groups = cluster_sums(data, clusters) if clusters is not None else [(d, 1) for d in data]
     df = degrees_of_freedom([m for _, m in groups])
     total = sum(s for s, _ in groups)
-    if df < FEWEST_EFFECTIVE - 1 - 1e-9 or total == 0:
+    if df <= 0 or total == 0:
         return 0.0, 1.0
     se = jackknife_se(groups)
     centre = total / len(data)
@@ -259,10 +257,9 @@ def _difference_interval(
     groups = cluster_sums(differences, keys) if keys is not None else [(d, 1) for d in differences]
     clustered = len(groups) < len(differences)
     suffix = "-clustered" if clustered else ""
-    sizes = [m for _, m in groups]
-    if effective_clusters(sizes) < FEWEST_EFFECTIVE - 1e-9:
+    df = degrees_of_freedom([m for _, m in groups])
+    if df <= 0:
         return UNKNOWN_DIFFERENCE
-    df = degrees_of_freedom(sizes)
     if method == "t":
         centre = sum(differences) / len(differences)
         half = t_quantile((1 + level) / 2, df) * jackknife_se(groups)
@@ -292,7 +289,7 @@ def shrunk_mean(differences: Sequence[float], clusters: Iterable[Hashable] | Non
     n = float(len(differences))
     groups = cluster_sums(differences, clusters) if clusters is not None else [(d, 1) for d in differences]
     df = degrees_of_freedom([m for _, m in groups])
-    if df < FEWEST_EFFECTIVE - 1 - 1e-9:
+    if df <= 0:
         return (sum(differences) / n if n else 0.0), 1.0, 0.0
     estimate = sum(differences) / n
     square = sum(d * d for d in differences) / n

@@ -215,3 +215,8 @@ def test_the_jackknife_equals_the_clustered_error_for_clips_of_one_size_and_exce
     assert jackknife_se(even) == pytest.approx(sums_se(even), rel=1e-12)
     uneven = [(40.0, 50.0), (1.0, 5.0), (4.0, 5.0), (2.0, 5.0)]
     assert jackknife_se(uneven) > 1.5 * sums_se(uneven)
+
+
+def test_one_utterance_that_holds_nearly_every_word_allows_no_interval_of_a_rate():
+    found = ratio([50] + [1] * 40, [100_000] + [10] * 40)
+    assert found.method == "none" and math.isfinite(found.high)
