@@ -14,6 +14,12 @@ from audiobench.ablation.thinking import budget_curve, in_order, natural_lengths
 from audiobench.results import Run, TaskRun
 from audiobench.scorers.metrics import UNITS, Unit
 
+VERDICTS = {
+    "deaf": "DEAF: the sound changes nothing",
+    "reacts-to-sound-only": "reacts to whether there is sound, NOT to what it holds",
+    "needs-swap-or-noise": "reacts to missing sound; whether it listens takes a run with --audio full,swap (or noise)",
+}
+"""Verdicts on listening in words, where they are not words already."""
 AUDIO_ORDER = ("full", "transcript", "reverse", "noise", "swap", "silence", "none")
 
 
@@ -119,5 +125,5 @@ def _heard(entry: dict[str, Any]) -> str:
     if not measured:
         return f"think={entry['think']}: {entry['verdict']} (no samples in common with {', '.join(c['audio'] for c in controls)})"
     gains = ", ".join(f"{c['audio']} {100 * c['gain']:+.1f} pp" for c in measured)
-    word = {"deaf": "DEAF: the sound changes nothing", "listens": "listens"}.get(entry["verdict"], entry["verdict"])
+    word = VERDICTS.get(entry["verdict"], entry["verdict"])
     return f"think={entry['think']}: {word} (gain of full over {gains}; n={measured[0]['n']})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from audiobench.ablation.ablate import in_short
+from audiobench.ablation.listening import CONTENTLESS, SOUNDLESS
 from audiobench.ablation.sheets import change, comparison_sheets, number, p_value, points, requests_lost, span
 from audiobench.plain_text import plural
 from audiobench.report.sheet import Column, Sheet
@@ -168,7 +169,7 @@ def _listening(found: dict[str, Any]) -> Sheet:
             kept = control["retention_ci"]
             lost += _lost(f"think={entry['think']}, {control['audio']}: ", control)
             name = control["audio"] if control["soundless"] else f"({control['audio']})"
-            word = control["verdict"].replace("-at-this-n", "")
+            word = _control_word(control["audio"], control["verdict"])
             sheet.rows.append(
                 (entry["think"], name, str(control["n"]), points(control["full"]),
                  points(control["control"]), points(control["gain"], signed=True),
@@ -186,6 +187,12 @@ def _listening(found: dict[str, Any]) -> Sheet:
     if any("reverse" in entry["controls"] for entry in found["listening"]):
         sheet.notes.append("(reverse) keeps much of the sound, so it does not decide the verdict")
     return sheet
+
+
+def _control_word(audio: str, verdict: str) -> str:
+    """What one control says; without any sound a model need not listen to be worse."""
+    silent = audio in SOUNDLESS and audio not in CONTENTLESS
+    return "reacts" if silent and verdict == "listens" else verdict.replace("-at-this-n", "")
 
 
 def _span(ci: list[float] | None) -> str:
@@ -226,12 +233,11 @@ def _gains_by(entry: dict[str, Any], control: dict[str, Any], column: str) -> Sh
         (column, "n", "chance", "full", control["audio"], Column("gain", "pp"), "95 % interval", "p adjusted", "corrected gain",
          "retention", "verdict"),
     )  # fmt: skip
-    cut = "-at-this-n"
     for name, row in control["breakdown"][column].items():
         sheet.rows.append(
             (name, str(row["n"]), points(row["chance"]), points(row["full"]), points(row["control"]),
              points(row["gain"], signed=True), _span(row["ci"]), p_value(row["p_adjusted"]),
-             points(row["corrected_gain"], signed=True), points(row["retention"]), row["verdict"].replace(cut, ""))
+             points(row["corrected_gain"], signed=True), points(row["retention"]), _control_word(control["audio"], row["verdict"]))
         )  # fmt: skip
     sheet.notes.append(
         f"p adjusted: Benjamini-Hochberg over all breakdown rows of all controls of think={entry['think']}"

@@ -3,14 +3,22 @@
 `none`, `silence`, `noise` and `swap` take the sound of the item away: these controls decide the verdict. `reverse`
 keeps much of it (timbre, loudness, counts) and `transcript` replaces it by its words, so both are only reported.
 
-The model's verdict is `listens` when, for at least one control, the gain's interval at level 1 - 0.05/m lies above 0
-(m controls, Bonferroni: a deaf model is called so in at most 5 % of experiments); `deaf` when for every control the
-interval does not and ends below the margin; else `inconclusive-at-this-n`.
+A control *hurts* when the gain's interval at level 1 - 0.05/m lies above 0 (m controls, Bonferroni: of a deaf model
+that is said in at most 5 % of experiments), and does *not matter* when the interval does not and ends below the margin.
+A model that only notices that the sound is missing is hurt by `none` and `silence`, and one that notices noise by
+`noise`, whatever the clip holds. So the verdict goes by the control that keeps sound and takes the content: `swap`, or
+`noise` where there is no swap. It is
+
+- `listens` when that control hurts;
+- `deaf` when no control matters;
+- `reacts-to-sound-only` when that control does not matter and another one hurts;
+- `needs-swap-or-noise` when neither was run and another control hurts;
+- else `inconclusive-at-this-n`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -24,6 +32,8 @@ from audiobench.statistics.multiplicity import benjamini_hochberg
 
 SOUNDLESS = ("none", "silence", "noise", "swap")
 """Conditions without the item's own sound."""
+CONTENTLESS = ("swap", "noise")
+"""Conditions with sound and without the item's content, the stricter one first."""
 MARGIN = 0.05
 """A gain below this (a fraction) would still be called none."""
 
@@ -50,26 +60,33 @@ def does_it_listen(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> dic
         row["p_adjusted"] = adjusted
         if row["verdict"] == "listens" and adjusted >= 0.05:  # one of many rows: its own interval is not enough
             row["verdict"] = "inconclusive-at-this-n"
+    deciding = {name: c for name, c in controls.items() if c["soundless"] and c["n"]}
     return {
         "think": full.how.think,
         "full": full.label,
         "controls": controls,
         "transcript": _transcript(full, words, allowed) if words else None,
         "dependent": _dependent(full, silent) if silent else None,
-        "verdict": verdict([c["verdict"] for c in controls.values() if c["soundless"]],
-                           [c["verdict_adjusted"] for c in controls.values() if c["soundless"]]),
+        "verdict": verdict({name: c["verdict"] for name, c in deciding.items()},
+                           {name: c["verdict_adjusted"] for name, c in deciding.items()}) if silent else None,
         "level": level,
         "margin": MARGIN,
     }  # fmt: skip
 
 
-def verdict(plain: Sequence[str], adjusted: Sequence[str]) -> str | None:
-    """One verdict from those of the controls, at the nominal level and at the Bonferroni level; None without any."""
-    if not plain:
-        return None
-    if "listens" in adjusted:
+def verdict(plain: Mapping[str, str], adjusted: Mapping[str, str]) -> str:
+    """One verdict from those of the soundless controls by name, at the nominal level and at the Bonferroni level."""
+    deciding = next((name for name in CONTENTLESS if name in plain), None)
+    if deciding is not None and adjusted[deciding] == "listens":
         return "listens"
-    return "deaf" if all(one == "deaf" for one in plain) else "inconclusive-at-this-n"
+    if plain and all(one == "deaf" for one in plain.values()):
+        return "deaf"
+    if "listens" in adjusted.values():
+        if deciding is None:
+            return "needs-swap-or-noise"
+        if plain[deciding] == "deaf":
+            return "reacts-to-sound-only"
+    return "inconclusive-at-this-n"
 
 
 def _control(full: Arm, control: Arm, level: float, allowed: Collection[str]) -> dict[str, Any]:

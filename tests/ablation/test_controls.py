@@ -46,6 +46,30 @@ def test_an_oracle_gains_all_there_is(controlled):
     assert heard["dependent"]["accuracy"] == 1.0 and heard["dependent"]["n"] > 75
 
 
+@pytest.mark.parametrize(
+    ("right_under", "said"),
+    [
+        ({"full", "noise", "swap"}, "reacts to whether there is sound, NOT to what it holds"),
+        ({"full", "swap"}, "reacts to whether there is sound, NOT to what it holds"),
+        ({"full"}, "listens"),
+        ({"full", "noise"}, "listens"),
+    ],
+)
+@pytest.mark.parametrize("controls", [SOUNDS, ["full", "silence", "none"]])
+def test_who_only_notices_that_sound_is_missing_does_not_listen(tmp_path, capsys, right_under, said, controls):
+    lines = [
+        line(f"q{i:02}", "dog" if audio in right_under and i % 8 else "cat", condition={"audio": audio})
+        for i in range(60)
+        for audio in controls
+    ]
+    assert main(["ablate", str(write_run(tmp_path / "run", lines))]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    if "swap" not in controls:
+        said = "whether it listens takes a run with --audio full,swap (or noise)"
+    assert f"think=off: {said}" in shown or f"reacts to missing sound; {said}" in shown
+    assert said == "listens" or "listens (" not in shown
+
+
 def test_one_row_of_many_is_judged_by_its_adjusted_p(tmp_path):
     """Seven gains of seven, p=0.016, are evidence alone, and none among ten rows."""
     lines = []

@@ -13,6 +13,7 @@ from tests.ablation.conftest import arm
 EXPERIMENTS = 500
 MOST = EXPERIMENTS * 0.05 + 2.58 * np.sqrt(EXPERIMENTS * 0.05 * 0.95)
 """Upper end of the 99 % binomial interval around a rate of 5 %."""
+UNSURE = "inconclusive-at-this-n"
 MODES = ("off", "budget:64", "budget:256", "budget:1024")
 
 
@@ -52,19 +53,41 @@ def test_a_gain_of_the_stated_size_is_found_as_often_as_stated(direction):
 def test_four_controls_do_not_make_a_guesser_listen():
     """Without any effect of the sound, at most 5 % of models with four controls are called `listens`."""
     rng = np.random.default_rng(2)
-    verdicts = []
+    verdicts, hurting = [], 0
     for _ in range(EXPERIMENTS):
         full, *controls = answers(rng, (0.4,) * 5, 60).astype(float)
         adjusted = [audio_gain(full, control, chance=0.25, level=1 - 0.05 / 4).verdict for control in controls]
-        verdicts.append(verdict(["inconclusive-at-this-n"] * 4, adjusted))
-    assert verdicts.count("listens") <= MOST
+        names = ("none", "silence", "noise", "swap")
+        hurting += any(word == "listens" for word in adjusted)
+        verdicts.append(
+            verdict(dict.fromkeys(names, "inconclusive-at-this-n"), dict(zip(names, adjusted, strict=True)))
+        )
+    assert verdicts.count("listens") <= hurting <= MOST
 
 
-def test_the_verdict_over_controls():
-    """One control at the stricter level is enough to listen; deaf needs all of them."""
-    unsure = "inconclusive-at-this-n"
-    assert verdict(["listens", "deaf"], ["listens", "deaf"]) == "listens"
-    assert verdict(["listens", "deaf"], [unsure, "deaf"]) == unsure
-    assert verdict(["deaf", "deaf"], ["deaf", unsure]) == "deaf"
-    assert verdict(["deaf", unsure], [unsure, unsure]) == unsure
-    assert verdict([], []) is None
+@pytest.mark.parametrize(
+    ("controls", "expected"),
+    [
+        ({"swap": "listens", "none": "deaf"}, "listens"),
+        ({"noise": "listens"}, "listens"),
+        ({"noise": "listens", "swap": UNSURE}, UNSURE),
+        ({"noise": "listens", "swap": "deaf"}, "reacts-to-sound-only"),
+        ({"silence": "listens", "none": "listens", "noise": "deaf", "swap": "deaf"}, "reacts-to-sound-only"),
+        ({"silence": "listens", "noise": "deaf"}, "reacts-to-sound-only"),
+        ({"silence": "listens", "noise": UNSURE}, UNSURE),
+        ({"silence": "listens"}, "needs-swap-or-noise"),
+        ({"none": "listens", "silence": "deaf"}, "needs-swap-or-noise"),
+        ({"none": "deaf", "silence": "deaf"}, "deaf"),
+        ({"none": "deaf", "swap": "deaf", "noise": "deaf", "silence": "deaf"}, "deaf"),
+        ({"none": "deaf", "swap": UNSURE}, UNSURE),
+        ({"none": UNSURE}, UNSURE),
+        ({}, UNSURE),
+    ],
+)
+def test_the_verdict_over_controls(controls, expected):
+    """`listens` needs a control that keeps sound and takes the content, and goes by swap where there is one."""
+    assert verdict(controls, controls) == expected
+
+
+def test_a_gain_that_holds_at_the_nominal_level_only_is_no_verdict():
+    assert verdict({"swap": "listens", "none": "deaf"}, {"swap": UNSURE, "none": "deaf"}) == UNSURE
