@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from audiobench.ablation.arms import Arm, arms_of, common
 from audiobench.ablation.measure import difference as paired_difference
 from audiobench.report.leaderboard_rows import RATERS, Cell, Gain, Row, difference
@@ -34,7 +36,8 @@ def _paired_gain(cell: Cell, other: Cell, on: Condition, off: Condition, task: s
     """As `audiobench compare` has it: of pooled and corpus metrics never a mean over samples."""
     if difference(cell.fingerprint, other.fingerprint, audio=True):
         return None
-    thinking, plain = _arm(cell, on, task), _arm(other, off, task)
+    # a row's tasks may have prompts of different names; the condition of the row names one of them
+    thinking, plain = (_arm(c, replace(how, prompt=c.prompt), task) for c, how in ((cell, on), (other, off)))
     ids = common([plain, thinking]) if plain and thinking else []
     if not plain or not thinking or not ids:
         return None

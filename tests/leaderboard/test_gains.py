@@ -54,6 +54,21 @@ def test_the_gain_of_a_pooled_metric_is_the_difference_of_its_scores(
     assert gain.p == found.p
 
 
+def test_tasks_with_prompts_of_different_names_have_paired_gains(tmp_path: Path) -> None:
+    """Together and alone a task has the same gain, with the same interval."""
+
+    def lines(prompt: str, right: int) -> list[dict[str, Any]]:
+        both = [line for k in ("off", "on") for line in answers([i < (right if k == "on" else 20) for i in range(60)], think=k)]  # fmt: skip
+        return [{**line, "condition": {**line["condition"], "prompt": prompt}} for line in both]
+
+    write_run(tmp_path / "run", {"a": lines("short", 40), "b": lines("official", 50), "c": lines("short", 45)})
+    together = {row.condition.think: row for row in make_board([tmp_path]).measured}["on"]
+    for task in "abc":
+        alone = {row.condition.think: row for row in make_board([tmp_path], tasks=[task]).measured}["on"]
+        assert together.gains[task].paired and together.gains[task] == alone.gains[task]
+    assert together.average_gain is not None and together.average_gain.paired
+
+
 def test_fewer_word_errors_are_shown_as_good(tmp_path: Path) -> None:
     lines = [said(f"s{i:02}", LONG, text, k) for i in range(40) for k, text in (("off", LONG[: 90 + i]), ("on", LONG))]
     write_run(tmp_path / "run", {"t": lines}, spec=text_task("wer", "wer"))
