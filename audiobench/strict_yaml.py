@@ -216,10 +216,17 @@ def _fields_at(model: type[BaseModel], location: KeyPath) -> list[str]:
     for part in location:
         if isinstance(part, int):
             continue
-        info = current.model_fields.get(part) if isinstance(current, type) else None
-        current = _nested_model(info.annotation) if info else None
+        if isinstance(current, type):
+            info = current.model_fields.get(part)
+            annotation = info.annotation if info else None
+            is_mapping = getattr(annotation, "__origin__", None) is dict and _nested_model(annotation)
+            current = annotation if is_mapping else _nested_model(annotation)
+        else:  # a mapping, whose keys are anybody's
+            current = _nested_model(current)
         if current is None:
             return []
+    if not isinstance(current, type):
+        return []
     return [info.alias or name for name, info in current.model_fields.items()]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audiobench.errors import AudiobenchError, UsageError
-from audiobench.plain_text import plural
+from audiobench.plain_text import plural, printable
 
 if TYPE_CHECKING:
     from audiobench.gate.policy import Policy
@@ -31,9 +31,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--base-url", action="append", default=[], metavar="URL", help="server for --confirm, where it has moved")
     add("--require-power", action="store_true", default=None, help="fail where a drop of the margin could go unseen")
     add("--allow-subset", action="store_true", default=None, help="compare the samples that both have")
-    add("--margin", type=float, metavar="X", help="tolerated drop, a fraction (default 0.01 = 1 percentage point)")
-    add("--alpha", type=float, metavar="P", help="chance of any false alarm (default 0.05)")
-    add("--max-error-rate", type=float, metavar="X", help="tolerated share without a response (default 0.01)")
+    add("--margin", metavar="X", help="tolerated drop, such as 2pp (default 1pp)")
+    add("--alpha", metavar="P", help="chance of any false alarm (default 0.05)")
+    add("--max-error-rate", metavar="X", help="tolerated share of requests without a response (default 1%%)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,14 +47,17 @@ def run(args: argparse.Namespace) -> int:
     try:
         verdict = _judge(args)
     except AudiobenchError as error:
-        verdict = Verdict("", str(args.baseline), "", str(args.run_folder), args.alpha or 0.05, 0.8)
+        verdict = Verdict("", str(args.baseline), "", str(args.run_folder), 0.05, 0.8)
         verdict.error, verdict.error_code = str(error), error.exit_code
-        _write(args, verdict)
+        _tell(_write(args, verdict))
         raise
-    _write(args, verdict)
     from audiobench.gate.terminal import print_verdict
 
+    unwritten = _write(args, verdict)
     print_verdict(verdict)
+    if unwritten and not verdict.exit_code:
+        raise unwritten[0]
+    _tell(unwritten)
     return int(verdict.exit_code)
 
 
@@ -119,16 +122,27 @@ def _update(args: argparse.Namespace) -> int:
     return 0
 
 
-def _write(args: argparse.Namespace, verdict: Verdict) -> None:
-    if args.junit is not None:
-        from audiobench.gate.junit import write_junit
+def _write(args: argparse.Namespace, verdict: Verdict) -> list[Exception]:
+    """Write every report that was asked for; what could not be written, since none of it changes the verdict."""
+    from audiobench.gate.junit import write_junit
+    from audiobench.gate.markdown import write_summary
+    from audiobench.journal import write_json
 
-        write_junit(args.junit, verdict)
-    if args.summary is not None:
-        from audiobench.gate.markdown import write_summary
+    unwritten: list[Exception] = []
+    for path, write in (
+        (args.junit, lambda path: write_junit(path, verdict)),
+        (args.summary, lambda path: write_summary(path, verdict)),
+        (args.json, lambda path: write_json(path, verdict.as_dict())),
+    ):
+        try:
+            if path is not None:
+                write(path)
+        except (OSError, AudiobenchError) as error:
+            unwritten.append(error)
+    return unwritten
 
-        write_summary(args.summary, verdict)
-    if args.json is not None:
-        from audiobench.journal import write_json
 
-        write_json(args.json, verdict.as_dict())
+def _tell(unwritten: list[Exception]) -> None:
+    for error in unwritten:
+        said = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        print(f"audiobench: not written: {printable(said)}", file=sys.stderr)

@@ -24,6 +24,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isclose
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,7 @@ class _Arm(_File):
     lengths: list[float] | None = None
     counts: _Counts | list[list[float]] | None = None
     unit: str | None = None
+    score: float | None = None
 
 
 class _Samples(_File):
@@ -304,7 +306,7 @@ def _read_arm(arm: _Arm, samples: _Samples) -> Arm:
     step = size + 2
     letters = ["".join(lines) for lines in arm.outcomes]
     values, metric = arm.values, METRICS.get(arm.metric)
-    if metric is None or arm.unit not in (None, metric.unit):
+    if metric is None or arm.unit not in (None, metric.unit) or arm.higher_is_better != metric.higher_is_better:
         metric = Metric(arm.metric, unit=arm.unit or "rating", higher_is_better=arm.higher_is_better)
     counts = _read_counts(arm, metric)
     lists = [*letters, *(values or ()), *([counts] if counts is not None else [])]
@@ -330,7 +332,7 @@ def _read_arm(arm: _Arm, samples: _Samples) -> Arm:
         )
     if any(a >= b for a, b in pairwise(rows)) or len(rows) != count:
         raise ValueError(f"task {arm.task}: sample hashes are not in order")
-    return Arm(
+    read = Arm(
         task=arm.task,
         condition=Condition(**arm.condition.model_dump()),
         metric=metric,
@@ -342,6 +344,12 @@ def _read_arm(arm: _Arm, samples: _Samples) -> Arm:
         ids_sha256=samples.ids_sha256,
         id_bytes=size,
     )
+    known = arm.metric in METRICS and metric is METRICS[arm.metric]
+    if known and arm.score is not None and (not read.counted or counts is not None):
+        score = read.score
+        if score is None or not isclose(score, arm.score, rel_tol=1e-6, abs_tol=1e-9):
+            raise ValueError(f"task {arm.task}: score {arm.score:g}, but its outcomes make {score}")
+    return read
 
 
 def _read_counts(arm: _Arm, metric: Metric) -> list[Counts] | None:

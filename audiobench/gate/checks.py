@@ -50,8 +50,9 @@ def evaluate(
     paired: dict[tuple[str, str], tuple[Arm, Arm, list[Pair]]] = {}
     for arm in reference:
         item = Item(
-            "score", arm.task, label(arm), arm.metric.name, policy.value(arm.task, "margin"), n=len(arm.rows),
+            "score", arm.task, label(arm), arm.metric.name, policy.margin_of(arm.task, arm.metric), n=len(arm.rows),
             lower_is_better=not arm.metric.higher_is_better, unit=arm.metric.unit,
+            must_show=policy.must_show(arm.task, arm.metric),
         )  # fmt: skip
         verdict.items.append(item)
         pairs = _score(item, arm, arms.get(arm.key), candidate, policy)
@@ -64,6 +65,8 @@ def evaluate(
         verdict.items.append(nothing)
     _judge(verdict, policy)
     known = {arm.key for arm in baseline.arms}
+    idle = policy.check_tasks(baseline.tasks, [arm.task for arm in candidate])
+    verdict.notes += [f"the policy sets something for {name}, which is not in the baseline" for name in idle]
     verdict.notes += [
         f"{arm.task}, {label(arm)}: not in the baseline, not gated"
         for arm in candidate
@@ -141,6 +144,9 @@ def _different_parts(before: Arm, after: Arm, complete: bool) -> list[str]:
     found = []
     if before.metric.name != after.metric.name:
         found.append(f"metric differs: {before.metric.name} in the baseline, {after.metric.name} in the run")
+    elif before.metric.higher_is_better != after.metric.higher_is_better:
+        words = ["more" if arm.metric.higher_is_better else "less" for arm in (before, after)]
+        found.append(f"direction differs: {words[0]} is better in the baseline, {words[1]} in the run")
     if before.condition.prompt != after.condition.prompt:
         found.append(f"prompt differs: {before.condition.prompt} in the baseline, {after.condition.prompt} in the run")
     if before.think_effective != after.think_effective:
@@ -191,7 +197,7 @@ def _covered(item: Item, where: str, pairs: Sequence[Pair], policy: Policy) -> b
 
 
 def _floor(item: Item, where: str, after: Arm, policy: Policy) -> None:
-    floor, score = policy.value(item.task, "min_score"), after.score
+    floor, score = policy.floor(item.task, after.metric), after.score
     if floor is None or score is None:
         return
     higher = after.metric.higher_is_better
@@ -245,8 +251,8 @@ def _gains(reference: Sequence[Arm], paired: dict[tuple[str, str], tuple[Arm, Ar
         if not both:
             continue
         item = Item(
-            "think_gain", arm.task, label(arm), arm.metric.name, policy.margin_of_gain(arm.task), n=len(arm.rows),
-            unit=on_found[1].metric.unit,
+            "think_gain", arm.task, label(arm), arm.metric.name, policy.margin_of(arm.task, arm.metric, gain=True),
+            n=len(arm.rows), unit=on_found[1].metric.unit, must_show=policy.must_show(arm.task, arm.metric, gain=True),
         )  # fmt: skip
         on, off_pairs = _tallies(both), _tallies([(pair[0], *others[pair[0]]) for pair in both])
         sides = ([*on[0], *off_pairs[0]], [*on[1], *off_pairs[1]])
@@ -315,14 +321,15 @@ def _judge_score(item: Item, policy: Policy) -> None:
     worst_case = inf if unchanged else found.ci[1] if item.lower_is_better else -found.ci[0]
     if worst_case > item.margin and found.mde > item.margin:
         # a think gain is noisier than the two scores it is made of: its power is told, and required of scores only
-        need = _needed(item, found)
-        text = f"{where}: {what}cannot detect a drop below {size(item, found.mde)} at n={found.n}{need}"
+        text = f"{where}: {what}cannot detect a drop below {size(item, found.mde)} at n={found.n}{_needed(item, found)}"
         failing = policy.require_power and name == "score"
-        item.checks.append(Check("power", "regression" if failing else "warn", text))
+        level = "pass" if found.mde <= item.must_show else "warn"
+        item.checks.append(Check("power", "regression" if failing else level, text))
 
 
 def _needed(item: Item, found: Measured) -> str:
-    need = found.n * (found.mde / item.margin) ** 2 if item.margin > 1e-9 else inf
-    if not isfinite(need):
+    goal = item.must_show
+    need = found.n * (found.mde / goal) ** 2 if goal > 1e-9 else inf
+    if not isfinite(need) or found.mde <= goal:
         return ""
-    return f"; the margin of {size(item, item.margin)} needs n of about {ceil(need)}"
+    return f"; one of {size(item, goal)} needs n of about {ceil(need)}"

@@ -107,6 +107,8 @@ class Item:
     """Samples of the baseline."""
     unit: str = "share"
     """Of the metric (`scorers.metrics.UNITS`)."""
+    must_show: float = 0.0
+    """The verdict warns where a drop of this could go unseen."""
 
     @property
     def level(self) -> Level:

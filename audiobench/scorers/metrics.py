@@ -34,6 +34,8 @@ class Unit:
     digits: int = 2
     change: str = ""
     """Written after an amount of change."""
+    written: tuple[str, ...] = ("pp", "%")
+    """What people write behind an amount in this unit."""
 
     def show(self, value: float | None, *, signed: bool = False) -> str:
         """A value, or with `signed` a difference: `63.7`, `+1.2`; a dash for None."""
@@ -50,10 +52,10 @@ UNITS: Mapping[str, Unit] = {
         Unit("share", 100.0, 1, " pp"),
         Unit("graded", 100.0, 1, " pp"),
         Unit("rate", 100.0, 1, " pp"),
-        Unit("points"),
-        Unit("rating"),
-        Unit("seconds", change=" s"),
-        Unit("distance", digits=3),
+        Unit("points", written=("points",)),
+        Unit("rating", written=("points",)),
+        Unit("seconds", change=" s", written=("s",)),
+        Unit("distance", digits=3, written=("distance",)),
     )
 }
 """share: of what is right, from 0 to 1, written in per cent; graded: from 0 to 1 too, but no share of anything (a rating

@@ -70,7 +70,7 @@ def test_min_score_is_of_the_whole_set(tmp_path: Path) -> None:
     score = summaries(Run.open(run))[0]["metrics"]["bleu"]["value"]
     assert score < 60, "the mean of sentence BLEUs is over 75"
     for limit, code in ((score - 1, 0), (score + 1, 1)):
-        policy.write_text(f"min_score: {limit}\n")
+        policy.write_text(f"min_score: {limit} points\n")
         assert gate(tmp_path / "b.json", run, "--policy", str(policy)) == code
 
 

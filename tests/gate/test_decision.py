@@ -42,7 +42,7 @@ def runs(draw: st.DrawFn) -> list[Arm]:
 @settings(max_examples=60)
 @given(runs(), st.floats(0, 0.2), st.floats(0.001, 0.5))
 def test_a_run_never_fails_against_itself(run: list[Arm], margin: float, alpha: float) -> None:
-    verdict = gate(run, run, margin=margin, gain_margin=0, max_unparsed_increase=0, alpha=alpha)
+    verdict = gate(run, run, margin=f"{100 * margin}pp", gain_margin=0, max_unparsed_increase=0, alpha=alpha)
     assert int(verdict.exit_code) == 0, verdict.level
 
 
@@ -115,7 +115,7 @@ def test_false_alarms_when_clips_are_shared() -> None:
 def test_significant_but_within_the_margin_passes() -> None:
     before, after = arm(["1"] * 5000), arm(["0"] * 30 + ["1"] * 4970)
     assert gate([before], [after]).level in ("pass", "warn")
-    assert gate([before], [after], margin=0.005).level == "regression"
+    assert gate([before], [after], margin="0.5pp").level == "regression"
 
 
 def test_large_but_not_significant_passes_with_a_warning_and_fails_with_require_power() -> None:
@@ -142,8 +142,8 @@ def test_more_unparsed_answers_are_a_regression_even_at_the_same_score() -> None
 
 def test_the_absolute_floor() -> None:
     same = arm(["1"] * 60 + ["0"] * 40)
-    assert gate([same], [same], min_score=0.7).level == "regression"
-    assert gate([same], [same], tasks={"t": {"min_score": 0.5}}).exit_code == 0
+    assert gate([same], [same], min_score="70%").level == "regression"
+    assert gate([same], [same], tasks={"t": {"min_score": "50%"}}).exit_code == 0
 
 
 def test_losing_the_benefit_of_thinking_is_a_regression() -> None:

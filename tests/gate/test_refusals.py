@@ -139,7 +139,7 @@ def test_errors_are_the_infrastructure_not_the_model(gate: Gate, good: Path, tmp
     lines[:3] = [record(f"s{i:04}", None, think="on") for i in range(3)]
     code, verdict = gate(write_run(tmp_path / "more", {"t": lines}))
     assert code == 4 and "3 of 200 requests have no response" in reasons(verdict, "incomplete")
-    assert gate(tmp_path / "more", "--max-error-rate", "0.02")[0] == 0
+    assert gate(tmp_path / "more", "--max-error-rate", "2%")[0] == 0
 
 
 def test_missing_tasks_conditions_and_samples(gate: Gate, good: Path, tmp_path: Path) -> None:
@@ -311,7 +311,7 @@ def test_junit_has_a_suite_a_condition_and_a_case_a_question(gate: Gate, tmp_pat
 
 def test_policy_files(gate: Gate, good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     policy = tmp_path / "gate.yaml"
-    policy.write_text("margin: 0.02\ntasks:\n  t: {min_score: 0.9}\n")
+    policy.write_text("margin: 2pp\ntasks:\n  t: {min_score: 90%}\n")
     code, verdict = gate(good, "--policy", str(policy))
     assert code == 1 and "below the absolute limit 90.0" in reasons(verdict, "regression")
     policy.write_text("margn: 0.02\n")
@@ -319,6 +319,90 @@ def test_policy_files(gate: Gate, good: Path, tmp_path: Path, capsys: pytest.Cap
     assert code == 2 and "gate.yaml:1" in verdict["error"] and "margin" in verdict["error"]
     code, verdict = gate(good, "--alpha", "7")
     assert code == 2 and "--alpha 7" in verdict["error"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [
+        ("min_score: 75", "min_score: 75: has no unit; write 75%"),
+        ("margin: 0.05", "margin: 0.05: has no unit; write 5% for 0.05 of 1, or 0.05%"),
+        ("margin: 100pp", "margin: 100pp: must be at least 0 and, in percentage points, below 100pp"),
+        ("margin: -2pp", "margin: -2pp: must be at least 0"),
+        ("margin: lots", "margin: 'lots': must be a number with its unit"),
+        ("margin: true", "margin: 'True': must be a number with its unit"),
+        ("margin: .nan", "margin: 'nan': must be a number with its unit"),
+        ("margin: 2 points", "margin 2 points: acc is measured in pp; write for example 2pp"),
+        ("min_score: 7500%", "min_score 7500%: acc of task t lies between 0.0 and 100.0 %"),
+        ("max_error_rate: 5", "max_error_rate: 5: has no unit; write 5%"),
+        ("max_error_rate: 500%", "max_error_rate: 500%: must lie between 0% and 100%"),
+        ("max_unparsed_increase: 1", "max_unparsed_increase: 1: has no unit"),
+        ("alpha: 5", "alpha: 5: must be a probability between 0 and 1"),
+        ("tasks: {mmua: {margin: 5pp}}", "tasks.mmua: no such task; did you mean mmsu or mmau"),
+        ("tasks: {t: {margn: 5pp}}", "tasks.t.margn: unknown key; did you mean `margin`?"),
+        ("tasks: {t: {min_score: 75}}", "tasks.t.min_score: 75: has no unit"),
+    ],
+)
+def test_what_a_policy_cannot_mean_is_refused_with_what_would_be_right(
+    gate: Gate, good: Path, tmp_path: Path, policy: str, told: str
+) -> None:
+    file = tmp_path / "gate.yaml"
+    file.write_text(policy + "\n")
+    code, verdict = gate(good, "--policy", str(file))
+    assert code == 2 and told in verdict["error"], verdict["error"]
+
+
+def test_a_margin_without_its_unit_is_refused_and_percent_is_percentage_points(gate: Gate, tmp_path: Path) -> None:
+    worse = write_run(tmp_path / "worse", {"t": [line for think in ("on", "off") for line in answers([i < 60 for i in range(200)], think=think)]})  # fmt: skip
+    for word in ("5", "0.05", "500%", "5 pounds", "", "-1pp"):
+        code, verdict = gate(worse, f"--margin={word}")
+        assert code == 2 and "--margin" in verdict["error"], word
+    for word, code in (("5pp", 1), ("5%", 1), ("5 pp", 1), ("0", 1), ("99pp", 0)):
+        assert gate(worse, f"--margin={word}")[0] == code, word
+
+
+def test_a_policy_may_name_a_shipped_task_that_this_baseline_lacks(gate: Gate, good: Path, tmp_path: Path) -> None:
+    file = tmp_path / "gate.yaml"
+    file.write_text("tasks: {mmar: {margin: 2pp}}\n")
+    code, verdict = gate(good, "--policy", str(file))
+    assert code == 0
+    assert "the policy sets something for mmar, which is not in the baseline" in verdict["notes"]
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "told"),
+    [
+        ({"higher_is_better": False}, 3, "direction differs: less is better in the baseline, more in the run"),
+        ({"metric": "wer", "unit": "rate", "higher_is_better": False}, 3, "metric differs"),
+        ({"score": 0.1}, 2, "score 0.1, but its outcomes make 0.75"),
+    ],
+)
+def test_a_baseline_signed_again_after_a_change_is_refused_where_the_change_shows(
+    gate: Gate, tmp_path: Path, change: dict[str, Any], code: int, told: str
+) -> None:
+    file = tmp_path / "b.json"
+    document = orjson.loads(file.read_bytes())
+    document["arms"][0].update(change)
+    file.write_bytes(orjson.dumps({**document, "sha256": baseline.digest(document)}))
+    worse = answers([0] * 200, think="on") + answers([i < 100 for i in range(200)], think="off")
+    found, verdict = gate(write_run(tmp_path / "worse", {"t": worse}))
+    assert (found, told in (verdict["error"] or reasons(verdict, "not_comparable"))) == (code, True), verdict
+
+
+@pytest.mark.parametrize("option", ["--junit", "--summary", "--json"])
+def test_a_report_that_cannot_be_written_hides_no_verdict(
+    gate: Gate, good: Path, tmp_path: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worse = write_run(tmp_path / "worse", {"t": answers([0] * 200, think="on") + answers([0] * 200, think="off")})
+    other = write_run(tmp_path / "other", {"t": lines_of(good)}, fingerprint={"prompt": "e" * 64})
+    (tmp_path / "file").write_text("in the way")
+    for place in (tmp_path / "file" / "x.xml", tmp_path):
+        for run, code in ((worse, 1), (other, 3)):
+            judged = main(["gate", "--baseline", str(tmp_path / "b.json"), "--run", str(run), option, str(place)])
+            assert judged == code
+            assert f"not written: {place}" in capsys.readouterr().err
+        passed = main(["gate", "--baseline", str(tmp_path / "b.json"), "--run", str(good), option, str(place)])
+        assert passed in (2, 4)
+        assert capsys.readouterr().out.endswith("gate: pass (exit code 0)\n")
 
 
 def test_controls_are_not_gated(gate: Gate, tmp_path: Path) -> None:
