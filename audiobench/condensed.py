@@ -17,6 +17,7 @@ from audiobench.results import Scored, TaskRun
 from audiobench.score import scorer_of
 from audiobench.scorers import Mean
 from audiobench.types import Condition, Outcome, Response
+from model_adapters.bodies import counts
 
 RECENT = 4096
 """Samples and records that are looked through for a like one: the conditions and epochs of a sample stand together."""
@@ -44,10 +45,9 @@ class Spent:
         """Count one response; a record without one took nothing."""
         if record.response is None:
             return
-        usage, totals = record.response.usage, self.usage
+        usage, totals = counts(record.response.usage), self.usage
         for key, count in usage.items():
-            if isinstance(count, (int, float)):
-                totals[key] = totals.get(key, 0) + count
+            totals[key] = totals.get(key, 0) + count
         if usage:
             totals["responses"] = totals.get("responses", 0) + 1
         for key, seconds in record.response.latency.items():

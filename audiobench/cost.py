@@ -9,6 +9,7 @@ from typing import Any
 
 from audiobench import records
 from audiobench.records import Record
+from model_adapters.bodies import counts
 from model_adapters.registry import capabilities
 from model_adapters.spec import ModelSpec, Price
 
@@ -27,6 +28,7 @@ def of_usage(usage: Mapping[str, Any], price: Price) -> float:
     server does not say how many of the cached tokens are audio (`cached_audio`), the text is taken to be cached first,
     which never makes a bill look too small.
     """
+    usage = counts(usage)  # a journal of version 0.1 may hold a server's mistakes
     audio = usage.get("audio") or 0
     cached = usage.get("cached") or 0
     text = max(0, (usage.get("prompt") or 0) - audio)
@@ -52,7 +54,7 @@ def of_record(record: Record, spec: ModelSpec) -> float | None:
     """
     price = spec.price_on(date.fromtimestamp(record.time))
     if price is None:
-        return record.raw.get("cost")
+        return counts(record.raw).get("cost")
     billed = [usage for usage in (record.usage, *record.discarded) if usage]
     if not billed or (record.batch and price.batch_factor is None):
         return None

@@ -148,7 +148,7 @@ class Addresses(Kind):
         found = [value] if isinstance(value, str) else value
         if not isinstance(found, list | tuple) or not all(isinstance(url, str) and url for url in found):
             raise ValueError(f"{value!r}: must be a URL or a list of URLs")
-        return list(found)
+        return [url.strip() for url in found]
 
 
 class Parameters(Kind):

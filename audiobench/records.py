@@ -19,8 +19,10 @@ from msgspec import Struct, field
 
 from audiobench import journal
 from audiobench.protocols import Exchange
+from audiobench.redact import redacted
 from audiobench.types import Condition, Request, Response, Sample, TextPart
 from model_adapters.base import SampleError
+from model_adapters.bodies import counts, mended
 
 FILE = "samples.jsonl"
 
@@ -99,8 +101,8 @@ class Failure(Struct):
 
     @classmethod
     def of(cls, kind: Literal["error", "invalid_audio"], message: str) -> Failure:
-        """A lone surrogate, which no UTF-8 can hold, is escaped."""
-        return cls(kind, message.encode(errors="backslashreplace").decode())
+        """No secret gets into it; a lone surrogate, which no UTF-8 can hold, is escaped."""
+        return cls(kind, redacted(message.encode(errors="backslashreplace").decode()))
 
 
 class BatchOrigin(Struct):
@@ -275,9 +277,11 @@ def checked(response: Response) -> Response:
 
 
 def kept(response: Response) -> Response:
-    """A response as a record keeps it: only what was measured, latencies to a tenth of a millisecond."""
+    """A response as a record keeps it: only what was measured and can be true, latencies to a tenth of a millisecond."""
     latency = {key: round(value, 4) for key, value in measured(response.latency).items()}
-    return msgspec.structs.replace(response, usage=measured(response.usage), latency=latency)
+    texts = {"text": mended(response.text), "reasoning": mended(response.reasoning)}
+    raw = redacted(response.raw)
+    return msgspec.structs.replace(response, usage=counts(response.usage), latency=latency, raw=raw, **texts)
 
 
 def unwritable(response: Response) -> str:

@@ -16,6 +16,14 @@ _SHAPES = re.compile(
     r"|(?i:(?<=bearer )[\w.~+/=-]{6,})"
     r"|(?i:(?<=key=)|(?<=token=))[^&\s\"]{8,}"
 )
+_FIELD = re.compile(
+    r"(?i)((?:api[-_]?key|(?:access|auth|api|session)[-_]?token|authorization|secret|password|credential)s?[\"']?\s*[=:]"
+    r"\s*[\"']?(?:basic |bearer |token )?)[^\s\"'&,;}]{6,}"
+)
+"""A named secret inside a text: what stands before it is kept."""
+_OPAQUE = re.compile(r"(?:basic |bearer )?(?=\S*\d)(?=\S*[A-Za-z])[\w.~+/=-]{16,}", re.IGNORECASE)
+_KEYISH = re.compile(r"(?i)(?:key|token|auth|credential|signature|session)s?$")
+"""A field of such a name holds a secret where its value looks like one (`_OPAQUE`)."""
 _NAMES = re.compile(
     r"(?i)(?:^|[_-])(?:api[_-]?key|authorization|secret|password|(?:access|auth|api)[_-]?token|bearer)$"
 )
@@ -50,13 +58,16 @@ def is_redacted(value: Any) -> bool:
 
 
 def _field(name: str, item: Any) -> Any:
-    return REDACTED if isinstance(item, str) and item and _NAMES.search(name) else redacted(item)
+    if isinstance(item, str) and item and (_NAMES.search(name) or (_KEYISH.search(name) and _OPAQUE.fullmatch(item))):
+        return REDACTED
+    return redacted(item)
 
 
 def _text(text: str) -> str:
     for secret in _environment():
         text = text.replace(secret, REDACTED)
-    return _URL.sub(lambda url: _SEGMENT.sub(REDACTED, url[0]), _SHAPES.sub(REDACTED, text))
+    text = _FIELD.sub(rf"\1{REDACTED}", _SHAPES.sub(REDACTED, text))
+    return _URL.sub(lambda url: _SEGMENT.sub(REDACTED, url[0]), text)
 
 
 def _environment() -> list[str]:

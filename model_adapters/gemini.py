@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from audiobench.errors import UsageError, install
 from audiobench.types import MediaPart, Message, Request, Response, TextPart
 from model_adapters.base import RetryableError, SampleError
+from model_adapters.bodies import counts, first, object_in
 from model_adapters.capabilities import WORDS, Capabilities, check
 from model_adapters.dialects import GEMINI_PARAMETERS, merge, same_model, sampling_fields
 from model_adapters.gemini_files import Files
@@ -123,7 +124,7 @@ class Gemini:
             self._model_url = (
                 f"{self._api}/projects/{project}/locations/{place}/publishers/google/models/{spec.served_model}"
             )
-        self._http = HttpClient(timeout=timeout, secrets=[self._key])
+        self._http = HttpClient(timeout=timeout, secrets=[self._key], limits=spec.reply)
         self._mark = f"@@audio {secrets.token_hex(16)}@@"
         self.files = Files(self._http, self._base, self._api.removeprefix(self._base), self._headers)
 
@@ -212,9 +213,6 @@ class Gemini:
             if reply.streamed
             else json_object(reply)
         )
-        if isinstance(data.get("error"), dict) and not data.get("candidates"):
-            code = data["error"].get("code")
-            self._http.fail(code if isinstance(code, int) else 500, data, where=reply.where, headers=reply.headers)
         response = self._response(data, reply)
         response.latency = {"total": time.perf_counter() - reply.sent}
         if chunks:
@@ -222,21 +220,21 @@ class Gemini:
         return response
 
     def _response(self, data: dict[str, Any], reply: Reply) -> Response:
+        self._http.check_answer(data, reply, holds="candidates")
         raw: dict[str, Any] = {"requested_model": self.spec.served_model}
         if data.get("responseId"):
             raw["id"] = data["responseId"]
         served = data.get("modelVersion") or None
         if served and not same_model(self.spec.served_model, served):
             raw["model_differs"] = True
-        usage = token_counts(data.get("usageMetadata") or {})
-        feedback = data.get("promptFeedback") or {}
-        candidates = data.get("candidates")
-        if not candidates:
+        usage = token_counts(object_in(data, "usageMetadata"))
+        feedback = object_in(data, "promptFeedback")
+        candidate = first(data.get("candidates"))
+        if candidate is None:
             if feedback.get("blockReason"):
                 raw["block_reason"] = feedback["blockReason"]
                 return Response("", finish_reason="content_filter", usage=usage, served_model=served, raw=raw)
             raise RetryableError(f"{reply.where}: the answer holds no candidates")
-        candidate = candidates[0]
         reason = str(candidate.get("finishReason") or "unknown").upper()
         finish = "content_filter" if reason in BLOCKED else FINISH.get(reason, reason.lower())
         if finish not in ("stop", "length"):
@@ -245,7 +243,7 @@ class Gemini:
                 raw["safety_ratings"] = [r for r in candidate["safetyRatings"] if r.get("blocked")]
         if reason == "CONTINUATION":
             raw["finish_reason"] = reason
-        parts = (candidate.get("content") or {}).get("parts") or []
+        parts = object_in(candidate, "content").get("parts") or []
         texts = [p["text"] for p in parts if isinstance(p.get("text"), str) and not p.get("thought")]
         thoughts = [p["text"] for p in parts if isinstance(p.get("text"), str) and p.get("thought")]
         return Response(
@@ -262,14 +260,15 @@ class Gemini:
         """The response that a GenerateContentResponse (of a batch, say) is; raises as `generate`."""
         return self._response(data, Reply(200, {}, b"", where))
 
-    async def send(self, path: str, body: bytes | None = None) -> Reply:
-        """A call of another part of this API (`/batches/...`) with this model's key; GET without a body.
+    async def send(self, path: str, body: bytes | None = None, *, file: bool = False) -> Reply:
+        """A call of another part of this API (`/batches/...`) with this model's key; GET without a body. `file`: the answer
+        is a file.
 
         Raises:
             RetryableError, SampleError, RunError: as `generate`.
         """
         headers, url = await self._headers(), self._api + path
-        reply = await (self._http.get(url, headers) if body is None else self._http.post(url, body, headers))
+        reply = await (self._http.get(url, headers, file=file) if body is None else self._http.post(url, body, headers))
         self._http.check(reply)
         return reply
 
@@ -331,8 +330,8 @@ def _joined(chunks: list[dict[str, Any]]) -> dict[str, Any]:
     last: dict[str, Any] = {}
     for chunk in chunks:
         data.update({k: v for k, v in chunk.items() if k != "candidates"})
-        for candidate in (chunk.get("candidates") or [])[:1]:
-            parts += (candidate.get("content") or {}).get("parts") or []
+        if candidate := first(chunk.get("candidates")):
+            parts += object_in(candidate, "content").get("parts") or []
             last.update(candidate)
     if last.get("finishReason"):
         data["candidates"] = [{**last, "content": {"parts": parts}}]
@@ -342,11 +341,15 @@ def _joined(chunks: list[dict[str, Any]]) -> dict[str, Any]:
 def token_counts(usage: Mapping[str, Any], said_as: str = "candidates") -> dict[str, Any]:
     """Google's token counts under our names: `completion` = answer + thoughts. `said_as`: what the answer's begin with."""
 
-    def of_audio(details: Any) -> int | None:
-        counts = [d.get("tokenCount", 0) for d in details or [] if d.get("modality") == "AUDIO"]
-        return sum(counts) if counts else None
+    def of_audio(details: Any) -> float | None:
+        entries = [d for d in details if isinstance(d, dict)] if isinstance(details, list) else []
+        found = [
+            n for d in entries if d.get("modality") == "AUDIO" for n in counts({"n": d.get("tokenCount", 0)}).values()
+        ]
+        return sum(found) if found else None
 
-    said, thought = usage.get(f"{said_as}TokenCount"), usage.get("thoughtsTokenCount")
+    told = counts(usage)
+    said, thought = told.get(f"{said_as}TokenCount"), told.get("thoughtsTokenCount")
     found = {
         "prompt": usage.get("promptTokenCount"),
         "audio": of_audio(usage.get("promptTokensDetails")),
@@ -357,4 +360,4 @@ def token_counts(usage: Mapping[str, Any], said_as: str = "candidates") -> dict[
         "audio_output": of_audio(usage.get(f"{said_as}TokensDetails")),
         "total": usage.get("totalTokenCount"),
     }
-    return {name: count for name, count in found.items() if isinstance(count, int | float)}
+    return counts(found)

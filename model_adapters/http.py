@@ -19,22 +19,25 @@ from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-import orjson
 from pydantic import SecretStr
 
 from audiobench.errors import UsageError
 from audiobench.plain_text import printable
+from model_adapters import bodies
 from model_adapters.base import RetryableError, RunError, SampleError
 from model_adapters.http_errors import (
     KEY_CODES,
     QUOTA_CODES,
     RETRY_STATUS,
     RUN_STATUS,
+    embedded_status,
     error_fields,
+    is_rate_limit,
     page_title,
     quota_of_the_day,
     retry_after,
 )
+from model_adapters.spec import ReplyLimits
 
 MESSAGE_CHARS = 300
 """Longest server message in an error."""
@@ -42,8 +45,14 @@ CONNECT_SECONDS = 30.0
 KEEP_ALIVE_SECONDS = 4.0
 """Idle connections are dropped before servers drop them (uvicorn: 5 s), which would look like a reset."""
 BLOCK_BYTES = 1 << 20
+FILE_BYTES = 2 << 30
+"""Largest file of answers (of a batch job) that is fetched."""
 SECRET_CHARS = 12
 """Shorter "keys" are placeholders for servers without keys (`EMPTY`); hiding them would alter answers."""
+_CALL = re.compile(
+    r"/((chat/)?completions|responses|audio/transcriptions|models/[^/]+:(stream)?generateContent)$", re.I
+)
+"""What people copy along with a base URL."""
 _KEY_SHAPES = re.compile(
     r"(?i)(bearer\s+)[\w.~+/=-]{6,}"
     r"|((?:api[-_]?key|x-goog-api-key|access[-_]?token|[?&]key)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,}]{4,}"
@@ -101,7 +110,7 @@ def check_url(url: str, *, of: str = "--base-url") -> None:
         UsageError: it is not one, or it holds a user, a password, a query or a fragment.
     """
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(url.strip())
         usable = parts.scheme in ("http", "https", "ws", "wss") and parts.hostname and (parts.port or 1) > 0
     except ValueError:
         usable, parts = False, urlsplit("")
@@ -114,15 +123,16 @@ def check_url(url: str, *, of: str = "--base-url") -> None:
 
 
 def address(url: str, model: str) -> str:
-    """A base URL as written by a user, without its last slash.
+    """A base URL as written by a user, without blanks around it, its last slash and the path of a single call.
 
     Raises:
         UsageError: it is not one, or it holds a password or a query (a key does not belong there).
     """
+    url = url.strip()
     check_url(url, of=f"model {model}: base URL")
     if urlsplit(url).scheme not in ("http", "https"):
         raise UsageError(f"model {model}: base URL: it must look like http://host:port/v1 or https://host/v1")
-    return url.rstrip("/")
+    return _CALL.sub("", url.rstrip("/"))
 
 
 @lru_cache(maxsize=256)
@@ -142,10 +152,14 @@ class HttpClient:
     Args:
         timeout: seconds that one attempt may take, from connecting to the last byte.
         secrets: values that must never be seen in an error, nor in a body that a server echoes.
+        limits: of every answer but a file's (`get(..., file=True)`).
     """
 
-    def __init__(self, *, timeout: float, secrets: Iterable[SecretStr | None] = ()) -> None:
+    def __init__(
+        self, *, timeout: float, secrets: Iterable[SecretStr | None] = (), limits: ReplyLimits | None = None
+    ) -> None:
         self.timeout = timeout
+        self.limits = limits or ReplyLimits()
         self._secrets: list[bytes] = []
         for secret in secrets:
             self.hide(secret)
@@ -188,14 +202,16 @@ class HttpClient:
         each server-sent event of a successful streamed answer.
 
         Raises:
-            RetryableError: time-out, no connection, reset, answer cut off.
+            RetryableError: time-out, no connection, reset, answer cut off or stopped in the middle.
+            SampleError: the answer is too large.
             RunError: the address is not one, a certificate is refused.
         """
-        return await self._send("POST", url, body, headers, on_event)
+        return await self._send("POST", url, body, headers, self.limits, on_event)
 
-    async def get(self, url: str, headers: Mapping[str, str]) -> Reply:
-        """Fetch `url`; raises as `post` does."""
-        return await self._send("GET", url, None, headers, None)
+    async def get(self, url: str, headers: Mapping[str, str], *, file: bool = False) -> Reply:
+        """Fetch `url`, which may be a `file` of many answers; raises as `post` does."""
+        limits = ReplyLimits(max_bytes=FILE_BYTES, idle_seconds=self.limits.idle_seconds) if file else self.limits
+        return await self._send("GET", url, None, headers, limits)
 
     async def _send(
         self,
@@ -203,7 +219,8 @@ class HttpClient:
         url: str,
         body: bytes | Sequence[bytes] | None,
         headers: Mapping[str, str],
-        on_event: Callable[[bytes], None] | None,
+        limits: ReplyLimits,
+        on_event: Callable[[bytes], None] | None = None,
     ) -> Reply:
         import aiohttp
 
@@ -224,11 +241,11 @@ class HttpClient:
                 timeout=self._limits,
             ) as answer:
                 reply = Reply(answer.status, answer.headers, b"", shown, began)
-                if on_event and answer.status == 200 and answer.content_type == "text/event-stream":
-                    reply.streamed = True
-                    await self._events(answer.content, on_event)
-                else:
-                    reply.body = self._clean(await answer.read())
+                declared = answer.content_type == "text/event-stream"
+                hear = (lambda data: on_event(self._clean(data))) if on_event and answer.status == 200 else None
+                body = await bodies.read(answer.content, limits, shown, on_event=hear, declared=declared)
+                reply.streamed = body is None
+                reply.body = self._clean(body or b"")
                 return reply
         except TimeoutError:
             raise RetryableError(f"{shown}: no complete answer within {self.timeout:g} s") from None
@@ -242,28 +259,6 @@ class HttpClient:
             if getattr(error, "errno", None) == errno.ECONNREFUSED:
                 raise RetryableError(f"cannot connect to {shown}: is the server running?") from None
             raise RetryableError(f"{shown}: {self._short(error)}") from None
-
-    async def _events(self, content: Any, on_event: Callable[[bytes], None]) -> None:
-        pending = bytearray()
-        data: list[bytes] = []
-        async for block in content.iter_any():
-            pending += block
-            if b"\n" not in block:
-                continue
-            *lines, rest = bytes(pending).split(b"\n")
-            pending = bytearray(rest)
-            for raw in lines:
-                line = raw.rstrip(b"\r")
-                if line.startswith(b"data:"):
-                    data.append(line[5:].removeprefix(b" "))
-                elif not line and data:
-                    on_event(self._clean(b"\n".join(data)))
-                    data = []
-        last = bytes(pending).rstrip(b"\r")
-        if last.startswith(b"data:"):
-            data.append(last[5:].removeprefix(b" "))
-        if data:
-            on_event(self._clean(b"\n".join(data)))
 
     def _short(self, error: BaseException) -> str:
         text = self.scrub(" ".join(str(error).split()))
@@ -305,8 +300,8 @@ class HttpClient:
         if 300 <= reply.status < 400:
             raise RunError(f"{reply.where}: HTTP {reply.status}: redirects are not followed; give the final base URL")
         try:
-            data = orjson.loads(reply.body)
-        except orjson.JSONDecodeError:
+            data = bodies.decode(reply.body)
+        except ValueError:
             data = page_title(reply.body[:4000].decode("utf-8", "replace"))
         self.fail(reply.status, data, where=reply.where, headers=reply.headers)
 
@@ -327,12 +322,19 @@ class HttpClient:
             raise RunError(f"{message} (the quota of the day is used up)", incomplete=True)
         if codes & QUOTA_CODES:
             raise RunError(message, incomplete=True)
-        if status in RETRY_STATUS or status >= 500:
-            wait = retry_after(headers or {}, details)
-            raise RetryableError(message, retry_after=wait, rate_limited=status == 429)
+        limited = status == 429 or is_rate_limit(codes, "" if status in RUN_STATUS else text)
+        if limited or status in RETRY_STATUS or status >= 500:
+            raise RetryableError(message, retry_after=retry_after(headers or {}, details), rate_limited=limited)
         if status in RUN_STATUS or code == "FAILED_PRECONDITION":
             raise RunError(message)
         raise SampleError(message)
+
+    def check_answer(self, data: Mapping[str, Any], reply: Reply, *, holds: str) -> None:
+        """Raise as `fail` when an answer that came as a success says in words that it is none; `holds` names the field
+        that an answer has.
+        """
+        if status := embedded_status(data, holds):
+            self.fail(status, data, where=reply.where, headers=reply.headers)
 
 
 async def _blocks(pieces: Sequence[bytes]) -> AsyncIterator[memoryview]:
@@ -345,14 +347,14 @@ async def _blocks(pieces: Sequence[bytes]) -> AsyncIterator[memoryview]:
 
 
 def json_object(reply: Reply) -> dict[str, Any]:
-    """The body of a successful `reply`.
+    """The body of a successful `reply`, mended where a server writes what is no JSON (`bodies.decode`).
 
     Raises:
         RetryableError: it is not a JSON object (cut off, a proxy's page).
     """
     try:
-        data = orjson.loads(reply.body)
-    except orjson.JSONDecodeError:
+        data = bodies.decode(reply.body)
+    except ValueError:
         html = reply.body.lstrip().startswith(b"<")
         what = "an HTML page: is the base URL right?" if html else f"not valid JSON ({len(reply.body)} bytes)"
         raise RetryableError(f"{reply.where}: the answer is {what}") from None

@@ -16,25 +16,65 @@ QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "bi
 """Error codes that mean that no request can succeed, whatever the HTTP status (compared in lower case)."""
 
 
+_CODE = ("code", "status", "type", "error_code", "errorCode", "status_code")
+_MESSAGE = ("message", "detail", "msg", "error_msg", "error_message", "errorMessage", "status_msg")
+_RATE_CODE = re.compile(r"rate.?limit|too.?many|throttl|resource.?exhausted|limit_(requests|burst)|^429$")
+_RATE_TEXT = re.compile(
+    r"(?i)rate.?limit|too many requests|throttl|(requests|tokens) per (second|minute)|\b(rpm|tpm|qps)\b"
+)
+
+
 def error_fields(data: Any) -> tuple[str, str, list[dict[str, Any]]]:
     """(code, message, Google's details) of an error body, in any of the shapes that servers use."""
     if isinstance(data, list) and data:
         data = data[0]
     if not isinstance(data, dict):
         return "", data if isinstance(data, str) else "", []
-    error = data.get("error", data)
+    error = _inner(data)
     if not isinstance(error, dict):
         return "", str(error), []
-    code = next((str(error[k]) for k in ("code", "status", "type") if isinstance(error.get(k), str)), "")
-    if not code and error.get("code") is not None:
-        code = str(error["code"])
+    code = next((error[k] for k in _CODE if isinstance(error.get(k), str)), "")
+    if not code:
+        code = next((str(error[k]) for k in _CODE if error.get(k) is not None), "")
     if isinstance(error.get("status"), str) and isinstance(error.get("code"), int):
         code = error["status"]
-    message = next((error[k] for k in ("message", "detail", "msg") if error.get(k)), "")
+    message = next((error[k] for k in _MESSAGE if error.get(k)), "")
     text = message if isinstance(message, str) else orjson.dumps(message).decode()
     details = error.get("details")
     found = [d for d in details if isinstance(d, dict)] if isinstance(details, list) else []
     return code, text, found
+
+
+def _inner(data: Mapping[str, Any]) -> Any:
+    """What holds the code and the message: the field for errors, else the body itself."""
+    for name in ("error", "errors", "base_resp"):
+        if (error := data.get(name)) is not None:
+            return error[0] if isinstance(error, list) and error else error
+    return data
+
+
+def embedded_status(data: Mapping[str, Any], holds: str) -> int | None:
+    """The HTTP status that an answer sent as a success should have had; None where it is one.
+
+    It is none where it has an error beside what it holds, or a code or message in its place; a field `error` whose
+    values are all empty says that there was none.
+    """
+    error = data.get("error")
+    code, text, _ = error_fields(data)
+    failed = any(error.values()) if isinstance(error, dict) else bool(error)
+    if not failed and (data.get(holds) or not (code or text)):
+        return None
+    inner = _inner(data)
+    for value in (inner.get(name) for name in _CODE) if isinstance(inner, dict) else ():
+        number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+        if isinstance(number, int) and 400 <= number < 600:
+            return number
+    return 429 if is_rate_limit({code.lower()}, text) else 500
+
+
+def is_rate_limit(codes: Iterable[str], text: str) -> bool:
+    """Whether a server's codes (in lower case) or words say that requests came too fast."""
+    return any(map(_RATE_CODE.search, codes)) or bool(_RATE_TEXT.search(text))
 
 
 def page_title(text: str) -> str:

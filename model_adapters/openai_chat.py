@@ -12,12 +12,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from pydantic import BaseModel, ConfigDict
 
 from audiobench.errors import UsageError
 from audiobench.types import AudioPart, MediaPart, Message, Parts, Request, Response, TextPart, VideoPart
 from model_adapters.base import RetryableError, SampleError
+from model_adapters.bodies import counts, decode, first, index, mended, object_in
 from model_adapters.capabilities import Capabilities, check
 from model_adapters.dialects import MIME, VIDEO_MIME, Dialect, find_dialect, merge, same_model, sampling_fields
 from model_adapters.http import HttpClient, Reply, find_key, json_object, where
@@ -82,7 +82,7 @@ class OpenAIChat:
         variables = spec.api_key_env or list(self.dialect.key_env)
         required = self.dialect.key_required or bool(spec.api_key_env)
         self._key = find_key(variables, required=required, model=spec.name)
-        self._http = HttpClient(timeout=timeout, secrets=[self._key])
+        self._http = HttpClient(timeout=timeout, secrets=[self._key], limits=spec.reply)
         self._url = self.base_url + self._path()
         # cannot stand in any prompt: drawn anew for each adapter
         self._mark = f"@@audio {secrets.token_hex(16)}@@"
@@ -211,8 +211,8 @@ class OpenAIChat:
 
     def _blocked(self, reply: Reply) -> Response | None:
         try:
-            code, text, _ = error_fields(orjson.loads(reply.body))
-        except orjson.JSONDecodeError:
+            code, text, _ = error_fields(decode(reply.body))
+        except ValueError:
             return None
         if code.lower() not in FILTER_CODES:
             return None
@@ -229,17 +229,14 @@ class OpenAIChat:
         return {"requested_model": name} if name else {}
 
     def _response(self, data: dict[str, Any], reply: Reply) -> Response:
-        choices = data.get("choices")
-        if not choices and data.get("error"):
-            code, text, _ = error_fields(data)
-            if code.lower() in FILTER_CODES:  # of a stream that began well
-                return self._filtered(text)
-            inner = data["error"].get("code") if isinstance(data["error"], dict) else None
-            status = int(inner if isinstance(inner, int) else code if code.isdigit() else 500)
-            self._http.fail(status if status >= 400 else 500, data, where=reply.where, headers=reply.headers)
-        choice = choices[0] if isinstance(choices, list) and choices else None
-        if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
+        code, text, _ = error_fields(data)
+        if data.get("error") and code.lower() in FILTER_CODES:  # of a stream that began well
+            return self._filtered(text)
+        self._http.check_answer(data, reply, holds="choices")
+        choice = first(data.get("choices"))
+        if choice is None or not isinstance(choice.get("message"), dict):
             raise RetryableError(f"{reply.where}: the answer holds no choices")
+        self._http.check_answer(choice, reply, holds="message")
         message = choice["message"]
         finish = str(choice.get("finish_reason") or "unknown").lower()
         finish = FINISH.get(finish, finish)
@@ -253,10 +250,8 @@ class OpenAIChat:
         served = served if isinstance(served, str) and served else None
         if served and "requested_model" in raw and not same_model(raw["requested_model"], served):
             raw["model_differs"] = True
-        usage = data.get("usage")
-        usage = usage if isinstance(usage, dict) else {}
-        if isinstance(usage.get("cost"), int | float):
-            raw["cost"] = usage["cost"]
+        usage = object_in(data, "usage")
+        raw |= counts({"cost": usage.get("cost")})
         return Response(
             text=text, reasoning=thought, finish_reason=finish, usage=_usage(usage), served_model=served, raw=raw
         )
@@ -265,15 +260,18 @@ class OpenAIChat:
         """The response that a completion object of this API is (of a batch's output, say); raises as `generate`."""
         return self._response(data, Reply(200, {}, b"", where))
 
-    async def send(self, path: str, body: bytes | None = None, content_type: str = "application/json") -> Reply:
-        """A call of another part of this API (`/files`, `/batches`) with this model's key; GET without a body.
+    async def send(
+        self, path: str, body: bytes | None = None, content_type: str = "application/json", *, file: bool = False
+    ) -> Reply:
+        """A call of another part of this API (`/files`, `/batches`) with this model's key; GET without a body. `file`: the
+        answer is a file.
 
         Raises:
             RetryableError, SampleError, RunError: as `generate`.
         """
         headers = {**self._headers(), "Content-Type": content_type}
         url = self.base_url + path
-        reply = await (self._http.get(url, headers) if body is None else self._http.post(url, body, headers))
+        reply = await (self._http.get(url, headers, file=file) if body is None else self._http.post(url, body, headers))
         self._http.check(reply)
         return reply
 
@@ -312,12 +310,10 @@ def _content(message: Mapping[str, Any]) -> tuple[str, str | None]:
 
 def _usage(usage: Mapping[str, Any]) -> dict[str, Any]:
     """Token counts under our names; `audio` and `cached` are parts of `prompt`, `reasoning` of `completion`."""
-    asked = usage.get("prompt_tokens_details") or {}
-    said = usage.get("completion_tokens_details") or {}
-    by_kind = asked.get("multimodal_tokens") or {}
+    asked, said = object_in(usage, "prompt_tokens_details"), object_in(usage, "completion_tokens_details")
     found = {
         "prompt": usage.get("prompt_tokens"),
-        "audio": asked.get("audio_tokens", by_kind.get("audio") if isinstance(by_kind, dict) else None),
+        "audio": asked.get("audio_tokens", object_in(asked, "multimodal_tokens").get("audio")),
         "cached": asked.get("cached_tokens"),
         "completion": usage.get("completion_tokens"),
         "reasoning": said.get("reasoning_tokens"),
@@ -325,7 +321,7 @@ def _usage(usage: Mapping[str, Any]) -> dict[str, Any]:
         "total": usage.get("total_tokens"),
         "audio_seconds": usage.get("prompt_audio_seconds"),
     }
-    return {name: count for name, count in found.items() if isinstance(count, int | float)}
+    return counts(found)
 
 
 class _Parts:
@@ -336,30 +332,38 @@ class _Parts:
         """Scheme, host and path, for messages."""
         self.first: float | None = None
         self.data: dict[str, Any] = {}
+        self.index: int | None = None
+        """Of the choice that is kept, the lowest so far."""
+        self._begin()
+
+    def _begin(self) -> None:
         self.text: list[str] = []
         self.thought: dict[str, list[str]] = {"reasoning": [], "reasoning_content": []}
         self.transcript: list[str] = []
         self.refusal: list[str] = []
         self.finish: str | None = None
-        self.any_choice = False
 
     def event(self, data: bytes) -> None:
         if data.strip() == b"[DONE]":
             return
         try:
-            chunk = orjson.loads(data)
-        except orjson.JSONDecodeError:
+            chunk = decode(data, piece=True)
+        except ValueError:
             raise RetryableError(f"{self.where}: the stream holds an event that is not valid JSON") from None
         if not isinstance(chunk, dict):
             return
-        for key in ("id", "model", "system_fingerprint", "provider", "usage", "error"):
-            if chunk.get(key):
-                self.data[key] = chunk[key]
-        for choice in chunk.get("choices") or []:
-            if isinstance(choice, dict) and choice.get("index", 0) == 0:
-                self.any_choice = True
+        self.data.update((key, value) for key, value in chunk.items() if key != "choices" and value)
+        choices = chunk.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            if not isinstance(choice, dict):
+                continue
+            place = index(choice)
+            if self.index is None or place < self.index:
+                self.index = place
+                self._begin()
+            if place == self.index:
                 self.finish = choice.get("finish_reason") or self.finish
-                self._delta(choice.get("delta") or {})
+                self._delta(object_in(choice, "delta") or object_in(choice, "message"))
 
     def _delta(self, delta: Mapping[str, Any]) -> None:
         content, thought = _content({"content": delta.get("content")})
@@ -380,11 +384,11 @@ class _Parts:
         Raises:
             RetryableError: the stream ended before the answer did.
         """
-        if not self.any_choice or "error" in self.data:
-            return self.data
+        if self.index is None or "error" in self.data:
+            return mended(self.data)
         if self.finish is None:
             raise RetryableError(f"{self.where}: the stream ended before the answer did")
         message = {"content": "".join(self.text), "audio": {"transcript": "".join(self.transcript)}}
         message |= {name: "".join(pieces) for name, pieces in self.thought.items() if pieces}
         message["refusal"] = "".join(self.refusal)
-        return {**self.data, "choices": [{"message": message, "finish_reason": self.finish}]}
+        return mended({**self.data, "choices": [{"message": message, "finish_reason": self.finish}]})

@@ -12,6 +12,7 @@ from typing import Any
 
 from audiobench.errors import AudiobenchError, UsageError
 from audiobench.plain_text import one_line
+from audiobench.redact import redacted
 from model_adapters.base import Adapter
 from model_adapters.spec import ModelSpec
 
@@ -118,4 +119,4 @@ def _said(error: BaseException) -> str:
     while at is not None and at.tb_next is not None:
         at = at.tb_next
     place = f" ({Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno})" if at is not None else ""
-    return one_line(f"{type(error).__name__}: {error}{place}")
+    return redacted(one_line(f"{type(error).__name__}: {error}{place}"))

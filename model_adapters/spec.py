@@ -91,6 +91,15 @@ class VideoSupport(MediaSupport):
     formats: list[Literal["mp4", "mov", "webm", "mkv"]] = ["mp4"]
 
 
+class ReplyLimits(Declared):
+    """How much of a server's answer is taken before it counts as failed."""
+
+    max_bytes: int = Field(default=64 * 2**20, ge=1)
+    """Bytes of one answer, once decompressed."""
+    idle_seconds: float = Field(default=120.0, gt=0)
+    """Seconds without a byte in the middle of an answer; before its first one only `--timeout` counts."""
+
+
 class Price(Declared):
     """US dollars per million tokens, while valid."""
 
@@ -173,6 +182,7 @@ class ModelSpec(Declared):
     text_only: bool = False
     """A text model: audio conditions other than none and transcript are refused."""
     max_concurrency: int | None = None
+    reply: ReplyLimits = ReplyLimits()
     prices: list[Price] = []
     retires_on: date | None = None
     options: dict[str, Any] = {}

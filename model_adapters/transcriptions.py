@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from audiobench.types import AudioPart, Request, Response
 from model_adapters.base import RetryableError, SampleError
+from model_adapters.bodies import counts, object_in
 from model_adapters.capabilities import WORDS, Capabilities
 from model_adapters.dialects import MIME, find_dialect, same_model
 from model_adapters.http import HttpClient, find_key, json_object
@@ -48,7 +49,7 @@ class Transcriptions:
         names = spec.api_key_env or list(self.dialect.key_env)
         required = self.dialect.key_required or bool(spec.api_key_env)
         self._key = find_key(names, required=required, model=spec.name)
-        self._http = HttpClient(timeout=timeout, secrets=[self._key])
+        self._http = HttpClient(timeout=timeout, secrets=[self._key], limits=spec.reply)
 
     def form(self, part: AudioPart, request: Request) -> tuple[str, bytes]:
         """(content type, body) of one clip's multipart form.
@@ -93,6 +94,7 @@ class Transcriptions:
             reply = await self._http.post(self._url, body, headers)
             self._http.check(reply)
             data = json_object(reply)
+            self._http.check_answer(data, reply, holds="text")
             if not isinstance(data.get("text"), str):
                 raise RetryableError(f"{reply.where}: the answer holds no text")
             texts.append(data["text"].strip())
@@ -114,12 +116,11 @@ def _usage(usage: Any) -> dict[str, float]:
     """Tokens, or seconds of audio where the model is charged by time."""
     if not isinstance(usage, dict):
         return {}
-    details = usage.get("input_token_details")
     found = {
         "prompt": usage.get("input_tokens", usage.get("prompt_tokens")),
-        "audio": details.get("audio_tokens") if isinstance(details, dict) else None,
+        "audio": object_in(usage, "input_token_details").get("audio_tokens"),
         "completion": usage.get("output_tokens", usage.get("completion_tokens")),
         "total": usage.get("total_tokens"),
         "audio_seconds": usage.get("seconds", usage.get("prompt_audio_seconds")),
     }
-    return {name: count for name, count in found.items() if isinstance(count, int | float)}
+    return counts(found)

@@ -17,6 +17,7 @@ import orjson
 
 from audiobench.types import Request
 from model_adapters.base import RetryableError, RunError, SampleError
+from model_adapters.bodies import decode
 from model_adapters.gemini import Gemini
 from model_adapters.http import Reply, json_object
 from model_adapters.http_errors import error_fields
@@ -138,7 +139,7 @@ class OpenAIBatch:
         results: list[Result] = []
         for file in (data.get("output_file_id"), data.get("error_file_id")):
             if file:
-                reply = await self.adapter.send(f"/files/{file}/content")
+                reply = await self.adapter.send(f"/files/{file}/content", file=True)
                 results += map(_openai_result, _lines(reply))
         return Status("ended", word, done, results=results)
 
@@ -162,8 +163,8 @@ def _lines(reply: Reply) -> list[dict[str, Any]]:
         RetryableError: it is not JSON Lines.
     """
     try:
-        return [orjson.loads(line) for line in reply.body.splitlines() if line.strip()]
-    except orjson.JSONDecodeError:
+        return [decode(line) for line in reply.body.split(b"\n") if line.strip()]
+    except ValueError:
         raise RetryableError(f"{reply.where}: not JSON Lines ({len(reply.body)} bytes)") from None
 
 
@@ -232,7 +233,7 @@ class GeminiBatch:
             return Status("running", word, done)
         results: list[Result] = []
         if file := (data.get("response") or about.get("output") or {}).get("responsesFile"):
-            reply = await self.adapter.send(f"/{file}:download?alt=media")
+            reply = await self.adapter.send(f"/{file}:download?alt=media", file=True)
             results += map(_gemini_result, _lines(reply))
         return Status("ended", word, done, results=results)
 

@@ -110,6 +110,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, code: ExitCode, as_json: bool) -> int:
+    from audiobench.redact import redacted
+
+    message = redacted(message)
     if as_json:
         import json
 

@@ -236,9 +236,10 @@ def _as_json(result: RunResult) -> dict[str, Any]:
 def _print_command() -> None:
     import shlex
 
+    from audiobench.redact import redacted
     from audiobench.run_info import command_line
 
-    print(f"To resume, rerun:\n  {shlex.join(command_line())}", file=sys.stderr)
+    print(redacted(f"To resume, rerun:\n  {shlex.join(command_line())}"), file=sys.stderr)
 
 
 def _print_json(value: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from audiobench.plain_text import one_line
+from audiobench.redact import redacted
 from model_adapters.base import Adapter
 
 
@@ -13,7 +14,7 @@ async def close(adapter: Adapter) -> None:
     try:
         await adapter.close()
     except (Exception, SystemExit) as error:
-        said = one_line(f"{type(error).__name__}: {error}")
+        said = redacted(one_line(f"{type(error).__name__}: {error}"))
         print(
             f"audiobench: warning: {type(adapter).__name__}.close() failed: {said}; every answer is kept",
             file=sys.stderr,

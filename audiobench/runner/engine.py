@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from audiobench.errors import AudiobenchError, ExitCode, IncompleteError
 from audiobench.journal import Journal, UnwritableError
+from audiobench.redact import redacted
 from audiobench.runner.closing import close
 from audiobench.runner.concurrency import Concurrency
 from audiobench.runner.identity import check_answered
@@ -145,7 +146,7 @@ class Engine(Generic[I]):
         self._freed.set()
 
     def _told(self, error: Exception) -> str:
-        return f"{self.stage.who}: {error}" if self.stage.who else str(error)
+        return redacted(f"{self.stage.who}: {error}" if self.stage.who else str(error))
 
     def _close_journals(self) -> None:
         for journal in self._journals.values():

@@ -17,12 +17,13 @@ from audiobench.audio import InvalidAudioError
 from audiobench.batch.jobs import Submitted
 from audiobench.core.modes import FinishReason
 from audiobench.journal import Journal, UnwritableError
-from audiobench.records import ClipFacts, Failure, Record, kept, measured
+from audiobench.records import ClipFacts, Failure, Record, kept
 from audiobench.runner.retry import ExhaustedError
 from audiobench.runner.stage import Ask, Reply, Stage, why
 from audiobench.runner.work import TaskWork, schedule
 from audiobench.types import AudioPart, MediaPart, Request, Response, VideoPart
 from model_adapters.base import RetryableError, SampleError
+from model_adapters.bodies import counts
 
 EMPTY_RETRIES = 2
 """An empty answer is asked for again this often; after that it stands, as unparsed."""
@@ -98,8 +99,7 @@ class ModelStage(Stage[Slot]):
         if empty and not (plan.two_pass and item.request and request.prefill == item.request.prefill):
             item.record.empty += 1
             if item.record.empty <= EMPTY_RETRIES and not last:
-                counted = {k: n for k, n in measured(response.usage).items() if isinstance(n, int | float)}
-                item.record.discarded.append(counted)  # it is billed all the same
+                item.record.discarded.append(counts(response.usage))  # it is billed all the same
                 raise RetryableError("the answer is empty")
         return response
 

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from audiobench.audio import InvalidAudioError
 from audiobench.batch.jobs import Submitted
+from audiobench.redact import redacted
 from audiobench.runner.retry import ExhaustedError
 from audiobench.types import Request, Response
 from model_adapters.base import SampleError
@@ -142,8 +143,8 @@ class Stage(Generic[I]):
 
 
 def why(error: BaseException) -> str:
-    """A failure in words; one that nobody expects by its type too."""
-    return str(error) if isinstance(error, EXPECTED) else f"{type(error).__name__}: {error}"
+    """A failure in words, without secrets; one that nobody expects by its type too."""
+    return redacted(str(error) if isinstance(error, EXPECTED) else f"{type(error).__name__}: {error}")
 
 
 def responses(replies: Iterable[Reply]) -> list[Response]:

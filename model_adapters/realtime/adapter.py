@@ -22,6 +22,7 @@ from audiobench.errors import UsageError, install
 from audiobench.journal import write_whole
 from audiobench.types import AudioPart, Request, Response, TextPart
 from model_adapters.base import RetryableError, RunError, SampleError
+from model_adapters.bodies import decode
 from model_adapters.capabilities import Capabilities, check
 from model_adapters.dialects import same_model
 from model_adapters.http import HttpClient, address, find_key, where
@@ -215,8 +216,8 @@ class Realtime:
         """Take one event."""
         data, now = await socket.receive()
         try:
-            event = orjson.loads(data)
-        except orjson.JSONDecodeError:
+            event = decode(data if isinstance(data, bytes) else data.encode("utf-8", "replace"))
+        except ValueError:
             raise RetryableError(f"{where(self._base)}: an event is not valid JSON") from None
         if isinstance(event, dict):
             self.wire.receive(event, turn, now)

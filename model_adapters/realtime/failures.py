@@ -12,9 +12,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from model_adapters.base import RetryableError, RunError, SampleError
+from model_adapters.bodies import decode
 from model_adapters.http import MESSAGE_CHARS, HttpClient
 from model_adapters.http_errors import page_title
 
@@ -65,8 +64,8 @@ def refused(response: Any, *, where: str, http: HttpClient) -> Exception:
         return RunError(f"{where}: HTTP {response.status_code} instead of a websocket: is the base URL right?")
     body = response.body or b""
     try:
-        data = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        data = decode(body)
+    except ValueError:
         data = page_title(body[:2000].decode("utf-8", "replace"))
     try:
         http.fail(response.status_code, data, where=where, headers=dict(response.headers.raw_items()))

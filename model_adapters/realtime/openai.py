@@ -16,6 +16,7 @@ import pybase64
 
 from audiobench.types import Request, TextPart
 from model_adapters.base import RetryableError, SampleError
+from model_adapters.bodies import counts, object_in
 from model_adapters.dialects import merge, sampling_fields
 from model_adapters.http import HttpClient
 from model_adapters.realtime.failures import reported
@@ -155,7 +156,7 @@ class OpenAIRealtime:
             raise reported(event.get("error") or {}, where="realtime", http=self.http)
 
     def _done(self, response: Mapping[str, Any], turn: Turn) -> None:
-        turn.usage = _usage(response.get("usage") or {})
+        turn.usage = _usage(object_in(response, "usage"))
         if response.get("id"):
             turn.raw["id"] = response["id"]
         details = response.get("status_details") or {}
@@ -190,7 +191,7 @@ def system_text(request: Request) -> str:
 
 def _usage(usage: Mapping[str, Any]) -> dict[str, Any]:
     """Token counts under our names; there is no count of reasoning tokens."""
-    asked, said = usage.get("input_token_details") or {}, usage.get("output_token_details") or {}
+    asked, said = object_in(usage, "input_token_details"), object_in(usage, "output_token_details")
     found = {
         "prompt": usage.get("input_tokens"),
         "audio": asked.get("audio_tokens"),
@@ -200,4 +201,4 @@ def _usage(usage: Mapping[str, Any]) -> dict[str, Any]:
         "audio_output": said.get("audio_tokens"),
         "total": usage.get("total_tokens"),
     }
-    return {name: count for name, count in found.items() if isinstance(count, int | float)}
+    return counts(found)

@@ -44,7 +44,6 @@ def journal(out: Path) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize(
     ("generate", "says"),
     [
-        (r'return Response("\ud800" if odd else "A")', "response: text: cannot be written as JSON"),
         ('return Response("A", raw={"x": object()} if odd else {})', "response: raw: cannot be written as JSON"),
         ('return Response(["A"] if odd else "A")', "response: text: must be a str, found list"),
         ('return None if odd else Response("A")', "AttributeError"),
@@ -120,3 +119,55 @@ def test_an_adapter_that_fails_at_closing_loses_no_answer(
     assert result.returncode == 0, result.stderr
     assert f"warning: Own.close() failed: {says}; every answer is kept" in result.stderr
     assert json.loads((out / "toy" / "summary.json").read_text())[0]["counts"]["scored"] == 3
+
+
+def test_a_lone_surrogate_in_an_answer_is_replaced_and_the_answer_kept(
+    own: Any, toy: Any, cli: Cli, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    generate = r'return Response("B \ud800", reasoning="\udc00") if odd else Response("A")'
+    assert cli("run", "--model", own(generate=generate), "--tasks", toy(4), "--out", out).returncode == 0
+    kept = journal(out)["s1"]["response"]
+    assert (kept["text"], kept["reasoning"]) == ("B \ufffd", "\ufffd")
+
+
+SECRET = "9f3kQ7xZ2mB8vL4tR6wY1pD5"
+LEAKS = {
+    "an exception": f'raise ValueError("401 for Authorization: Bearer {SECRET}")',
+    "a header": f'raise ValueError({{"x-api-key": "{SECRET}"}})',
+    "a query": f'raise ValueError("GET https://h/v1?key={SECRET}&x=1 failed")',
+    "a path": f'raise ValueError("GET https://h/v1/{SECRET}/chat failed")',
+    "a key of the environment": f'raise ValueError("{SECRET[::-1]} was refused")',
+    "a field": f'raise ValueError("password={SECRET}")',
+    "a failure that stops the run": f'from model_adapters.base import RunError; raise RunError("key {SECRET[::-1]}")',
+    "a failure that is tried again": f'from model_adapters.base import RetryableError; raise RetryableError("{SECRET[::-1]}")',
+    "a field of the answer": f'return Response("A", raw={{"authorization": "Bearer {SECRET}"}})',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_what_an_adapter_lets_out_shows_no_key(leak: str, own: Any, toy: Any, cli: Cli, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = cli(
+        "run", "--model", own(generate=LEAKS[leak]), "--tasks", toy(2), "--out", out, "--attempts", "1",
+        OWN_API_KEY=SECRET[::-1],
+    )  # fmt: skip
+    written = b"".join(file.read_bytes() for file in out.rglob("*") if file.is_file()).decode()
+    for text in (result.stdout, result.stderr, written):
+        assert SECRET not in text and SECRET[::-1] not in text, text
+
+
+def test_keys_in_addresses_and_body_fields_are_written_nowhere(toy: Any, cli: Cli, tmp_path: Path) -> None:
+    out, model = tmp_path / "out", tmp_path / "m.yaml"
+    model.write_text(
+        "name: m\nadapter: openai_chat\nserved_model: m\noptions:\n  extra_body:\n"
+        f"    api_key: {SECRET}\n    nested: [{{session_token: {SECRET}}}, {{X-Auth: Basic {SECRET}}}]\n"
+        f"    callback: https://h/hook/{SECRET}/x\n    account_key: {SECRET}\n"
+    )
+    url = f"http://127.0.0.1:9/{SECRET}/v1"
+    result = cli("run", "--model", model, "--tasks", toy(2), "--out", out, "--attempts", "1", "--base-url", url)
+    assert result.returncode == 4, result.stderr
+    report = cli("report", out, "--json")
+    written = b"".join(file.read_bytes() for file in out.rglob("*") if file.is_file()).decode()
+    for text in (result.stdout, result.stderr, report.stdout, written):
+        assert SECRET not in text, text

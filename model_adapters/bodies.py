@@ -1,0 +1,181 @@
+"""What servers send, read: one reader of bodies with limits, one parser of server-sent events, one decoder of JSON.
+
+Each of them takes what is out there (a byte-order mark, an event without data, a lone surrogate, NaN) and keeps the
+answer; none of them lets a body grow without bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from model_adapters.base import RetryableError, SampleError
+from model_adapters.spec import ReplyLimits
+
+MOST = 1_000_000_000
+"""Tokens (or seconds) that no answer has: a larger count is a mistake of the server's."""
+_BOM = b"\xef\xbb\xbf"
+_FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
+"""What a line of an event stream begins with (HTML Standard, 9.2.5)."""
+
+
+def decode(raw: bytes, *, piece: bool = False) -> Any:
+    """The JSON value in `raw`. Bytes that are no UTF-8 and lone surrogates become U+FFFD, NaN and infinities None.
+
+    `piece`: leave lone surrogates in, since the other half may stand in the next piece of a stream (`mended`).
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        found = json.loads(raw.decode("utf-8-sig", "replace"), strict=False, parse_constant=lambda _: None)
+        return found if piece else mended(found)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def mended(value: Any) -> Any:
+    """`value` (JSON's types) without lone surrogates, which no UTF-8 can hold, and without infinite numbers."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, dict):
+        return {mended(name): mended(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [mended(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def counts(found: Mapping[str, Any]) -> dict[str, float]:
+    """Those of a server's counts that can be true: finite, not negative, at most `MOST`."""
+    return {
+        name: count
+        for name, count in found.items()
+        if isinstance(count, int | float) and not isinstance(count, bool) and 0 <= count <= MOST
+    }
+
+
+def object_in(data: Any, name: str) -> Mapping[str, Any]:
+    """The object in field `name`; an empty one where there is none."""
+    inner = data.get(name) if isinstance(data, dict) else None
+    return inner if isinstance(inner, dict) else {}
+
+
+def first(choices: Any) -> dict[str, Any] | None:
+    """The choice (or candidate) of the lowest index, wherever it stands; where they have none, the first."""
+    found = [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
+    return min(found, key=index, default=None)
+
+
+def index(choice: Mapping[str, Any]) -> int:
+    """A choice's place among the choices; 0 where it does not say."""
+    place = choice.get("index")
+    return place if isinstance(place, int) else 0
+
+
+class Events:
+    """Server-sent events as they come in (HTML Standard, 9.2.6); events without data are skipped."""
+
+    def __init__(self, on_data: Callable[[bytes], None]) -> None:
+        self.on_data = on_data
+        self.count = 0
+        self._pending = bytearray()
+        self._data: list[bytes] = []
+
+    def feed(self, block: bytes) -> None:
+        """Take the next bytes."""
+        self._pending += block
+        if b"\n" not in block and b"\r" not in block:
+            return
+        text = bytes(self._pending)
+        held = b"\r" if text.endswith(b"\r") else b""  # it may be the first half of a line end
+        lines = text.removesuffix(held).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        self._pending = bytearray(lines.pop() + held)
+        for line in lines:
+            self._line(line)
+
+    def end(self) -> None:
+        """The stream is over: an event that nothing ended counts too."""
+        for line in (bytes(self._pending).rstrip(b"\r"), b""):
+            self._line(line)
+
+    def _line(self, line: bytes) -> None:
+        if line.startswith(b"data:"):
+            self._data.append(line[5:].removeprefix(b" "))
+        elif not line and self._data:
+            data = b"\n".join(self._data)
+            self._data = []
+            if data.strip():
+                self.count += 1
+                self.on_data(data)
+
+
+def _are_events(start: bytes, declared: bool) -> bool | None:
+    """Whether a body that begins with `start` is an event stream, whatever its content type; None: not yet known."""
+    if not start or _BOM.startswith(start):
+        return None
+    if start[:1] in b'{[<"':
+        return False
+    if start.startswith(_FIELDS):
+        return True
+    return None if any(field.startswith(start) for field in _FIELDS) else declared
+
+
+async def read(
+    content: Any, limits: ReplyLimits, where: str, *, on_event: Callable[[bytes], None] | None, declared: bool
+) -> bytes | None:
+    """The body of an answer; None where it was a stream of events, whose data `on_event` got.
+
+    Args:
+        content: an aiohttp StreamReader, already decompressed.
+        limits: how large it may be, and how long it may pause.
+        where: scheme, host and path, for messages.
+        on_event: None where no stream is expected: everything is a body then.
+        declared: whether its content type says that it is a stream.
+
+    Raises:
+        RetryableError: nothing came for `limits.idle_seconds` after the first bytes.
+        SampleError: it is larger than `limits.max_bytes` once decompressed.
+    """
+    body, size = bytearray(), 0
+    events: Events | None = None
+    streamed = None if on_event else False
+    while True:
+        # a stream may begin long before the model does
+        patience = limits.idle_seconds if size and (events is None or events.count) else None
+        pause = asyncio.timeout(patience)
+        try:
+            async with pause:
+                block = await content.readany()
+        except TimeoutError:
+            if not pause.expired():
+                raise
+            raise RetryableError(f"{where}: the answer stopped in the middle: nothing for {patience:g} s") from None
+        if not block:
+            break
+        size += len(block)
+        if size > limits.max_bytes:
+            raise SampleError(f"{where}: the answer is larger than {limits.max_bytes:,} bytes (reply.max_bytes)")
+        if events is not None:
+            events.feed(block)
+            continue
+        body += block
+        if streamed is None:
+            start = bytes(body[:64]).removeprefix(_BOM).lstrip()
+            streamed = _are_events(start, declared)
+            if streamed and on_event:
+                events = Events(on_event)
+                events.feed(bytes(body).removeprefix(_BOM))
+                body.clear()
+    if events is None:
+        return bytes(body)
+    events.end()
+    return None
