@@ -82,9 +82,14 @@ def references(sample: Sample) -> tuple[str, ...]:
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """A template with each `{name}` replaced, in one pass: braces inside the values are only text."""
+    """A template with each `{name}` replaced, in one pass: braces inside the values are only text, and a value that
+    holds a closing tag of the template (`</answer>`) gets it as `&lt;/answer>`, so that it cannot leave its place.
+    """
     pattern = re.compile("|".join(re.escape("{" + name + "}") for name in values))
-    return pattern.sub(lambda m: values[m.group()[1:-1]], template)
+    tags = "|".join(sorted(set(re.findall(r"</(\w+)>", template))))
+    closing = re.compile(rf"<(?=\s*/\s*(?:{tags})\b)", re.IGNORECASE) if tags else None
+    kept = {name: closing.sub("&lt;", value) if closing else value for name, value in values.items()}
+    return pattern.sub(lambda m: kept[m.group()[1:-1]], template)
 
 
 def mean(values: Sequence[float | None]) -> float | None:
