@@ -42,12 +42,12 @@ def scorer_of(task: TaskSpec) -> Scorer:
     Raises:
         UsageError: there is none of that name (a run checks that before it begins).
     """
-    return find_scorer(task.scorer)
+    return find_scorer(task.scorer, task.normalizer)
 
 
 def metric_of(task: TaskSpec) -> Metric:
     """The task's metric: its scorer's, whatever the task file says."""
-    return find_scorer(task.scorer).metric
+    return scorer_of(task).metric
 
 
 def outcome(

@@ -36,7 +36,7 @@ from audiobench.errors import IncompleteError, NotComparableError, UsageError
 from audiobench.gate.arms import UNUSABLE, Arm, Row
 from audiobench.journal import write_json
 from audiobench.results import Run, read_json
-from audiobench.scorers import METRICS, Metric
+from audiobench.scorers import Metric, metric_named
 from audiobench.scorers.metrics import Counts
 from audiobench.types import Condition
 
@@ -305,7 +305,7 @@ def _read_arm(arm: _Arm, samples: _Samples) -> Arm:
     packed = base64.b64decode("".join(samples.packed), validate=True)
     step = size + 2
     letters = ["".join(lines) for lines in arm.outcomes]
-    values, metric = arm.values, METRICS.get(arm.metric)
+    values, metric = arm.values, metric_named(arm.metric)
     if metric is None or arm.unit not in (None, metric.unit) or arm.higher_is_better != metric.higher_is_better:
         metric = Metric(arm.metric, unit=arm.unit or "rating", higher_is_better=arm.higher_is_better)
     counts = _read_counts(arm, metric)
@@ -344,7 +344,7 @@ def _read_arm(arm: _Arm, samples: _Samples) -> Arm:
         ids_sha256=samples.ids_sha256,
         id_bytes=size,
     )
-    known = arm.metric in METRICS and metric is METRICS[arm.metric]
+    known = metric is metric_named(arm.metric)
     if known and arm.score is not None and (not read.counted or counts is not None):
         score = read.score
         if score is None or not isclose(score, arm.score, rel_tol=1e-6, abs_tol=1e-9):

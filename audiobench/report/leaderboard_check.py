@@ -23,7 +23,7 @@ from audiobench.extraction import VERSION as EXTRACTION_VERSION
 from audiobench.report.leaderboard_rows import Entry
 from audiobench.run_info import SCHEMA_VERSION, RunInfo
 from audiobench.score import metric_of, scorer_of
-from audiobench.scorers import METRICS, Mean
+from audiobench.scorers import Mean, metric_named
 from audiobench.task.find import find_task, task_files
 from audiobench.types import STATUSES
 
@@ -205,7 +205,7 @@ def _check_values(where: str, task: str, entry: Mapping[str, Any], found: Findin
         if not isinstance(value, (int, float)) or not isfinite(value):
             found.problems.append(f"{where}.metrics.{name}.value: {value!r}; must be a number")
             continue
-        low, high = (made or METRICS.get(name, Mean(name))).bounds
+        low, high = (made or metric_named(name) or Mean(name)).bounds
         if made is not None and made.name != name:
             found.problems.append(f"{where}.metrics.{name}: the task's scorer gives {made.name}")
         elif not low <= value <= high:

@@ -17,7 +17,7 @@ from audiobench.errors import UsageError
 from audiobench.results import Run, read_json
 from audiobench.run_info import RunInfo
 from audiobench.score import metric_of
-from audiobench.scorers import METRICS, Mean, Metric
+from audiobench.scorers import Mean, Metric, metric_named
 from audiobench.scorers.metrics import UNITS
 from audiobench.summary import summarise
 from audiobench.task.find import find_task, task_files
@@ -250,7 +250,7 @@ def _metric(name: str, value: Entry.Value, spec: TaskSpec | None) -> Metric:
     if spec is not None and metric_of(spec).name == name:
         return metric_of(spec)
     if value.unit not in UNITS:  # an entry of version 0.1
-        return METRICS.get(name, Mean(name))
+        return metric_named(name) or Mean(name)
     low, high = (inf if bound is None else bound for bound in value.bounds)
     return Metric(name, unit=value.unit, higher_is_better=value.higher_is_better, bounds=(low, high))
 

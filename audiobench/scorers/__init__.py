@@ -1,75 +1,101 @@
 """Scorers by name: our verdict, the official verdict and the official summary of each benchmark family.
 
 `SCORERS` are the built-in ones; `find_scorer` also knows those of other packages and files (`audiobench.scorers.own`).
-Everything here is a pure function of texts and samples; a judge is described (`JudgeSpec`), never called.
+A module is loaded when one of its scorers is first used. Everything here is a pure function of texts and samples; a judge
+is described (`JudgeSpec`), never called.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, lru_cache
+from importlib import import_module
 from typing import Any
 
 from audiobench.errors import UsageError
-from audiobench.scorers import (
-    big_bench_audio,
-    general,
-    mmar_rubrics,
-    mmau,
-    mmau_pro,
-    mmsu,
-    own,
-    spoken_mqa,
-    text,
-    wildspeech,
-)
-from audiobench.scorers.base import JudgeSpec, Scorer, ScoreResult
+from audiobench.scorers import own
+from audiobench.scorers.base import JudgeSpec, Scorer, ScoreResult, with_normalizer
 from audiobench.scorers.metrics import Mean, Metric, Rate
 from audiobench.types import Sample
 
 __all__ = [
-    "METRICS", "SCORERS", "JudgeSpec", "Mean", "Metric", "Rate", "ScoreResult", "Scorer", "find_scorer",
+    "SCORERS", "JudgeSpec", "Mean", "Metric", "Rate", "ScoreResult", "Scorer", "find_scorer", "metric_named",
     "official_verdicts",
 ]  # fmt: skip
 
-SCORERS: Mapping[str, Scorer] = {
-    scorer.name: scorer
-    for scorer in (
-        general.OPTION_MATCH,
-        general.EXACT_MATCH,
-        general.NUMERIC,
-        *text.TEXT_SCORERS,
-        general.JUDGE,
-        mmau.SCORER,
-        mmsu.V1,
-        mmsu.V2,
-        spoken_mqa.SCORER,
-        big_bench_audio.EXTRACT,
-        big_bench_audio.JUDGED,
-        wildspeech.SCORER,
-        mmar_rubrics.SCORER,
-        mmau_pro.AIF,
-        mmau_pro.OPEN,
-    )
+_BUILT_IN: Mapping[str, str] = {
+    "option_match": "general.OPTION_MATCH",
+    "exact_match": "general.EXACT_MATCH",
+    "numeric": "general.NUMERIC",
+    "wer": "text.WER_ENGLISH",
+    "wer_basic": "text.WER_BASIC",
+    "wer_raw": "text.WER_RAW",
+    "cer": "text.CER_LETTERS",
+    "cer_zh_uro": "text.CER_URO",
+    "cer_zh_speechio": "text.CER_SPEECHIO",
+    "bleu": "text.BLEU",
+    "bleu_zh": "text.BLEU_ZH",
+    "judge": "general.JUDGE",
+    "mmau_string_match": "mmau.SCORER",
+    "mmsu_letter_v1": "mmsu.V1",
+    "mmsu_letter_v2": "mmsu.V2",
+    "gsm8k_number": "spoken_mqa.SCORER",
+    "bba_extract": "big_bench_audio.EXTRACT",
+    "bba_judge_aa": "big_bench_audio.JUDGED",
+    "wildspeech_judge": "wildspeech.SCORER",
+    "mmar_rubrics": "mmar_rubrics.SCORER",
+    "mmaupro_aif": "mmau_pro.AIF",
+    "mmaupro_open_judge": "mmau_pro.OPEN",
 }
+"""Name -> module of this package and its scorer."""
 
 
-METRICS: Mapping[str, Metric] = {scorer.metric.name: scorer.metric for scorer in reversed(SCORERS.values())}
-"""The metrics that the built-in scorers make, by name: for results of tasks that are not at hand."""
+class _BuiltIn(Mapping[str, Scorer]):
+    """The table above, each scorer made when it is asked for."""
+
+    def __getitem__(self, name: str) -> Scorer:
+        module, _, constant = _BUILT_IN[name].partition(".")
+        return getattr(import_module(f"{__name__}.{module}"), constant)
+
+    def __contains__(self, name: object) -> bool:
+        return name in _BUILT_IN
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_BUILT_IN)
+
+    def __len__(self) -> int:
+        return len(_BUILT_IN)
 
 
-def find_scorer(name: str) -> Scorer:
+SCORERS: Mapping[str, Scorer] = _BuiltIn()
+
+
+def metric_named(name: str) -> Metric | None:
+    """The metric of that name that a built-in scorer makes: for results of tasks that are not at hand."""
+    return _metrics().get(name)
+
+
+@cache
+def _metrics() -> Mapping[str, Metric]:
+    return {scorer.metric.name: scorer.metric for scorer in reversed(list(SCORERS.values()))}
+
+
+@lru_cache(maxsize=256)
+def find_scorer(name: str, normalizer: str | None = None) -> Scorer:
     """The scorer of that name: built in, of another package's entry point, or `FILE.py:Class`.
 
+    `normalizer`: what it normalises texts with instead of its own (`audiobench.scorers.normalizers`).
+
     Raises:
-        UsageError: there is none, or it does not work.
+        UsageError: there is none, it does not work, or it takes no normaliser.
     """
-    found = SCORERS.get(name) or own.find(name)
+    found = SCORERS[name] if name in SCORERS else own.find(name)
     if found is None:
         close = difflib.get_close_matches(name, SCORERS, n=1)
         hint = f"did you mean `{close[0]}`?" if close else f"allowed: {', '.join(sorted(SCORERS))}, or FILE.py:Class"
         raise UsageError(f"unknown scorer {name!r}; {hint}")
-    return found
+    return found if normalizer is None else with_normalizer(found, normalizer)
 
 
 def official_verdicts(scorer: Scorer, texts: Sequence[str | None], samples: Sequence[Sample]) -> list[Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Any
 
+from audiobench.errors import UsageError
 from audiobench.scorers.metrics import ACC, Metric
 from audiobench.types import Answer, Sample
 
@@ -39,6 +41,11 @@ class JudgeSpec:
     """True: where our own verdict is 0 the value is 0 and the judge is not asked."""
 
 
+Score = Callable[[Answer, Sample, str], ScoreResult]
+"""(answer, sample, final text) -> our verdict."""
+Normalizer = Callable[[str], str]
+
+
 @dataclass(frozen=True, slots=True)
 class Scorer:
     """One way of scoring, chosen by name in a task's YAML."""
@@ -46,8 +53,7 @@ class Scorer:
     name: str
     version: str
     """Raised when a verdict changes; part of a task's fingerprint."""
-    score: Callable[[Answer, Sample, str], ScoreResult]
-    """(answer, sample, final text) -> our verdict."""
+    score: Score
     doc: str
     """One line: what is compared with what, and whose rule it is."""
     metric: Metric = ACC
@@ -72,6 +78,52 @@ class Scorer:
     """Whether a task must name the right answer (`doc_to_target`); False: it goes by other columns."""
     by_rule: Scorer | None = None
     """Of a judged scorer: the one that gives the same verdict without a judge."""
+    score_after: Callable[[Normalizer], Score] | None = None
+    """Our verdict after a normaliser that a task names, where the scorer compares normalised texts."""
+    extra: str = ""
+    """The optional dependencies of audiobench that it needs (a key of `EXTRAS`)."""
+
+
+EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "ifeval": ("langdetect", "nltk"),
+    "asr": ("kaldialign", "contractions", "editdistance"),
+    "captions": ("aac_metrics",),
+    "comet": ("comet",),
+}
+"""Optional dependencies of scorers -> the modules that they bring."""
+
+
+def require(extra: str, by: str) -> None:
+    """Raise UsageError where the modules of an extra are not installed; `by`: what needs them, for the message."""
+    missing = [module for module in EXTRAS.get(extra, ()) if find_spec(module) is None]
+    if missing:
+        raise UsageError(f"{by} needs {', '.join(missing)}: pip install 'audiobench-harness[{extra}]'")
+
+
+def with_normalizer(scorer: Scorer, name: str) -> Scorer:
+    """A scorer that normalises texts in another way; its version says so.
+
+    Raises:
+        UsageError: it normalises none, or there is no normaliser of that name.
+    """
+    from audiobench.scorers.normalizers import find_normalizer
+
+    if scorer.score_after is None:
+        raise UsageError(f"scorer {scorer.name} takes no normalizer (wer, cer and the like do)")
+    normalize, version = find_normalizer(name)
+    return replace(scorer, score=scorer.score_after(normalize), version=f"{scorer.version}/{name}{version}")
+
+
+RANDOM = "random"
+"""The official verdict where the official code draws one."""
+
+
+def or_crash(rule: Callable[..., Any], *args: Any) -> Any:
+    """What an official rule returns, or `error:<ExceptionName>` where it raises."""
+    try:
+        return rule(*args)
+    except Exception as error:
+        return f"error:{type(error).__name__}"
 
 
 def references(sample: Sample) -> tuple[str, ...]:
@@ -98,14 +150,19 @@ def mean(values: Sequence[float | None]) -> float | None:
     return sum(present) / len(present) if present else None
 
 
-def share_true(name: str) -> Callable[[Sequence[Any], Sequence[Sample]], dict[str, Any]]:
-    """Summary of boolean verdicts: the share of True among the rows that the official code survives."""
+def share_true(name: str, chance: float = 0.0) -> Callable[[Sequence[Any], Sequence[Sample]], dict[str, Any]]:
+    """Summary of boolean verdicts: the share of True among the rows that the official code survives.
+
+    Drawn verdicts count as `chance`, what the draw comes to on average; how many there are is said (`random`).
+    """
 
     def summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> dict[str, Any]:
         del samples
+        drawn = sum(v == RANDOM for v in verdicts)
         counted = [v for v in verdicts if isinstance(v, bool)]
-        value = sum(counted) / len(counted) if counted else None
-        return {"name": name, "value": value, "n": len(counted)}
+        n = len(counted) + drawn
+        value = (sum(counted) + chance * drawn) / n if n else None
+        return {"name": name, "value": value, "n": n} | ({"random": drawn} if drawn else {})
 
     return summary
 

@@ -14,22 +14,20 @@ from math import exp, log
 from typing import Any
 
 from audiobench.scorers import chinese
-from audiobench.scorers.base import Scorer, ScoreResult, references
+from audiobench.scorers.base import Normalizer, Scorer, ScoreResult, references
 from audiobench.scorers.metrics import CER, WER, Counts, Metric, Rate
 from audiobench.types import Answer, Outcome, Sample
 
-Normaliser = Callable[[str], str]
-
 
 @functools.cache
-def _english() -> Normaliser:
+def _english() -> Normalizer:
     from whisper_normalizer.english import EnglishTextNormalizer
 
     return EnglishTextNormalizer()
 
 
 @functools.cache
-def _basic(split_letters: bool, remove_diacritics: bool) -> Normaliser:
+def _basic(split_letters: bool, remove_diacritics: bool) -> Normalizer:
     from whisper_normalizer.basic import BasicTextNormalizer
 
     return BasicTextNormalizer(remove_diacritics=remove_diacritics, split_letters=split_letters)
@@ -86,7 +84,7 @@ def rate(edits: Mapping[str, float]) -> float:
 
 
 def _error_rate(
-    normaliser: Normaliser, counts: Callable[[str, str], dict[str, int]]
+    normaliser: Normalizer, counts: Callable[[str, str], dict[str, int]]
 ) -> Callable[[Answer, Sample, str], ScoreResult]:
     def score(answer: Answer, sample: Sample, text: str) -> ScoreResult:
         """The sample's error rate against its nearest reference; an unparsed answer is an empty hypothesis."""
@@ -147,10 +145,12 @@ def _sacrebleu(tokenizer: str, effective_order: bool) -> Any:
 
 
 def _error_scorer(
-    name: str, metric: Rate, doc: str, normaliser: Normaliser, counts: Callable[[str, str], dict[str, int]]
+    name: str, metric: Rate, doc: str, normaliser: Normalizer, counts: Callable[[str, str], dict[str, int]]
 ) -> Scorer:
-    score, source = _error_rate(normaliser, counts), "jiwer; whisper-normalizer"
-    return Scorer(name, "1", score, f"corpus {metric.label} {doc}", metric, source=source)
+    return Scorer(
+        name, "1", _error_rate(normaliser, counts), f"corpus {metric.label} {doc}", metric,
+        source="jiwer; whisper-normalizer", score_after=lambda other: _error_rate(other, counts),
+    )  # fmt: skip
 
 
 def _bleu_scorer(name: str, metric: Bleu) -> Scorer:
@@ -164,15 +164,15 @@ def _bleu_scorer(name: str, metric: Bleu) -> Scorer:
     return Scorer(name, "1", score, doc, metric, source="sacrebleu")
 
 
-TEXT_SCORERS = (
-    _error_scorer("wer", WER, "after Whisper's English normaliser", whisper_english, word_counts),
-    _error_scorer("wer_basic", WER, "after Whisper's basic normaliser", whisper_basic, word_counts),
-    _error_scorer("wer_raw", WER, "of the texts as they are", unchanged, word_counts),
-    _error_scorer("cer", CER, "of letters and digits", letters_only, char_counts),
-    _error_scorer(
-        "cer_zh_uro", CER, "with numbers in Chinese, without punctuation (URO-Bench)", chinese.uro, char_counts
-    ),
-    _error_scorer("cer_zh_speechio", CER, "after SpeechIO's normalisation", chinese.speechio_letters, char_counts),
-    _bleu_scorer("bleu", Bleu()),
-    _bleu_scorer("bleu_zh", Bleu(tokenizer="zh")),
+WER_ENGLISH = _error_scorer("wer", WER, "after Whisper's English normaliser", whisper_english, word_counts)
+WER_BASIC = _error_scorer("wer_basic", WER, "after Whisper's basic normaliser", whisper_basic, word_counts)
+WER_RAW = _error_scorer("wer_raw", WER, "of the texts as they are", unchanged, word_counts)
+CER_LETTERS = _error_scorer("cer", CER, "of letters and digits", letters_only, char_counts)
+CER_URO = _error_scorer(
+    "cer_zh_uro", CER, "with numbers in Chinese, without punctuation (URO-Bench)", chinese.uro, char_counts
 )
+CER_SPEECHIO = _error_scorer(
+    "cer_zh_speechio", CER, "after SpeechIO's normalisation", chinese.speechio_letters, char_counts
+)
+BLEU = _bleu_scorer("bleu", Bleu())
+BLEU_ZH = _bleu_scorer("bleu_zh", Bleu(tokenizer="zh"))

@@ -84,6 +84,11 @@ def _scoring(task: TaskSpec) -> Iterator[Finding]:
         yield from _metrics(task, find_scorer(task.scorer))
     except UsageError as error:
         yield ("scorer",), str(error)
+    else:
+        try:
+            find_scorer(task.scorer, task.normalizer)
+        except UsageError as error:
+            yield ("normalizer",), str(error)
     if not task.extraction:
         yield ("extraction",), f"at least one rule is needed; allowed: {', '.join(EXTRACTORS)}"
     for index, rule in enumerate(task.extraction):

@@ -80,7 +80,7 @@ def find_task(name: str) -> tuple[TaskSpec, Path]:
 
 
 def read_task(path: Path) -> TaskSpec:
-    """The task of a file; a scorer's Python file beside it gets its whole path.
+    """The task of a file; the Python file beside it of a scorer or normaliser gets its whole path.
 
     Raises:
         UsageError: it is not valid; one line a finding.
@@ -89,9 +89,13 @@ def read_task(path: Path) -> TaskSpec:
     from audiobench.task.spec import TaskSpec
 
     def located(declared: dict[str, Any]) -> dict[str, Any]:
-        file, _, name = str(declared.get("scorer", "")).rpartition(":")
-        beside = (path.parent / file).resolve()
-        return {**declared, "scorer": f"{beside}:{name}"} if file.endswith(".py") and beside.is_file() else declared
+        found = {}
+        for key in ("scorer", "normalizer"):
+            file, _, name = str(declared.get(key, "")).rpartition(":")
+            beside = (path.parent / file).resolve()
+            if file.endswith(".py") and beside.is_file():
+                found[key] = f"{beside}:{name}"
+        return {**declared, **found}
 
     return strict_yaml.validate(TaskSpec, path, located)
 

@@ -140,6 +140,9 @@ class TaskSpec(Columns):
     generation_kwargs: dict[str, Any] = {}
     scorer: str = "option_match"
     """A built-in one, another package's (entry point `audiobench.scorers`), or `FILE.py:Class` beside this file."""
+    normalizer: str | None = None
+    """What texts are normalised with before they are compared, instead of the scorer's own: a built-in one
+    (docs/scorers.md), another package's (entry point `audiobench.normalizers`), or `FILE.py:function` beside this file."""
     extraction: list[str] = Field(default_factory=lambda declared: list(_scorer(declared).extraction))
     """How an answer is read, rule after rule; default: the scorer's own."""
     metric_list: list[Metric] = Field(default_factory=lambda declared: [Metric(metric=_scorer(declared).metric.name)])
@@ -200,10 +203,11 @@ class TaskSpec(Columns):
         dataset (path, name, split, filter; its content and revision come with the run). Generation parameters are the
         model's business: a run records them with its plan.
         """
+        after = f" {self.normalizer.rpartition('/')[2]}" if self.normalizer else ""
         parts: dict[str, Any] = {
             "prompt": prompt.model_dump(exclude={"source", "generation_kwargs"}),
             "extraction": self.extraction,
-            "scorer": self.scorer.rpartition("/")[2],
+            "scorer": self.scorer.rpartition("/")[2] + after,
             "dataset": [self.dataset_path, self.dataset_name, self.test_split, self.doc_filter],
         }
         digests = {name: _digest(part) for name, part in parts.items()}
@@ -213,7 +217,7 @@ class TaskSpec(Columns):
 
 def _scorer(declared: dict[str, Any]) -> Scorer:
     try:
-        return find_scorer(declared["scorer"])
+        return find_scorer(declared["scorer"], declared.get("normalizer"))
     except (KeyError, UsageError):
         return SCORERS["option_match"]  # `audiobench.task.check` says what is wrong with the name
 

@@ -1,0 +1,49 @@
+"""Normalisers by name: what a task's `normalizer:` makes of reference and answer before they are compared.
+
+Built in are those below; another package brings its own by an entry point of the group `audiobench.normalizers`, a file
+as `FILE.py:function`. A normaliser is a function from text to text.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import import_module
+from typing import cast
+
+from audiobench.errors import UsageError
+from audiobench.scorers import own
+from audiobench.scorers.base import Normalizer
+
+NORMALIZERS: Mapping[str, str] = {
+    "none": "text.unchanged",
+    "letters": "text.letters_only",
+    "whisper_en": "text.whisper_english",
+    "whisper_basic": "text.whisper_basic",
+    "uro_zh": "chinese.uro",
+    "speechio": "chinese.speechio_letters",
+}
+"""Name -> module of this package and its function."""
+
+
+@lru_cache(maxsize=64)
+def find_normalizer(name: str) -> tuple[Normalizer, str]:
+    """(the normaliser of that name, the version of its code; empty for a built-in one).
+
+    Raises:
+        UsageError: there is none, or it cannot be called.
+    """
+    if place := NORMALIZERS.get(name):
+        module, _, function = place.partition(".")
+        return getattr(import_module(f"audiobench.scorers.{module}"), function), ""
+    found = own.load("normalizer", name)
+    if found is None:
+        close = difflib.get_close_matches(name, NORMALIZERS, n=1)
+        allowed = f"allowed: {', '.join(sorted(NORMALIZERS))}, or FILE.py:function"
+        raise UsageError(f"unknown normalizer {name!r}; {f'did you mean `{close[0]}`?' if close else allowed}")
+    made, where, code = found
+    made = made() if isinstance(made, type) else made
+    if not callable(made):
+        raise UsageError(f"normalizer {where}: needs a function from text to text")
+    return cast(Normalizer, made), code
