@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from audiobench.run_spec import RunSpec
-from audiobench.runner.plan import plan_lines
-from audiobench.runner.prepare import prepare
-from audiobench.runner.run import RunResult, execute
+from audiobench.ask.plan_lines import plan_lines
+from audiobench.ask.prepare import prepare
+from audiobench.ask.run import RunResult, execute
+from audiobench.files.run_spec import RunSpec
 
 
 def run(spec: RunSpec) -> RunResult:

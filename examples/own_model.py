@@ -9,7 +9,7 @@ import io
 import numpy as np
 import soundfile
 
-from audiobench.types import Response
+from audiobench.model import Response
 
 
 class ZeroCrossings:

@@ -14,8 +14,8 @@ from typing import Any
 
 import orjson
 
-from model_adapters.base import RetryableError, SampleError
-from model_adapters.spec import ReplyLimits
+from audiobench.model.adapter import RetryableError, SampleError
+from audiobench.model.spec import ReplyLimits
 
 MOST = 1_000_000_000
 """Tokens (or seconds) that no answer has: a larger count is a mistake of the server's."""

@@ -16,13 +16,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from audiobench.core.errors import UsageError
 from audiobench.core.modes import FinishReason
-from audiobench.errors import UsageError
-from audiobench.think import split
-from audiobench.types import AudioPart, Message, Part, Request, Response, TextPart
-from model_adapters.base import Adapter
-from model_adapters.capabilities import WORDS, Capabilities
-from model_adapters.spec import ModelSpec
+from audiobench.core.types import AudioPart, Message, Part, Request, Response, TextPart
+from audiobench.model.adapter import Adapter
+from audiobench.model.capabilities import WORDS, Capabilities
+from audiobench.model.spec import ModelSpec
+from audiobench.model.think import split
 
 REMEMBERED = 4096
 
@@ -57,7 +57,7 @@ class Cascade:
     capabilities = Capabilities(WORDS, audio_out=False, made_of=("asr", "llm"))
 
     def __init__(self, spec: ModelSpec, *, base_url: str | None, timeout: float) -> None:
-        from model_adapters.registry import build_adapter, capabilities, find_model
+        from audiobench.model.registry import build_adapter, capabilities, find_model
 
         self.spec = spec
         self.options = spec.read_options(Options)

@@ -13,10 +13,10 @@ import asyncio
 import hashlib
 import re
 
-from audiobench.types import Clip, Request, Response, Sample
-from model_adapters.base import SampleError
-from model_adapters.capabilities import Capabilities
-from model_adapters.spec import ModelSpec
+from audiobench.core.types import Clip, Request, Response, Sample
+from audiobench.model.adapter import SampleError
+from audiobench.model.capabilities import Capabilities
+from audiobench.model.spec import ModelSpec
 
 _LETTERED = re.compile(r"^\s*[(\[]?[A-Z][)\].:]\s")
 

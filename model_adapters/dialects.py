@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from audiobench.errors import UsageError
-from model_adapters.base import SampleError
-from model_adapters.capabilities import NEUTRAL, WORDS
+from audiobench.core.errors import UsageError
+from audiobench.model.adapter import SampleError
+from audiobench.model.capabilities import NEUTRAL, WORDS
 from model_adapters.http import address
 
 MIME = {
@@ -76,13 +76,13 @@ class Dialect:
     body: Mapping[str, Any] = field(default_factory=dict)
     """Fields that are always sent."""
     can: frozenset[str] = WORDS
-    """See `model_adapters.capabilities`."""
+    """See `audiobench.model.capabilities`."""
     batch: Literal["openai"] | None = None
     """It has OpenAI's batch jobs."""
     tells_cost: bool = False
     """An answer's usage says what it cost."""
     own_prompts: bool = False
-    """See `model_adapters.capabilities`."""
+    """See `audiobench.model.capabilities`."""
 
     def address(self, given: str | None, model: str) -> str:
         """The base URL: the one given, the environment's, the server's public one.

@@ -22,15 +22,15 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from audiobench.errors import UsageError, install
-from audiobench.types import MediaPart, Message, Request, Response, TextPart
-from model_adapters.base import RetryableError, SampleError
+from audiobench.core.errors import UsageError, install
+from audiobench.core.types import MediaPart, Message, Request, Response, TextPart
+from audiobench.model.adapter import RetryableError, SampleError
+from audiobench.model.capabilities import WORDS, Capabilities, check
+from audiobench.model.spec import ModelSpec
 from model_adapters.bodies import counts, first, object_in
-from model_adapters.capabilities import WORDS, Capabilities, check
 from model_adapters.dialects import GEMINI_PARAMETERS, merge, same_model, sampling_fields
 from model_adapters.gemini_files import Files
 from model_adapters.http import HttpClient, Reply, address, find_key, json_object
-from model_adapters.spec import ModelSpec
 from model_adapters.splicing import spliced
 
 MIME = {
@@ -196,7 +196,7 @@ class Gemini:
     # -- the answer
 
     async def generate(self, request: Request) -> Response:
-        """Ask once; see `model_adapters.base.Adapter.generate`."""
+        """Ask once; see `audiobench.model.adapter.Adapter.generate`."""
         headers = await self._headers()
         body = self.pieces(request, await self._uploaded(request))
         chunks: list[tuple[float, bytes]] = []

@@ -13,8 +13,8 @@ from typing import Any
 
 import orjson
 
-from audiobench.types import MediaPart
-from model_adapters.base import RetryableError, SampleError
+from audiobench.core.types import MediaPart
+from audiobench.model.adapter import RetryableError, SampleError
 from model_adapters.http import HttpClient, json_object
 
 STATE_SECONDS = 1.0

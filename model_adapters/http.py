@@ -1,7 +1,7 @@
 """The one place where adapters speak HTTP: a pooled session, a time limit per attempt, errors by how they may be
 treated, and no secret in anything that leaves it.
 
-An answer is either returned (`Reply`) or raised as one of the three errors of `model_adapters.base`:
+An answer is either returned (`Reply`) or raised as one of the three errors of `audiobench.model.adapter`:
 408, 409, 425, 429, 5xx, time-outs, resets and cut-off bodies may be tried again; 400, 413, 422 are the sample's;
 401, 402, 403, 404, an exhausted quota, a bad key or a redirect stop the run.
 """
@@ -21,10 +21,11 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import SecretStr
 
-from audiobench.errors import UsageError
-from audiobench.plain_text import printable
+from audiobench.core.errors import UsageError
+from audiobench.core.plain_text import printable
+from audiobench.model.adapter import RetryableError, RunError, SampleError
+from audiobench.model.spec import ReplyLimits
 from model_adapters import bodies
-from model_adapters.base import RetryableError, RunError, SampleError
 from model_adapters.http_errors import (
     KEY_CODES,
     QUOTA_CODES,
@@ -37,7 +38,6 @@ from model_adapters.http_errors import (
     quota_of_the_day,
     retry_after,
 )
-from model_adapters.spec import ReplyLimits
 
 MESSAGE_CHARS = 300
 """Longest server message in an error."""

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from audiobench.errors import UsageError, install
-from audiobench.limits import TIMEOUT_SECONDS
-from audiobench.types import Request, Response, TextPart, VideoPart
-from model_adapters.base import RunError, SampleError
-from model_adapters.capabilities import WORDS, Capabilities, check, unsupported
-from model_adapters.spec import ModelSpec
+from audiobench.core.errors import UsageError, install
+from audiobench.core.limits import TIMEOUT_SECONDS
+from audiobench.core.types import Request, Response, TextPart, VideoPart
+from audiobench.model.adapter import RunError, SampleError
+from audiobench.model.capabilities import WORDS, Capabilities, check, unsupported
+from audiobench.model.spec import ModelSpec
 from model_adapters.waveforms import waveform
 
 if TYPE_CHECKING:

@@ -14,15 +14,15 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from audiobench.errors import UsageError
-from audiobench.types import AudioPart, MediaPart, Message, Parts, Request, Response, TextPart, VideoPart
-from model_adapters.base import RetryableError, SampleError
+from audiobench.core.errors import UsageError
+from audiobench.core.types import AudioPart, MediaPart, Message, Parts, Request, Response, TextPart, VideoPart
+from audiobench.model.adapter import RetryableError, SampleError
+from audiobench.model.capabilities import Capabilities, check
+from audiobench.model.spec import ModelSpec
 from model_adapters.bodies import counts, decode, first, index, mended, object_in
-from model_adapters.capabilities import Capabilities, check
 from model_adapters.dialects import MIME, VIDEO_MIME, Dialect, find_dialect, merge, same_model, sampling_fields
 from model_adapters.http import HttpClient, Reply, find_key, json_object, where
 from model_adapters.http_errors import error_fields
-from model_adapters.spec import ModelSpec
 from model_adapters.splicing import spliced
 
 FILTER_CODES = frozenset(
@@ -194,7 +194,7 @@ class OpenAIChat:
     # -- the answer
 
     async def generate(self, request: Request) -> Response:
-        """Ask once; see `model_adapters.base.Adapter.generate`. `text` is the content as the server gave it."""
+        """Ask once; see `audiobench.model.adapter.Adapter.generate`. `text` is the content as the server gave it."""
         parts = _Parts(where(self._url))
         body = self.pieces(request)
         del request  # and with it the clip: from here on only its base64 is in memory

@@ -17,13 +17,13 @@ from typing import Any, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from audiobench.core.errors import UsageError
 from audiobench.core.modes import Think
-from audiobench.errors import UsageError
-from audiobench.types import Request, Response, Sample
-from model_adapters.base import RetryableError, RunError, SampleError
-from model_adapters.capabilities import Capabilities
+from audiobench.core.types import Request, Response, Sample
+from audiobench.model.adapter import RetryableError, RunError, SampleError
+from audiobench.model.capabilities import Capabilities
+from audiobench.model.spec import ModelSpec
 from model_adapters.controls import as_answer, draw, is_heard, shown_letter, target_text
-from model_adapters.spec import ModelSpec
 
 Fault = Literal[
     "408", "429", "500", "503", "reset", "timeout", "truncated_json", "invalid_json", "empty_choices", "400", "401"

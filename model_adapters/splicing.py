@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pybase64
 
-from audiobench.types import MediaPart
-from model_adapters.base import SampleError
+from audiobench.core.types import MediaPart
+from audiobench.model.adapter import SampleError
 
 
 def spliced(body: Mapping[str, Any], mark: str, clips: Sequence[MediaPart], *, place: str) -> list[bytes]:

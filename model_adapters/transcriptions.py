@@ -12,13 +12,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from audiobench.types import AudioPart, Request, Response
-from model_adapters.base import RetryableError, SampleError
+from audiobench.core.types import AudioPart, Request, Response
+from audiobench.model.adapter import RetryableError, SampleError
+from audiobench.model.capabilities import WORDS, Capabilities
+from audiobench.model.spec import ModelSpec
 from model_adapters.bodies import counts, object_in
-from model_adapters.capabilities import WORDS, Capabilities
 from model_adapters.dialects import MIME, find_dialect, same_model
 from model_adapters.http import HttpClient, find_key, json_object
-from model_adapters.spec import ModelSpec
 
 
 class Options(BaseModel):

@@ -18,12 +18,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from audiobench.errors import UsageError, install
-from audiobench.limits import TIMEOUT_SECONDS
-from audiobench.types import Message, Request, Response, TextPart
-from model_adapters.base import RetryableError, RunError, SampleError
-from model_adapters.capabilities import WORDS, Capabilities, check
-from model_adapters.spec import ModelSpec
+from audiobench.core.errors import UsageError, install
+from audiobench.core.limits import TIMEOUT_SECONDS
+from audiobench.core.types import Message, Request, Response, TextPart
+from audiobench.model.adapter import RetryableError, RunError, SampleError
+from audiobench.model.capabilities import WORDS, Capabilities, check
+from audiobench.model.spec import ModelSpec
 
 PARAMETERS = {
     "max_gen_toks": "max_tokens",
@@ -180,7 +180,7 @@ class VLLMEngine:
             return self._engine
 
     def _start(self) -> Any:
-        from model_adapters.planner import located, plan_server, planned_arguments
+        from audiobench.serving.planner import located, plan_server, planned_arguments
 
         plan = plan_server(self.spec, tensor_parallel=self.options.tensor_parallel)
         os.environ.update(plan.launches[0].environment)  # the user's own values are in it

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from audiobench.types import AudioPart
-from model_adapters.base import SampleError
+from audiobench.core.types import AudioPart
+from audiobench.model.adapter import SampleError
 
 if TYPE_CHECKING:
     import numpy as np

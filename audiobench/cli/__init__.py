@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import audiobench
-from audiobench.errors import AudiobenchError, ExitCode
-from audiobench.plain_text import printable
+from audiobench.core.errors import AudiobenchError, ExitCode
+from audiobench.core.plain_text import printable
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
 
@@ -110,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, code: ExitCode, as_json: bool) -> int:
-    from audiobench.redact import redacted
+    from audiobench.core.redact import redacted
 
     message = redacted(message)
     if as_json:

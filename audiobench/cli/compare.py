@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from audiobench.cli import output
-from audiobench.errors import UsageError
+from audiobench.core.errors import UsageError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -26,8 +26,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare and print."""
-    from audiobench.ablation.arms import Selector, matched
-    from audiobench.ablation.comparison import compare_arms
+    from audiobench.analysis.arms import Selector, matched
+    from audiobench.analysis.comparison import compare_arms
 
     selectors = [Selector.parse(text) for text in args.runs]
     if len(selectors) < 2:
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     if form == "json":
         output.write_json({"comparisons": found, "tasks_left_out": left_out, "exit_code": 0}, args.out)
         return 0
-    from audiobench.ablation.sheets import comparison_sheets
+    from audiobench.analysis.sheets import comparison_sheets
 
     sheets = [s for entry in found for s in comparison_sheets(entry, entry["title"], breakdown=args.breakdown)]
     if args.breakdown and not sheets:

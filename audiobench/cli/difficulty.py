@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audiobench.cli import output
-from audiobench.errors import ExitCode, UsageError
-from audiobench.plain_text import plural
+from audiobench.core.errors import ExitCode, UsageError
+from audiobench.core.plain_text import plural
 
 if TYPE_CHECKING:
-    from audiobench.results import Run
+    from audiobench.results.runs import Run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,9 +34,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Count passes, write the manifest and the rewards, summarise."""
-    from audiobench.ablation.arms import Selector
-    from audiobench.ablation.difficulty import difficulties
-    from audiobench.ablation.measure import is_share
+    from audiobench.analysis.arms import Selector
+    from audiobench.analysis.difficulty import difficulties
+    from audiobench.analysis.measure import is_share
     from audiobench.cli.compare import check_withheld, shared_tasks
 
     low, high = _range(args.keep, args.k)
@@ -88,8 +88,8 @@ def _report(args: Any, summaries: list[dict[str, Any]], out: Path, lines: int, r
         files = {"manifest": str(out), "rewards": str(args.rewards) if args.rewards else None}
         output.write_json({"tasks": summaries, **files, "exit_code": code})
         return
-    from audiobench.ablation.sheets import points
-    from audiobench.report.sheet import Sheet
+    from audiobench.analysis.sheets import points
+    from audiobench.core.sheet import Sheet
 
     sheet = Sheet(
         f"samples by how many of {args.k} answers are right",
@@ -132,6 +132,6 @@ def _command(run: Run, k: int) -> str:
 def _write(path: Path, lines: Iterable[dict[str, Any]]) -> None:
     import orjson
 
-    from audiobench.journal import write_whole
+    from audiobench.files.journal import write_whole
 
     write_whole(path, b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines))

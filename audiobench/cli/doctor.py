@@ -13,7 +13,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Look, and say what is wrong."""
-    from audiobench.doctor import doctor, exit_code, show
+    from audiobench.doctor.machine import doctor, exit_code, show
 
     checks = doctor(args.model)
     if not args.json:

@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Read the journals, write the files."""
     from audiobench.report.export import check_tasks, write_csv, write_parquet
-    from audiobench.results import find_runs
+    from audiobench.results.runs import find_runs
 
     runs = find_runs(args.runs)
     tasks = [name.strip() for name in args.tasks.split(",") if name.strip()] if args.tasks else None

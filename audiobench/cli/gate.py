@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audiobench.errors import AudiobenchError, UsageError
-from audiobench.plain_text import plural, printable
+from audiobench.core.errors import AudiobenchError, UsageError
+from audiobench.core.plain_text import plural, printable
 
 if TYPE_CHECKING:
     from audiobench.gate.policy import Policy
     from audiobench.gate.verdict import Verdict
-    from audiobench.results import Run
+    from audiobench.results.runs import Run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -98,7 +98,7 @@ def _tasks(args: argparse.Namespace) -> list[str] | None:
 
 
 def _open(folder: Path) -> Run:
-    from audiobench.results import Run, find_runs
+    from audiobench.results.runs import Run, find_runs
 
     if (folder / "run.json").is_file():
         return Run.open(folder)
@@ -124,9 +124,9 @@ def _update(args: argparse.Namespace) -> int:
 
 def _write(args: argparse.Namespace, verdict: Verdict) -> list[Exception]:
     """Write every report that was asked for; what could not be written, since none of it changes the verdict."""
+    from audiobench.files.journal import write_json
     from audiobench.gate.junit import write_junit
     from audiobench.gate.markdown import write_summary
-    from audiobench.journal import write_json
 
     unwritten: list[Exception] = []
     for path, write in (

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audiobench.cli import output
-from audiobench.errors import ExitCode, UsageError
+from audiobench.core.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from audiobench.report.leaderboard import Board
+    from audiobench.leaderboard.board import Board
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -39,12 +39,12 @@ def run(args: argparse.Namespace) -> int:
     if args.check is not None:
         return _check(args)
     if args.submit is not None:
-        from audiobench.report.leaderboard_submit import submit
-        from audiobench.results import Run
+        from audiobench.leaderboard.submit import submit
+        from audiobench.results.runs import Run
 
         print(submit(Run.open(args.submit), args.out or Path("results") / "published"))
         return 0
-    from audiobench.report.leaderboard import make_board
+    from audiobench.leaderboard.board import make_board
     from audiobench.task.find import expand
 
     folders = args.runs or ([Path("results")] if Path("results").is_dir() else [])
@@ -63,16 +63,16 @@ def run(args: argparse.Namespace) -> int:
 
 def _renderer(name: str) -> Callable[[Board], str]:
     if name == "html":
-        from audiobench.report.leaderboard_html import html
+        from audiobench.leaderboard.page import html
 
         return html
-    from audiobench.report.leaderboard_text import FORMATS as TEXT
+    from audiobench.leaderboard.text import FORMATS as TEXT
 
     return TEXT[name]
 
 
 def _check(args: argparse.Namespace) -> int:
-    from audiobench.report.leaderboard_check import check
+    from audiobench.leaderboard.check import check
 
     found = check(args.check, args.base)
     for problem in found.problems:

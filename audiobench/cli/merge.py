@@ -15,11 +15,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Merge and show; incomplete while a shard is missing."""
-    from audiobench.errors import ExitCode
-    from audiobench.merge import merge
+    from audiobench.ask.run import completeness
+    from audiobench.core.errors import ExitCode
+    from audiobench.importers.merge import merge
     from audiobench.report.terminal import print_run
-    from audiobench.results import Run
-    from audiobench.runner.run import completeness
+    from audiobench.results.runs import Run
 
     runs = [Run.open(folder) for folder in args.runs]
     merged = merge(runs, args.out)

@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from model_adapters.registry import find_model, model_files
+    from audiobench.model.registry import find_model, model_files
 
     specs = [find_model(name) for name in model_files()]
     if args.json:
@@ -40,7 +40,7 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _show(args: argparse.Namespace) -> int:
-    from model_adapters.registry import find_model
+    from audiobench.model.registry import find_model
 
     spec = find_model(args.model)
     if args.json:

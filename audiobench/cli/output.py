@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from audiobench.report.sheet import Sheet
+    from audiobench.core.sheet import Sheet
 
 FORMATS = ("text", "md", "csv", "latex", "json")
 SUFFIXES = {"txt": "text", "tex": "latex", "htm": "html"}
@@ -43,7 +43,7 @@ def write(text: str, out: Path | None = None) -> None:
     if out is None:
         sys.stdout.write(text)
         return
-    from audiobench.journal import write_whole
+    from audiobench.files.journal import write_whole
 
     write_whole(out, text.encode())
 
@@ -57,8 +57,8 @@ def write_json(value: Any, out: Path | None = None) -> None:
 
 def write_sheets(sheets: Sequence[Sheet], form: str, out: Path | None = None) -> None:
     """Write tables in a format; as text on standard output they fit the terminal."""
-    from audiobench.report.sheet import FORMATS as WRITERS
-    from audiobench.report.sheet import show
+    from audiobench.core.sheet import FORMATS as WRITERS
+    from audiobench.core.sheet import show
 
     if form == "text" and out is None:
         show(sheets)

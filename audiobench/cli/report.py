@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audiobench.cli import output
-from audiobench.errors import UsageError
+from audiobench.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from audiobench.report.sheet import Sheet
-    from audiobench.results import Run
+    from audiobench.core.sheet import Sheet
+    from audiobench.results.runs import Run
     from audiobench.task.spec import TaskSpec
 
 
@@ -24,9 +24,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Summarise and print."""
-    from audiobench import cost
-    from audiobench.results import find_runs
-    from audiobench.summary import summaries
+    from audiobench.results import cost
+    from audiobench.results.runs import find_runs
+    from audiobench.results.summary import summaries
 
     form = output.chosen(args)
     if form == "json" and args.breakdown:
@@ -47,8 +47,8 @@ def run(args: argparse.Namespace) -> int:
     if args.breakdown or form != "text" or args.out is not None:
         output.write_sheets([sheet for found in runs for sheet in _sheets(found, args.breakdown)], form, args.out)
         return 0
+    from audiobench.core.sheet import console
     from audiobench.report.estimate import dollars
-    from audiobench.report.sheet import console
     from audiobench.report.terminal import print_run
 
     for found in runs:
@@ -67,7 +67,7 @@ def _tasks(run: Run) -> dict[str, TaskSpec]:
 def _sheets(run: Run, breakdown: str | None) -> list[Sheet]:
     """The scores of a run, or one breakdown of them."""
     from audiobench.report.terminal import breakdown_table, condition_label, score_sheet
-    from audiobench.summary import summaries
+    from audiobench.results.summary import summaries
 
     entries = summaries(run)
     if breakdown is None:

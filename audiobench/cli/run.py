@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audiobench.errors import AudiobenchError, ExitCode, UsageError
-from audiobench.option_kinds import Switch
-from audiobench.plain_text import printable
-from audiobench.run_spec import Named, RunSpec, options
+from audiobench.core.errors import AudiobenchError, ExitCode, UsageError
+from audiobench.core.plain_text import printable
+from audiobench.files.option_kinds import Switch
+from audiobench.files.run_spec import Named, RunSpec, options
 
 if TYPE_CHECKING:
-    from audiobench.runner.run import RunResult
+    from audiobench.ask.run import RunResult
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -83,8 +83,8 @@ def _suite(args: argparse.Namespace, given: Mapping[str, Any]) -> list[RunSpec]:
     """
     from msgspec.structs import replace
 
-    from audiobench import suite
-    from audiobench.runner.prepare import resolve, run_folder, run_name
+    from audiobench.ask.prepare import resolve, run_folder, run_name
+    from audiobench.files import suite
 
     file: Path = args.suite
     if args.repeat is not None:
@@ -125,7 +125,7 @@ def _repeated(file: Path, given: Mapping[str, Any]) -> list[RunSpec]:
     """
     from msgspec.structs import replace
 
-    from audiobench import run_info
+    from audiobench.files import run_info
 
     folder = file if file.is_dir() else file.parent
     info = run_info.read(folder, f"{file}: no such run (a run directory, or its run.json)")
@@ -195,9 +195,9 @@ def _run_all(specs: Sequence[RunSpec], args: argparse.Namespace) -> int:
 
 def _estimate(spec: RunSpec, args: argparse.Namespace) -> list[dict[str, Any]]:
     """The plan and what it will take."""
+    from audiobench.ask.plan_lines import plan_lines
+    from audiobench.ask.prepare import prepare
     from audiobench.report.estimate import estimate, estimate_lines
-    from audiobench.runner.plan import plan_lines
-    from audiobench.runner.prepare import prepare
 
     prepared = prepare(spec, dry_run=True)
     if not spec.quiet:
@@ -236,8 +236,8 @@ def _as_json(result: RunResult) -> dict[str, Any]:
 def _print_command() -> None:
     import shlex
 
-    from audiobench.redact import redacted
-    from audiobench.run_info import command_line
+    from audiobench.core.redact import redacted
+    from audiobench.files.run_info import command_line
 
     print(redacted(f"To resume, rerun:\n  {shlex.join(command_line())}"), file=sys.stderr)
 

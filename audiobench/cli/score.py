@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audiobench.errors import UsageError
+from audiobench.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from audiobench.annotations import Reading, Slot
-    from audiobench.predictions import Prediction
-    from audiobench.runner.engine import Ending
+    from audiobench.ask.engine import Ending
+    from audiobench.files.annotations import Reading, Slot
+    from audiobench.importers.predictions import Prediction
     from audiobench.task.spec import TaskSpec
 
 
@@ -60,15 +60,15 @@ def run(args: argparse.Namespace) -> int:
     """Score and count."""
     import orjson
 
-    from audiobench import predictions
-    from audiobench.journal import write_whole
+    from audiobench.files.journal import write_whole
+    from audiobench.importers import predictions
     from audiobench.task.find import find_task
 
     task, file = find_task(args.task)
     entries = list(predictions.read(args.predictions))
     samples = None
     if args.data is not None or not all(predictions.is_inline(entry) for _, entry in entries):
-        from audiobench import dataset
+        from audiobench import data as dataset
 
         samples = {
             sample.id: sample for sample in dataset.load(task, file, data=args.data, audio_required=False).samples
@@ -106,7 +106,7 @@ def read_unparsed(
         if args.readings or args.reader_base_url:
             raise UsageError("--readings and --reader-base-url belong to --reader MODEL, which is missing")
         return None, {}
-    from audiobench.runner.reader import can_read, read_records
+    from audiobench.ask.reader import can_read, read_records
 
     if not can_read(task):
         raise UsageError(f"--reader: a reader chooses among options, and task {task.task} has none to choose from")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from model_adapters.spec import ModelSpec
+    from audiobench.model.spec import ModelSpec
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,9 +34,9 @@ def run(args: argparse.Namespace) -> int:
     import signal
     import time
 
-    from audiobench.errors import ExitCode, IncompleteError, UsageError
-    from model_adapters.launch import serve
-    from model_adapters.registry import find_model
+    from audiobench.core.errors import ExitCode, IncompleteError, UsageError
+    from audiobench.model.registry import find_model
+    from audiobench.serving.launch import serve
 
     spec = find_model(args.model)
     if args.gpus is not None and not args.dry_run:
@@ -68,8 +68,8 @@ def _dry_run(args: argparse.Namespace, spec: ModelSpec, common: dict[str, Any]) 
     import shlex
     import sys
 
-    from audiobench.errors import UsageError
-    from model_adapters import gpus, planner
+    from audiobench.core.errors import UsageError
+    from audiobench.serving import gpus, planner
 
     there: dict[str, Any] = {"gpus": gpus.imagined(args.gpus), "cpu": False} if args.gpus is not None else {}
     plan = planner.plan_server(spec, port=args.port or 8000, anywhere=True, **there, **common)

@@ -98,7 +98,7 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _fetch(args: argparse.Namespace) -> int:
-    from audiobench import dataset
+    from audiobench import data as dataset
     from audiobench.task.find import expand, find_task
 
     for name in expand(args.task):

@@ -8,8 +8,8 @@ from collections import Counter
 from typing import Any
 
 from audiobench.cli import output
-from audiobench.errors import ExitCode, UsageError
-from audiobench.limits import ATTEMPTS, TIMEOUT_SECONDS
+from audiobench.core.errors import ExitCode, UsageError
+from audiobench.core.limits import ATTEMPTS, TIMEOUT_SECONDS
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,8 +41,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Judge what is open, then measure and print."""
-    from audiobench.ablation.arms import Selector
-    from audiobench.ablation.traces.measures import measure_arm, traced
+    from audiobench.analysis.arms import Selector
+    from audiobench.analysis.traces.measures import measure_arm, traced
     from audiobench.cli.compare import shared_tasks
 
     if args.limit is not None and args.limit < 1:
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{selector.text}: no response has a reasoning trace; run with --think on")
     failed: Counter[str] = Counter()
     if args.judge or args.early:
-        from audiobench.journal import RunLock
+        from audiobench.files.journal import RunLock
 
         lock = RunLock(selector.run.folder)
         try:
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
             {"run": str(selector.run.folder), "model": selector.run.model, "tasks": found, "exit_code": int(code)}
         )
     else:
-        from audiobench.ablation.traces.sheets import trace_sheets
+        from audiobench.analysis.traces.sheets import trace_sheets
 
         output.write_sheets([sheet for entry in found for sheet in trace_sheets(entry)], form)
     if failed:
@@ -99,9 +99,9 @@ def _limited(found: list[Any], limit: int | None) -> list[Any]:
 def _judge(
     args: argparse.Namespace, measures: list[str], chosen: dict[str, list[tuple[Any, list[Any]]]]
 ) -> Counter[str]:
-    from audiobench.ablation.traces.asking import Job, TraceStage
-    from audiobench.ablation.traces.judges import JUDGES, RUBRICS, rubric_outcome
-    from model_adapters.registry import find_model
+    from audiobench.analysis.traces.asking import Job, TraceStage
+    from audiobench.analysis.traces.judges import JUDGES, RUBRICS, rubric_outcome
+    from audiobench.model.registry import find_model
 
     if args.judge_runs is not None and args.judge_runs < 1:
         raise UsageError(f"--judge-runs {args.judge_runs}: must be at least 1")
@@ -126,8 +126,8 @@ def _judge(
 def _early(
     args: argparse.Namespace, fractions: list[float], run: Any, chosen: dict[str, list[tuple[Any, list[Any]]]]
 ) -> Counter[str]:
-    from audiobench.ablation.traces import early
-    from audiobench.redact import is_redacted
+    from audiobench.analysis.traces import early
+    from audiobench.core.redact import is_redacted
 
     early.check(run.spec)
     cuts = [
@@ -157,8 +157,8 @@ def _say(args: argparse.Namespace, text: str) -> None:
 
 def _carry(args: argparse.Namespace, stage: Any, todo: list[Any], base_url: str | None) -> Counter[str]:
     """Ask what is open; returns why requests failed for good, counted."""
-    from audiobench.errors import AudiobenchError
-    from audiobench.runner.annotate import carry
+    from audiobench.ask.annotate import carry
+    from audiobench.core.errors import AudiobenchError
 
     if not todo:
         return Counter()
@@ -178,7 +178,7 @@ def _carry(args: argparse.Namespace, stage: Any, todo: list[Any], base_url: str 
 
 
 def _measures(text: str | None) -> list[str]:
-    from audiobench.ablation.traces.judges import JUDGES
+    from audiobench.analysis.traces.judges import JUDGES
 
     names = list(JUDGES) if text is None else [name.strip() for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in JUDGES]
@@ -188,7 +188,7 @@ def _measures(text: str | None) -> list[str]:
 
 
 def _fractions(text: str | None) -> list[float]:
-    from audiobench.ablation.traces.early import FRACTIONS
+    from audiobench.analysis.traces.early import FRACTIONS
 
     if text is None:
         return list(FRACTIONS)

@@ -26,8 +26,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the page, or serve it until interrupted."""
-    from audiobench.errors import UsageError
-    from audiobench.results import find_runs
+    from audiobench.core.errors import UsageError
+    from audiobench.results.runs import find_runs
     from audiobench.view.collect import collect
     from audiobench.view.site import DEFAULT_PICTURES, write_site
 

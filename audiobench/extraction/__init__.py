@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from audiobench.errors import UsageError
+from audiobench.core.errors import UsageError
+from audiobench.core.types import LETTERS, Answer
 from audiobench.extraction import short
 from audiobench.extraction.choice import Found, choose
 from audiobench.extraction.quantities import final_number
 from audiobench.extraction.text import final_answer, readable
-from audiobench.types import LETTERS, Answer
 
 VERSION = "5"
 """Raised when a rule changes what it finds; part of a task's fingerprint."""

@@ -7,8 +7,8 @@ import unicodedata
 
 from msgspec import Struct
 
+from audiobench.core.thought import separate
 from audiobench.extraction.numbers import NUMBER_WORDS, fold_number_words
-from audiobench.thought import separate
 
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
 _SPECIAL_TOKEN = re.compile(r"<\|(?:open|close)\|>\s?\w{1,20}\s?<\|sep\|>|<\|[^<>|]{1,40}\|>")

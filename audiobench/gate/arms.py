@@ -10,11 +10,11 @@ from typing import Any
 
 import orjson
 
-from audiobench.results import Run, Scored, TaskRun
-from audiobench.score import metric_of
+from audiobench.core.types import Condition
+from audiobench.results.runs import Run, Scored, TaskRun
+from audiobench.results.score import metric_of
+from audiobench.results.summary import fingerprint
 from audiobench.scorers.metrics import Counts, Mean, Metric, Tally
-from audiobench.summary import fingerprint
-from audiobench.types import Condition
 
 GATED_AUDIO = ("full", "transcript")
 """Audio conditions that can regress; the others are controls, where a lower score is no loss."""

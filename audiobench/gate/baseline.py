@@ -32,13 +32,13 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import audiobench
-from audiobench.errors import IncompleteError, NotComparableError, UsageError
+from audiobench.core.errors import IncompleteError, NotComparableError, UsageError
+from audiobench.core.types import Condition
+from audiobench.files.journal import write_json
 from audiobench.gate.arms import UNUSABLE, Arm, Row
-from audiobench.journal import write_json
-from audiobench.results import Run, read_json
+from audiobench.results.runs import Run, read_json
 from audiobench.scorers import Metric, metric_named
 from audiobench.scorers.metrics import Counts
-from audiobench.types import Condition
 
 SCHEMA_VERSION = 1
 KIND = "audiobench-baseline"

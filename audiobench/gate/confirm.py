@@ -13,10 +13,11 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from audiobench import api, run_info
-from audiobench.errors import ExitCode, IncompleteError, NotComparableError, UsageError
-from audiobench.journal import write_json
-from audiobench.results import Run, read_json
+from audiobench import api
+from audiobench.core.errors import ExitCode, IncompleteError, NotComparableError, UsageError
+from audiobench.files import run_info
+from audiobench.files.journal import write_json
+from audiobench.results.runs import Run, read_json
 
 MARKER = "confirms.json"
 """In a confirmation's folder: the sha256 of the answers that it confirms."""

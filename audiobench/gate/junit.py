@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
+from audiobench.files.journal import write_whole
 from audiobench.gate.verdict import Check, Item, Verdict, shown
-from audiobench.journal import write_whole
 
 ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 does not allow: control characters, lone surrogates, U+FFFE and U+FFFF."""

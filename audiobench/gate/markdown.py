@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from audiobench.errors import IncompleteError
+from audiobench.core import sheet
+from audiobench.core.errors import IncompleteError
+from audiobench.core.sheet import Column, Sheet
 from audiobench.gate.terminal import WORDS, plain, verdict_sheet
 from audiobench.gate.verdict import FAILURES, WARNINGS, Verdict, shown
-from audiobench.report import sheet
-from audiobench.report.sheet import Column, Sheet
 
 MAX_BYTES = 65_300
 """GitHub cuts a comment at 65,536 bytes; a step summary may be larger, but a person reads neither."""

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from audiobench import strict_yaml
-from audiobench.errors import UsageError
+from audiobench.core import strict_yaml
+from audiobench.core.errors import UsageError
 from audiobench.gate.amounts import Amount, Level, Probability, Share, Tolerance
 from audiobench.scorers.metrics import Metric
 from audiobench.task.find import task_files

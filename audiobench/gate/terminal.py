@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from audiobench.core.plain_text import spaced
+from audiobench.core.sheet import Column, Sheet, console
 from audiobench.gate.verdict import FAILURES, WARNINGS, Item, Level, Verdict, shown, size
-from audiobench.plain_text import spaced
-from audiobench.report.sheet import Column, Sheet, console
 
 WORDS: dict[Level, str] = {
     "pass": "pass", "warn": "pass (warning)", "regression": "REGRESSION", "not_comparable": "NOT COMPARABLE",

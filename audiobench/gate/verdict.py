@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from math import isfinite
 from typing import Any, Literal
 
-from audiobench.errors import ExitCode
+from audiobench.core.errors import ExitCode
 from audiobench.gate.arms import Arm
 from audiobench.scorers.metrics import UNITS
 from audiobench.statistics.paired import PairedComparison

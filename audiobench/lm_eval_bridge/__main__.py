@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from audiobench.errors import AudiobenchError, UsageError, install
+from audiobench.core.errors import AudiobenchError, UsageError, install
 
 
 def main() -> int:

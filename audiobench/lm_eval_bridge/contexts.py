@@ -12,10 +12,10 @@ from typing import Any
 import pybase64
 from lm_eval.models.api_models import JsonChatStr
 
-from audiobench import audio
-from audiobench.errors import UsageError
-from audiobench.types import Clip, Outcome, Request, TextPart
-from model_adapters.spec import AudioSupport
+from audiobench import media as audio
+from audiobench.core.errors import UsageError
+from audiobench.core.types import Clip, Outcome, Request, TextPart
+from audiobench.model.spec import AudioSupport
 
 PLACEHOLDER = "<audio>"
 """Where a clip belongs in the text, by lm-eval's convention."""

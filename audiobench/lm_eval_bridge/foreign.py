@@ -16,15 +16,15 @@ from typing import Any
 import orjson
 from lm_eval.api.instance import Instance
 
-from audiobench import think
-from audiobench.dataset import Dataset
-from audiobench.errors import UsageError
-from audiobench.journal import write_whole
+from audiobench.ask.work import TaskWork
+from audiobench.core.errors import UsageError
+from audiobench.core.types import AudioPart, Clip, Condition, Message, Part, Request, Sample, TextPart
+from audiobench.data import Dataset
+from audiobench.files.journal import write_whole
 from audiobench.lm_eval_bridge.contexts import PLACEHOLDER, Turns
-from audiobench.runner.work import TaskWork
+from audiobench.model import think
+from audiobench.model.spec import ModelSpec
 from audiobench.task.spec import TaskSpec
-from audiobench.types import AudioPart, Clip, Condition, Message, Part, Request, Sample, TextPart
-from model_adapters.spec import ModelSpec
 
 
 @dataclass(slots=True)

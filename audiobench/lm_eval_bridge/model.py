@@ -23,18 +23,20 @@ from lm_eval.api.model import LM
 from msgspec.structs import replace
 
 import audiobench
-from audiobench import results, run_info, think
-from audiobench.errors import ExitCode, IncompleteError, UsageError
-from audiobench.limits import ATTEMPTS, TIMEOUT_SECONDS
+from audiobench.ask import prepare
+from audiobench.ask.plan_lines import plan_lines
+from audiobench.ask.run import execute
+from audiobench.core.errors import ExitCode, IncompleteError, UsageError
+from audiobench.core.limits import ATTEMPTS, TIMEOUT_SECONDS
+from audiobench.files import run_info
+from audiobench.files.run_spec import RunSpec
 from audiobench.lm_eval_bridge.contexts import Reply, Turns
 from audiobench.lm_eval_bridge.foreign import ForeignWork, foreign_work
 from audiobench.lm_eval_bridge.task import AudioBenchTask, Context
-from audiobench.run_spec import RunSpec
-from audiobench.runner import prepare
-from audiobench.runner.plan import plan_lines
-from audiobench.runner.run import execute
-from audiobench.score import scorer_of
-from model_adapters.registry import find_model
+from audiobench.model import think
+from audiobench.model.registry import find_model
+from audiobench.results import runs as results
+from audiobench.results.score import scorer_of
 
 
 class AudiobenchLM(LM):

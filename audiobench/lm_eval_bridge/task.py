@@ -24,16 +24,18 @@ from lm_eval.config.task import TaskConfig
 from lm_eval.models.api_models import JsonChatStr
 from pydantic import ValidationError
 
-from audiobench import dataset, prompt, think
-from audiobench.errors import UsageError
+from audiobench import data as dataset
+from audiobench.ask import prompt
+from audiobench.core.errors import UsageError
+from audiobench.core.types import Condition, Outcome, Request, Response, Sample
+from audiobench.files.records import Record, ShownSample
 from audiobench.lm_eval_bridge.contexts import Media, Reply, Turns, Waveform, as_chat, as_turns
-from audiobench.records import Record, ShownSample
-from audiobench.score import metric_of, outcome, scorer_of
+from audiobench.model import think
+from audiobench.model.spec import ModelSpec, Thinking
+from audiobench.results.score import metric_of, outcome, scorer_of
 from audiobench.scorers.metrics import Mean, Metric, total
 from audiobench.task.find import task_files, task_name
 from audiobench.task.spec import TaskSpec
-from audiobench.types import Condition, Outcome, Request, Response, Sample
-from model_adapters.spec import ModelSpec, Thinking
 
 ANY_MODEL = ModelSpec(name="lm-eval", adapter="lm_eval", served_model="lm-eval")
 """A model class of lm-eval, of which nothing is known: what it is asked is the task's prompt and nothing else."""

@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from audiobench import cost, records
 from audiobench.core.modes import AudioCondition, Think
-from audiobench.plain_text import plural
-from audiobench.types import Condition, TextPart
-from model_adapters.base import SampleError
-from model_adapters.registry import capabilities
+from audiobench.core.plain_text import plural
+from audiobench.core.types import Condition, TextPart
+from audiobench.files import records
+from audiobench.model.adapter import SampleError
+from audiobench.model.registry import capabilities
+from audiobench.results import cost
 
 if TYPE_CHECKING:
-    from audiobench.runner.prepare import Prepared
-    from audiobench.runner.work import TaskWork
+    from audiobench.ask.prepare import Prepared
+    from audiobench.ask.work import TaskWork
 
 CHARACTERS_PER_TOKEN = 4.0
 ASSUMED_ANSWER_TOKENS = 30

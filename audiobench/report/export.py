@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from audiobench.errors import UsageError
-from audiobench.journal import write_whole
-from audiobench.results import Run, Scored
+from audiobench.core.errors import UsageError
+from audiobench.files.journal import write_whole
+from audiobench.results.runs import Run, Scored
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 """First characters that make a spreadsheet compute a cell (OWASP, CSV injection)."""

@@ -21,14 +21,14 @@ from typing import Any
 import orjson
 
 import audiobench
-from audiobench.errors import UsageError
-from audiobench.journal import write_json, write_whole
-from audiobench.records import Record
-from audiobench.results import Run, Scored, TaskRun
-from audiobench.score import metric_of
+from audiobench.core.errors import UsageError
+from audiobench.core.types import Condition
+from audiobench.files.journal import write_json, write_whole
+from audiobench.files.records import Record
+from audiobench.results.runs import Run, Scored, TaskRun
+from audiobench.results.score import metric_of
+from audiobench.results.summary import summarise_condition
 from audiobench.scorers.metrics import Mean, Metric
-from audiobench.summary import summarise_condition
-from audiobench.types import Condition
 
 FILTER = "none"
 

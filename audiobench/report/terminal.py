@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from audiobench.plain_text import one_line, printable
-from audiobench.report.sheet import Column, Sheet, console
+from audiobench.core.plain_text import one_line, printable
+from audiobench.core.sheet import Column, Sheet, console
+from audiobench.core.types import Condition
 from audiobench.scorers.metrics import UNITS
 from audiobench.task.spec import TaskSpec
-from audiobench.types import Condition
 
 LONGEST_BREAKDOWN = 12
 """Breakdowns with more labels than this are left to `audiobench report --breakdown` and the viewer."""
@@ -138,7 +138,7 @@ def print_run(
         if "reader" in entry:
             out.print("\n" + reader_line(entry), markup=False, soft_wrap=True)
         if "speech" in entry:
-            from audiobench.speech.summary import lines as speech_lines
+            from audiobench.results.speech import lines as speech_lines
 
             out.print(printable("\n" + "\n".join(speech_lines(entry))), markup=False)
     for name in dict.fromkeys(entry["task"] for entry in summaries):

@@ -13,11 +13,11 @@ from functools import cache, lru_cache
 from importlib import import_module
 from typing import Any
 
-from audiobench.errors import UsageError
+from audiobench.core.errors import UsageError
+from audiobench.core.types import Sample
 from audiobench.scorers import own
 from audiobench.scorers.base import JudgeSpec, Scorer, ScoreResult, with_normalizer
 from audiobench.scorers.metrics import Mean, Metric, Rate
-from audiobench.types import Sample
 
 __all__ = [
     "SCORERS", "JudgeSpec", "Mean", "Metric", "Rate", "ScoreResult", "Scorer", "find_scorer", "metric_named",

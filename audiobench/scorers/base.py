@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
 
-from audiobench.errors import UsageError
+from audiobench.core.errors import UsageError
+from audiobench.core.types import Answer, Sample
 from audiobench.scorers.metrics import ACC, Metric
-from audiobench.types import Answer, Sample
 
 ScoreResult = tuple[float, dict[str, Any]]
 """(value, detail): the sample's own figure, and what the metric's `counts` need beyond it."""

@@ -7,10 +7,10 @@ published runs asks for one word.
 
 from __future__ import annotations
 
+from audiobench.core.types import Answer, Sample
 from audiobench.extraction.numbers import find_numbers, plain
 from audiobench.scorers.base import JudgeSpec, Scorer, ScoreResult, fill, mean, references
 from audiobench.scorers.general import parse_verdict
-from audiobench.types import Answer, Sample
 
 JUDGE_PROMPT = """Assess whether the following CANDIDATE ANSWER is CORRECT or INCORRECT.
 For the CANDIDATE ANSWER to be correct, it must be consistent with the OFFICIAL ANSWER.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from audiobench.core.types import Answer, Sample
 from audiobench.extraction.numbers import find_numbers
 from audiobench.extraction.text import normalise
 from audiobench.scorers.base import JudgeSpec, Scorer, ScoreResult, fill, mean, option_match, references
-from audiobench.types import Answer, Sample
 
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 _PUNCTUATION = re.compile(r"[^\w\s.%+-]|(?<!\d)\.|\.(?!\d)")

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from math import fsum, inf, isfinite
 from typing import TYPE_CHECKING, Any
 
+from audiobench.core.types import Outcome
 from audiobench.statistics import intervals, paired
 from audiobench.statistics.intervals import Interval
 from audiobench.statistics.paired import PairedComparison
-from audiobench.types import Outcome
 
 if TYPE_CHECKING:
     from audiobench.statistics import additive

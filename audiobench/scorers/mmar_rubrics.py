@@ -12,10 +12,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from audiobench.core.types import Sample
 from audiobench.scorers import mmau
 from audiobench.scorers.base import JudgeSpec, Scorer, fill, option_match
 from audiobench.scorers.metrics import Mean
-from audiobench.types import Sample
 
 SYSTEM_PROMPT = (
     "You are a impartial and meticulous AI evaluator. Your task is to assess a model's response to a question by "

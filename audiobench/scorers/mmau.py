@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from audiobench.core.types import Answer, Sample
 from audiobench.scorers.base import Scorer, choice_text, option_match, share_true
-from audiobench.types import Answer, Sample
 
 _WORD = re.compile(r"\b\w+\b")
 

@@ -13,9 +13,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from audiobench.core.types import Answer, Sample
 from audiobench.scorers.base import JudgeSpec, Scorer, ScoreResult, fill, mean, references, share_true
 from audiobench.scorers.metrics import Mean
-from audiobench.types import Answer, Sample
 
 _Check = Callable[[str, Mapping[str, Any], str], bool]
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from audiobench.core.types import LETTERS, Answer, Sample
 from audiobench.scorers.base import Scorer, option_match
-from audiobench.types import LETTERS, Answer, Sample
 
 _LETTERS = "ABCD"
 _EXCLUDED, _CORRECT, _WRONG = "excluded", "correct", "wrong"

@@ -12,7 +12,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import cast
 
-from audiobench.errors import UsageError
+from audiobench.core.errors import UsageError
 from audiobench.scorers import own
 from audiobench.scorers.base import Normalizer
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from audiobench.errors import UsageError
+from audiobench.core.errors import UsageError
 from audiobench.scorers.base import Scorer
 from audiobench.scorers.metrics import UNITS, Metric
 
@@ -29,7 +29,7 @@ def load(kind: str, name: str) -> tuple[Any, str, str] | None:
     """
     path, colon, attribute = name.rpartition(":")
     if colon and path.endswith(".py"):
-        from model_adapters.own_code import load_file
+        from audiobench.model.own_code import load_file
 
         try:
             made = getattr(load_file(path), attribute)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from audiobench.core.types import Answer, Sample
 from audiobench.extraction.numbers import find_numbers
 from audiobench.scorers.base import Scorer, ScoreResult, references, share_true
-from audiobench.types import Answer, Sample
 
 _TRIGGERS = ("The answer is:", "The answer is", "the answer is", "####")
 _NUMBER = re.compile(r"-?\d+/?\.?\d*")

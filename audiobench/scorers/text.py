@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from math import exp, log
 from typing import Any
 
+from audiobench.core.types import Answer, Outcome, Sample
 from audiobench.scorers import chinese
 from audiobench.scorers.base import Normalizer, Scorer, ScoreResult, references
 from audiobench.scorers.metrics import CER, WER, Counts, Metric, Rate
-from audiobench.types import Answer, Outcome, Sample
 
 
 @functools.cache

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import re
 
+from audiobench.core.types import Answer, Sample
 from audiobench.scorers.base import JudgeSpec, Scorer, ScoreResult, fill, mean
 from audiobench.scorers.metrics import RATING
-from audiobench.types import Answer, Sample
 
 GENERAL_CHECKLIST = """\
 

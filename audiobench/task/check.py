@@ -13,15 +13,15 @@ from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
 
-from audiobench import prompt as prompting
-from audiobench import strict_yaml, template
-from audiobench.errors import UsageError
+from audiobench.ask import prompt as prompting
+from audiobench.core import strict_yaml, template
+from audiobench.core.errors import UsageError
+from audiobench.core.types import Sample
 from audiobench.extraction import EXTRACTORS, OPTION_RULES
 from audiobench.scorers import Scorer, find_scorer
 from audiobench.task import generation
 from audiobench.task.find import read_task
 from audiobench.task.spec import Columns, TaskSpec
-from audiobench.types import Sample
 
 BUILTIN = ("listening",)
 PROMPT_NAMES = frozenset(prompting.variables(Sample("", "")))

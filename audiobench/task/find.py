@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audiobench.errors import UsageError
+from audiobench.core.errors import UsageError
 
 if TYPE_CHECKING:
     from audiobench.task.spec import TaskSpec
@@ -61,7 +61,7 @@ def find_task(name: str) -> tuple[TaskSpec, Path]:
         UsageError: no such task, or its file is not valid.
     """
     if name.startswith("lm_eval:"):
-        from audiobench.lm_eval_bridge.translate import translate
+        from audiobench.task.lm_eval import translate
 
         return translate(name.removeprefix("lm_eval:"))
     if name.endswith((".yaml", ".yml")) or "/" in name:
@@ -85,7 +85,7 @@ def read_task(path: Path) -> TaskSpec:
     Raises:
         UsageError: it is not valid; one line a finding.
     """
-    from audiobench import strict_yaml  # a list of names needs no pydantic
+    from audiobench.core import strict_yaml  # a list of names needs no pydantic
     from audiobench.task.spec import TaskSpec
 
     def located(declared: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from audiobench.errors import UsageError
+from audiobench.core.errors import UsageError
 
 NUMBERS = ("temperature", "top_p", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty")
 INTEGERS = ("max_gen_toks", "top_k", "seed", "num_beams")

@@ -2,7 +2,7 @@
 
 Keys that lm-eval has keep lm-eval's name and meaning. Everything but `task`, `dataset_path`, the `doc_to_*` keys and
 one prompt has a default. The only code that a task file can name is a scorer's (`scorer: FILE.py:Class`); templates are
-rendered in jinja2's immutable sandbox (`audiobench.template`).
+rendered in jinja2's immutable sandbox (`audiobench.core.template`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from audiobench.errors import UsageError
+from audiobench.core.errors import UsageError
 from audiobench.scorers import SCORERS, Scorer, find_scorer
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from audiobench.audio.container import sniff
-from audiobench.records import ClipFacts
+from audiobench.files.records import ClipFacts
+from audiobench.media.container import sniff
 
 TYPES = {
     "wav": "audio/wav", "flac": "audio/flac", "ogg": "audio/ogg", "mp3": "audio/mpeg", "aac": "audio/aac",

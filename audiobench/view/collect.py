@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
-from audiobench.results import Run, Scored, TaskRun
-from audiobench.summary import summarise_condition
-from audiobench.types import Condition
+from audiobench.core.types import Condition
+from audiobench.results.runs import Run, Scored, TaskRun
+from audiobench.results.summary import summarise_condition
 
 if TYPE_CHECKING:
-    from audiobench.ablation.arms import Arm as Answers
+    from audiobench.analysis.arms import Arm as Answers
 
 VARYING = ("model", "run", "think", "audio", "order", "prompt", "protocol")
 """What an arm's label may name, in this order; only what differs within the task is named."""
@@ -142,8 +142,8 @@ def difference(page: TaskPage, a: int, b: int) -> dict[str, Any] | None:
     As `audiobench compare` has it: error rates are pooled, BLEU is computed anew, `gained` counts samples that got better.
     Keys: n, value, ci (None where too few samples allow no interval), p, gained, lost, mde, in the metric's unit.
     """
-    from audiobench.ablation.arms import common
-    from audiobench.ablation.measure import difference as paired_difference
+    from audiobench.analysis.arms import common
+    from audiobench.analysis.measure import difference as paired_difference
 
     first, second = _answers(page, a), _answers(page, b)
     ids = common([first, second])
@@ -163,8 +163,8 @@ def difference(page: TaskPage, a: int, b: int) -> dict[str, Any] | None:
 
 def _answers(page: TaskPage, at: int) -> Answers:
     """The responses of an arm that have a value, as `compare` takes them; arms of two option orders are paired too."""
-    from audiobench.ablation.arms import Arm as Answers
-    from audiobench.ablation.arms import How
+    from audiobench.analysis.arms import Arm as Answers
+    from audiobench.analysis.arms import How
 
     arm = page.arms[at]
     slots = {

@@ -30,9 +30,9 @@ def picture(path: Path, sha256: str) -> dict[str, Any]:
     """
     import pybase64
 
-    from audiobench.audio.decoding import decode
-    from audiobench.audio.reading import read
-    from audiobench.types import Clip
+    from audiobench.core.types import Clip
+    from audiobench.media.decoding import decode
+    from audiobench.media.reading import read
 
     raw = read(Clip(path, sha256))
     samples = decode(raw, path).mean(axis=1)

@@ -8,9 +8,9 @@ from typing import Any
 from msgspec import to_builtins
 from msgspec.structs import asdict
 
-from audiobench.records import ShownSample
-from audiobench.results import Scored
-from audiobench.types import LETTERS, STATUSES
+from audiobench.core.types import LETTERS, STATUSES
+from audiobench.files.records import ShownSample
+from audiobench.results.runs import Scored
 from audiobench.view.clips import ClipIndex
 from audiobench.view.collect import Arm, TaskPage, mean_value
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audiobench.errors import UsageError
+from audiobench.core.errors import UsageError
 from audiobench.view.clips import TYPES, FoundClip
 
 if TYPE_CHECKING:

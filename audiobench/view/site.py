@@ -23,9 +23,9 @@ from urllib.parse import quote
 import orjson
 
 import audiobench
-from audiobench.errors import UsageError
-from audiobench.results import Run
-from audiobench.score import metric_of
+from audiobench.core.errors import UsageError
+from audiobench.results.runs import Run
+from audiobench.results.score import metric_of
 from audiobench.view import records
 from audiobench.view.clips import TYPES, ClipIndex, FoundClip
 from audiobench.view.collect import TaskPage, difference
@@ -202,7 +202,7 @@ def _write_pictures(
 ) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    from audiobench.audio.errors import InvalidAudioError
+    from audiobench.media.errors import InvalidAudioError
     from audiobench.view.pictures import picture
 
     def draw(clip: FoundClip) -> None:

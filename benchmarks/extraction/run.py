@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from audiobench.core.types import LETTERS, Response, Sample
 from audiobench.extraction import VERSION, extract
 from audiobench.scorers import mmau, mmsu
-from audiobench.types import LETTERS, Response, Sample
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,8 @@ READERS: Mapping[str, tuple[Reader, str]] = {
 
 def with_model(rows: Sequence[Row], name: str, base_url: str | None, file: Path) -> tuple[Reader, str]:
     """Our rules, and the model `name` for what they leave unparsed; readings are kept in `file`."""
-    from audiobench.records import Record, ShownSample
-    from audiobench.runner.reader import read_records
+    from audiobench.ask.reader import read_records
+    from audiobench.files.records import Record, ShownSample
 
     unread = {}
     for number, row in enumerate(rows):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from audiobench import records
+from audiobench.files import records
 
 
 def main() -> None:

@@ -16,13 +16,13 @@ from typing import Any
 
 import msgspec
 
-from audiobench import records
-from audiobench.records import ClipFacts, Failure, Record
-from audiobench.run_spec import RunSpec
-from audiobench.runner.prepare import prepare
-from audiobench.runner.run import write_plans
-from audiobench.runner.work import Done, TaskWork, hashed
-from audiobench.types import Condition, Response, Sample
+from audiobench.ask.prepare import prepare
+from audiobench.ask.run import write_plans
+from audiobench.ask.work import Done, TaskWork, hashed
+from audiobench.core.types import Condition, Response, Sample
+from audiobench.files import records
+from audiobench.files.records import ClipFacts, Failure, Record
+from audiobench.files.run_spec import RunSpec
 
 CLIP_SHARED_BY = 4
 """Questions about one clip."""

@@ -83,8 +83,8 @@ def raw(args: argparse.Namespace) -> dict[str, Any]:
 def harness(args: argparse.Namespace) -> dict[str, Any]:
     """The adapter, asked as the runner asks it."""
     from audiobench.core.parts import words
-    from audiobench.types import AudioPart, Clip, Message, Request, TextPart
-    from model_adapters.spec import ModelSpec, Serve, Weights
+    from audiobench.core.types import AudioPart, Clip, Message, Request, TextPart
+    from audiobench.model.spec import ModelSpec, Serve, Weights
     from model_adapters.vllm_engine import VLLMEngine
 
     spec = ModelSpec(

@@ -16,14 +16,15 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import BaseModel, ConfigDict
 
-from audiobench.audio.container import pcm_wav
+from audiobench.core.errors import UsageError, install
 from audiobench.core.parts import AnswerAudio
-from audiobench.errors import UsageError, install
-from audiobench.journal import write_whole
-from audiobench.types import AudioPart, Request, Response, TextPart
-from model_adapters.base import RetryableError, RunError, SampleError
+from audiobench.core.types import AudioPart, Request, Response, TextPart
+from audiobench.files.journal import write_whole
+from audiobench.media.container import pcm_wav
+from audiobench.model.adapter import RetryableError, RunError, SampleError
+from audiobench.model.capabilities import Capabilities, check
+from audiobench.model.spec import ModelSpec
 from model_adapters.bodies import decode
-from model_adapters.capabilities import Capabilities, check
 from model_adapters.dialects import same_model
 from model_adapters.http import HttpClient, address, find_key, where
 from model_adapters.realtime import failures
@@ -32,7 +33,6 @@ from model_adapters.realtime.openai import SERVER_VAD, OpenAIRealtime
 from model_adapters.realtime.protocol import Frame, Wire
 from model_adapters.realtime.session_loop import SessionLoop
 from model_adapters.realtime.turn import Turn
-from model_adapters.spec import ModelSpec
 from model_adapters.waveforms import waveform
 
 BURST_CHUNK_MS = 500

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from model_adapters.base import RetryableError, RunError, SampleError
+from audiobench.model.adapter import RetryableError, RunError, SampleError
 from model_adapters.bodies import decode
 from model_adapters.http import MESSAGE_CHARS, HttpClient
 from model_adapters.http_errors import page_title

@@ -13,8 +13,8 @@ from typing import Any
 
 import pybase64
 
-from audiobench.types import Request
-from model_adapters.base import RetryableError, SampleError
+from audiobench.core.types import Request
+from audiobench.model.adapter import RetryableError, SampleError
 from model_adapters.dialects import merge, sampling_fields
 from model_adapters.gemini import token_counts
 from model_adapters.http import HttpClient

@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 import pybase64
 
-from audiobench.types import Request, TextPart
-from model_adapters.base import RetryableError, SampleError
+from audiobench.core.types import Request, TextPart
+from audiobench.model.adapter import RetryableError, SampleError
 from model_adapters.bodies import counts, object_in
 from model_adapters.dialects import merge, sampling_fields
 from model_adapters.http import HttpClient

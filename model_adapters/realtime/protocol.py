@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from audiobench.types import Request
+from audiobench.core.types import Request
 from model_adapters.realtime.turn import Turn
 
 Frame = dict[str, Any]

@@ -18,8 +18,8 @@ import pytest
 from aiohttp import web
 
 from audiobench.core.parts import words
-from audiobench.types import AudioPart, Clip, Message, Request, TextPart
-from model_adapters.spec import AudioSupport, ModelSpec
+from audiobench.core.types import AudioPart, Clip, Message, Request, TextPart
+from audiobench.model.spec import AudioSupport, ModelSpec
 
 Handler = Callable[[web.Request, bytes], Awaitable[web.StreamResponse]]
 

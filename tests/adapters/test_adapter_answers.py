@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from model_adapters.base import RetryableError, SampleError
+from audiobench.model.adapter import RetryableError, SampleError
+from audiobench.model.registry import build_adapter
 from model_adapters.dialects import same_model
-from model_adapters.registry import build_adapter
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from audiobench.errors import UsageError
-from audiobench.types import AudioPart, Clip, Message, Request, TextPart
-from model_adapters.base import SampleError
+from audiobench.core.errors import UsageError
+from audiobench.core.types import AudioPart, Clip, Message, Request, TextPart
+from audiobench.model.adapter import SampleError
+from audiobench.model.registry import build_adapter
 from model_adapters.dialects import DIALECTS
 from model_adapters.openai_chat import OpenAIChat
-from model_adapters.registry import build_adapter
 
 ANSWER = {"model": "some-model", "choices": [{"message": {"content": "B"}, "finish_reason": "stop"}]}
 EVENTS = b"data: " + json.dumps({"choices": [{"delta": {"content": "B"}, "finish_reason": "stop"}]}).encode() + b"\n\n"

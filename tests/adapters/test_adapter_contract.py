@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from audiobench.core.parts import words
-from audiobench.types import AudioPart, Clip, Message, Request, TextPart
-from model_adapters.registry import build_adapter
+from audiobench.core.types import AudioPart, Clip, Message, Request, TextPart
+from audiobench.model.registry import build_adapter
 
 QUESTION = "Which sound? A. burp B. laugh"
 NO_SAFETY = {"safety": None}

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audiobench.core.errors import UsageError
 from audiobench.core.parts import words
-from audiobench.errors import UsageError
-from audiobench.types import AudioPart, Clip, Message, Request, Sample, TextPart
-from model_adapters.base import RetryableError, RunError, SampleError
-from model_adapters.registry import build_adapter, find_model
-from model_adapters.spec import ModelSpec, Thinking
+from audiobench.core.types import AudioPart, Clip, Message, Request, Sample, TextPart
+from audiobench.model.adapter import RetryableError, RunError, SampleError
+from audiobench.model.registry import build_adapter, find_model
+from audiobench.model.spec import ModelSpec, Thinking
 
 CHOICES = ("dog", "cat", "rain", "piano")
 

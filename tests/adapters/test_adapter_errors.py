@@ -12,10 +12,10 @@ from email.utils import formatdate
 import pytest
 from aiohttp import web
 
-from audiobench.errors import UsageError
-from model_adapters.base import RetryableError, RunError, SampleError
+from audiobench.core.errors import UsageError
+from audiobench.model.adapter import RetryableError, RunError, SampleError
+from audiobench.model.registry import build_adapter
 from model_adapters.http_errors import retry_after
-from model_adapters.registry import build_adapter
 
 KEY = "sk-sentinel-0123456789/abc+def"
 

@@ -11,10 +11,10 @@ import types
 import pytest
 from aiohttp import web
 
-from audiobench.errors import UsageError
-from audiobench.types import AudioPart, Message, Request, TextPart
-from model_adapters.base import RetryableError, SampleError
-from model_adapters.registry import build_adapter
+from audiobench.core.errors import UsageError
+from audiobench.core.types import AudioPart, Message, Request, TextPart
+from audiobench.model.adapter import RetryableError, SampleError
+from audiobench.model.registry import build_adapter
 
 
 def said(*parts: dict, finish: str = "STOP", **fields) -> dict:

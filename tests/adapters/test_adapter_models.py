@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from audiobench.core.parts import words
-from audiobench.types import Request
-from model_adapters.base import Adapter, RetryableError
+from audiobench.core.types import Request
+from audiobench.model.adapter import Adapter, RetryableError
+from audiobench.model.registry import ADAPTERS, build_adapter, find_model, model_files, refusal
+from audiobench.model.spec import ModelSpec
 from model_adapters.dialects import DIALECTS
-from model_adapters.registry import ADAPTERS, build_adapter, find_model, model_files, refusal
-from model_adapters.spec import ModelSpec
 
 
 def cannot(spec: ModelSpec, generation: dict[str, Any], *, prefill: bool = False) -> str | None:

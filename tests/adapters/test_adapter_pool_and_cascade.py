@@ -7,12 +7,12 @@ import json
 
 import pytest
 
-from audiobench.errors import UsageError
-from audiobench.types import Message, Request, Response, TextPart
-from model_adapters.base import Adapter, RetryableError, RunError
+from audiobench.core.errors import UsageError
+from audiobench.core.types import Message, Request, Response, TextPart
+from audiobench.model.adapter import Adapter, RetryableError, RunError
+from audiobench.model.registry import build_adapter, find_model
+from audiobench.serving.pool import EndpointPool
 from model_adapters.cascade import Cascade
-from model_adapters.pool import EndpointPool
-from model_adapters.registry import build_adapter, find_model
 
 
 class Slow:
@@ -80,7 +80,7 @@ def test_the_conditions_of_a_sample_stay_with_the_server_that_holds_its_audio():
 
 
 def test_a_server_that_fails_fast_does_not_draw_all_requests(monkeypatch):
-    monkeypatch.setattr("model_adapters.pool.REST_SECONDS", (0.05, 0.1))
+    monkeypatch.setattr("audiobench.serving.pool.REST_SECONDS", (0.05, 0.1))
 
     async def main():
         broken, good = Slow(RetryableError("connection refused")), Slow()
@@ -104,7 +104,7 @@ def test_a_server_that_fails_fast_does_not_draw_all_requests(monkeypatch):
 
 
 def test_a_burst_of_failures_is_one_rest_and_single_ones_are_none(monkeypatch):
-    monkeypatch.setattr("model_adapters.pool.REST_SECONDS", (0.05, 30.0))
+    monkeypatch.setattr("audiobench.serving.pool.REST_SECONDS", (0.05, 30.0))
 
     async def main():
         shaky, good = Slow(RetryableError("HTTP 500")), Slow()

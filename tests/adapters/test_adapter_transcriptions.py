@@ -8,9 +8,9 @@ import re
 import pytest
 from aiohttp import web
 
-from audiobench.errors import UsageError
-from model_adapters.base import RetryableError, RunError, SampleError
-from model_adapters.registry import build_adapter
+from audiobench.core.errors import UsageError
+from audiobench.model.adapter import RetryableError, RunError, SampleError
+from audiobench.model.registry import build_adapter
 
 
 def fields_of(kind: str, body: bytes) -> dict[str, str | bytes]:

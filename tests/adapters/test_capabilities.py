@@ -11,12 +11,12 @@ from typing import Any, get_args
 import pytest
 
 from audiobench.core.parts import words
-from audiobench.types import AudioPart, Clip, Message, Request, TextPart, VideoPart
-from model_adapters.base import SampleError
-from model_adapters.capabilities import ALL, LACKS, Capabilities, needs, unmet
+from audiobench.core.types import AudioPart, Clip, Message, Request, TextPart, VideoPart
+from audiobench.model.adapter import SampleError
+from audiobench.model.capabilities import ALL, LACKS, Capabilities, needs, unmet
+from audiobench.model.registry import ADAPTERS, build_adapter, capabilities, find_model, model_files, refusal
+from audiobench.model.spec import ModelCapability, ModelSpec, VideoSupport
 from model_adapters.local import sampling_of
-from model_adapters.registry import ADAPTERS, build_adapter, capabilities, find_model, model_files, refusal
-from model_adapters.spec import ModelCapability, ModelSpec, VideoSupport
 
 RESOLVES = {"registry.py"}
 """Where a name becomes a class."""

@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from audiobench import cost
-from audiobench.records import Failure, Record
-from model_adapters.registry import find_model
-from model_adapters.spec import ModelSpec, Price
+from audiobench.files.records import Failure, Record
+from audiobench.model.registry import find_model
+from audiobench.model.spec import ModelSpec, Price
+from audiobench.results import cost
 from tests.run.conftest import cli, server, toy  # noqa: F401  fixtures
 
 PRICE = Price(input=1.0, audio_input=4.0, cached_input=0.5, output=10.0, audio_output=20.0)

@@ -13,10 +13,10 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audiobench.model.adapter import RetryableError, RunError, SampleError
+from audiobench.model.registry import build_adapter
+from audiobench.model.spec import ReplyLimits
 from model_adapters import bodies
-from model_adapters.base import RetryableError, RunError, SampleError
-from model_adapters.registry import build_adapter
-from model_adapters.spec import ReplyLimits
 
 GOOD = {"model": "some-model", "choices": [{"index": 0, "message": {"content": "B"}, "finish_reason": "stop"}]}
 RAW = json.dumps(GOOD).encode()

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from audiobench import prompt, think
+from audiobench.ask import prompt
+from audiobench.core.types import AudioPart, Clip, Condition, Sample
+from audiobench.model import think
+from audiobench.model.adapter import SampleError
+from audiobench.model.registry import find_model
 from audiobench.task.find import find_task
-from audiobench.types import AudioPart, Clip, Condition, Sample
-from model_adapters.base import SampleError
 from model_adapters.openai_chat import OpenAIChat
-from model_adapters.registry import find_model
 
 SYSTEM = "You are an expert in audio analysis, please analyze the audio content and answer the questions accurately."
 ASKED = (

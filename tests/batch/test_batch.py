@@ -19,10 +19,11 @@ from unittest import mock
 import msgspec
 import pytest
 
-from audiobench import cli, cost
-from audiobench.batch.apis import GeminiBatch, OpenAIBatch
-from audiobench.records import Record
-from model_adapters.registry import find_model
+from audiobench import cli
+from audiobench.ask.batch.apis import GeminiBatch, OpenAIBatch
+from audiobench.files.records import Record
+from audiobench.model.registry import find_model
+from audiobench.results import cost
 from tests.batch.provider import MODEL, Provider, serving
 from tests.run.conftest import make_task
 

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from audiobench.runner.concurrency import Concurrency
-from audiobench.runner.retry import ExhaustedError, RetryPolicy, call
-from audiobench.types import Response
-from model_adapters.base import RetryableError, SampleError
+from audiobench.ask.concurrency import Concurrency
+from audiobench.ask.retry import ExhaustedError, RetryPolicy, call
+from audiobench.core.types import Response
+from audiobench.model.adapter import RetryableError, SampleError
 
 
 def test_never_more_than_the_limit() -> None:
@@ -166,7 +166,7 @@ def test_every_attempt_has_a_time_out() -> None:
 
 def test_a_lasting_storm_is_cut_again_after_each_cool_down(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr("audiobench.runner.concurrency.time.monotonic", lambda: now)
+    monkeypatch.setattr("audiobench.ask.concurrency.time.monotonic", lambda: now)
     gate = Concurrency(256, adaptive=True)
     gate.limit = 256
     for _ in range(600):

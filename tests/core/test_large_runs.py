@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from audiobench import on_all_cores
-from audiobench.summary import summarise, summarise_condition
+from audiobench.results import on_all_cores
+from audiobench.results.summary import summarise, summarise_condition
 from tests.core.test_results import error, record, run
 
 

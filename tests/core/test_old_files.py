@@ -8,13 +8,13 @@ from typing import Any
 import orjson
 import pytest
 
-from audiobench import annotations, records
-from audiobench.ablation.traces import asking, early
-from audiobench.annotations import Judgement
+from audiobench.analysis.traces import asking, early
 from audiobench.cli import main
-from audiobench.errors import IncompleteError
-from audiobench.results import Run
-from audiobench.summary import summarise
+from audiobench.core.errors import IncompleteError
+from audiobench.files import annotations, records
+from audiobench.files.annotations import Judgement
+from audiobench.results.runs import Run
+from audiobench.results.summary import summarise
 
 FILES = Path(__file__).parents[1] / "files_of_0_1"
 RUNS = sorted(path.name for path in FILES.iterdir())

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiobench import audio
-from audiobench.audio import InvalidAudioError
-from audiobench.audio.container import pcm_wav
+from audiobench import media as audio
 from audiobench.core.parts import continued, words
-from audiobench.records import turns
-from audiobench.types import AudioPart, Clip, Message, Request, TextPart, VideoPart
-from model_adapters.spec import AudioSupport
+from audiobench.core.types import AudioPart, Clip, Message, Request, TextPart, VideoPart
+from audiobench.files.records import turns
+from audiobench.media import InvalidAudioError
+from audiobench.media.container import pcm_wav
+from audiobench.model.spec import AudioSupport
 
 CLIP = Clip(Path("a.wav"), sha256="ab" * 32)
 USER = Message("user", (AudioPart(CLIP), TextPart("Which?")))

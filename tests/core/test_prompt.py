@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import to_builtins
 
-from audiobench import prompt, think
-from audiobench.errors import UsageError
-from audiobench.records import turns
+from audiobench.ask import prompt
+from audiobench.core.errors import UsageError
+from audiobench.core.types import AudioPart, Clip, Condition, Sample, TextPart
+from audiobench.files.records import turns
+from audiobench.model import think
+from audiobench.model.spec import ModelSpec
 from audiobench.task.spec import Prompt, TaskSpec
-from audiobench.types import AudioPart, Clip, Condition, Sample, TextPart
-from model_adapters.spec import ModelSpec
 
 MODEL = ModelSpec(name="m", adapter="scripted", served_model="m", sampling={"temperature": 0.7, "top_p": 0.9})
 SAMPLE = Sample(

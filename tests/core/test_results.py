@@ -10,11 +10,12 @@ import numpy as np
 import orjson
 import pytest
 
-from audiobench import records, results
-from audiobench.condensed import quantile
-from audiobench.errors import IncompleteError
-from audiobench.plan import Plan
-from audiobench.summary import summarise
+from audiobench.core.errors import IncompleteError
+from audiobench.files import records
+from audiobench.files.plan import Plan
+from audiobench.results import runs as results
+from audiobench.results.condensed import quantile
+from audiobench.results.summary import summarise
 from audiobench.task.spec import TaskSpec
 
 CONDITION = {"think": "default", "audio": "full", "option_order": 0, "prompt": "p", "protocol": "chat"}

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from audiobench import strict_yaml
-from audiobench.errors import UsageError
-from model_adapters.spec import ModelSpec
+from audiobench.core import strict_yaml
+from audiobench.core.errors import UsageError
+from audiobench.model.spec import ModelSpec
 
 GOOD = "name: m\nadapter: scripted\nserved_model: m\n"
 

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiobench import protocols, think
-from audiobench.errors import UsageError
-from audiobench.types import Message, Request, Response, TextPart
-from model_adapters.spec import BudgetMode, ModelSpec, Thinking, ThinkMode
+from audiobench.ask import protocols
+from audiobench.core.errors import UsageError
+from audiobench.core.types import Message, Request, Response, TextPart
+from audiobench.model import think
+from audiobench.model.spec import BudgetMode, ModelSpec, Thinking, ThinkMode
 
 ON, OFF = "<think>\n", "<think>\n\n</think>\n"
 STEP = Thinking(

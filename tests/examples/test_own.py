@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from model_adapters.registry import find_model
+from audiobench.model.registry import find_model
 
 MODEL = "own_model.py:ZeroCrossings"
 
@@ -100,3 +100,13 @@ def test_the_documentation_shows_the_examples(root: Path) -> None:
         start = {"own_model.py": "import io", "own_task.yaml": "task:", "own_scorer.py": "from audiobench"}[name]
         code = source[source.index(start) :]
         assert any(code.strip() in block for block in shown), name
+
+
+def test_an_adapter_written_for_0_1_finds_what_it_imports(here: Path, cli: Any) -> None:
+    file = here / "own_model.py"
+    code = file.read_text()
+    old = (
+        "from audiobench.types import Response\nfrom model_adapters.base import RetryableError, RunError, SampleError\n"
+    )
+    file.write_text(code.replace("from audiobench.model import Response\n", old))
+    assert old in file.read_text() and run(cli, MODEL)["n"] == 2

@@ -57,7 +57,7 @@ def test_a_model_that_reads_what_the_rules_leave_is_one_more_reader(
     bench: Any, labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     (tmp_path / "own.py").write_text(
-        "from audiobench.types import Response\n\n\nclass Guesser:\n"
+        "from audiobench.core.types import Response\n\n\nclass Guesser:\n"
         "    def __init__(self, spec, *, base_url, timeout): ...\n\n"
         "    async def generate(self, request):\n"
         '        return Response(\'{"option": "A"}\')\n\n'

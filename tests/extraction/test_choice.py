@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from audiobench.errors import UsageError
+from audiobench.core.errors import UsageError
+from audiobench.core.types import LETTERS
 from audiobench.extraction import EXTRACTORS, extract
-from audiobench.types import LETTERS
 
 from .kinds import KINDS, NEGATIVE, NOT_HEARD
 from .responses import ADVERSARIAL, CHOSEN, THIRTY, VOICES

@@ -8,8 +8,8 @@ import json
 
 import pytest
 
+from audiobench.core.types import LETTERS
 from audiobench.extraction import extract
-from audiobench.types import LETTERS
 
 FRAMES = (
     "{t}", "{l}", "({l})", "{l}. {t}", "({l}) {t}", "{l}: {t}", "The answer is {t}.", "The answer is ({l}) {t}.",

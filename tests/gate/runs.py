@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
+from audiobench.core.types import Condition
 from audiobench.gate.arms import Arm, Row, ids_digest
 from audiobench.scorers.metrics import ACC
-from audiobench.types import Condition
 
 OPTIONS = ["dog", "cat"]
 

@@ -11,10 +11,10 @@ import pytest
 from audiobench.cli import main
 from audiobench.gate.arms import arms_of_run
 from audiobench.gate.baseline import digest, read
-from audiobench.results import Run
+from audiobench.results.runs import Run
+from audiobench.results.summary import summaries
 from audiobench.scorers import SCORERS
 from audiobench.scorers.text import Bleu
-from audiobench.summary import summaries
 from tests.gate.runs import record, write_run
 
 SHORT, LONG = "one two three four", " ".join(f"word{i}" for i in range(40))

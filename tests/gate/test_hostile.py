@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audiobench.errors import AudiobenchError
+from audiobench.core.errors import AudiobenchError
 from audiobench.gate import baseline
 from audiobench.gate.arms import arms_of_run
 from audiobench.gate.checks import evaluate
@@ -20,10 +20,10 @@ from audiobench.gate.junit import junit
 from audiobench.gate.markdown import MAX_BYTES, escape, summary
 from audiobench.gate.policy import Policy
 from audiobench.gate.verdict import Check, Flip, Item, Verdict
-from audiobench.report.leaderboard import make_board
-from audiobench.report.leaderboard_check import check
-from audiobench.results import Run
-from audiobench.summary import summaries
+from audiobench.leaderboard.board import make_board
+from audiobench.leaderboard.check import check
+from audiobench.results.runs import Run
+from audiobench.results.summary import summaries
 from tests.gate.runs import answers, write_run
 
 ANYTHING = st.text(st.characters(), max_size=60)

@@ -16,13 +16,13 @@ import orjson
 import pytest
 
 from audiobench.cli import main
+from audiobench.core.types import Outcome
+from audiobench.files.records import Record
 from audiobench.gate import baseline
 from audiobench.gate.arms import row_of
 from audiobench.gate.markdown import cut, escape
-from audiobench.records import Record
-from audiobench.results import Scored
+from audiobench.results.runs import Scored
 from audiobench.scorers.metrics import ACC
-from audiobench.types import Outcome
 from tests.gate.runs import answers, condition, record, write_run
 
 Gate = Callable[..., tuple[int, dict[str, Any]]]

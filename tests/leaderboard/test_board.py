@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from audiobench.cli import main
-from audiobench.report import leaderboard_text as text
-from audiobench.report.leaderboard import Board, make_board
-from audiobench.report.leaderboard_html import html
+from audiobench.leaderboard import text
+from audiobench.leaderboard.board import Board, make_board
+from audiobench.leaderboard.page import html
 from tests.gate.runs import answers, record, write_run
 
 TABLE_1 = ["big_bench_audio", "spoken_mqa", "mmsu", "mmau", "wildspeech"]
@@ -142,7 +142,7 @@ def test_the_tasks_own_number_of_rows_decides_over_a_larger_set(tmp_path: Path, 
     class Spec:
         title, expected_rows, scorer, reference_scores = "T", 200, "option_match", ()
 
-    monkeypatch.setattr("audiobench.report.leaderboard.shipped", lambda task: Spec())
+    monkeypatch.setattr("audiobench.leaderboard.board.shipped", lambda task: Spec())
     write_run(tmp_path / "whole", {"t": answers(right(0.8))}, model="whole")
     write_run(tmp_path / "more", {"t": answers(right(0.8, 260))}, model="more")
     assert rows(make_board([tmp_path])) == {("whole", "default"): (1, 1), ("more", "default"): None}

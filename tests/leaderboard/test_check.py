@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from audiobench.cli import main
-from audiobench.report.leaderboard_check import check
+from audiobench.leaderboard.check import check
 
 MODEL = "random"
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from audiobench.ablation.arms import arms_of, common
-from audiobench.ablation.measure import difference
-from audiobench.report.leaderboard import make_board
-from audiobench.report.leaderboard_html import html
-from audiobench.results import Run
+from audiobench.analysis.arms import arms_of, common
+from audiobench.analysis.measure import difference
+from audiobench.leaderboard.board import make_board
+from audiobench.leaderboard.page import html
+from audiobench.results.runs import Run
 from tests.gate.runs import answers, record, write_run
 
 LONG = " ".join(f"word{i}" for i in range(40))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from audiobench.report.leaderboard import make_board
-from audiobench.report.leaderboard_html import html
+from audiobench.leaderboard.board import make_board
+from audiobench.leaderboard.page import html
 from tests.gate.runs import answers, write_run
 from tests.view.chromium import Browser, executable
 

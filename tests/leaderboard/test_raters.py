@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from audiobench.errors import NotComparableError
-from audiobench.report.leaderboard import make_board
+from audiobench.core.errors import NotComparableError
+from audiobench.leaderboard.board import make_board
 from tests.gate.raters import heard, judged
 
 

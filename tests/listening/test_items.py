@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audiobench.errors import UsageError
-from audiobench.listening import DEFAULT_SEED, TRAIN_SEEDS, Item, generate
-from audiobench.listening.draw import Draw
-from audiobench.listening.families import FAMILIES
-from audiobench.listening.items import evaluation_item, training_item
+from audiobench.core.errors import UsageError
+from audiobench.data.listening import DEFAULT_SEED, TRAIN_SEEDS, Item, generate
+from audiobench.data.listening.draw import Draw
+from audiobench.data.listening.families import FAMILIES
+from audiobench.data.listening.items import evaluation_item, training_item
 
 spec = importlib.util.spec_from_file_location("listening_oracle", Path(__file__).with_name("oracle.py"))
 assert spec and spec.loader

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiobench.listening import Item, generate, rows, write
-from audiobench.listening.draw import Draw
-from audiobench.listening.families import FAMILIES
-from audiobench.listening.items import evaluation_item
+from audiobench.data.listening import Item, generate, rows, write
+from audiobench.data.listening.draw import Draw
+from audiobench.data.listening.families import FAMILIES
+from audiobench.data.listening.items import evaluation_item
 
 RATE = 16_000
 

@@ -11,13 +11,13 @@ import pytest
 
 pytest.importorskip("lm_eval", reason="lm-eval is not installed (the extra lm-eval)")
 
-from audiobench.errors import IncompleteError, UsageError
+from audiobench.core.errors import IncompleteError, UsageError
 from audiobench.task.find import task_files
 from tests.lm_eval.conftest import BRIDGE
 
 ECHO = """\
 import io, soundfile
-from audiobench.types import Response, TextPart
+from audiobench.core.types import Response, TextPart
 
 class Echo:
     def __init__(self, spec, *, base_url=None, timeout=600.0): ...
@@ -235,7 +235,8 @@ def test_a_folder_with_another_models_answers_is_refused_and_left_alone(
 def test_a_run_that_lm_eval_drove_is_repeated_by_audiobench(evaluate: Any, tmp_path: Path, bridged: Path) -> None:
     from msgspec.structs import replace
 
-    from audiobench import api, run_info
+    from audiobench import api
+    from audiobench.files import run_info
 
     out = tmp_path / "out"
     evaluate(bridged, "toy", "audiobench", model_args={"model": "oracle", "out": str(out)}, limit=4)

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("lm_eval", reason="lm-eval is not installed (the extra lm-eval)")
 
-from audiobench.errors import UsageError
+from audiobench.core.errors import UsageError
 from tests.run.conftest import clean_environment
 
 SCRIPT = """\
@@ -82,7 +82,7 @@ def test_pooled_word_errors(bridged: Path, evaluate: Any, ours: Any, tmp_path: P
 
 
 JUDGE = """\
-from audiobench.types import Response
+from audiobench.model import Response
 
 class Judge:
     def __init__(self, spec, *, base_url=None, timeout=600.0): ...

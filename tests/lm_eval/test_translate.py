@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from audiobench.errors import UsageError
+from audiobench.core.errors import UsageError
 from audiobench.task.find import find_task
 from tests.run.conftest import wav
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from audiobench.audio.container import pcm_wav
-from audiobench.types import AudioPart, Clip, Message, Request, Response, TextPart
+from audiobench.core.types import AudioPart, Clip, Message, Request, Response, TextPart
+from audiobench.media.container import pcm_wav
+from audiobench.model.spec import ModelSpec
 from model_adapters.realtime import Realtime
-from model_adapters.spec import ModelSpec
 from tests.realtime.servers import Loopback
 
 NAMES = {"openai": "gpt-realtime-2.1", "gemini_live": "gemini-3.8-live", "stepfun": "step-audio-r1.1"}

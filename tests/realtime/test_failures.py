@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_adapters.base import RetryableError, RunError, SampleError
+from audiobench.model.adapter import RetryableError, RunError, SampleError
 from tests.realtime.servers import Script, loopback
 
 

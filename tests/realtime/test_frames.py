@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from audiobench.errors import UsageError
-from model_adapters.base import SampleError
+from audiobench.core.errors import UsageError
+from audiobench.model.adapter import SampleError
+from audiobench.model.spec import ModelSpec
 from model_adapters.realtime import Realtime
-from model_adapters.spec import ModelSpec
 from tests.realtime.conftest import tone
 from tests.realtime.servers import Script, loopback
 

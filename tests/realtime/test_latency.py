@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from audiobench.types import Response
+from audiobench.core.types import Response
 from tests.realtime.servers import Heard, Script, loopback
 
 TOLERANCE = 0.020

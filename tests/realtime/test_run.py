@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from audiobench.audio.container import pcm_wav
 from audiobench.cli import main
+from audiobench.media.container import pcm_wav
 from tests.realtime.conftest import tone
 from tests.realtime.servers import Script, loopback
 

@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from audiobench import audio
 from audiobench import cli as command_line
-from audiobench.errors import UsageError
+from audiobench import media as audio
+from audiobench.core.errors import UsageError
+from audiobench.core.types import Clip
+from audiobench.model.registry import build_adapter, find_model
+from audiobench.model.spec import ModelSpec
 from audiobench.report import terminal
 from audiobench.task.find import expand, find_task, task_files, task_tags
-from audiobench.types import Clip
 from model_adapters.http import HttpClient, check_url
-from model_adapters.registry import build_adapter, find_model
-from model_adapters.spec import ModelSpec
 from tests.run.conftest import command, make_task
 
 Cli = Callable[..., Any]
@@ -368,7 +368,7 @@ def test_a_run_does_not_wait_for_a_pipe(cli: Cli, tmp_path: Path) -> None:
 def test_a_number_that_is_index_and_text_is_not_guessed(
     choices: list[str], answer: Any, right: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from audiobench import dataset
+    from audiobench import data as dataset
 
     file = make_task(tmp_path / "t", 1)
     rows = tmp_path / "t" / "items.jsonl"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from audiobench.cli import main
-from model_adapters import planner
+from audiobench.serving import planner
 from tests.run.conftest import clean_environment, command
 
 FAULTS = "429:0.06,500:0.05,reset:0.04,hang:0.02,truncated:0.03,badjson:0.03,no_choices:0.03"
@@ -179,7 +179,7 @@ def test_a_user_adapter_that_raises_loses_only_that_sample(
 ) -> None:
     own = tmp_path / "own.py"
     own.write_text(
-        "from audiobench.types import Response\n"
+        "from audiobench.core.types import Response\n"
         "class Own:\n"
         "    def __init__(self, spec, *, base_url, timeout): ...\n"
         "    async def generate(self, request):\n"
@@ -222,7 +222,7 @@ def test_a_budget_in_two_passes_resumes_like_everything_else(
 
 def test_a_thought_that_closes_at_once_is_no_empty_answer(toy: Callable[[int], Path], cli: Any, tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(
-        "from audiobench.types import Response\n"
+        "from audiobench.core.types import Response\n"
         "class Own:\n"
         "    def __init__(self, spec, *, base_url, timeout): ...\n"
         "    async def generate(self, request):\n"
@@ -243,7 +243,7 @@ def test_empty_answers_that_are_asked_for_again_are_billed(
     toy: Callable[[int], Path], cli: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "own.py").write_text(
-        "from audiobench.types import Response\n"
+        "from audiobench.core.types import Response\n"
         "class Own:\n"
         "    def __init__(self, spec, *, base_url, timeout): self.calls = 0\n"
         "    async def generate(self, request):\n"

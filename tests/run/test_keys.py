@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 
-from model_adapters.registry import find_model, model_files
+from audiobench.model.registry import find_model, model_files
 from tests.run.conftest import make_task
 
 OLD = Path(__file__).parent / "written_by_0_1"

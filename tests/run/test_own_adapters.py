@@ -12,7 +12,7 @@ import pytest
 Cli = Callable[..., Any]
 CLASS = """\
 import sys
-from audiobench.types import Response
+from audiobench.model import Response
 class Own:
     def __init__(self, spec, *, base_url, timeout):
         {init}
@@ -139,8 +139,8 @@ LEAKS = {
     "a path": f'raise ValueError("GET https://h/v1/{SECRET}/chat failed")',
     "a key of the environment": f'raise ValueError("{SECRET[::-1]} was refused")',
     "a field": f'raise ValueError("password={SECRET}")',
-    "a failure that stops the run": f'from model_adapters.base import RunError; raise RunError("key {SECRET[::-1]}")',
-    "a failure that is tried again": f'from model_adapters.base import RetryableError; raise RetryableError("{SECRET[::-1]}")',
+    "a failure that stops the run": f'from audiobench.model import RunError; raise RunError("key {SECRET[::-1]}")',
+    "a failure that is tried again": f'from audiobench.model import RetryableError; raise RetryableError("{SECRET[::-1]}")',
     "a field of the answer": f'return Response("A", raw={{"authorization": "Bearer {SECRET}"}})',
 }  # fmt: skip
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from audiobench.cli import main
-from model_adapters import planner
+from audiobench.serving import planner
 
 H100 = "{i}, NVIDIA H100 80GB HBM3, 81559, 81000, GPU-{i}"
 SERVER = """
@@ -117,7 +117,7 @@ def test_requests_longer_than_the_context_that_fits_are_refused_before_a_server_
 
 
 def test_the_fit_is_checked_before_any_data_is_fetched(machine, tmp_path, monkeypatch, capsys):
-    from audiobench import dataset
+    from audiobench import data as dataset
 
     machine("0, NVIDIA GeForce RTX 4090, 24564, 24000, GPU-0")
     monkeypatch.setattr(dataset, "load", lambda *_, **__: pytest.fail("data were fetched"))

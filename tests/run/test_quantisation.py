@@ -56,7 +56,7 @@ def test_the_leaderboard_marks_the_cell_and_names_it(runs: tuple[Path, Path], ca
 
 
 def test_an_argument_that_quantises_counts_where_the_file_does_not_say_it() -> None:
-    from model_adapters.spec import ModelSpec
+    from audiobench.model.spec import ModelSpec
 
     parts = {"name": "m", "adapter": "openai_chat", "served_model": "m", "weights": {"repo": "some/weights"}}
     plain = ModelSpec.model_validate({**parts, "serve": {"args": {}}})

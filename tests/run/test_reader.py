@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 MODEL = """\
-from audiobench.types import Response
+from audiobench.model import Response
 
 
 class Vague:
@@ -91,7 +91,7 @@ PREDICTIONS = [
     {"id": "3", "output": "It could be anything.", "question": "Which?", "choices": ["rain", "wind"], "answer": "rain"},
 ]
 SCORE_READER = """\
-from audiobench.types import Response
+from audiobench.model import Response
 
 
 class Reader:

@@ -11,10 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from audiobench import api, cli, run_info, suite
-from audiobench.errors import UsageError
-from audiobench.run_spec import RunSpec, options
-from audiobench.runner.prepare import resolve
+from audiobench import api, cli
+from audiobench.ask.prepare import resolve
+from audiobench.core.errors import UsageError
+from audiobench.files import run_info, suite
+from audiobench.files.run_spec import RunSpec, options
 from tests.run.conftest import make_task
 
 SUITE = """\

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from audiobench import think
+from audiobench.core.types import Response
 from audiobench.extraction import extract
-from audiobench.types import Response
-from model_adapters.spec import Thinking
+from audiobench.model import think
+from audiobench.model.spec import Thinking
 
 MARKS = [
     ("<think>", "</think>"),

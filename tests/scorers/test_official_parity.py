@@ -14,18 +14,10 @@ from typing import Any
 
 import pytest
 
-from audiobench.scorers import (
-    SCORERS,
-    chinese,
-    mmar_rubrics,
-    mmau_pro,
-    official_verdicts,
-    spoken_mqa,
-    wildspeech,
-)
+from audiobench.core.types import Sample
+from audiobench.scorers import SCORERS, chinese, mmar_rubrics, mmau_pro, official_verdicts, spoken_mqa, wildspeech
 from audiobench.scorers import mmau as mmau_rule
 from audiobench.scorers import text as text_scorers
-from audiobench.types import Sample
 
 HERE = Path(__file__).parent
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audiobench.core.types import Answer, Outcome, Sample
 from audiobench.extraction import EXTRACTORS, extract
 from audiobench.scorers import SCORERS, mmar_rubrics, wildspeech
 from audiobench.scorers.base import fill
 from audiobench.scorers.metrics import total
-from audiobench.types import Answer, Outcome, Sample
 
 MAN_WOMAN = Sample("1", "Who speaks?", choices=("Man", "Woman"), target="Woman")
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from audiobench.cli import main
-from model_adapters import planner
+from audiobench.serving import planner
 
 
 def test_serve_without_vllm_or_gpu_is_one_line(capsys, monkeypatch):
@@ -48,7 +48,7 @@ def test_serve_hands_on_what_stands_after_two_dashes(capsys, monkeypatch, option
 
 
 def test_doctor_as_json(capsys, monkeypatch):
-    from audiobench import doctor
+    from audiobench.doctor import machine as doctor
 
     monkeypatch.setattr(doctor, "doctor", lambda model: [doctor.Check("torch", "problem", "does not load", "do this")])
     assert main(["doctor", "--json"]) == 4

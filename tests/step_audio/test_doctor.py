@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from audiobench import doctor as doctor_module
-from audiobench.doctor import Check, doctor, judge_wheels, of_model, probe, show
-from audiobench.errors import ExitCode
-from model_adapters.gpus import GIB, Gpu
+from audiobench.core.errors import ExitCode
+from audiobench.doctor import machine as doctor_module
+from audiobench.doctor.machine import Check, doctor, judge_wheels, of_model, probe, show
+from audiobench.serving.gpus import GIB, Gpu
 
 CPU = {"version": "2.13.0+cpu", "cuda": None, "available": False, "devices": 0}
 CUDA = {"version": "2.14.0", "cuda": "13.0", "available": True, "devices": 2}
@@ -67,7 +67,7 @@ def test_keys_are_named_and_never_shown(quick, monkeypatch, capsys):
 
 
 def test_gpus_and_memory_are_listed(quick, monkeypatch):
-    import model_adapters.gpus as gpus
+    import audiobench.serving.gpus as gpus
 
     monkeypatch.setattr(gpus, "visible_gpus", lambda: [Gpu("0", "H200", 141 * GIB, 140 * GIB)])
     assert by_name(doctor())["GPUs"].found == "H200 (140 of 141 GiB free)"
@@ -116,7 +116,7 @@ def test_a_checkpoint_that_does_not_fit(tmp_path):
 
 
 def test_a_released_model_that_is_not_here(monkeypatch, capsys):
-    import model_adapters.planner as planner
+    import audiobench.serving.planner as planner
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr(planner, "visible_gpus", list)
@@ -179,7 +179,7 @@ def test_what_was_found_before_the_time_is_up_stays_found(tmp_path, monkeypatch)
 
 
 def test_the_golden_clip_says_which_front_end_a_device_would_use():
-    from audiobench.doctor_probe import measured
+    from audiobench.doctor.probe import measured
 
     found = measured()
     assert found["shape"] == [128, 302]

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from audiobench.cli import main
-from audiobench.errors import UsageError
-from model_adapters.fitting import fit, least, needs_of
-from model_adapters.gpus import GIB, Gpu, imagined
-from model_adapters.registry import find_model
+from audiobench.core.errors import UsageError
+from audiobench.model.registry import find_model
+from audiobench.serving.fitting import fit, least, needs_of
+from audiobench.serving.gpus import GIB, Gpu, imagined
 
 R1 = needs_of(find_model("step-audio-r1"))
 MINI = needs_of(find_model("step-audio-2-mini"))

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from audiobench.errors import IncompleteError, UsageError
-from model_adapters import launch, planner
-from model_adapters.gpus import GIB, Gpu, selected
-from model_adapters.launch import serve, stage
-from model_adapters.planner import Launch, Plan, plan_server
-from model_adapters.registry import find_model
+from audiobench.core.errors import IncompleteError, UsageError
+from audiobench.model.registry import find_model
+from audiobench.serving import launch, planner
+from audiobench.serving.gpus import GIB, Gpu, selected
+from audiobench.serving.launch import serve, stage
+from audiobench.serving.planner import Launch, Plan, plan_server
 
 R1 = find_model("step-audio-r1")
 
@@ -272,9 +272,9 @@ def test_the_server_dies_with_its_starter(tmp_path):
     starter = textwrap.dedent(
         f"""
         import sys, time
-        from model_adapters import launch
-        from model_adapters.registry import find_model
-        from model_adapters.planner import Launch, Plan, free_port
+        from audiobench.serving import launch
+        from audiobench.model.registry import find_model
+        from audiobench.serving.planner import Launch, Plan, free_port
         port = free_port()
         launch.plan_server = lambda spec, **k: Plan(
             [Launch([sys.executable, {str(script)!r}, str(port), {str(pid_file)!r}, "run"], {{}}, port)])

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import soundfile
 
+from audiobench.core.errors import UsageError
 from audiobench.core.parts import words
-from audiobench.errors import UsageError
-from audiobench.types import AudioPart, Clip, Message, Request, TextPart
-from model_adapters.base import Adapter, RunError, SampleError
+from audiobench.core.types import AudioPart, Clip, Message, Request, TextPart
+from audiobench.model.adapter import Adapter, RunError, SampleError
+from audiobench.model.spec import ModelSpec, Weights
 from model_adapters.local import Local
-from model_adapters.spec import ModelSpec, Weights
 from model_adapters.step_audio.sampling import Sampling
 from model_adapters.step_audio.tokenizer import THINK_OFF, THINK_ON
 

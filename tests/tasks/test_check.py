@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from audiobench.errors import UsageError
+from audiobench.core.errors import UsageError
 from audiobench.task.check import check
 from audiobench.task.find import find_task
 
@@ -175,9 +175,9 @@ def test_hostile_yaml_is_one_clear_error(name, tmp_path, monkeypatch):
     ],
 )
 def test_templates_cannot_escape(template):
-    from audiobench.prompt import variables
-    from audiobench.template import render
-    from audiobench.types import Sample
+    from audiobench.ask.prompt import variables
+    from audiobench.core.template import render
+    from audiobench.core.types import Sample
 
     with pytest.raises(UsageError):
         render(template, variables(Sample("id", "?", doc={"a": 0})))

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from audiobench import strict_yaml
-from audiobench.dataset import Dataset, load
-from audiobench.prompt import variables
+from audiobench.ask.prompt import variables
+from audiobench.core import strict_yaml
+from audiobench.core.template import render
+from audiobench.data import Dataset, load
 from audiobench.task.find import find_task
 from audiobench.task.spec import TaskSpec
-from audiobench.template import render
 
 SILENCE = (
     b"RIFF\x2c\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x80\x3e\x00\x00\x00\x7d\x00\x00\x02\x00\x10\x00"

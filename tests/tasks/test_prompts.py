@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from audiobench.prompt import variables
+from audiobench.ask.prompt import variables
+from audiobench.core.template import render
+from audiobench.core.types import Sample
 from audiobench.task.find import find_task
-from audiobench.template import render
-from audiobench.types import Sample
 
 QUESTION = "Which of the following best describes the male vocal in the audio?"
 CHOICES = ("Soft and melodic", "Aggressive and talking", "High-pitched and singing", "Whispering")
@@ -147,7 +147,7 @@ def test_step_audio_r1_parameters(task, penalty):
 
 
 def test_no_shipped_prompt_cuts_thinking(task_paths):
-    from audiobench import strict_yaml
+    from audiobench.core import strict_yaml
     from audiobench.task.spec import TaskSpec
 
     for path in task_paths:

@@ -7,11 +7,11 @@ import re
 
 import pytest
 
-from audiobench import strict_yaml
+from audiobench.core import strict_yaml
+from audiobench.model.schema import schemas
 from audiobench.scorers import SCORERS
 from audiobench.task.check import check
 from audiobench.task.find import find_task, task_files
-from audiobench.task.schema import schemas
 from audiobench.task.spec import TaskSpec
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -36,7 +36,7 @@ def test_editors_and_lm_eval_find_what_they_need(task_paths, root):
 
 def test_committed_schemas_are_current(root):
     for path, text in schemas(root).items():
-        assert path.read_text(encoding="utf-8") == text, f"{path}: run `python -m audiobench.task.schema`"
+        assert path.read_text(encoding="utf-8") == text, f"{path}: run `python -m audiobench.model.schema`"
         assert json.loads(text)["additionalProperties"] is False
 
 
@@ -121,7 +121,7 @@ def test_leaderboard_of_mmau(shared):
 
 
 def test_listening_files_are_parts_of_one():
-    from audiobench.listening.families import FAMILIES
+    from audiobench.data.listening.families import FAMILIES
 
     parts = {
         name: find_task(f"listening_{name}")[0].dataset_kwargs["families"] for name in ("speech", "sound", "music")

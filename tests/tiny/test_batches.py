@@ -10,9 +10,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed (the extra local)")
 pytest.importorskip("transformers", reason="transformers is not installed (the extra local)")
 
-from audiobench.listening.draw import Draw  # noqa: E402
-from audiobench.listening.items import training_item  # noqa: E402
-from audiobench.listening.synthesis import render  # noqa: E402
+from audiobench.data.listening.draw import Draw  # noqa: E402
+from audiobench.data.listening.items import training_item  # noqa: E402
+from audiobench.data.listening.synthesis import render  # noqa: E402
 from model_adapters.step_audio.prompts import Turn  # noqa: E402
 from model_adapters.step_audio.reference import Reference, StepAudio2  # noqa: E402
 from model_adapters.step_audio.tiny import batches, model, tokenizer  # noqa: E402
@@ -111,10 +111,10 @@ def test_every_way_of_asking_names_the_options(style: str):
 
 
 def test_the_listening_task_asks_the_way_the_model_was_trained(root: Path):
-    from audiobench import strict_yaml
-    from audiobench.listening.families import FAMILIES
+    from audiobench.core import strict_yaml
+    from audiobench.core.template import render as fill
+    from audiobench.data.listening.families import FAMILIES
     from audiobench.task.spec import TaskSpec
-    from audiobench.template import render as fill
 
     wanted = user_text("Q?", ("x", "y"))
     seen: dict[str, set[str]] = {}

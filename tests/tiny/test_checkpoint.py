@@ -14,7 +14,7 @@ pytest.importorskip("transformers", reason="transformers is not installed (the e
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from audiobench.listening import generate  # noqa: E402
+from audiobench.data.listening import generate  # noqa: E402
 from model_adapters.step_audio.reference import Reference  # noqa: E402
 from model_adapters.step_audio.tiny import CHECKPOINT, evaluate, tokenizer  # noqa: E402
 from model_adapters.step_audio.tokenizer import load_tokenizer  # noqa: E402

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from audiobench.types import LETTERS
+from audiobench.core.types import LETTERS
 
 SOUNDS = ("a dog barking", "a door closing", "rain on a roof", "a train passing", "a kettle whistling", "footsteps")
 DOMAINS = ("speech", "sound", "music")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from audiobench.results import Run
+from audiobench.results.runs import Run
 from audiobench.view.collect import collect
 
 from .chromium import Browser

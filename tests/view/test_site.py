@@ -10,13 +10,13 @@ from pathlib import Path
 import orjson
 import pytest
 
-from audiobench.ablation.arms import arms_of, common
-from audiobench.ablation.measure import difference as compare
+from audiobench.analysis.arms import arms_of, common
+from audiobench.analysis.measure import difference as compare
 from audiobench.cli import main
-from audiobench.errors import UsageError
-from audiobench.records import ClipFacts
-from audiobench.results import Run
-from audiobench.summary import summaries
+from audiobench.core.errors import UsageError
+from audiobench.files.records import ClipFacts
+from audiobench.results.runs import Run
+from audiobench.results.summary import summaries
 from audiobench.view.clips import ClipIndex, clip_of
 from audiobench.view.collect import arm_labels, collect, difference
 from audiobench.view.site import Written, write_site

@@ -268,8 +268,8 @@ def kimi_audio(folder: Path) -> Tiny:
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM, WhisperConfig, WhisperFeatureExtractor, WhisperModel
 
-    from model_adapters.planner import located
-    from model_adapters.registry import find_model
+    from audiobench.model.registry import find_model
+    from audiobench.serving.planner import located
     from tests.step_audio.test_prompts import qwen_file
 
     shutil.copy(qwen_file(), folder / "tiktoken.model")

@@ -11,9 +11,9 @@ import numpy as np
 import soundfile
 
 from audiobench.core.parts import words
-from audiobench.types import AudioPart, Clip, Message, Request, TextPart
-from model_adapters.base import Adapter, SampleError
-from model_adapters.spec import ModelSpec, Serve, Weights
+from audiobench.core.types import AudioPart, Clip, Message, Request, TextPart
+from audiobench.model.adapter import Adapter, SampleError
+from audiobench.model.spec import ModelSpec, Serve, Weights
 
 THINK_ON = "<think>\n"
 THINK_OFF = "<think>\n\n</think>\n"

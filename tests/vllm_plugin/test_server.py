@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiobench import protocols, think
-from audiobench.types import AudioPart, Clip, Message, Request, TextPart
-from model_adapters.base import SampleError
-from model_adapters.launch import serve
-from model_adapters.registry import build_adapter, find_model
-from model_adapters.spec import ModelSpec, Serve, Weights
+from audiobench.ask import protocols
+from audiobench.core.types import AudioPart, Clip, Message, Request, TextPart
+from audiobench.model import think
+from audiobench.model.adapter import SampleError
+from audiobench.model.registry import build_adapter, find_model
+from audiobench.model.spec import ModelSpec, Serve, Weights
+from audiobench.serving.launch import serve
 
 pytestmark = pytest.mark.slow
 

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from audiobench.model.registry import find_model
+from audiobench.model.spec import Serve, Weights
+from audiobench.serving.launch import serve
 from model_adapters.dialects import beam_fields
-from model_adapters.launch import serve
-from model_adapters.registry import find_model
-from model_adapters.spec import Serve, Weights
 
 httpx = pytest.importorskip("httpx", reason="comes with vllm")
 pytestmark = pytest.mark.slow

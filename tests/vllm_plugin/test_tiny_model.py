@@ -15,7 +15,7 @@ from model_adapters.local import EMBEDDED
 def test_the_same_answers_thinking_and_not(engine):
     from vllm import SamplingParams
 
-    from audiobench.listening.dataset import rows
+    from audiobench.data.listening.dataset import rows
     from model_adapters.step_audio.reference import Reference
     from model_adapters.step_audio.sampling import Sampling
 

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from audiobench.listening.draw import Draw
-from audiobench.listening.families import FAMILIES, Family, Reading
-from audiobench.listening.items import TRAIN_SEEDS, training_item, transcribe, window
-from audiobench.listening.scenes import Scene
-from audiobench.listening.synthesis import RATE, render
+from audiobench.data.listening.draw import Draw
+from audiobench.data.listening.families import FAMILIES, Family, Reading
+from audiobench.data.listening.items import TRAIN_SEEDS, training_item, transcribe, window
+from audiobench.data.listening.scenes import Scene
+from audiobench.data.listening.synthesis import RATE, render
 from model_adapters.step_audio.tiny.prompts import direct_answer, draw_style, think_answer, user_text
 
 SHAPES = ((2.0, 12), (2.5, 16), (3.0, 20))

@@ -34,7 +34,7 @@ def card(
         "# tiny-audio-r1",
         "",
         "A miniature of the Step-Audio-2 / R1 architecture (3.4 million parameters, bf16), trained from scratch on the",
-        "procedural probes of `audiobench.listening`. It is a synthetic toy: its scores show that decoding, log-mel,",
+        "procedural probes of `audiobench.data.listening`. It is a synthetic toy: its scores show that decoding, log-mel,",
         "prompts, think and no-think, parsing, scoring and gating work, and say nothing about real audio.",
         "",
         "- Hears clips of 2 to 3 s at 16 kHz, English prompts of the probes: the audio first, then the question and its",

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from audiobench.listening import Item, generate
-from audiobench.listening.draw import Draw
-from audiobench.listening.families import FAMILIES
-from audiobench.listening.synthesis import render
+from audiobench.data.listening import Item, generate
+from audiobench.data.listening.draw import Draw
+from audiobench.data.listening.families import FAMILIES
+from audiobench.data.listening.synthesis import render
 from audiobench.statistics.intervals import wilson
 from audiobench.statistics.paired import compare
 from model_adapters.step_audio.tiny import CHECKPOINT

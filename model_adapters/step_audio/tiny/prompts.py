@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from audiobench.listening.draw import Draw
-from audiobench.types import LETTERS
+from audiobench.core.types import LETTERS
+from audiobench.data.listening.draw import Draw
 
 R1_OPTIONS = (
     "Please choose the answer from the following options, do not provide any additional explanations or content: "

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from audiobench.listening.draw import Draw
-from audiobench.listening.families import FAMILIES
-from audiobench.listening.items import training_item, transcribe
+from audiobench.data.listening.draw import Draw
+from audiobench.data.listening.families import FAMILIES
+from audiobench.data.listening.items import training_item, transcribe
 from model_adapters.step_audio.tiny.prompts import direct_answer, draw_style, think_answer, user_text
 from model_adapters.step_audio.tokenizer import AUDIO_END, AUDIO_PATCH, AUDIO_START, BOT, EOT
 

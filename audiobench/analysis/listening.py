@@ -1,0 +1,186 @@
+"""Does it listen? From the audio conditions of one think mode: what the score owes to the sound.
+
+`none`, `silence`, `noise` and `swap` take the sound of the item away: these controls decide the verdict. `reverse`
+keeps much of it (timbre, loudness, counts) and `transcript` replaces it by its words, so both are only reported.
+
+A control *hurts* when the gain's interval at level 1 - 0.05/m lies above 0 (m controls, Bonferroni: of a deaf model
+that is said in at most 5 % of experiments), and does *not matter* when the interval does not and ends below the margin.
+A model that only notices that the sound is missing is hurt by `none` and `silence`, and one that notices noise by
+`noise`, whatever the clip holds. So the verdict goes by the control that keeps sound and takes the content: `swap`, or
+`noise` where there is no swap. It is
+
+- `listens` when that control hurts;
+- `deaf` when no control matters;
+- `reacts-to-sound-only` when that control does not matter and another one hurts;
+- `needs-swap-or-noise` when neither was run and another control hurts;
+- else `inconclusive-at-this-n`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from audiobench.analysis import comparable
+from audiobench.analysis.arms import Arm, chance_of, chosen_text, clusters_of, paired
+from audiobench.analysis.comparison import groups, requests_of
+from audiobench.analysis.measure import as_dict, difference, is_share, paired_values, repeats, sample_values
+from audiobench.statistics.intervals import UNKNOWN, Interval
+from audiobench.statistics.listening import AudioGain, audio_dependent, audio_gain, retention_interval
+from audiobench.statistics.multiplicity import benjamini_hochberg
+
+SOUNDLESS = ("none", "silence", "noise", "swap")
+"""Conditions without the item's own sound."""
+CONTENTLESS = ("swap", "noise")
+"""Conditions with sound and without the item's content, the stricter one first."""
+MARGIN = 0.05
+"""A gain below this (a fraction) would still be called none."""
+
+
+def does_it_listen(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> dict[str, Any] | None:
+    """Everything about the sound (JSON-ready), or None without `full` and another condition.
+
+    Keys: think, full, chance, controls (by audio condition: gain, retention, verdict, breakdown), transcript,
+    dependent (the audio-dependent subset), verdict, level, notes.
+
+    Raises:
+        NotComparableError: the conditions do not rest on the same samples or clips.
+    """
+    full = next((arm for arm in arms if arm.how.audio == "full"), None)
+    others = [arm for arm in arms if arm.how.audio not in ("full", "transcript")]
+    words = next((arm for arm in arms if arm.how.audio == "transcript"), None)
+    if full is None or not (others or words) or not is_share(full.task_run.task):
+        return None
+    silent = [arm for arm in others if arm.how.audio in SOUNDLESS]
+    level = 1 - 0.05 / max(1, len(silent))
+    controls = {arm.how.audio: _control(full, arm, level, allowed) for arm in others}
+    rows = [row for c in controls.values() for labels in c["breakdown"].values() for row in labels.values()]
+    for row, adjusted in zip(rows, benjamini_hochberg([row["p"] for row in rows]), strict=True):
+        row["p_adjusted"] = adjusted
+        if row["verdict"] == "listens" and adjusted >= 0.05:  # one of many rows: its own interval is not enough
+            row["verdict"] = "inconclusive-at-this-n"
+    deciding = {name: c for name, c in controls.items() if c["soundless"] and c["n"]}
+    return {
+        "think": full.how.think,
+        "full": full.label,
+        "controls": controls,
+        "transcript": _transcript(full, words, allowed) if words else None,
+        "dependent": _dependent(full, silent) if silent else None,
+        "verdict": verdict({name: c["verdict"] for name, c in deciding.items()},
+                           {name: c["verdict_adjusted"] for name, c in deciding.items()}) if silent else None,
+        "level": level,
+        "margin": MARGIN,
+    }  # fmt: skip
+
+
+def verdict(plain: Mapping[str, str], adjusted: Mapping[str, str]) -> str:
+    """One verdict from those of the soundless controls by name, at the nominal level and at the Bonferroni level."""
+    deciding = next((name for name in CONTENTLESS if name in plain), None)
+    if deciding is not None and adjusted[deciding] == "listens":
+        return "listens"
+    if plain and all(one == "deaf" for one in plain.values()):
+        return "deaf"
+    if "listens" in adjusted.values():
+        if deciding is None:
+            return "needs-swap-or-noise"
+        if plain[deciding] == "deaf":
+            return "reacts-to-sound-only"
+    return "inconclusive-at-this-n"
+
+
+def _control(full: Arm, control: Arm, level: float, allowed: Collection[str]) -> dict[str, Any]:
+    whole = [full, control]
+    full, control = paired(whole)
+    comparable.check(full, control, list(full.slots), allowed)
+    kept, low, high = paired_values(control, full, list(full.slots))
+    keys, chance = clusters_of(full, kept), chance_of(full, kept) or 0.0
+    found = audio_gain(high, low, keys, chance=chance, margin=MARGIN)
+    changed, both = _changed(full, control, kept)
+    tables: dict[str, dict[str, Any]] = {}
+    for column, labels in groups(full, kept).items():
+        tables[column] = {name: _row(full, control, members) for name, members in labels.items()}
+    return {
+        **_gain(found, *_retention(full, kept, low, high, chance)),
+        "audio": control.how.audio,
+        "soundless": control.how.audio in SOUNDLESS,
+        "verdict": found.verdict,
+        "verdict_adjusted": audio_gain(high, low, keys, chance=chance, level=level, margin=MARGIN).verdict,
+        "hurts": found.comparison.interval.high < 0,
+        "answers_changed": changed / both if both else None,
+        "lost": len(set().union(*(arm.slots for arm in whole))) - len(kept),
+        "requests": requests_of(whole, [full, control]),
+        "breakdown": tables,
+    }
+
+
+def _row(full: Arm, control: Arm, ids: Sequence[str]) -> dict[str, Any]:
+    kept, low, high = paired_values(control, full, ids)
+    keys, chance = clusters_of(full, kept), chance_of(full, kept) or 0.0
+    found = audio_gain(high, low, keys, chance=chance, margin=MARGIN)
+    return {**_gain(found, *_retention(full, kept, low, high, chance)), "verdict": found.verdict}
+
+
+def _retention(
+    full: Arm, ids: Sequence[str], low: Sequence[float], high: Sequence[float], chance: float
+) -> tuple[Interval, Interval]:
+    """Intervals of the retention, plain and chance-corrected."""
+    if not ids:
+        return UNKNOWN, UNKNOWN
+    keys, epochs = clusters_of(full, ids), repeats(full, ids)
+    plain = retention_interval(high, low, keys, epochs=epochs)
+    return plain, retention_interval(high, low, keys, chance=chance, epochs=epochs)
+
+
+def _gain(found: AudioGain, retention: Interval, corrected: Interval) -> dict[str, Any]:
+    """The figures of one control; intervals as [low, high], or null where the data allow none. Without samples: nulls."""
+    comparison = found.comparison
+    measured = comparison.n > 0
+    return {
+        "n": comparison.n, "full": found.full, "control": found.control, "chance": found.chance if measured else None,
+        "gain": found.gain, "ci": _bounds(comparison.interval),
+        "gained": comparison.gained, "lost_answers": comparison.lost, "p": comparison.p if measured else None,
+        "test": comparison.method, "mde": comparison.mde if measured else None,
+        "corrected_gain": found.corrected_gain, "corrected_gain_ci": _bounds(found.corrected_gain_interval),
+        "retention": found.retention, "retention_ci": _bounds(retention),
+        "corrected_retention": found.corrected_retention, "corrected_retention_ci": _bounds(corrected),
+    }  # fmt: skip
+
+
+def _bounds(interval: Interval) -> list[float] | None:
+    return None if interval.method == "none" else [interval.low, interval.high]
+
+
+def _changed(full: Arm, control: Arm, ids: Sequence[str]) -> tuple[int, int]:
+    """(answers that differ, answers that both arms gave) over the same sample, option order and epoch."""
+    changed = both = 0
+    for sample in ids:
+        for order, epochs in full.slots[sample].items():
+            for epoch, scored in epochs.items():
+                other = control.slots[sample].get(order, {}).get(epoch)
+                if other is None or other.outcome.value is None or scored.outcome.value is None:
+                    continue
+                both += 1
+                changed += chosen_text(scored) != chosen_text(other)
+    return changed, both
+
+
+def _transcript(full: Arm, words: Arm, allowed: Collection[str]) -> dict[str, Any]:
+    """What the words alone give, against the sound."""
+    full, words = paired([full, words])
+    ids = list(full.slots)
+    comparable.check(full, words, ids, allowed)
+    return as_dict(difference(words, full, ids))
+
+
+def _dependent(full: Arm, silent: Sequence[Arm]) -> dict[str, Any]:
+    """Accuracy with the sound on the samples that no soundless control answered right."""
+    full, *silent = paired([full, *silent])
+    ids = list(full.slots)
+    tables: dict[str, dict[str, float]] = {}
+    for arm in silent:
+        tables[arm.how.audio] = dict(zip(ids, sample_values(arm, ids), strict=True))
+    controls = [list(table.values()) for table in tables.values()]
+    found = audio_dependent(sample_values(full, ids), controls, clusters_of(full, ids))
+    members = [sample for sample in ids if all(table[sample] < 0.5 for table in tables.values())]
+    return {**asdict(found), "controls": list(tables), "ids": members}

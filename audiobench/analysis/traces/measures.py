@@ -1,0 +1,233 @@
+"""Trace measures of one arm, from the journal and the judges' replies alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from audiobench.analysis.arms import Arm, chosen_slot
+from audiobench.analysis.spending import reasoning_tokens
+from audiobench.analysis.traces import asking, early
+from audiobench.analysis.traces.judges import CONSISTENCY, GROUNDED_IN, GROUNDING, KINDS, RUBRICS, rubric_outcome
+from audiobench.analysis.traces.steps import lexicon, split_steps
+from audiobench.core.types import LETTERS
+from audiobench.files.annotations import Slot, TraceVerdict
+from audiobench.results.condensed import quantile
+from audiobench.results.runs import Scored
+from audiobench.statistics.intervals import mean, proportion
+
+
+def traced(arm: Arm) -> list[Scored]:
+    """The records with any reasoning."""
+    return [scored for scored in arm if scored.record.reasoning]
+
+
+def measure_arm(arm: Arm) -> dict[str, Any]:
+    """Everything that is known about the traces of an arm (JSON-ready).
+
+    Keys: arm, responses, traces, summaries (reasoning that the provider only summarises), length, lexicon, and for
+    each judge: grounding, consistency, rubrics; early. What was not asked for is null or empty.
+    """
+    found = traced(arm)
+    verdicts = asking.read(arm.task_run.folder)
+    judges = sorted({judge for _, judge, _, _ in verdicts})
+    return {
+        "arm": arm.label,
+        **arm.how._asdict(),
+        "responses": sum(s.record.response is not None for s in arm),
+        "traces": len(found),
+        "summaries": sum(s.record.response is not None and s.record.response.reasoning_is_summary for s in found),
+        "length": lengths(found),
+        "lexicon": lexical(found),
+        "grounding": [g for judge in judges if (g := grounding(found, _of(verdicts, GROUNDING.name, judge), judge))],
+        "consistency": [
+            c for judge in judges if (c := consistency(found, _of(verdicts, CONSISTENCY.name, judge), judge))
+        ],
+        "rubrics": [r for judge in judges if (r := rubrics(arm, _of(verdicts, RUBRICS.name, judge), judge))],
+        "early": early.summary(arm),
+    }
+
+
+Lines = Mapping[Slot, TraceVerdict]
+
+
+def _of(verdicts: asking.Verdicts, measure: str, judge: str) -> dict[Slot, TraceVerdict]:
+    return {(i, key): line for (m, j, i, key), line in verdicts.items() if (m, j) == (measure, judge)}
+
+
+def _right(scored: Scored) -> bool:
+    return (scored.outcome.value or 0.0) >= 0.5
+
+
+def lengths(found: Sequence[Scored]) -> dict[str, Any] | None:
+    """Words, steps and tokens of the traces: mean, median, 95th percentile; words of right and of wrong answers."""
+    if not found:
+        return None
+    tokens = [length for s in found if (length := reasoning_tokens(s.record)) is not None]
+    words = [len(s.record.reasoning.split()) for s in found]
+    sides = {True: [], False: []}
+    for scored, count in zip(found, words, strict=True):
+        sides[_right(scored)].append(count)
+    return {
+        "words": _spread(words),
+        "characters": _spread([len(s.record.reasoning) for s in found]),
+        "steps": _spread([len(split_steps(s.record.reasoning)) for s in found]),
+        "tokens": _spread([value for value, _ in tokens]) if tokens else None,
+        "tokens_estimated": any(estimated for _, estimated in tokens),
+        "words_when_right": sum(sides[True]) / len(sides[True]) if sides[True] else None,
+        "words_when_wrong": sum(sides[False]) / len(sides[False]) if sides[False] else None,
+    }
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    return {"mean": sum(values) / len(values), "median": quantile(values, 0.5), "p95": quantile(values, 0.95)}
+
+
+def _mean_of(found: Sequence[Scored], value: Callable[[Scored], float | None]) -> dict[str, Any]:
+    """Mean over traces (interval clustered by sample), and the means of right and of wrong answers."""
+    pairs = [(s, v) for s in found if (v := value(s)) is not None]
+    if not pairs:
+        return {"n": 0, "mean": None, "ci": None, "when_right": None, "when_wrong": None}
+    values = [v for _, v in pairs]
+    keys = [s.record.cluster for s, _ in pairs]
+    interval = mean(values, keys if len(set(keys)) < len(keys) else None)
+    sides = {side: [v for s, v in pairs if _right(s) is side] for side in (True, False)}
+    return {
+        "n": len(values), "mean": sum(values) / len(values),
+        "ci": None if interval.method == "none" else [interval.low, interval.high],
+        "when_right": sum(sides[True]) / len(sides[True]) if sides[True] else None,
+        "when_wrong": sum(sides[False]) / len(sides[False]) if sides[False] else None,
+    }  # fmt: skip
+
+
+def lexical(found: Sequence[Scored]) -> dict[str, Any] | None:
+    """The lexicon proxy of acoustic grounding; `without_cue` counts traces in which no step has a cue."""
+    if not found:
+        return None
+    counts = [lexicon(s.record.reasoning) for s in found]
+    ratios = {s.slot: c["ratio"] for s, c in zip(found, counts, strict=True)}
+    return {
+        **_mean_of(found, lambda s: ratios[s.slot]),
+        "without_cue": sum(c["ratio"] is None for c in counts),
+        "steps": sum(c["steps"] for c in counts),
+        "acoustic": sum(c["acoustic"] for c in counts),
+        "surrogate": sum(c["surrogate"] for c in counts),
+    }
+
+
+def _identity(lines: Lines, judge: str) -> dict[str, Any]:
+    """Who judged, with which template, and how much of it could not be read."""
+    replies = [verdict for line in lines.values() for verdict in line.verdicts]
+    return {
+        "judge": judge,
+        "served_models": sorted({name for line in lines.values() for name in line.served_models}),
+        "template_sha256": sorted({line.template_sha256 for line in lines.values()}),
+        "calls": len(replies) + sum(line.failed for line in lines.values()),
+        "failed_calls": sum(line.failed for line in lines.values()),
+        "parse_failures": sum(verdict is None for verdict in replies),
+        "unreadable": sum(all(v is None for v in line.verdicts) for line in lines.values()),
+    }
+
+
+def grounding(found: Sequence[Scored], lines: Lines, judge: str) -> dict[str, Any] | None:
+    """Acoustic steps over all steps with evidence (acoustic, transcript, question, prior), mean over traces.
+
+    A trace's ratio is the mean of its readable runs; traces without any evidence have none and are counted.
+    `agreement`: share of steps that every readable run of a trace labels alike (traces with two or more).
+    """
+    mine = {slot: lines[slot] for s in found if (slot := s.slot) in lines}
+    if not mine:
+        return None
+    kinds: Counter[str] = Counter()
+    ratios: dict[tuple[str, str], float | None] = {}
+    alike = compared = 0
+    for slot, line in mine.items():
+        runs = [verdict for verdict in line.verdicts if verdict is not None]
+        for run in runs:
+            kinds.update(run)
+        own = [r for run in runs if (r := _ratio(run)) is not None]
+        ratios[slot] = sum(own) / len(own) if own else None
+        if len(runs) > 1:
+            alike += sum(len(set(step)) == 1 for step in zip(*runs, strict=True))
+            compared += len(runs[0])
+    labels = sum(kinds.values())
+    return {
+        **_identity(mine, judge),
+        **_mean_of(found, lambda s: ratios.get(s.slot)),
+        "without_evidence": sum(
+            ratios[slot] is None and any(v is not None for v in line.verdicts) for slot, line in mine.items()
+        ),
+        "kinds": {kind: kinds[kind] / labels if labels else None for kind in KINDS},
+        "agreement": alike / compared if compared else None,
+    }
+
+
+def _ratio(labels: Sequence[str]) -> float | None:
+    evidence = sum(label in GROUNDED_IN for label in labels)
+    return labels.count("acoustic") / evidence if evidence else None
+
+
+def consistency(found: Sequence[Scored], lines: Lines, judge: str) -> dict[str, Any] | None:
+    """Does the answer follow from the chain? Consistent: the judge's option is the one that was answered.
+
+    The judge's option is that of most readable runs (the earliest of equals). Only answers that name an option.
+    """
+    table = Counter[tuple[bool, bool]]()
+    undecided = 0
+    agreed: list[float] = []
+    keys: list[str] = []
+    mine = {slot: lines[slot] for s in found if (slot := s.slot) in lines}
+    for scored in found:
+        line, slot = mine.get(scored.slot), chosen_slot(scored)
+        votes = Counter(v for v in (line.verdicts if line else ()) if v is not None)
+        if slot is None or not votes:
+            continue
+        choice = votes.most_common(1)[0][0]
+        same = choice == LETTERS[slot]
+        table[same, _right(scored)] += 1
+        undecided += choice == "none"
+        agreed.append(float(same))
+        keys.append(scored.record.cluster)
+    if not mine:
+        return None
+    interval = proportion(agreed, keys if len(set(keys)) < len(keys) else None)
+    return {
+        **_identity(mine, judge),
+        "n": len(agreed),
+        "consistent": sum(agreed) / len(agreed) if agreed else None,
+        "ci": [interval.low, interval.high],
+        "table": {
+            "consistent_right": table[True, True], "consistent_wrong": table[True, False],
+            "inconsistent_right": table[False, True], "inconsistent_wrong": table[False, False],
+        },
+        "chain_names_none": undecided,
+    }  # fmt: skip
+
+
+def rubrics(arm: Arm, lines: Lines, judge: str) -> dict[str, Any] | None:
+    """MMAR-Rubrics: mean of the middle three of five ratings, 0 where the answer is wrong.
+
+    A response of which fewer than five ratings can be read has no published score; it is counted in `not_rated`.
+    """
+    mine = {slot: lines[slot] for s in arm if (slot := s.slot) in lines}
+    if not mine:
+        return None
+    values: list[float] = []
+    keys: list[str] = []
+    right = unread = 0
+    for scored in arm:
+        if not RUBRICS.applies(scored.record):
+            continue
+        line = mine.get(scored.slot)
+        found = rubric_outcome(scored.record, arm.task_run.task, line.verdicts if line else ())
+        right += found.status == "pending" or "ratings" in found.detail
+        unread += found.value is None
+        if found.value is not None:
+            values.append(found.value)
+            keys.append(scored.record.cluster)
+    interval = proportion(values, keys if len(set(keys)) < len(keys) else None)
+    return {
+        **_identity(mine, judge), "n": len(values), "value": sum(values) / len(values) if values else None,
+        "ci": [interval.low, interval.high], "right": right, "not_rated": unread,
+    }  # fmt: skip

@@ -1,0 +1,54 @@
+"""Which models and options have no batch jobs: refused before anything is sent, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+from audiobench.core.errors import UsageError
+from audiobench.model.registry import capabilities
+from audiobench.model.spec import ModelSpec
+from audiobench.model.think import ThinkPlan
+
+
+def check_batch(model: ModelSpec, thinks: Iterable[ThinkPlan], options: Any) -> None:
+    """Raise UsageError when the run cannot be made of batch jobs."""
+    why = _model(model) or _options(model, thinks, options)
+    if why:
+        raise UsageError(f"--batch: {why}")
+
+
+def check_judge(judge: ModelSpec) -> None:
+    """Raise UsageError when the judge has no batch jobs."""
+    if why := _model(judge):
+        raise UsageError(f"--judge-batch: {why}")
+
+
+def _model(model: ModelSpec) -> str | None:
+    name, have = f"model {model.name}", capabilities(model)
+    if have.batch is None:
+        why = have.no_batch or "only OpenAI (dialect openai) and Gemini have batch jobs here"
+        return f"{name} ({have.server or f'adapter {model.adapter}'}): {why}"
+    if model.served_model.startswith("gpt-audio"):
+        return (
+            f"{name}: OpenAI does not offer its audio chat models in batch jobs "
+            "(https://developers.openai.com/api/docs/models/gpt-audio-1.5)"
+        )
+    price = model.price_on(date.today())
+    if price is not None and price.batch_factor is None:
+        return f"{name}: its model file gives prices but no batch_factor; is it offered in batch jobs?"
+    return None
+
+
+def _options(model: ModelSpec, thinks: Iterable[ThinkPlan], options: Any) -> str | None:
+    if model.options.get("stream"):
+        return f"model {model.name}: options.stream: a batch job has no stream"
+    two_pass = [plan.asked for plan in thinks if plan.two_pass]
+    if two_pass:
+        return f"--think {two_pass[0]} takes two requests one after the other"
+    if options.max_cost is not None:
+        return "--max-cost cannot stop a job once it is submitted; see --dry-run for the estimate"
+    if len(options.base_url) > 1:
+        return "one --base-url only"
+    return None

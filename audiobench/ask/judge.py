@@ -1,0 +1,156 @@
+"""The judge as a stage: any text model rates the responses of tasks whose scorer asks for a judge.
+
+The verdicts go into an append-only file beside the journal, so that scoring stays a pure function of files. The judge
+sees the model's output as data inside the published template, and a reply that cannot be read is asked for again by
+the template's number of runs only: unreadable verdicts are counted, not guessed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from audiobench.ask.annotate import carry
+from audiobench.ask.batch.jobs import Submitted
+from audiobench.ask.engine import Ending
+from audiobench.ask.stage import Reply, Stage, responses
+from audiobench.core.types import Message, Request, Response, TextPart
+from audiobench.files.annotations import Judgement
+from audiobench.files.records import Record
+from audiobench.model import think
+from audiobench.model.registry import build_adapter, find_model
+from audiobench.model.spec import ModelSpec
+from audiobench.results.heard import pending
+from audiobench.results.runs import Run, Scored, TaskRun
+from audiobench.results.score import scorer_of
+from audiobench.scorers import JudgeSpec
+
+JUDGE_CONCURRENCY = 64
+
+Judged = tuple[TaskRun, Record]
+"""One response to be judged."""
+
+
+class JudgeStage(Stage[Judged]):
+    """The responses of some tasks that have no verdict by this judge."""
+
+    def __init__(self, judge: ModelSpec, tasks: Sequence[TaskRun]) -> None:
+        super().__init__(judge)
+        self.who = f"judge {judge.name}"
+        self.tasks = {task_run.task.task: task_run for task_run in tasks}
+        self._open: dict[str, dict[tuple[str, str], Record]] = {}
+
+    def open(self) -> Iterator[Judged]:
+        """Responses without a verdict, with one that could not be read, or with one by another judge."""
+        for task_run in self.tasks.values():
+            for record in open_records(task_run, self.model):
+                yield task_run, record
+
+    def path(self, item: Judged) -> Path:
+        """The task's judgements.jsonl."""
+        return item[0].folder / Judgement.FILE
+
+    def requests(self, item: Judged) -> list[Request]:
+        """The template's number of times, with seeds that differ unless it fixes one."""
+        template, record = template_of(item[0]), item[1]
+        messages = as_messages(template.render(record.shown(), record.text, record.reasoning))
+        return [
+            Request(messages, {"seed": n, **template.generation}, sample_id=record.id, epoch=n, sample=record.shown())
+            for n in range(template.runs)
+        ]
+
+    def line(self, item: Judged, replies: Sequence[Reply]) -> Judgement | None:
+        """The verdict that the replies make; none where none came."""
+        said = responses(replies)
+        if not said:
+            return None
+        template, record = template_of(item[0]), item[1]
+        turns = template.render(record.shown(), record.text, record.reasoning)
+        texts = [text_of(response, self.model) for response in said]
+        ratings = [template.parse(text, record.shown()) for text in texts]
+        return Judgement(
+            record.id,
+            record.key,
+            template.combine(ratings),
+            judge=self.model.name,
+            judge_sha256=self.model.sha256(),
+            template=template.template_name,
+            served_models=sorted({response.served_model for response in said if response.served_model}),
+            prompt_sha256=hashlib.sha256(str(turns).encode()).hexdigest(),
+            replies=texts,
+            ratings=ratings,
+        )
+
+    def failed_in_words(self) -> str:
+        """How many questions have no reply."""
+        reason = next(iter(self.failures))
+        return f"{self.who}: {self.failures.total()} questions without a reply; the first: {reason}"
+
+    # -- batch jobs
+
+    def submitted(self, item: Judged, number: int) -> Submitted:
+        """Which response."""
+        task_run, record = item
+        return Submitted(record.id, record.key, task=task_run.task.task, number=number)
+
+    def restore(self, submitted: Submitted) -> Judged | None:
+        """The response, if it is still without a verdict."""
+        task_run = self.tasks[submitted.task]
+        if submitted.task not in self._open:
+            self._open[submitted.task] = {(r.id, r.key): r for r in open_records(task_run, self.model)}
+        record = self._open[submitted.task].get((submitted.id, submitted.key))
+        return None if record is None else (task_run, record)
+
+
+def judge_run(works: Sequence[Any], options: Any) -> Ending:
+    """Judge every response of the judged tasks that has no verdict by this judge yet, live or by batch jobs."""
+    judged = [work for work in works if scorer_of(work.task).judge is not None]
+    if not judged:
+        return Ending()
+    run = Run.open(judged[0].folder.parent)
+    spec = find_model(options.judge, base_url=options.judge_base_url)
+    stage = JudgeStage(spec, [run.tasks[work.task.task] for work in judged])
+    if options.judge_batch:
+        from audiobench.ask.batch.driver import BatchDriver
+
+        adapter = build_adapter(spec, base_url=options.judge_base_url, timeout=options.timeout)
+        return BatchDriver.carry(stage, adapter, run.folder / "judge", spec.sha256(), list(stage.tasks), options)
+    return carry(
+        stage,
+        base_url=options.judge_base_url,
+        concurrency=options.max_concurrency or JUDGE_CONCURRENCY,
+        attempts=options.attempts,
+        timeout=options.timeout,
+        allow_other_model=options.allow_other_model,
+    )
+
+
+def open_records(task_run: TaskRun, judge: ModelSpec) -> list[Record]:
+    """Responses without a verdict, with one that could not be read, or with one by another judge."""
+    verdicts, digest = task_run.judgements(), judge.sha256()
+    unread = {slot for slot, line in verdicts.items() if line.value is None or line.judge_sha256 != digest}
+    return [s.record for s in task_run.scored() if awaits_judge(s) or s.slot in unread]
+
+
+def awaits_judge(scored: Scored) -> bool:
+    """Whether nothing but a judge's verdict is missing."""
+    return scored.outcome.status == "pending" and not pending(scored.record)
+
+
+def template_of(task_run: TaskRun) -> JudgeSpec:
+    """The template of a judged task."""
+    template = scorer_of(task_run.task).judge
+    assert template is not None
+    return template
+
+
+def as_messages(turns: Sequence[tuple[str, str]]) -> tuple[Message, ...]:
+    """[(role, text), ...] as messages."""
+    return tuple(Message(cast(Any, role), (TextPart(text),)) for role, text in turns)
+
+
+def text_of(response: Response, judge: ModelSpec) -> str:
+    """What a judge said, without its thought."""
+    return think.split(response, None, judge.thinking).text

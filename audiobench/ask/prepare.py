@@ -1,0 +1,345 @@
+"""From options to work: load the model, the tasks and the data, and refuse here whatever cannot work."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from audiobench import data as dataset
+from audiobench.ask import prompt
+from audiobench.ask.identity import check_not_retired
+from audiobench.ask.work import TaskWork
+from audiobench.core.errors import UsageError
+from audiobench.core.modes import AudioCondition
+from audiobench.core.types import Condition, Sample
+from audiobench.files import run_info
+from audiobench.files.run_spec import RunSpec
+from audiobench.model import think
+from audiobench.model.adapter import SampleError
+from audiobench.model.registry import capabilities, find_model, refusal, stages
+from audiobench.model.spec import ModelSpec
+from audiobench.results import cost
+from audiobench.serving.planner import plan_server, starts_server
+from audiobench.task import generation
+from audiobench.task.check import scoring
+from audiobench.task.find import find_tasks
+from audiobench.task.spec import Prompt, TaskSpec
+from model_adapters.http import check_url
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A run that is ready to start."""
+
+    options: RunSpec
+    model: ModelSpec
+    works: list[TaskWork]
+    datasets: dict[str, dataset.Dataset]
+    folder: Path
+    starts: list[run_info.Start]
+    """What run.json says so that `audiobench run --from` can repeat it."""
+
+    @property
+    def total(self) -> int:
+        """Requests in all."""
+        return sum(work.total for work in self.works)
+
+    @property
+    def finished(self) -> int:
+        """Requests that the journals already answer."""
+        return sum(len(work.finished) for work in self.works)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What the names in a `RunSpec` stand for."""
+
+    model: ModelSpec
+    thinks: dict[str, think.ThinkPlan]
+    tasks: list[tuple[TaskSpec, Path, str]]
+    """Task, its file, and how the specification named it."""
+
+
+def resolve(options: RunSpec) -> Resolved:
+    """Find the models and tasks that `options` names, and check whatever can be checked without any data.
+
+    Raises:
+        UsageError: a name is unknown, or the model cannot do what is asked of it.
+    """
+    if not options.tasks:
+        raise UsageError("--tasks: names nothing, so there is nothing to run")
+    for url in options.base_url:
+        check_url(url)
+    if options.judge_base_url:
+        check_url(options.judge_base_url, of="--judge-base-url")
+    if options.reader_base_url:
+        check_url(options.reader_base_url, of="--reader-base-url")
+    model = find_model(options.model, base_url=options.base_url[0] if options.base_url else None)
+    thinks = {asked: think.resolve(model, asked, allow_approx=options.allow_approx) for asked in options.think}
+    generation.check(model.sampling, f"model {model.name}: sampling")
+    _check_audio(model, options)
+    _check_budget(model, options)
+    judge = find_model(options.judge, base_url=options.judge_base_url) if options.judge else None
+    if options.judge_batch:
+        from audiobench.ask.batch.support import check_judge
+
+        if judge is None:
+            raise UsageError("--judge-batch: name the judge with --judge")
+        check_judge(judge)
+    reader = find_model(options.reader, base_url=options.reader_base_url) if options.reader else None
+    recogniser = None
+    if options.asr:
+        from audiobench.ask.transcribe import find_recogniser
+
+        recogniser = find_recogniser(options)
+    if options.batch:
+        from audiobench.ask.batch.support import check_batch
+
+        check_batch(model, thinks.values(), options)
+    if not options.allow_other_model:
+        for asked in (model, *stages(model), *filter(None, (judge, reader, recogniser))):
+            check_not_retired(asked)
+    found = find_tasks(options.tasks)
+    unknown = sorted(set(options.data) - {task.task for task, _, _ in found})
+    if unknown:
+        names = ", ".join(task.task for task, _, _ in found)
+        raise UsageError(f"--data {', '.join(unknown)}: no such task in this run: {names}")
+    for task, file, _ in found:
+        check_task(task, file)
+        check_protocol(task, model)
+        _check_video(task, options.audio)
+        choose_prompt(task, model, options.prompt)
+    return Resolved(model, thinks, found)
+
+
+def prepare(options: RunSpec, *, dry_run: bool = False) -> Prepared:
+    """Read the model, the tasks and the data; refuse here whatever cannot work.
+
+    Args:
+        options: the run.
+        dry_run: nothing will be sent, so no server need be startable here.
+
+    Raises:
+        UsageError: and nothing has been sent or written.
+    """
+    resolved = resolve(options)
+    folder = run_folder(resolved.model, options)
+    if starts_server(resolved.model, options.base_url) and not dry_run and not (folder / run_info.FILE).is_file():
+        plan_server(resolved.model)  # before any download; what a run holds already may be all there is to do
+    works, datasets = [], {}
+    for task, file, _ in resolved.tasks:
+        data = dataset.load(
+            task,
+            file,
+            data=options.data.get(task.task),
+            limit=options.limit,
+            ids=options.ids,
+            shard=options.shard,
+            progress=None if options.quiet else dataset.announce(task.task),
+            audio_required=any(AudioCondition(heard).sends_sound for heard in options.audio),
+        )
+        datasets[task.task] = data
+        works.append(task_work(options, resolved.model, resolved.thinks, task, data.samples, folder))
+    starts = [run_info.start(options, {task.task: named for task, _, named in resolved.tasks})]
+    return ready(Prepared(options, resolved.model, works, datasets, folder, starts))
+
+
+def run_folder(model: ModelSpec, options: RunSpec) -> Path:
+    """The run directory."""
+    return options.out or Path("results") / model.name / run_name(model, options)
+
+
+def task_work(
+    options: RunSpec,
+    model: ModelSpec,
+    thinks: Mapping[str, think.ThinkPlan],
+    task: TaskSpec,
+    samples: list[Sample],
+    folder: Path,
+) -> TaskWork:
+    """One task's part of a run.
+
+    Raises:
+        UsageError: a request cannot be made, or the model's server cannot be sent it.
+    """
+    chosen = choose_prompt(task, model, options.prompt)
+    work = TaskWork(
+        task=task,
+        prompt=chosen,
+        samples=samples,
+        conditions=conditions(task, chosen.name, options, samples, protocol_of(task, model)),
+        epochs=options.epochs,
+        folder=folder / task.task,
+        model=model,
+        model_sha256=model.sha256(),
+        thinks=thinks,
+        seed=options.seed,
+        overrides=options.gen,
+        swap=_swap(samples, options.seed) if "swap" in options.audio else {},
+    )
+    if "transcript" in options.audio:
+        _check_transcripts(task, samples)
+    check_requests(work)
+    return work
+
+
+def ready(prepared: Prepared) -> Prepared:
+    """`prepared`, checked against what its run directory holds already: the last step before a run, whoever drives it.
+
+    Raises:
+        UsageError: the directory holds a run of another model, or the run has spent its limit.
+    """
+    check_folder(prepared.folder, prepared.model)
+    for work in prepared.works:
+        work.mark_finished()
+    _check_spent(prepared)
+    return prepared
+
+
+def check_folder(folder: Path, model: ModelSpec) -> None:
+    """Raise UsageError when `folder` holds a run of another model: its answers must not be taken for this one's."""
+    if (folder / run_info.FILE).is_file():
+        before = run_info.read(folder).model
+        if before.sha256 != model.sha256():
+            what = (
+                f"model {before.name}, whose file, or the prompt that audiobench writes for it, was another then"
+                if before.name == model.name
+                else f"model {before.name}, not {model.name}"
+            )
+            raise UsageError(
+                f"--out {folder}: contains a run of {what}; answers of the two are not mixed: use another --out"
+            )
+
+
+def choose_prompt(task: TaskSpec, model: ModelSpec, asked: str | None) -> Prompt:
+    """The prompt that was asked for; else the model publisher's own where the task has it; else the task's first.
+
+    Raises:
+        UsageError: the task has no prompt of the asked name.
+    """
+    names = [prompt.name for prompt in task.prompt]
+    if asked is not None and asked not in names:
+        raise UsageError(f"--prompt {asked}: task {task.task} has: {', '.join(names)}")
+    if asked is None and model.prompt in names:
+        asked = model.prompt
+    return task.find_prompt(asked)
+
+
+def check_requests(work: TaskWork) -> None:
+    """Raise UsageError when the first sample makes no prompt (the others would hardly), or when the model's server has
+    no way to say what every such request holds.
+    """
+    for condition in work.conditions if work.samples else ():
+        try:
+            request = work.request(work.samples[0], condition, 0)
+        except SampleError as error:
+            raise UsageError(str(error)) from error
+        if why := refusal(work.model, request):
+            raise UsageError(why)
+
+
+def _check_audio(model: ModelSpec, options: RunSpec) -> None:
+    unknown = [name for name in options.audio if name not in list(AudioCondition)]
+    if unknown:
+        raise UsageError(f"--audio {','.join(unknown)}: allowed: {', '.join(AudioCondition)}")
+    heard = [name for name in options.audio if AudioCondition(name).sends_sound]
+    if model.text_only and heard:
+        raise UsageError(f"--audio {','.join(heard)}: model {model.name} takes text only; use none or transcript")
+
+
+def _check_budget(model: ModelSpec, options: RunSpec) -> None:
+    """Refuse a limit that nothing could be counted against."""
+    if options.max_cost is not None and not cost.is_known(model):
+        raise UsageError(
+            f"--max-cost {options.max_cost:g}: what model {model.name} costs is not known (no price in its file), so "
+            "nothing could be counted; leave it out, or declare prices"
+        )
+
+
+def _check_spent(prepared: Prepared) -> None:
+    """Refuse to go on with a run that has spent its limit already."""
+    limit = prepared.options.max_cost
+    if limit is None or prepared.finished == prepared.total:
+        return
+    spent = cost.of_run(prepared.folder, prepared.model) or 0.0
+    if spent >= limit:
+        raise UsageError(f"--max-cost {limit:g}: earlier starts of this run have spent ${spent:.2f}; raise it to go on")
+
+
+def check_task(task: TaskSpec, file: Path) -> None:
+    """Raise UsageError with what `audiobench tasks check` finds about scorer, metric, extraction and parameters."""
+    findings = scoring(task, file)
+    if findings:
+        raise UsageError("\n".join(findings))
+
+
+def check_protocol(task: TaskSpec, model: ModelSpec) -> None:
+    """Raise UsageError when the task wants spoken answers and the model's adapter only gives text."""
+    if task.protocol == "realtime" and capabilities(model).audio_out is False:
+        raise UsageError(
+            f"task {task.task} is speech to speech: model {model.name} (adapter {model.adapter}) does not answer in "
+            "audio; take a model of adapter realtime, such as gpt-realtime-2.1"
+        )
+
+
+def _check_video(task: TaskSpec, conditions: Sequence[str]) -> None:
+    """Refuse an audio condition that a video's own sound would undo."""
+    changed = [name for name in conditions if name != "full"]
+    if changed and any(form.doc_to_video is not None for form in (task, *task.forms)):
+        raise UsageError(
+            f"--audio {','.join(changed)}: task {task.task} shows video (doc_to_video), whose own sound would still be "
+            "heard; ask it under --audio full"
+        )
+
+
+def protocol_of(task: TaskSpec, model: ModelSpec) -> str:
+    """The protocol of the task's conditions."""
+    return "realtime" if "realtime" in (task.protocol, capabilities(model).protocol) else "chat"
+
+
+def conditions(
+    task: TaskSpec, prompt_name: str, options: RunSpec, samples: Sequence[Sample], protocol: str = "chat"
+) -> list[Condition]:
+    """Audio outermost and thinking innermost, so that neighbours share as much of the prompt as possible."""
+    most = max((prompt.option_orders(sample) for sample in samples), default=1)
+    orders = range(min(options.option_order, most))
+    return [
+        Condition(think=mode, audio=heard, option_order=order, prompt=prompt_name, protocol=protocol)
+        for heard in options.audio
+        for order in orders
+        for mode in options.think
+    ]
+
+
+def _check_transcripts(task: TaskSpec, samples: Sequence[Sample]) -> None:
+    """Refuse the transcript condition before anything is sent, where it would be missing in the middle of a run."""
+    missing = [sample.id for sample in samples if sample.transcript is None]
+    if missing:
+        raise UsageError(
+            f"task {task.task}: audio=transcript: {len(missing)} of {len(samples)} samples have no transcript "
+            f"(doc_to_transcript), the first is {missing[0]}"
+        )
+
+
+def _swap(samples: Sequence[Sample], seed: int) -> dict[str, Sample]:
+    from audiobench.media.conditions import swaps
+
+    by_id = {sample.id: sample for sample in samples}
+    return {sample: by_id[other] for sample, other in swaps(samples, seed).items()}
+
+
+def run_name(model: ModelSpec, options: RunSpec) -> str:
+    """Name of the run's directory: the same command finds its own journal again."""
+    parts = [
+        model.sha256(), options.prompt, options.think, options.audio, options.option_order,
+        options.gen, options.seed, options.shard,
+    ]  # fmt: skip
+    digest = hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()[:8]
+    label = "-".join(mode.replace(":", "") for mode in options.think)
+    if options.audio != ["full"]:
+        label += "_" + "-".join(options.audio)
+    return f"{label}_{digest}"

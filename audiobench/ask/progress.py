@@ -1,0 +1,125 @@
+"""What people see while a run goes on: one live line on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from audiobench.core.types import Outcome
+from audiobench.statistics.intervals import binomial
+
+PLAIN_EVERY_SECONDS = 10.0
+LIVE_EVERY_SECONDS = 0.25
+
+
+@dataclass(slots=True)
+class Tally:
+    """Running counts of a run."""
+
+    total: int
+    done_before: int = 0
+    asked: int = 0
+    right: float = 0.0
+    valued: int = 0
+    statuses: dict[str, int] = field(default_factory=dict)
+    dollars: float = 0.0
+    """Spent by this command."""
+    spent_before: float = 0.0
+    """Spent by earlier starts of the same run."""
+    priced: bool = False
+    retries: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    def add(self, result: Outcome, attempts: int, dollars: float | None) -> None:
+        """Count one finished request."""
+        self.asked += 1
+        self.statuses[result.status] = self.statuses.get(result.status, 0) + 1
+        self.retries += max(0, attempts - 1)
+        if result.value is not None:
+            self.valued += 1
+            self.right += result.value
+        if dollars is not None:
+            self.dollars += dollars
+            self.priced = True
+
+    def line(self) -> str:
+        """The progress line."""
+        done = self.done_before + self.asked
+        seconds = max(time.monotonic() - self.started, 1e-9)
+        rate = self.asked / seconds
+        parts = [f"{done}/{self.total}", f"{done / self.total:.0%}" if self.total else "100%"]
+        if self.valued:
+            mean = self.right / self.valued
+            if 0 <= mean <= 1:
+                interval = binomial(round(self.right), self.valued)
+                parts.append(f"score {100 * mean:.1f} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]")
+            else:
+                parts.append(f"score {mean:.3g}")
+        for status in ("unparsed", "truncated", "refused"):
+            if self.statuses.get(status) or status == "unparsed":
+                parts.append(f"{status} {self.statuses.get(status, 0)}")
+        parts.append(f"errors {self.statuses.get('error', 0) + self.statuses.get('invalid_audio', 0)}")
+        if self.retries:
+            parts.append(f"retries {self.retries}")
+        parts.append(f"{rate:.1f} req/s")
+        if self.priced:
+            parts.append(f"${self.dollars:.2f}")
+        parts.append(f"ETA {clock((self.total - done) / rate)}" if self.asked else "ETA -")
+        return "  ".join(parts)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as `2:05` or `1:02:05`."""
+    whole = round(seconds)
+    hours, rest = divmod(whole, 3600)
+    minutes, seconds_left = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{seconds_left:02}" if hours else f"{minutes}:{seconds_left:02}"
+
+
+class Progress:
+    """Shows a tally on a stream; use as a context manager and call `update` after each request."""
+
+    def __init__(self, tally: Tally, stream: IO[str] | None = None, *, quiet: bool = False) -> None:
+        self.tally = tally
+        self._stream = stream or sys.stderr
+        self._quiet = quiet
+        self._live: Any = None
+        self._next = 0.0
+
+    def __enter__(self) -> Progress:
+        if not self._quiet and self._stream.isatty():
+            from rich.console import Console
+            from rich.live import Live
+
+            console = Console(file=self._stream, highlight=False)
+            self._live = Live("", console=console, auto_refresh=False, transient=False)
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._show()
+            self._live.stop()
+        elif not self._quiet and self.tally.asked:
+            self._show()
+
+    def update(self) -> None:
+        """Show the tally if it is time to."""
+        now = time.monotonic()
+        if self._quiet or now < self._next:
+            return
+        self._next = now + (LIVE_EVERY_SECONDS if self._live is not None else PLAIN_EVERY_SECONDS)
+        if self._live is None and self.tally.asked == 1:
+            return
+        self._show()
+
+    def _show(self) -> None:
+        line = self.tally.line()
+        if self._live is None:
+            print(line, file=self._stream, flush=True)
+            return
+        from rich.text import Text
+
+        self._live.update(Text(line), refresh=True)

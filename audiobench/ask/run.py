@@ -1,0 +1,267 @@
+"""A prepared run, carried out: ask what is open, judge, summarise."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from audiobench import data as dataset
+from audiobench.ask.concurrency import Concurrency
+from audiobench.ask.engine import Ending, Engine
+from audiobench.ask.model_stage import ModelStage
+from audiobench.ask.prepare import Prepared, run_name
+from audiobench.ask.progress import Progress, Tally
+from audiobench.ask.retry import RetryPolicy
+from audiobench.ask.work import TaskWork
+from audiobench.core.errors import ExitCode, UsageError
+from audiobench.core.types import Outcome
+from audiobench.extraction import VERSION as EXTRACTION_VERSION
+from audiobench.files import journal, plan, run_info
+from audiobench.files.records import Record
+from audiobench.model.adapter import Adapter, KeepsAudio
+from audiobench.model.registry import build_adapter
+from audiobench.model.spec import ModelSpec
+from audiobench.results import cost
+from audiobench.results import runs as results
+from audiobench.results.score import outcome, scorer_of
+from audiobench.results.summary import summarise
+from audiobench.serving.planner import Plan, plan_server, starts_server
+from audiobench.task.spec import TaskSpec
+
+DEFAULT_MAX_CONCURRENCY = 256
+
+
+@dataclass(slots=True)
+class RunResult:
+    """What a run came to."""
+
+    folder: Path
+    exit_code: ExitCode
+    reason: str | None
+    summaries: list[dict[str, Any]]
+    tally: Tally
+    model: str
+    tasks: dict[str, TaskSpec]
+
+
+def execute(prepared: Prepared) -> RunResult:
+    """Ask what is open, then judge and summarise. The journals make this safe to repeat at any point."""
+    options = prepared.options
+    # before any file is written: who lacks a key, an address or a GPU leaves nothing behind
+    adapter = reach(prepared) if prepared.finished < prepared.total else None
+    lock = journal.RunLock(prepared.folder)
+    try:
+        for work in prepared.works:
+            work.mark_finished()  # again: another start may have answered some in the meantime
+        ending = Ending()
+        tally = Tally(prepared.total, prepared.finished)
+        if options.max_cost is not None:
+            tally.spent_before = cost.of_run(prepared.folder, prepared.model) or 0.0
+        if prepared.finished == prepared.total:
+            write_plans(prepared)
+        else:
+            if not options.batch:
+                no_open_batch(prepared.folder)
+            with endpoints(prepared.model, options.base_url, quiet=options.quiet) as base_urls:
+                adapter = adapter or adapter_for(prepared, base_urls)
+                write_plans(prepared)
+                tally.started = time.monotonic()
+                with Progress(tally, quiet=options.quiet) as progress:
+                    ending = _drive(prepared, adapter, tally, progress)
+        if options.asr and ending.exit_code is ExitCode.OK:
+            from audiobench.ask.transcribe import transcribe_run
+
+            ending = transcribe_run(prepared.works, options)
+        if options.reader and ending.exit_code is ExitCode.OK:
+            from audiobench.ask.reader import reader_run
+
+            ending = reader_run(prepared.works, options)
+        if options.judge and ending.exit_code is ExitCode.OK:
+            from audiobench.ask.judge import judge_run
+
+            ending = judge_run(prepared.works, options)
+        summaries = write_summaries(prepared)
+    finally:
+        lock.release()
+    if tally.priced and ending.reason and options.max_cost is not None:
+        ending.reason += (
+            f"; ${tally.dollars:.2f} spent by this command, ${tally.spent_before + tally.dollars:.2f} in all"
+        )
+    code = ending.exit_code if ending.exit_code is not ExitCode.OK else completeness(summaries)
+    tasks = {work.task.task: work.task for work in prepared.works}
+    return RunResult(prepared.folder, code, ending.reason, summaries, tally, prepared.model.name, tasks)
+
+
+def reach(prepared: Prepared) -> Adapter | None:
+    """The adapter of a model that is there already; None for one whose server can be started here, which is not done yet.
+
+    Raises:
+        UsageError: no key, no address, no GPU that fits.
+    """
+    if not starts_server(prepared.model, prepared.options.base_url):
+        return adapter_for(prepared, prepared.options.base_url)
+    check_context(prepared, plan_server(prepared.model))
+    return None
+
+
+def check_context(prepared: Prepared, plan: Plan) -> None:
+    """Raise UsageError when requests ask for more new tokens than the planned context holds: vLLM refuses them all."""
+    if plan.fit is None or (context := plan.fit.context) is None:
+        return
+    for work in prepared.works:
+        for condition in work.conditions if work.samples else ():
+            asked = work.request(work.samples[0], condition, 0).generation.get("max_gen_toks") or 0
+            if asked > context:
+                raise UsageError(
+                    f"model {prepared.model.name}: on these GPUs its context is {context:,} tokens, and task "
+                    f"{work.task.task} asks for up to {asked:,} new ones: --gen max_gen_toks={context * 3 // 4} leaves "
+                    "room for the prompt; what is cut there counts as truncated"
+                )
+
+
+@contextlib.contextmanager
+def endpoints(model: ModelSpec, base_urls: Sequence[str], *, quiet: bool = False) -> Iterator[Sequence[str]]:
+    """Where the model answers: the given servers, else our own for a model file that says how to serve it.
+
+    Raises:
+        UsageError: no GPU fits, with what is needed, what is there and what else can be done.
+    """
+    if not starts_server(model, base_urls):
+        yield base_urls
+        return
+    from audiobench.serving import launch
+
+    with launch.serve(model, progress=launch.silent if quiet else None) as server:
+        yield server.base_urls
+
+
+def adapter_for(prepared: Prepared, base_urls: Sequence[str]) -> Adapter:
+    """The model's adapter: one endpoint, or a pool of them. Adapters that answer in audio keep it under `answers/`."""
+    timeout = prepared.options.timeout
+    adapters = [build_adapter(prepared.model, base_url=url, timeout=timeout) for url in base_urls or [None]]
+    for adapter in adapters:
+        if isinstance(adapter, KeepsAudio):
+            adapter.audio_folder = prepared.folder / "answers"
+    if len(adapters) > 1:
+        from audiobench.serving.pool import EndpointPool
+
+        return EndpointPool(adapters)
+    return adapters[0]
+
+
+def no_open_batch(folder: Path) -> None:
+    """Raise UsageError when batch jobs of an earlier start may still bring what would be asked anew."""
+    if not (folder / "batch").is_dir():
+        return
+    from audiobench.ask.batch.jobs import jobs
+
+    waiting = [job.name for job in jobs(folder) if job.is_open]
+    if waiting:
+        raise UsageError(f"{folder}: batch jobs are open ({', '.join(waiting)}); add --batch to collect their answers")
+
+
+def _drive(prepared: Prepared, adapter: Adapter, tally: Tally, progress: Progress) -> Ending:
+    options, model = prepared.options, prepared.model
+
+    def observe(work: TaskWork, record: Record) -> None:
+        result = outcome(record, work.task)
+        if result.status == "pending":
+            result = Outcome("scored")
+        tally.add(result, record.attempts, cost.of_record(record, model))
+        progress.update()
+
+    def over_budget() -> str | None:
+        if options.max_cost is not None and tally.spent_before + tally.dollars >= options.max_cost:
+            return (
+                f"--max-cost {options.max_cost:g}: reached, raise it to go on; what was on the wire was still paid for"
+            )
+        return None
+
+    stage = ModelStage(prepared.works, observe)
+    if options.batch:
+        from audiobench.ask.batch.driver import BatchDriver
+
+        identity = run_name(model, options)
+        return BatchDriver.carry(stage, adapter, prepared.folder, identity, list(stage.works), options)
+    gc.freeze()  # the plan lives to the end: no need to look through it again and again
+    maximum = options.max_concurrency or model.max_concurrency or DEFAULT_MAX_CONCURRENCY
+    engine = Engine(
+        stage,
+        adapter,
+        Concurrency(maximum, adaptive=options.max_concurrency is None),
+        RetryPolicy(attempts=options.attempts, attempt_seconds=options.timeout),
+        stop_when=over_budget,
+        allow_other_model=options.allow_other_model,
+    )
+    return asyncio.run(engine.run())
+
+
+def write_plans(prepared: Prepared) -> None:
+    """run.json and each task's plan.json."""
+    options, model = prepared.options, prepared.model
+    for work in prepared.works:
+        data = prepared.datasets[work.task.task]
+        parts = work.task.fingerprint(work.prompt, fingerprint_extra(work.task, data, model))
+        journal.write_json(
+            work.folder / plan.FILE,
+            plan.Plan(
+                task=work.task.model_dump(mode="json", by_alias=True),
+                prompt=work.prompt.model_dump(mode="json"),
+                ids=[sample.id for sample in work.samples],
+                conditions=work.conditions,
+                fewer_orders=work.fewer_orders,
+                epochs=work.epochs,
+                shard=options.shard,
+                seed=work.seed,
+                overrides=dict(work.overrides),
+                dataset=plan.DataFacts(
+                    data.source, data.revision, data.form, data.total, data.content_sha256, list(data.notes)
+                ),
+                fingerprint=parts,
+            ),
+        )
+    tasks = [work.task.task for work in prepared.works]
+    info = run_info.started(prepared.folder, model, tasks, options.base_url, prepared.starts)
+    run_info.write(prepared.folder, info)
+
+
+def fingerprint_extra(task: TaskSpec, data: dataset.Dataset, model: ModelSpec) -> dict[str, str]:
+    """Fingerprint parts that the task file alone does not know; `quantisation`, in words, only where there is some."""
+    quantised = {"quantisation": model.quantisation} if model.quantisation else {}
+    return {
+        **quantised,
+        "scorer_version": f"{scorer_of(task).name}@{scorer_of(task).version}",
+        "extraction_version": EXTRACTION_VERSION,
+        "revision": data.revision or "",
+    }
+
+
+def write_summaries(prepared: Prepared) -> list[dict[str, Any]]:
+    """summary.json of each task, from the journals alone."""
+    run = results.Run.open(prepared.folder)
+    summaries = []
+    for work in prepared.works:
+        entries = summarise(run.tasks[work.task.task])
+        journal.write_json(work.folder / "summary.json", entries)
+        summaries.extend(entries)
+        if work.task.answers_withheld:
+            from audiobench.results.submission import write_submission
+
+            write_submission(run.tasks[work.task.task])
+    if served := run.served_models():
+        run_info.write(prepared.folder, msgspec.structs.replace(run.info, served_models=served))
+    return summaries
+
+
+def completeness(summaries: Sequence[Mapping[str, Any]]) -> ExitCode:
+    """OK when every request of every condition got a response."""
+    incomplete = any(entry["counts"][kind] for entry in summaries for kind in ("error", "invalid_audio", "missing"))
+    return ExitCode.INCOMPLETE if incomplete else ExitCode.OK

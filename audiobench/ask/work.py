@@ -1,0 +1,227 @@
+"""What is to be asked: each sample's conditions and epochs, less what the journal already holds."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from audiobench import media as audio
+from audiobench.ask import prompt
+from audiobench.core.errors import UsageError
+from audiobench.core.types import Clip, Condition, Request, Sample
+from audiobench.files import journal, records
+from audiobench.files.records import ClipFacts, Record, ShownSample
+from audiobench.model.adapter import SampleError
+from audiobench.model.spec import ModelSpec
+from audiobench.model.think import ThinkPlan
+from audiobench.results.score import scorer_of
+from audiobench.task.spec import Prompt, TaskSpec
+
+MOST_PROBES = 500
+"""Headers read for the plan, at most about twice this many; beyond that the hours of audio are an estimate."""
+
+Slot = tuple[str, Condition, int]
+"""(sample id, condition, epoch): what one journal line answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A finished request of an earlier start: its key and the files it was asked with."""
+
+    key: str
+    audio: list[ClipFacts]
+
+
+@dataclass(slots=True)
+class TaskWork:
+    """One task's part of a run."""
+
+    task: TaskSpec
+    prompt: Prompt
+    samples: list[Sample]
+    conditions: list[Condition]
+    epochs: int
+    folder: Path
+    model: ModelSpec
+    model_sha256: str
+    thinks: Mapping[str, ThinkPlan]
+    seed: int = 0
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    swap: Mapping[str, Sample] = field(default_factory=dict)
+    finished: set[Slot] = field(default_factory=set)
+    stale: list[Slot] = field(default_factory=list)
+    """Slots that the journal answers under another request than today's."""
+    _read: int | None = None
+    """Bytes of the journal that `finished` and `stale` know of."""
+
+    @property
+    def journal_path(self) -> Path:
+        """Where this task's journal lies."""
+        return self.folder / records.FILE
+
+    @property
+    def total(self) -> int:
+        """Requests in all, finished ones included."""
+        of_order = Counter(condition.option_order for condition in self.conditions)
+        own = Counter(prompt.option_orders(sample) for sample in self.samples)
+        asked = sum(n * sum(of_order[o] for o in of_order if o < orders) for orders, n in own.items())
+        return asked * self.epochs
+
+    @property
+    def fewer_orders(self) -> dict[str, int]:
+        """Sample id -> its option orders, for samples that have fewer options than the run has option orders."""
+        most = 1 + max((condition.option_order for condition in self.conditions), default=0)
+        counts = {sample.id: prompt.option_orders(sample) for sample in self.samples}
+        return {sample: orders for sample, orders in counts.items() if orders < most}
+
+    def asked(self, sample: Sample) -> Iterator[Condition]:
+        """The conditions of one sample: rotated as often as it has options, it would be asked the same again."""
+        orders = prompt.option_orders(sample)
+        return (condition for condition in self.conditions if condition.option_order < orders)
+
+    def seconds(self) -> tuple[float, bool]:
+        """Audio of the samples in seconds, and whether that is exact.
+
+        Durations that the data cache does not know are read from headers; of many such clips only some are read.
+        """
+        clips = [clip for sample in self.samples for clip in sample.clips]
+        unknown = [clip for clip in clips if clip.seconds is None]
+        step = max(1, len(unknown) // MOST_PROBES)
+        probed = [audio.duration(clip) or 0.0 for clip in unknown[::step]]
+        total = sum(clip.seconds for clip in clips if clip.seconds is not None)
+        if probed:
+            total += sum(probed) / len(probed) * len(unknown)
+        return total, step == 1
+
+    def request(self, sample: Sample, condition: Condition, epoch: int) -> Request:
+        """The request of one slot (audio not yet loaded).
+
+        Raises:
+            SampleError: this sample makes no prompt: a column that its row lacks, a text that is too long.
+        """
+        try:
+            return prompt.build(
+                prompt.arrange(sample, condition.option_order),
+                self.task,
+                self.prompt,
+                condition,
+                self.model,
+                self.thinks[condition.think],
+                epoch=epoch,
+                seed=self.seed,
+                overrides=self.overrides,
+                swap=self.swap,
+            )
+        except UsageError as error:
+            message = f"task {self.task.task}: prompt {self.prompt.name}: sample {sample.id}: {error}"
+            raise SampleError(message) from error
+
+    def record(self, sample: Sample, condition: Condition, epoch: int) -> Record:
+        """The journal record of one slot, before anything is known of its request."""
+        shown = prompt.arrange(sample, condition.option_order)
+        columns = {*self.task.breakdown, *scorer_of(self.task).columns}
+        return Record(sample.id, epoch=epoch, condition=condition, sample=ShownSample.of(shown, columns))
+
+    def mark_finished(self) -> None:
+        """Find which slots the journal answers: the key of today's request must be the recorded one.
+
+        A journal only ever grows, so one that has not is not read again.
+        """
+        size = self.journal_path.stat().st_size if self.journal_path.is_file() else 0
+        if size == self._read:
+            return
+        self._read = size
+        done = read_done(self.journal_path)
+        self.finished, self.stale = set(), []
+        if not done:
+            return
+        for sample in self.samples:
+            for condition in self.asked(sample):
+                for epoch in range(self.epochs):
+                    slot = (sample.id, condition, epoch)
+                    record = done.get(slot)
+                    if record is None:
+                        continue
+                    if self._key(sample, condition, epoch, record) == record.key:
+                        self.finished.add(slot)
+                    else:
+                        self.stale.append(slot)
+
+    def _key(self, sample: Sample, condition: Condition, epoch: int, record: Done) -> str | None:
+        """Today's key of a slot that was answered before; None where today's prompt cannot be made for it."""
+        try:
+            return hashed(self.request(sample, condition, epoch), record).key(self.model_sha256)
+        except SampleError:
+            return None
+
+    def retire(self, writer: journal.Journal) -> None:
+        """Write down that the stale answers no longer count, before anything is asked anew."""
+        for slot in self.stale:
+            writer.append(records.retraction(slot))
+        self.stale = []
+
+
+def hashed(request: Request, record: Done) -> Request:
+    """`request` with its clips' sha256 filled in: from the journal where the file has not changed, else by reading."""
+    known = {clip.path: clip for clip in record.audio}
+    return request.with_media(lambda part: [replace(part, clip=_with_hash(part.clip, known))])
+
+
+def _with_hash(clip: Clip, known: Mapping[str, ClipFacts]) -> Clip:
+    if clip.sha256 is not None:
+        return clip
+    entry = known.get(str(clip.path))
+    try:
+        facts = os.stat(clip.path)
+    except OSError:
+        return clip
+    if entry and (facts.st_size, facts.st_mtime_ns) == (entry.bytes, entry.mtime_ns):
+        return replace(clip, sha256=entry.sha256)
+    from hashlib import file_digest
+
+    with clip.path.open("rb") as file:
+        return replace(clip, sha256=file_digest(file, "sha256").hexdigest())
+
+
+def read_done(path: Path) -> dict[Slot, Done]:
+    """Finished requests by slot; errors and invalid audio are not finished, and a later line wins."""
+    done: dict[Slot, Done] = {}
+    for record in records.read(path):
+        if record.stale:
+            done.pop(record.slot, None)
+        if record.response is not None:
+            done[record.slot] = Done(record.key, record.audio)
+    return done
+
+
+def schedule(works: Sequence[TaskWork]) -> Iterator[tuple[TaskWork, Sample, Condition, int]]:
+    """Every open slot: longest clips first, all conditions and epochs of one sample next to each other.
+
+    Longest first shortens the end of a run, when few are left to wait for (`benchmarks/throughput`, scenario `long`: a
+    fifth of the whole process where lengths are heavy-tailed); neighbours share a server's prefix cache.
+    """
+    order = [(-_length(sample), index, work, sample) for work in works for index, sample in enumerate(work.samples)]
+    order.sort(key=lambda entry: entry[:2])
+    for _, _, work, sample in order:
+        for condition in work.asked(sample):
+            for epoch in range(work.epochs):
+                if (sample.id, condition, epoch) not in work.finished:
+                    yield work, sample, condition, epoch
+
+
+def _length(sample: Sample) -> float:
+    """Relative length of a sample's media: the duration where known, else its size on disk."""
+    length = 0.0
+    for clip in (*sample.clips, *sample.videos):
+        if clip.seconds is not None:
+            length += clip.seconds
+            continue
+        try:
+            length += (clip.size if clip.size is not None else os.stat(clip.path).st_size) / 32_000
+        except OSError:
+            continue
+    return length

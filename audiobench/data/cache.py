@@ -1,0 +1,162 @@
+"""The data cache: rows without audio in `rows.jsonl`, clips as files named by their sha256, and a manifest.
+
+    <cache>/<owner>--<name>/<revision>/<split>-<key>/   rows.jsonl  manifest.json  audio/  files/
+
+A folder counts only once its manifest is there, which is written last. The cache is the folder AUDIOBENCH_CACHE, else
+`~/.cache/audiobench`; everything in it can be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from audiobench.core.errors import IncompleteError
+from audiobench.data.rows import Row, read_jsonl
+from audiobench.media.container import sniff, wav_header
+from audiobench.media.errors import InvalidAudioError
+
+SCHEMA = 1
+
+
+def cache_root() -> Path:
+    """AUDIOBENCH_CACHE, else ~/.cache/audiobench."""
+    return Path(os.environ.get("AUDIOBENCH_CACHE") or Path.home() / ".cache" / "audiobench").expanduser()
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turns what a file system refuses (no room, no right) into one line about the data cache.
+
+    Raises:
+        IncompleteError: in place of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        place = error.filename or path
+        raise IncompleteError(
+            f"data cache {place}: {error.strerror or error}; set AUDIOBENCH_CACHE to a folder with room"
+        ) from None
+
+
+class CacheFolder:
+    """One materialised data set."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def manifest(self) -> dict[str, Any] | None:
+        """The manifest; None while the folder is not complete."""
+        try:
+            manifest = orjson.loads((self.path / "manifest.json").read_bytes())
+            size = (self.path / "rows.jsonl").stat().st_size
+        except (OSError, orjson.JSONDecodeError):
+            return None
+        return manifest if manifest.get("schema") == SCHEMA and manifest.get("rows_bytes") == size else None
+
+    def rows(self) -> list[Row]:
+        """All rows."""
+        return read_jsonl(self.path / "rows.jsonl")
+
+    @contextmanager
+    def building(self) -> Iterator[None]:
+        """Holds the folder's lock; a second process waits.
+
+        Raises:
+            IncompleteError: the folder cannot be written, or the disk is full.
+        """
+        with explained(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            with (self.path / ".lock").open("ab") as lock:
+                _lock(lock.fileno())
+                yield
+
+    def store(self, data: bytes) -> dict[str, Any]:
+        """Writes a clip (once) and returns its record: path relative to the folder, sha256, bytes, seconds."""
+        digest = hashlib.sha256(data).hexdigest()
+        name = f"audio/{digest}.{sniff(data) or 'bin'}"
+        path = self.path / name
+        if not path.exists() or path.stat().st_size != len(data):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, data)
+        return {"path": name, "sha256": digest, "bytes": len(data), "seconds": seconds_of(data, path)}
+
+    def record(self, name: str) -> dict[str, Any]:
+        """The record of a file that is already in the folder; without sha256 when it is not there."""
+        path = self.path / name
+        try:
+            data = path.read_bytes() if path.is_file() else None
+        except OSError:
+            data = None
+        if data is None:
+            return {"path": name}
+        digest = hashlib.sha256(data).hexdigest()
+        return {"path": name, "sha256": digest, "bytes": len(data), "seconds": seconds_of(data, path)}
+
+    def finish(self, rows: Iterable[Row], manifest: dict[str, Any]) -> dict[str, Any]:
+        """Writes rows.jsonl, then manifest.json; returns the manifest with counts, columns and time added."""
+        partial = self.path / f"rows.jsonl.{os.getpid()}.tmp"
+        count, columns = 0, {}
+        with partial.open("wb") as out:
+            for row in rows:
+                out.write(orjson.dumps(row, default=str) + b"\n")
+                columns.update(dict.fromkeys(row))
+                count += 1
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(partial, self.path / "rows.jsonl")
+        manifest = {
+            "schema": SCHEMA,
+            **manifest,
+            "rows": count,
+            "rows_bytes": (self.path / "rows.jsonl").stat().st_size,
+            "columns": list(columns),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        write_whole(self.path / "manifest.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+        return manifest
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Writes a file so that it is there whole or not at all."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with partial.open("wb") as out:
+        out.write(data)
+        out.flush()
+        if path.suffix == ".json":
+            os.fsync(out.fileno())
+    os.replace(partial, path)
+
+
+def seconds_of(data: bytes, path: Path) -> float | None:
+    """Duration by the header; None where it cannot be told (the clip is judged when it is read)."""
+    container = sniff(data)
+    if container == "wav":
+        header = wav_header(data)
+        if not isinstance(header, str):
+            return round(header.frames / header.sample_rate, 6) if header.sample_rate else None
+    if container in (None, "m4a", "aac", "webm"):
+        return None
+    from audiobench.media.decoding import probe
+
+    try:
+        rate, _, frames = probe(data, path)
+    except InvalidAudioError:
+        return None
+    return round(frames / rate, 6) if rate else None
+
+
+def _lock(descriptor: int) -> None:
+    try:
+        import fcntl
+    except ImportError:  # no advisory locks on this system: files are still written whole
+        return
+    fcntl.flock(descriptor, fcntl.LOCK_EX)

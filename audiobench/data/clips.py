@@ -1,0 +1,93 @@
+"""From an audio value of a row to a clip inside the data root."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from audiobench.core.types import Clip
+
+
+class ClipError(Exception):
+    """What is wrong with a row's audio value; the caller adds file and row."""
+
+
+class ClipFinder:
+    """Resolves paths relative to `base`; after symlinks they must lie inside one of `roots`.
+
+    A file that is not there is a clip without a size, counted in `missing` (it becomes `invalid_audio` when read).
+    """
+
+    def __init__(self, base: Path, roots: Sequence[Path]) -> None:
+        self._base = os.path.realpath(base)
+        self._roots = [os.path.realpath(root) for root in roots]
+        for root in list(self._roots):
+            above = Path(root).parent
+            if above.name == "snapshots":  # a folder of the Hub's own cache: its files are links to ../../blobs
+                self._roots.append(os.path.realpath(above.parent / "blobs"))
+        self._folders: dict[str, str] = {}
+        self.missing: list[str] = []
+
+    def clips(self, value: Any) -> tuple[Clip, ...]:
+        """The clips of a value: a path, {path, sha256, seconds, bytes}, or a list of these; none for None.
+
+        Raises:
+            ClipError: another type, a URL, or a path that leaves the data root.
+        """
+        if value is None:
+            return ()
+        if isinstance(value, list | tuple):
+            return tuple(self._clip(item) for item in value)
+        return (self._clip(value),)
+
+    def absent(self, text: str) -> Clip:
+        """A clip that stands for what a row should have had; missing, and `invalid_audio` when read."""
+        self.missing.append(text)
+        return Clip(Path(self._base) / text.replace("/", "_"))
+
+    def _clip(self, value: Any) -> Clip:
+        if isinstance(value, str):
+            path, size = self._find(value)
+            return Clip(Path(path), None, None, size)
+        if isinstance(value, dict) and isinstance(value.get("path"), str):
+            path, size = self._find(value["path"])
+            return Clip(Path(path), value.get("sha256"), value.get("seconds"), size)
+        shape = f"an object with {', '.join(value)}" if isinstance(value, dict) else type(value).__name__
+        raise ClipError(f"audio must be a path or {{path}}, found {shape}")
+
+    def _find(self, text: str) -> tuple[str, int | None]:
+        if "://" in text or "\0" in text or not text:
+            raise ClipError(f"audio {text!r}: must be a path of a file, URLs are not fetched")
+        folder, _, name = text.rpartition("/")
+        if text.startswith("/") and not folder:
+            folder = "/"
+        if name in ("", ".", ".."):
+            raise ClipError(f"audio {text!r}: not a file name")
+        real = self._folders.get(folder)
+        if real is None:
+            real = self._folders[folder] = os.path.realpath(os.path.join(self._base, folder))
+            if not self._inside(real):
+                del self._folders[folder]
+                raise ClipError(f"audio {text!r}: leads outside of {self._roots[0]}")
+        path = f"{real}/{name}"
+        try:
+            status = os.lstat(path)
+        except OSError:
+            self.missing.append(text)
+            return path, None
+        if stat.S_ISLNK(status.st_mode):
+            path = os.path.realpath(path)
+            if not self._inside(path):
+                raise ClipError(f"audio {text!r}: a link that leads outside of {self._roots[0]}")
+            try:
+                status = os.stat(path)
+            except OSError:
+                self.missing.append(text)
+                return path, None
+        return path, status.st_size
+
+    def _inside(self, real: str) -> bool:
+        return any(real == root or real.startswith(root.rstrip("/") + "/") for root in self._roots)

@@ -1,0 +1,173 @@
+"""The Hub: which commit, which files, and the files themselves; every failure as one line that says what to do.
+
+`huggingface_hub` does the talking: it honours HF_ENDPOINT, HF_TOKEN, HF_HOME and HF_HUB_OFFLINE, tries again where a
+connection breaks and keeps its own cache of whole files. The token is never stored or shown here.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from audiobench.core.errors import IncompleteError, UsageError
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
+
+
+@dataclass(frozen=True, slots=True)
+class HubFile:
+    """A file of a repository."""
+
+    path: str
+    size: int | None
+    sha256: str | None
+    """Of the content where the Hub knows it (large files), else None."""
+    blob: str | None
+    """Git's object id."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {"path": self.path, "size": self.size, "sha256": self.sha256, "blob": self.blob}
+
+
+class HubRepository:
+    """One data set repository."""
+
+    def __init__(self, name: str, task: str) -> None:
+        self.name = name
+        self._task = task
+
+    def resolve(self, revision: str) -> tuple[str, list[HubFile]]:
+        """(full commit, files) of a branch, tag or commit; from the Hub library's own cache where the Hub is out of reach.
+
+        Raises:
+            UsageError: no such repository or revision, or access is refused.
+            IncompleteError: the Hub cannot be reached.
+        """
+        try:
+            with self._explained(revision):
+                from huggingface_hub import HfApi
+
+                api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
+                info = api.dataset_info(self.name, revision=revision, files_metadata=True, timeout=30)
+        except IncompleteError:
+            cached = self._cached(revision)
+            if cached is None:
+                raise
+            return cached
+        files = [
+            HubFile(file.rfilename, file.size, file.lfs.sha256 if file.lfs else None, file.blob_id)
+            for file in info.siblings or []
+        ]
+        if not info.sha:
+            raise IncompleteError(f"Hub data set {self.name}: the Hub did not say which commit {revision} is")
+        return info.sha, files
+
+    def _cached(self, revision: str) -> tuple[str, list[HubFile]] | None:
+        from huggingface_hub import constants
+
+        cache = Path(os.environ.get("HF_HUB_CACHE") or constants.HF_HUB_CACHE)
+        place = cache / f"datasets--{self.name.replace('/', '--')}"
+        reference = place / "refs" / revision
+        commit = reference.read_text("utf-8").strip() if reference.is_file() else revision
+        snapshot = place / "snapshots" / commit
+        if not snapshot.is_dir():
+            return None
+        files = [p for p in sorted(snapshot.rglob("*")) if p.is_file()]
+        return commit, [HubFile(p.relative_to(snapshot).as_posix(), p.stat().st_size, None, None) for p in files]
+
+    def download(self, path: str, commit: str) -> Path:
+        """A file of the repository at `commit`, in the Hub library's own cache.
+
+        Raises:
+            UsageError: no such file, or access is refused.
+            IncompleteError: the Hub cannot be reached.
+        """
+        with self._explained(commit, path):
+            from huggingface_hub import hf_hub_download
+
+            found = hf_hub_download(
+                self.name,
+                path,
+                repo_type="dataset",
+                revision=commit,
+                endpoint=os.environ.get("HF_ENDPOINT"),
+                cache_dir=os.environ.get("HF_HUB_CACHE"),
+            )
+        return Path(found)
+
+    @contextmanager
+    def _explained(self, revision: str, path: str | None = None) -> Iterator[None]:
+        from huggingface_hub import errors
+
+        what = f"Hub data set {self.name}" + (f", {path}" if path else "")
+        own = f"--data {self._task}=PATH takes a local copy"
+        try:
+            yield
+        except errors.GatedRepoError:
+            raise UsageError(
+                f"{what}: gated; accept its terms at https://huggingface.co/datasets/{self.name} and set HF_TOKEN, "
+                f"or {own}"
+            ) from None
+        except errors.RevisionNotFoundError:
+            raise UsageError(f"{what}: has no revision {revision}; correct dataset_revision, or {own}") from None
+        except errors.EntryNotFoundError as error:
+            if isinstance(error, errors.LocalEntryNotFoundError):
+                raise self._unreachable(what, error, own) from None
+            raise UsageError(f"{what}: no such file at {revision[:12]}; correct data_files, or {own}") from None
+        except errors.RepositoryNotFoundError:
+            raise UsageError(f"{what}: not there, or private; set HF_TOKEN if it is yours, or {own}") from None
+        except errors.HFValidationError as error:
+            raise UsageError(f"dataset_path {self.name}: no file here and no Hub repository: {error}") from None
+        except errors.HfHubHTTPError as error:
+            status = getattr(getattr(error, "response", None), "status_code", None)
+            if status in (401, 403):
+                raise UsageError(f"{what}: access refused (HTTP {status}); set a valid HF_TOKEN, or {own}") from None
+            raise IncompleteError(f"{what}: the Hub answered HTTP {status}; try again, or {own}") from None
+        except (OSError, errors.OfflineModeIsEnabled) as error:
+            if isinstance(error, OSError) and (error.filename is not None or error.errno in _DISK):
+                raise  # a full disk or a cache folder that cannot be written: the caller knows what to say
+            raise self._unreachable(what, error, own) from None
+        except Exception as error:
+            if type(error).__module__.startswith(("httpx", "httpcore", "requests", "urllib3")):
+                raise self._unreachable(what, error, own) from None
+            raise
+
+    @staticmethod
+    def _unreachable(what: str, error: BaseException, own: str) -> IncompleteError:
+        endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+        return IncompleteError(f"{what}: {endpoint} cannot be reached ({type(error).__name__}); {own}")
+
+
+def recorded_commit(place: Path, revision: str) -> str | None:
+    """The commit that a branch or tag was resolved to when it was first used here; a full commit is itself."""
+    import orjson
+
+    if len(revision) == 40 and all(c in "0123456789abcdef" for c in revision):
+        return revision
+    try:
+        found = orjson.loads((place / "revisions.json").read_bytes()).get(revision)
+    except (OSError, orjson.JSONDecodeError):
+        return None
+    return found["commit"] if isinstance(found, dict) else None
+
+
+def record_commit(place: Path, revision: str, commit: str, write: Callable[[Path, bytes], None]) -> None:
+    """Remembers what `revision` was resolved to, so that later runs use the same commit, offline too."""
+    from datetime import UTC, datetime
+
+    import orjson
+
+    path = place / "revisions.json"
+    try:
+        known = orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        known = {}
+    known[revision] = {"commit": commit, "resolved": datetime.now(UTC).isoformat(timespec="seconds")}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(path, orjson.dumps(known, option=orjson.OPT_INDENT_2))

@@ -1,0 +1,160 @@
+"""Load a task's samples from wherever its data is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from audiobench.core.errors import UsageError
+from audiobench.core.types import Sample
+from audiobench.data.layout import is_archive
+from audiobench.data.local import local_data, read_local
+from audiobench.data.rows import Progress, Rows
+from audiobench.data.samples import RowError, SampleBuilder, getter
+from audiobench.data.selection import select
+from audiobench.task.spec import TaskSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """The samples of one task that a run uses."""
+
+    samples: list[Sample]
+    total: int
+    """Rows of the whole data set, before ids, limit and shard."""
+    source: str
+    """Path, Hub repository or `builtin:NAME`."""
+    revision: str | None
+    """Resolved commit on the Hub; for a builtin set the hash of its generator and arguments."""
+    form: str
+    """Which published form the rows have: `main` or a form's name."""
+    content_sha256: str
+    """Hex digest of (id, targets, question, choices) of the samples, in the order of their ids."""
+    notes: list[str] = field(default_factory=list)
+    """What a reader should know: file taken, tokens neutralised, revision resolved, clips missing."""
+
+
+def load(
+    task: TaskSpec,
+    task_file: Path,
+    *,
+    data: Path | None = None,
+    limit: int | None = None,
+    ids: Sequence[str] | None = None,
+    shard: tuple[int, int] | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    audio_required: bool = True,
+    refresh: bool = False,
+) -> Dataset:
+    """The samples of `task`, in the data set's order.
+
+    Looks at `data`, AUDIOBENCH_DATA, a local `dataset_path`, `builtin:NAME`, the Hub, in this order. `ids` picks exact
+    ids, `limit` a seeded and nested random subset, `shard` (i, n; from 1) one of n disjoint parts of what is left.
+    Clips that are not there are a note, and an error when all are missing, unless `audio_required` is False (scoring).
+    `refresh` asks the Hub again what an unpinned revision is.
+
+    Raises:
+        UsageError: no such data, a row that does not fit the task's columns, an unknown id.
+        IncompleteError: the Hub cannot be reached, or its files are not what the task expects.
+    """
+    rows = only(task, read_rows(task, task_file, data, progress, refresh))
+    builder = SampleBuilder(task, rows)
+    all_ids = builder.ids()
+    notes = list(rows.notes)
+    if task.expected_rows is not None and len(all_ids) != task.expected_rows:
+        problem = f"{rows.source}: {len(all_ids)} rows, the task expects {task.expected_rows}"
+        if rows.from_hub:
+            raise UsageError(f"{problem}; correct dataset_revision or expected_rows in {task_file}")
+        notes.append(problem)
+    chosen = select(all_ids, ids=ids, limit=limit, shard=shard, seed=seed)
+    samples = [builder.build(number, all_ids[number]) for number in chosen]
+    _check_missing(builder, samples, rows, notes, audio_required)
+    if builder.neutralised:
+        notes.append(f"special tokens in the text of {builder.neutralised} samples were made harmless (`< |x| >`)")
+    if builder.unmatched:
+        notes.append(f"{len(builder.unmatched)} targets are none of the choices: {', '.join(builder.unmatched)}")
+    samples = with_clusters(samples)
+    return Dataset(samples, len(all_ids), rows.source, rows.revision, builder.form, content_sha256(samples), notes)
+
+
+def read_rows(
+    task: TaskSpec, task_file: Path, data: Path | None, progress: Progress | None, refresh: bool = False
+) -> Rows:
+    """All rows of the task's data, wherever it is."""
+    local = local_data(task, task_file, data)
+    if local is not None:
+        return read_local(local, task)
+    from audiobench.data.materialise import builtin_rows, hub_rows
+
+    if task.dataset_path.startswith("builtin:"):
+        return builtin_rows(task, task_file, progress)
+    return hub_rows(task, task_file, progress, refresh)
+
+
+def only(task: TaskSpec, rows: Rows) -> Rows:
+    """The rows that the task's `doc_filter` keeps."""
+    if task.doc_filter is None:
+        return rows
+    keeps = getter(task.doc_filter)
+    try:
+        numbers = [number for number, row in enumerate(rows.rows) if keeps(row)]
+    except RowError as error:
+        raise UsageError(f"{rows.file}: doc_filter: {error}") from None
+    if not numbers:
+        raise UsageError(f"{rows.file}: doc_filter {task.doc_filter!r} keeps none of the {len(rows.rows)} rows")
+    return replace(rows, rows=[rows.rows[number] for number in numbers], numbers=numbers)
+
+
+def _check_missing(
+    builder: SampleBuilder, samples: list[Sample], rows: Rows, notes: list[str], audio_required: bool
+) -> None:
+    missing = builder.finder.missing
+    if not missing:
+        return
+    first = f"{missing[0]} ({rows.file}: looked for in {rows.base})"
+    count = sum(len(sample.clips) + len(sample.videos) for sample in samples)
+    if len(missing) == count and audio_required:
+        packed = sorted(path.name for path in rows.base.iterdir() if is_archive(path.name))
+        hint = f"; unpack {', '.join(packed)} there" if packed else ""
+        raise UsageError(f"no audio: none of the {len(missing)} clips is there, first {first}{hint}")
+    notes.append(f"{len(missing)} of {count} clips are missing, first {first}")
+
+
+def with_clusters(samples: list[Sample]) -> list[Sample]:
+    """The samples, where several share a clip and the data set says no cluster, with the clip's path as cluster."""
+    media = [(*sample.clips, *sample.videos) for sample in samples]
+    keys = [
+        "\n".join(str(clip.path) for clip in clips) if clips and sample.cluster is None else None
+        for sample, clips in zip(samples, media, strict=True)
+    ]
+    uses = Counter(key for key in keys if key is not None)
+    if not uses or max(uses.values()) < 2:
+        return samples
+    return [
+        replace(sample, cluster=clips[0].sha256 or key) if key is not None and uses[key] > 1 else sample
+        for sample, clips, key in zip(samples, media, keys, strict=True)
+    ]
+
+
+def content_sha256(samples: Sequence[Sample]) -> str:
+    """Hex digest of (id, target, question, choices) of the samples; their order does not matter."""
+    digest = hashlib.sha256()
+    for sample in sorted(samples, key=lambda sample: sample.id):
+        digest.update(orjson.dumps([sample.id, sample.target, sample.question, sample.choices]))
+        digest.update(b"\n")
+    return digest.hexdigest()
+
+
+def manifest(task: TaskSpec) -> dict[str, Any] | None:
+    """The cache manifest of a Hub data set (repo, revision, files, rows, columns, created); None before its fetch."""
+    from audiobench.data.materialise import hub_folder
+
+    folder = hub_folder(task)[2]
+    return folder.manifest() if folder else None

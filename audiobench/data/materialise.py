@@ -1,0 +1,354 @@
+"""Bring a data set into the cache once: rows without audio, clips as files. Later runs read `rows.jsonl` only."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import os
+import posixpath
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+
+from audiobench.core.errors import UsageError
+from audiobench.data.cache import CacheFolder, cache_root, explained, write_whole
+from audiobench.data.hub import HubFile, HubRepository, record_commit, recorded_commit
+from audiobench.data.layout import ROWS, files_of_split, is_archive, splits_of
+from audiobench.data.parquet import parquet_rows, without_audio
+from audiobench.data.rows import CLIPS, Progress, Row, Rows, read_text_rows
+from audiobench.data.samples import RowError, choose_form, getter
+from audiobench.task.spec import TaskSpec
+
+DOWNLOADS = 8
+"""Files fetched at a time."""
+
+Result = TypeVar("Result")
+
+
+def _key(*parts: Any) -> str:
+    return hashlib.sha256(orjson.dumps(parts, default=str)).hexdigest()[:8]
+
+
+# ---- files on this machine -------------------------------------------------------------------------------------------
+
+
+def local_parquet(path: Path, root: Path, files: Sequence[Path], task: TaskSpec, notes: list[str]) -> Rows:
+    """The rows of parquet files on this machine; embedded clips go into the cache, once for each state of the files."""
+    states = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    folder = CacheFolder(cache_root() / "local" / f"{task.task}-{_key(states)}")
+    if folder.manifest() is None:
+        with folder.building():
+            if folder.manifest() is None:
+                rows = (row for _, row in _rows_of_files([(file.stem, file) for file in files], folder, task))
+                folder.finish(rows, {"source": str(path), "files": states})
+    rows = folder.rows()
+    if not rows:
+        raise UsageError(f"{files[0]}: no rows in it")
+    for row in rows:  # clips lie in the cache, paths that the data set itself holds are relative to its own folder
+        for value in row.values():
+            _make_absolute(value, folder.path)
+    return Rows(rows, files[0], root, (root, folder.path), str(path), notes=notes)
+
+
+def _make_absolute(value: Any, folder: Path) -> None:
+    if isinstance(value, dict) and "sha256" in value and str(value.get("path")).startswith("audio/"):
+        value["path"] = f"{folder}/{value['path']}"
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            _make_absolute(item, folder)
+
+
+def _rows_of_files(files: Sequence[tuple[str, Path]], folder: CacheFolder, task: TaskSpec) -> Iterator[tuple[str, Row]]:
+    """(name, row) for each row of the files, embedded audio stored, with a column `split` where there are several."""
+    splits = splits_of(task)
+    for name, path in files:
+        if path.suffix == ".parquet":
+            rows: Iterator[Row] = parquet_rows(path, folder.store)
+        else:
+            rows = (row for _, found in read_text_rows([path]) for row in found)
+        label = _split_label(name, splits)
+        for row in rows:
+            if label is not None:
+                row.setdefault("split", label)
+            yield name, row
+
+
+def _split_label(name: str, splits: list[str]) -> str | None:
+    if len(splits) < 2:
+        return None
+    return max((split for split in splits if split in name), key=len, default=None)
+
+
+# ---- builtin sets ----------------------------------------------------------------------------------------------------
+
+
+def builtin_rows(task: TaskSpec, task_file: Path, progress: Progress | None) -> Rows:
+    """The rows of a generated set; clips are made once for each state of the generator and its arguments.
+
+    Raises:
+        UsageError: no such builtin set, or arguments that its generator does not take.
+    """
+    name = task.dataset_path.removeprefix("builtin:")
+    if name != "listening":
+        raise UsageError(f"{task_file}: dataset_path {task.dataset_path}: the only builtin set is builtin:listening")
+    arguments = {key: value for key, value in task.dataset_kwargs.items() if key != "unmatched_targets"}
+    sources = sorted((Path(__file__).resolve().parent / name).glob("*.py"))
+    state = hashlib.sha256(orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS))
+    for source in sources:
+        state.update(source.read_bytes())
+    revision = state.hexdigest()
+    folder = CacheFolder(cache_root() / "builtin" / f"{name}-{revision[:16]}")
+    if folder.manifest() is None:
+        with folder.building():
+            if folder.manifest() is None:
+                folder.finish(
+                    _generated(arguments, folder, task_file, progress),
+                    {"source": task.dataset_path, "revision": revision, "arguments": arguments},
+                )
+    path = folder.path
+    return Rows(folder.rows(), path / "rows.jsonl", path, (path,), task.dataset_path, revision)
+
+
+def _generated(
+    arguments: dict[str, Any], folder: CacheFolder, task_file: Path, progress: Progress | None
+) -> Iterator[Row]:
+    from audiobench.data import listening
+
+    try:
+        rows = listening.rows(**arguments)
+        for number, row in enumerate(rows, 1):
+            if progress:
+                progress("making clips", number, 0)
+            yield {column: without_audio(value, folder.store) for column, value in row.items()}
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{task_file}: dataset_kwargs {arguments}: {error}") from None
+
+
+# ---- the Hub ---------------------------------------------------------------------------------------------------------
+
+
+def hub_folder(task: TaskSpec) -> tuple[Path, str, CacheFolder | None]:
+    """(the repository's place in the cache, revision asked for, the folder at its commit if that is known)."""
+    place = cache_root() / task.dataset_path.replace("/", "--")
+    revision = task.dataset_revision or "main"
+    commit = recorded_commit(place, revision)
+    return place, revision, None if commit is None else _folder_at(task, place, commit)
+
+
+def _folder_at(task: TaskSpec, place: Path, commit: str) -> CacheFolder:
+    audio = [task.doc_to_audio, *(form.doc_to_audio for form in task.forms)]
+    key = _key(task.dataset_name, splits_of(task), task.data_files, task.audio_files, audio)
+    label = "+".join(splits_of(task))[:60].replace("/", "_")
+    return CacheFolder(place / commit / f"{label}-{key}")
+
+
+def hub_rows(task: TaskSpec, task_file: Path, progress: Progress | None = None, refresh: bool = False) -> Rows:
+    """The rows of a Hub data set; fetched at the first use, from the cache afterwards, without any network.
+
+    `refresh` asks the Hub again what a branch or tag points to.
+
+    Raises:
+        UsageError: no such repository, revision or file; access refused; files that do not fit the task.
+        IncompleteError: the Hub cannot be reached, or the cache cannot be written.
+    """
+    place, revision, folder = hub_folder(task)
+    manifest = folder.manifest() if folder is not None and not refresh else None
+    if folder is None or manifest is None:
+        repository = HubRepository(task.dataset_path, task.task)
+        commit = None if refresh else recorded_commit(place, revision)
+        commit, files = repository.resolve(commit or revision)
+        if commit != revision:
+            with explained(place):
+                record_commit(place, revision, commit, write_whole)
+        folder = _folder_at(task, place, commit)
+        with folder.building():
+            manifest = folder.manifest() or _fetch(task, repository, revision, commit, files, folder, progress)
+    notes = []
+    if manifest["revision"] != task.dataset_revision:
+        notes.append(
+            f"dataset_revision is {task.dataset_revision or 'not pinned'}: {manifest['requested']} was resolved to "
+            f"{manifest['revision']} and stays that on this machine"
+        )
+    path = folder.path
+    return Rows(folder.rows(), path / "rows.jsonl", path, (path,), task.dataset_path, manifest["revision"], True, notes)
+
+
+def _fetch(
+    task: TaskSpec,
+    repository: HubRepository,
+    revision: str,
+    commit: str,
+    files: list[HubFile],
+    folder: CacheFolder,
+    progress: Progress | None,
+) -> dict[str, Any]:
+    listing = {file.path: file for file in files}
+    chosen = _row_files(task, list(listing))
+    used = list(dict.fromkeys(chosen))
+    local = _in_parallel(lambda name: (name, repository.download(name, commit)), used, "downloading", progress)
+    rows, bases = [], []
+    for name, row in _rows_of_files(local, folder, task):
+        rows.append(row)
+        bases.append(posixpath.dirname(name))
+        if progress and len(rows) % 100 == 0:
+            progress("reading rows", len(rows), 0)
+    if not rows:
+        raise UsageError(f"Hub data set {task.dataset_path}: no rows in {', '.join(used)}")
+    audio = _AudioFiles(task, repository, commit, listing, folder, progress)
+    used += audio.attach(rows, bases)
+    return folder.finish(
+        rows,
+        {
+            "repo": task.dataset_path,
+            "config": task.dataset_name,
+            "split": task.test_split,
+            "requested": revision,
+            "revision": commit,
+            "files": [listing[name].as_dict() for name in used],
+        },
+    )
+
+
+def _in_parallel(
+    work: Callable[[str], Result], names: Sequence[str], what: str, progress: Progress | None
+) -> list[Result]:
+    from concurrent.futures import ThreadPoolExecutor
+
+    results = []
+    with ThreadPoolExecutor(DOWNLOADS) as pool:
+        for result in pool.map(work, names):
+            results.append(result)
+            if progress:
+                progress(what, len(results), len(names))
+    return results
+
+
+def _row_files(task: TaskSpec, names: list[str]) -> list[str]:
+    where = f"Hub data set {task.dataset_path}"
+    if task.data_files:
+        found = []
+        for split in splits_of(task):
+            for pattern in task.data_files:
+                pattern = pattern.replace("{split}", split)
+                found += [name for name in sorted(names) if fnmatch.fnmatch(name, pattern) and name.endswith(ROWS)]
+        if not found:
+            shown = ", ".join([name for name in sorted(names) if name.endswith(ROWS)][:8]) or "none"
+            raise UsageError(
+                f"{where}: data_files {task.data_files} match nothing; candidates: {shown}; "
+                f"correct data_files, or --data {task.task}=PATH takes a local copy"
+            )
+        return found
+    return [name for split in splits_of(task) for name in files_of_split(names, split, task.dataset_name, where)]
+
+
+class _AudioFiles:
+    """Fetches the audio that rows name by path: loose files of the repository, or members of its archives."""
+
+    def __init__(
+        self,
+        task: TaskSpec,
+        repository: HubRepository,
+        commit: str,
+        listing: dict[str, HubFile],
+        folder: CacheFolder,
+        progress: Progress | None,
+    ) -> None:
+        self._task = task
+        self._repository = repository
+        self._commit = commit
+        self._listing = listing
+        self._folder = folder
+        self._progress = progress
+
+    def attach(self, rows: list[Row], bases: list[str]) -> list[str]:
+        """Adds the column of clip records to rows whose audio is a path; returns the repository's files used."""
+        _, columns, _ = choose_form(self._task, rows[0])
+        if columns.doc_to_video is not None:
+            raise UsageError(
+                f"Hub data set {self._task.dataset_path}: doc_to_video: videos are read from this machine only; fetch the "
+                f"data set and give --data {self._task.task}=PATH"
+            )
+        if columns.doc_to_audio is None:
+            return []
+        audio = getter(columns.doc_to_audio)
+        wanted: list[list[str]] = []
+        for number, row in enumerate(rows):
+            try:
+                value = audio(row)
+            except RowError as error:
+                raise UsageError(f"Hub data set {self._task.dataset_path}: row {number + 1}: {error}") from None
+            values = value if isinstance(value, list) else [value]
+            wanted.append([item for item in values if isinstance(item, str)])
+        if not any(wanted):
+            return []
+        places = {
+            (base, text): self._candidates(base, text)
+            for base, texts in zip(bases, wanted, strict=True)
+            for text in texts
+        }
+        loose = {next((c for c in found if c in self._listing), None) for found in places.values()} - {None}
+        used = sorted(name for name in loose if name)
+        archives = self._archives() if len(used) < len(places) else []
+        self._download(used)
+        for number, name in enumerate(archives):
+            self._unpack(name, number, len(archives))
+        folders = ["", *dict.fromkeys(posixpath.dirname(name) for name in archives)]
+        known: dict[tuple[str, str], dict[str, Any]] = {}
+        for row, base, texts in zip(rows, bases, wanted, strict=True):
+            for text in texts:
+                if (base, text) not in known:
+                    known[base, text] = self._record(places[base, text], folders)
+            if texts:
+                row[CLIPS] = [known[base, text] for text in texts]
+        return used + archives
+
+    def _candidates(self, base: str, text: str) -> list[str]:
+        name = posixpath.normpath(text)
+        if "://" in text or name.startswith(("/", "..")):
+            raise UsageError(f"Hub data set {self._task.dataset_path}: audio {text!r} leads outside of the repository")
+        return list(dict.fromkeys([posixpath.join(base, name), name]))
+
+    def _record(self, candidates: list[str], folders: list[str]) -> dict[str, Any]:
+        names = [f"files/{posixpath.join(folder, name)}" for folder in folders for name in candidates]
+        return self._folder.record(next((n for n in names if (self._folder.path / n).is_file()), names[0]))
+
+    def _archives(self) -> list[str]:
+        archives = [name for name in sorted(self._listing) if is_archive(name)]
+        if self._task.audio_files:
+            return [name for name in archives if any(fnmatch.fnmatch(name, g) for g in self._task.audio_files)]
+        if len(archives) > 1:
+            raise UsageError(
+                f"Hub data set {self._task.dataset_path}: several archives could hold the audio "
+                f"({', '.join(archives[:8])}); set audio_files in the task"
+            )
+        return archives
+
+    def _download(self, names: list[str]) -> None:
+        def fetch(name: str) -> None:
+            target = self._folder.path / "files" / name
+            size = self._listing[name].size
+            if target.is_file() and size in (None, target.stat().st_size):
+                return
+            source = self._repository.download(name, self._commit).resolve()
+            target.parent.mkdir(parents=True, exist_ok=True)
+            partial = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+            try:
+                os.link(source, partial)
+            except OSError:
+                shutil.copyfile(source, partial)
+            os.replace(partial, target)
+
+        _in_parallel(fetch, names, "downloading audio", self._progress)
+
+    def _unpack(self, name: str, number: int, count: int) -> None:
+        from audiobench.data.archives import unpack
+
+        if self._progress:
+            self._progress(f"downloading {name}", number, count)
+        archive = self._repository.download(name, self._commit)
+        if self._progress:
+            self._progress(f"unpacking {name}", number, count)
+        unpack(archive, name, self._folder.path / "files" / posixpath.dirname(name))

@@ -1,0 +1,47 @@
+"""Rows of parquet files with the embedded audio taken out, a few rows in memory at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from audiobench.core.errors import UsageError
+from audiobench.data.rows import Row, check_plain
+from audiobench.media.container import sniff
+
+Store = Callable[[bytes], dict[str, Any]]
+_BATCH = 16
+
+
+def parquet_rows(path: Path, store: Store) -> Iterator[Row]:
+    """The rows, each embedded clip ({bytes, path} or plain bytes) replaced by what `store` gives for its bytes.
+
+    Raises:
+        UsageError: not a parquet file, or broken.
+    """
+    check_plain(path)
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
+            for batch in file.iter_batches(batch_size=_BATCH, use_threads=False):
+                for row in batch.to_pylist():
+                    yield {column: without_audio(value, store) for column, value in row.items()}
+    except (pa.ArrowException, OSError) as error:
+        raise UsageError(f"{path}: not a readable parquet file: {str(error).splitlines()[0]}") from None
+
+
+def without_audio(value: Any, store: Store) -> Any:
+    """`value` with embedded audio stored; bytes that are no audio become None, {bytes: null, path} becomes the path."""
+    if isinstance(value, bytes | bytearray):
+        return store(bytes(value)) if sniff(bytes(value[: 1 << 16])) else None
+    if isinstance(value, list):
+        return [without_audio(item, store) for item in value]
+    if isinstance(value, dict):
+        if "bytes" in value and set(value) <= {"bytes", "path", "sampling_rate"}:
+            data = value["bytes"]
+            return value.get("path") if data is None else store(bytes(data))
+        return {key: without_audio(item, store) for key, item in value.items()}
+    return value

@@ -1,0 +1,1 @@
+"""What on this machine keeps a run from working."""

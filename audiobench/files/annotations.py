@@ -1,0 +1,145 @@
+"""What was asked about a response later on, one line each beside the journal: ratings, transcripts, trace measures.
+
+This module owns the formats of judgements.jsonl, transcripts.jsonl, readings.jsonl, traces.jsonl and early_answers.jsonl. A line
+belongs to the response whose sample id and journal key it names; a later line replaces an earlier one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from audiobench.files import journal
+from audiobench.files.records import BatchOrigin
+
+Slot = tuple[str, str]
+"""(sample id, journal key)."""
+
+
+class Judgement(Struct, omit_defaults=True):
+    """What a judge said of one response."""
+
+    id: str
+    key: str
+    value: float | None
+    """On the template's scale; None where no reply could be read."""
+    judge: str = "unnamed"
+    judge_sha256: str = ""
+    template: str = "unnamed"
+    served_models: list[str] = []
+    """Names under which the judge's server answered."""
+    prompt_sha256: str = ""
+    replies: list[str] = []
+    ratings: list[float | None] = []
+    batch: BatchOrigin | None = None
+
+    FILE = "judgements.jsonl"
+
+    @property
+    def rater(self) -> str:
+        """Who judged by which template; the start of a sha256 tells two settings of one name apart."""
+        return f"{self.judge} ({self.template}) {self.judge_sha256[:8]}".strip()
+
+
+class Transcript(Struct):
+    """What a recogniser heard in one spoken answer."""
+
+    id: str
+    key: str
+    text: str = ""
+    audio_sha256: str = ""
+    """Hex digest of the answer's audio."""
+    epoch: int = 0
+    asr: str = "unnamed"
+    asr_sha256: str = ""
+    served_model: str | None = None
+    finish_reason: str | None = None
+    usage: dict[str, Any] = {}
+    time: float = 0.0
+
+    FILE = "transcripts.jsonl"
+
+    @property
+    def rater(self) -> str:
+        """Who listened."""
+        return f"{self.asr} {self.asr_sha256[:8]}".strip()
+
+
+class Reading(Struct, omit_defaults=True):
+    """Which option a reader found in a response that no rule could read."""
+
+    id: str
+    key: str
+    option: str | None
+    """Its letter, or `none`; None where the reply itself could not be read."""
+    reader: str = "unnamed"
+    reader_sha256: str = ""
+    served_model: str | None = None
+    template_sha256: str = ""
+    prompt_sha256: str = ""
+    reply: str = ""
+    usage: dict[str, Any] = {}
+    time: float = 0.0
+
+    FILE = "readings.jsonl"
+
+    @property
+    def rater(self) -> str:
+        """Who read."""
+        return f"{self.reader} {self.reader_sha256[:8]}".strip()
+
+
+class TraceVerdict(Struct):
+    """What a judge said about one reasoning trace."""
+
+    id: str
+    key: str
+    measure: str
+    """grounding | consistency | rubrics."""
+    judge: str
+    judge_sha256: str = ""
+    """Of the judge's model file; empty in files of version 0.1."""
+    served_models: list[str] = []
+    template_sha256: str = ""
+    prompt_sha256: str = ""
+    replies: list[str] = []
+    verdicts: list[Any] = []
+    """One for each reply; None where it cannot be read."""
+    failed: int = 0
+    """Calls that failed for good."""
+
+    FILE = "traces.jsonl"
+
+
+class EarlyAnswer(Struct):
+    """What the model answered after a fraction of its reasoning."""
+
+    id: str
+    key: str
+    fraction: float
+    text: str = ""
+    finish_reason: str | None = None
+    status: str = ""
+    value: float | None = None
+    answer: str | None = None
+    same: bool = False
+    """Whether that is the final answer."""
+    prefill_sha256: str = ""
+
+    FILE = "early_answers.jsonl"
+
+
+Annotation = Judgement | Transcript | Reading
+A = TypeVar("A", Judgement, Transcript, Reading)
+
+
+def read(folder: Path, kind: type[A]) -> dict[Slot, A]:
+    """The annotations of a task's folder by response; see `journal.read`."""
+    return read_file(folder / kind.FILE, kind)
+
+
+def read_file(file: Path, kind: type[A]) -> dict[Slot, A]:
+    """The annotations in a file by response, a later line for an earlier one; see `journal.read`."""
+    return {(line.id, line.key): line for line in journal.read(file, kind)}

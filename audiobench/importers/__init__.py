@@ -1,0 +1,1 @@
+"""Responses and runs made elsewhere: prediction files, logs of other harnesses, shards."""

@@ -1,0 +1,292 @@
+"""Check a folder of submitted results before it is merged: `<model>/<run>/run.json` and `<task>/summary.json`.
+
+Structure, schema, sums, fingerprints against the shipped tasks, secrets, sizes, and that nothing which was there before
+is gone. The rules are in results/README.md.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from math import isclose, isfinite
+from pathlib import Path
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from audiobench.core.errors import UsageError
+from audiobench.core.types import STATUSES
+from audiobench.extraction import VERSION as EXTRACTION_VERSION
+from audiobench.files import run_info
+from audiobench.files.run_info import SCHEMA_VERSION, RunInfo
+from audiobench.leaderboard.rows import Entry
+from audiobench.results.score import metric_of, scorer_of
+from audiobench.scorers import Mean, metric_named
+from audiobench.task.find import find_task, task_files
+
+MAX_FILE = 1_000_000
+"""Bytes of one file; a summary with breakdowns has some 20 kB."""
+MAX_FAILED = 0.01
+"""Share of requests without a response that a published result may have."""
+ENTRY_KEYS = {
+    "task": str, "condition": dict, "n": int, "counts": dict, "coverage": (int, float), "metrics": dict, "fingerprint": dict,
+}  # fmt: skip
+CONDITION_KEYS = ("think", "audio", "option_order", "prompt", "protocol", "epochs")
+COUNTS = (*STATUSES, "missing")
+SECRETS = (
+    ("an OpenAI-style key", rb"\bsk-[A-Za-z0-9_\-]{20,}"),
+    ("a Google key", rb"\bAIza[0-9A-Za-z_\-]{35}"),
+    ("a Hugging Face token", rb"\bhf_[A-Za-z0-9]{30,}"),
+    ("a GitHub token", rb"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,})"),
+    ("an AWS key", rb"\bAKIA[0-9A-Z]{16}\b"),
+    ("a bearer token", rb"(?i)\bbearer\s+[A-Za-z0-9._\-]{20,}"),
+    ("a private key", rb"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
+    ("a password in a URL", rb"://[^/\s:@\"]+:[^/\s:@\"]+@"),
+    ("a key in a URL", rb"(?i)[?&](?:key|api_key|apikey|token|access_token)=[^&\s\"]{8,}"),
+    ("a key", rb"(?i)\"(?:api[_-]?key|authorization|x-goog-api-key|secret|password)\"\s*:\s*\"[^\"]+\""),
+)
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the check found."""
+
+    problems: list[str] = field(default_factory=list)
+    """What must be repaired: `path: field: what is wrong`."""
+    warnings: list[str] = field(default_factory=list)
+    runs: int = 0
+    entries: int = 0
+
+
+def check(folder: Path, base: str | None = None) -> Findings:
+    """Check every run below `folder`; with `base` (a folder, or a git revision) also that no result was removed.
+
+    Raises:
+        UsageError: no such folder, or git does not know `base`.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder")
+    found = Findings()
+    seen: dict[str, Path] = {}
+    for model in sorted(_visible(folder)):
+        if not model.is_dir():
+            if model.suffix != ".md":
+                found.problems.append(f"{model}: only <model>/<run>/ folders and .md files belong here")
+            continue
+        for run in sorted(_visible(model)):
+            if not run.is_dir():
+                found.problems.append(f"{run}: only <run>/ folders belong here")
+                continue
+            found.runs += 1
+            _check_run(run, found, seen)
+    if base is not None:
+        _check_removed(folder, base, found)
+    return found
+
+
+def _visible(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.iterdir() if path.name not in (".gitkeep", ".DS_Store"))
+
+
+def _check_run(run: Path, found: Findings, seen: dict[str, Path]) -> None:
+    for path in sorted(run.rglob("*")):
+        allowed = path.is_dir() and path.parent == run
+        allowed = allowed or (path.name == "run.json" and path.parent == run)
+        allowed = allowed or (path.name == "summary.json" and path.parent.parent == run)
+        if path.is_symlink() or not allowed:
+            what = (
+                "journals stay with you"
+                if path.suffix == ".jsonl"
+                else "only run.json and <task>/summary.json belong here"
+            )
+            found.problems.append(f"{path}: {what}")
+            continue
+        if path.is_file():
+            _check_file(path, found)
+    try:
+        info = run_info.read(run)
+    except UsageError as error:
+        found.problems.append(str(error))
+        return
+    _check_info(run, info, seen, found)
+    tasks = sorted(path.parent.name for path in run.glob("*/summary.json"))
+    if sorted(info.tasks) != tasks:
+        found.problems.append(f"{run / 'run.json'}: tasks: {info.tasks}, but there are summaries of {tasks}")
+    for task in tasks:
+        _check_summary(run / task / "summary.json", task, found)
+
+
+def _check_file(path: Path, found: Findings) -> None:
+    size = path.stat().st_size
+    if size > MAX_FILE:
+        found.problems.append(f"{path}: {size} bytes; at most {MAX_FILE}")
+        return
+    data = path.read_bytes()
+    for what, pattern in SECRETS:
+        if re.search(pattern, data):
+            found.problems.append(f"{path}: looks like {what}; revoke it, remove it, and rewrite the commit")
+
+
+def _check_info(run: Path, info: RunInfo, seen: dict[str, Path], found: Findings) -> None:
+    path, model = run / "run.json", info.model
+    if info.schema_version != SCHEMA_VERSION:
+        found.problems.append(f"{path}: schema_version: {info.schema_version}; must be {SCHEMA_VERSION}")
+    if model.name != run.parent.name:
+        found.problems.append(f"{path}: model.name: {model.name!r}; the folder says {run.parent.name!r}")
+    if not re.fullmatch(r"[0-9a-f]{64}", model.sha256 or ""):
+        found.problems.append(f"{path}: model.sha256: must be 64 hex digits")
+    if not info.versions.get("audiobench"):
+        found.problems.append(f"{path}: versions.audiobench: missing")
+    if info.created is None:
+        found.problems.append(f"{path}: created: missing")
+    if not info.run_id:
+        found.problems.append(f"{path}: run_id: missing")
+    elif info.run_id in seen:
+        found.problems.append(f"{path}: run_id: the same run as {seen[info.run_id]}")
+    seen[info.run_id] = run
+
+
+def _check_summary(path: Path, task: str, found: Findings) -> None:
+    entries = _read(path, found)
+    if entries is None:
+        return
+    if not isinstance(entries, list) or not entries:
+        found.problems.append(f"{path}: must be a list of results, one a condition")
+        return
+    conditions = []
+    for number, entry in enumerate(entries):
+        where = f"{path}: [{number}]"
+        if not isinstance(entry, dict) or not _has(where, entry, ENTRY_KEYS, found):
+            continue
+        found.entries += 1
+        if entry["task"] != task:
+            found.problems.append(f"{where}.task: {entry['task']!r}; the folder says {task!r}")
+        missing = [key for key in CONDITION_KEYS if key not in entry["condition"]]
+        if missing:
+            found.problems.append(f"{where}.condition: {', '.join(missing)} missing")
+            continue
+        conditions.append(orjson.dumps(entry["condition"], option=orjson.OPT_SORT_KEYS))
+        if not _valid(Entry, where, entry, found):
+            continue
+        _check_sums(where, entry, found)
+        _check_values(where, task, entry, found)
+        _check_fingerprint(where, task, entry, found)
+    if len(set(conditions)) < len(conditions):
+        found.problems.append(f"{path}: a condition stands there twice")
+
+
+def _check_sums(where: str, entry: Mapping[str, Any], found: Findings) -> None:
+    counts, epochs = entry["counts"], entry["condition"]["epochs"]
+    wrong = [key for key in COUNTS if not isinstance(counts.get(key), int) or counts[key] < 0]
+    if wrong or not isinstance(epochs, int) or epochs < 1 or entry["n"] < 1:
+        found.problems.append(f"{where}: n, condition.epochs and counts ({', '.join(COUNTS)}) must be whole numbers")
+        return
+    expected, total = entry["n"] * epochs, sum(counts[key] for key in COUNTS)
+    if total != expected:
+        found.problems.append(f"{where}.counts: add up to {total}, but n x epochs is {expected}")
+    failed = counts["error"] + counts["invalid_audio"] + counts["missing"]
+    if not isclose(entry["coverage"], (expected - failed) / expected, abs_tol=1e-9):
+        found.problems.append(
+            f"{where}.coverage: {entry['coverage']}; the counts say {(expected - failed) / expected:.6g}"
+        )
+    if failed > MAX_FAILED * expected:
+        found.problems.append(f"{where}.counts: {failed} of {expected} without a response; run it to the end")
+
+
+def _check_values(where: str, task: str, entry: Mapping[str, Any], found: Findings) -> None:
+    made = metric_of(find_task(task)[0]) if task in task_files() else None
+    if not entry["metrics"]:
+        found.problems.append(f"{where}.metrics: empty: there is nothing to publish")
+    for name, metric in entry["metrics"].items():
+        value = metric.get("value") if isinstance(metric, dict) else None
+        if not isinstance(value, (int, float)) or not isfinite(value):
+            found.problems.append(f"{where}.metrics.{name}.value: {value!r}; must be a number")
+            continue
+        low, high = (made or metric_named(name) or Mean(name)).bounds
+        if made is not None and made.name != name:
+            found.problems.append(f"{where}.metrics.{name}: the task's scorer gives {made.name}")
+        elif not low <= value <= high:
+            found.problems.append(f"{where}.metrics.{name}.value: {value}; must lie in [{low:g}, {high:g}]")
+        bounds = [bound for bound in metric.get("ci") or () if isinstance(bound, (int, float))]
+        if bounds and not min(bounds) <= value <= max(bounds):
+            found.problems.append(f"{where}.metrics.{name}.ci: {bounds} does not hold the value {value}")
+        if not isinstance(metric.get("n"), int) or metric["n"] > entry["n"]:
+            found.problems.append(f"{where}.metrics.{name}.n: {metric.get('n')!r}; must be at most n = {entry['n']}")
+
+
+def _check_fingerprint(where: str, task: str, entry: Mapping[str, Any], found: Findings) -> None:
+    """The parts that a shipped task file determines must be those of today's file."""
+    if task not in task_files():
+        found.problems.append(f"{where}.task: {task!r} is not a shipped task; add its YAML in the same pull request")
+        return
+    spec, _ = find_task(task)
+    try:
+        prompt = spec.find_prompt(entry["condition"]["prompt"])
+    except KeyError:
+        names = ", ".join(prompt.name for prompt in spec.prompt)
+        found.problems.append(f"{where}.condition.prompt: {entry['condition']['prompt']!r}; the task has: {names}")
+        return
+    extra = {
+        "scorer_version": f"{scorer_of(spec).name}@{scorer_of(spec).version}", "extraction_version": EXTRACTION_VERSION,
+    }  # fmt: skip
+    if spec.dataset_revision is not None:
+        extra["revision"] = spec.dataset_revision
+    for part, value in spec.fingerprint(prompt, extra).items():
+        given = entry["fingerprint"].get(part)
+        if given != value:
+            text = f"{where}.fingerprint.{part}: {str(given)[:24]!r}; the shipped task has {value[:24]!r}"
+            found.problems.append(f"{text}; run it again with this version")
+    for part in ("samples", "audio"):
+        if not re.fullmatch(r"[0-9a-f]{64}", str(entry["fingerprint"].get(part))):
+            found.problems.append(f"{where}.fingerprint.{part}: missing")
+    if spec.expected_rows is not None and entry["n"] != spec.expected_rows:
+        found.warnings.append(
+            f"{where}.n: {entry['n']} of {spec.expected_rows} samples: shown, but not ranked with whole runs"
+        )
+
+
+def _check_removed(folder: Path, base: str, found: Findings) -> None:
+    if Path(base).is_dir():
+        before = {str(path.relative_to(base)) for path in Path(base).rglob("*.json")}
+    else:
+        command = ["git", "-C", str(folder), "ls-tree", "-r", "--name-only", "--end-of-options", base, "--", "."]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise UsageError(f"--base {base}: neither a folder nor a git revision: {done.stderr.strip()[:200]}")
+        before = {name for name in done.stdout.splitlines() if name.endswith(".json")}
+    for name in sorted(before):
+        if not (folder / name).is_file():
+            found.problems.append(
+                f"{folder / name}: was there in {base} and is gone; published results are not removed"
+            )
+
+
+def _read(path: Path, found: Findings) -> Any:
+    try:
+        return orjson.loads(path.read_bytes())
+    except OSError as error:
+        found.problems.append(f"{path}: {error.strerror}")
+    except orjson.JSONDecodeError as error:
+        found.problems.append(f"{path}: not JSON: {error}")
+    return None
+
+
+def _valid(kind: type[BaseModel], where: Path | str, value: Any, found: Findings) -> bool:
+    """Whether the leaderboard can read `value`; each thing it cannot is a problem."""
+    try:
+        kind.model_validate(value)
+    except ValidationError as error:
+        for finding in error.errors():
+            found.problems.append(f"{where}.{'.'.join(map(str, finding['loc']))}: {finding['msg']}")
+        return False
+    return True
+
+
+def _has(where: Path | str, value: Mapping[str, Any], keys: Mapping[str, Any], found: Findings) -> bool:
+    wrong = [key for key, kind in keys.items() if not isinstance(value.get(key), kind)]
+    if wrong:
+        found.problems.append(f"{where}: missing or of the wrong kind: {', '.join(wrong)}")
+    return not wrong

@@ -1,0 +1,293 @@
+"""The rows of a leaderboard: from runs and submissions, and from the published scores of the task files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from audiobench.core.errors import UsageError
+from audiobench.core.types import Condition
+from audiobench.files import run_info
+from audiobench.files.run_info import RunInfo
+from audiobench.results.runs import Run, read_json
+from audiobench.results.score import metric_of
+from audiobench.results.summary import summarise
+from audiobench.scorers import Mean, Metric, metric_named
+from audiobench.scorers.metrics import UNITS
+from audiobench.task.find import find_task, task_files
+from audiobench.task.spec import TaskSpec
+
+RATERS = ("judge", "recogniser")
+"""Parts of a fingerprint that name who rated, in words."""
+IN_WORDS = (*RATERS, "quantisation")
+"""Parts of a fingerprint that are words and no digests."""
+
+
+class Entry(BaseModel):
+    """What is read of an entry of summary.json; others wrote it, so it is checked."""
+
+    model_config = ConfigDict(strict=True)
+
+    class How(BaseModel):
+        """The condition."""
+
+        model_config = ConfigDict(strict=True)
+
+        think: str
+        audio: str
+        option_order: int
+        prompt: str
+        protocol: str
+        epochs: int = 1
+
+    class Value(BaseModel):
+        """A metric."""
+
+        model_config = ConfigDict(strict=True)
+
+        value: float | None
+        ci: tuple[float | None, float | None] = Field(strict=False)
+        interval: str
+        n: int
+        unit: str | None = None
+        higher_is_better: bool = True
+        bounds: tuple[float | None, float | None] = Field(default=(None, None), strict=False)
+
+    class Official(BaseModel):
+        """The official scorer's number."""
+
+        model_config = ConfigDict(strict=True)
+
+        name: str = "official"
+        value: float | None = None
+        n: int | None = None
+
+    task: str
+    condition: How
+    n: int = 0
+    """Samples that were planned."""
+    counts: dict[str, int] = {}
+    metrics: dict[str, Value]
+    coverage: float
+    chance: float | None = None
+    fingerprint: dict[str, str]
+    official: Official | None = None
+    think_effective: list[str] = []
+
+
+@dataclass(slots=True)
+class Cell:
+    """One score, in per cent where its unit allows that (`Metric.on_board`)."""
+
+    value: float
+    metric: str
+    low: float | None = None
+    high: float | None = None
+    interval: str = ""
+    higher_is_better: bool = True
+    averaged: bool = True
+    """Whether more is better and 100 the most."""
+    unit: str = "share"
+    n: int | None = None
+    coverage: float | None = None
+    """Share of the requests that got a response."""
+    chance: float | None = None
+    prompt: str = ""
+    moment: float = 0.0
+    """When the run was last changed, in seconds since 1970; 0.0 where it is not known."""
+    run: str = ""
+    fingerprint: Mapping[str, str] = field(default_factory=dict)
+    mark: str = ""
+    """Set where the cell is not comparable with the others of its column."""
+    notes: str = ""
+    """For published scores: what the source leaves open."""
+    asked: int = 0
+    """Size of the sample set that the fingerprint stands for: samples with a record, answered or not."""
+
+    @property
+    def date(self) -> str:
+        """Day of the last change, UTC."""
+        return datetime.fromtimestamp(self.moment, UTC).strftime("%Y-%m-%d") if self.moment else ""
+
+
+@dataclass(slots=True)
+class Gain:
+    """What thinking brings, in percentage points."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    n: int | None = None
+    paired: bool = True
+    lower_is_better: bool = False
+
+
+@dataclass(slots=True)
+class Row:
+    """One model under one condition, or one published row."""
+
+    model: str
+    condition: Condition
+    source: str = ""
+    """Of published scores; empty for our own."""
+    effective: str = ""
+    """What was really done about thinking, where it is not what was asked."""
+    cells: dict[str, Cell] = field(default_factory=dict)
+    gains: dict[str, Gain] = field(default_factory=dict)
+    average: Cell | None = None
+    average_se: float | None = None
+    average_gain: Gain | None = None
+    rank: tuple[int, int] | None = None
+
+    @property
+    def published(self) -> bool:
+        """Whether it comes from a paper and not from a run."""
+        return bool(self.source)
+
+    @property
+    def label(self) -> str:
+        """The condition, short."""
+        if self.published:
+            return f"think={self.condition.think}" if self.condition.think != "default" else ""
+        return self.condition.label + (f" ({self.effective})" if self.effective else "")
+
+
+def measured_rows(
+    folders: Sequence[Path], tasks: Sequence[str] | None, metric: str | None
+) -> tuple[dict[tuple[str, str, str], Row], list[str]]:
+    """(rows, notes) of every run at or under `folders`; of two runs of the same thing the newer one, and a note."""
+    rows: dict[tuple[str, str, str], Row] = {}
+    notes: list[str] = []
+    paths = sorted(
+        {file.parent for folder in folders for file in [*folder.glob("run.json"), *folder.rglob("run.json")]}
+    )
+    for path in paths:
+        if (path / "confirms.json").is_file():  # answers of a gate's second look, pooled with a run's own
+            continue
+        info, found = _read_run(path, tasks)
+        for entry, spec in found:
+            cell = _cell(entry, spec, metric, info.moment, str(path))
+            if cell is None:
+                continue
+            condition = Condition(**entry.condition.model_dump(exclude={"epochs"}))
+            name = info.model.name
+            row = rows.setdefault((name, info.model.sha256 or "", condition.label), Row(name, condition))
+            row.effective = ", ".join(entry.think_effective) or row.effective
+            old = row.cells.get(entry.task)
+            if old is not None:
+                newer, older = (old, cell) if old.moment > cell.moment else (cell, old)
+                why = "older" if older.moment < newer.moment else "neither is newer"
+                for part in RATERS:
+                    if part in difference(older.fingerprint, newer.fingerprint, audio=True):
+                        why += f"; {part} {older.fingerprint.get(part, 'not named')}"
+                notes.append(f"{name}, {entry.task}, {condition.label}: {newer.run} is shown, not {older.run} ({why})")
+                cell = newer
+            row.cells[entry.task] = cell
+    return rows, notes
+
+
+def _read_run(path: Path, tasks: Sequence[str] | None) -> tuple[RunInfo, list[tuple[Entry, TaskSpec | None]]]:
+    """run.json and the summary entries of a run: made anew where the journals are, else as they were submitted.
+
+    Raises:
+        UsageError: not a run or a submission.
+    """
+    try:
+        info = run_info.read(path)
+        plans = {} if not any(path.glob("*/plan.json")) else Run.open(path).tasks
+        found: list[tuple[Entry, TaskSpec | None]] = []
+        for name, task_run in plans.items():
+            if (tasks is None or name in tasks) and (task_run.folder / "samples.jsonl").is_file():
+                found += [(Entry.model_validate(entry), task_run.task) for entry in summarise(task_run)]
+        for file in sorted(path.glob("*/summary.json")):
+            name = file.parent.name
+            if (tasks is None or name in tasks) and not (file.parent / "samples.jsonl").is_file():
+                entries = TypeAdapter(list[Entry]).validate_python(read_json(file))
+                found += [(entry, shipped(entry.task)) for entry in entries]
+        return info, found
+    except ValidationError as error:
+        finding = error.errors()[0]
+        where = ".".join(map(str, finding["loc"]))
+        raise UsageError(
+            f"{path}: not a run or a submission: {where}: {finding['msg']}; see audiobench leaderboard --check"
+        ) from error
+
+
+def _cell(entry: Entry, spec: TaskSpec | None, metric: str | None, moment: float, run: str) -> Cell | None:
+    name, value = next(iter(entry.metrics.items()), (None, None))
+    if name is None or value is None or value.value is None:
+        return None
+    chance = entry.chance
+    about: dict[str, Any] = {
+        "coverage": entry.coverage, "chance": None if chance is None else 100 * chance, "moment": moment, "run": run,
+        "prompt": entry.condition.prompt, "fingerprint": entry.fingerprint,
+        "asked": entry.n - entry.counts.get("missing", 0) // max(1, entry.condition.epochs),
+    }  # fmt: skip
+    made = _metric(name, value, spec)
+    about |= {"higher_is_better": made.higher_is_better, "averaged": made.averaged, "unit": made.unit}
+    if metric == "official":
+        official = entry.official
+        if official is None or official.value is None:
+            return None
+        return Cell(made.on_board(official.value), official.name, n=official.n, **about)
+    if metric not in (None, name):
+        return None
+    bounds = (None, None) if value.interval == "none" else value.ci
+    low, high = (None if bound is None else made.on_board(bound) for bound in bounds)
+    return Cell(made.on_board(value.value), name, low, high, value.interval, n=value.n, **about)
+
+
+def _metric(name: str, value: Entry.Value, spec: TaskSpec | None) -> Metric:
+    """The task's metric; of a task that is not at hand, what the entry says of it."""
+    if spec is not None and metric_of(spec).name == name:
+        return metric_of(spec)
+    if value.unit not in UNITS:  # an entry of version 0.1
+        return metric_named(name) or Mean(name)
+    low, high = (inf if bound is None else bound for bound in value.bounds)
+    return Metric(name, unit=value.unit, higher_is_better=value.higher_is_better, bounds=(low, high))
+
+
+def published_rows(tasks: Sequence[str], source: str | None) -> list[Row]:
+    """Reference scores of the task files: one row for each model and source."""
+    rows: dict[tuple[str, str, str], Row] = {}
+    for task in tasks:
+        spec = shipped(task)
+        if spec is None:
+            continue
+        for score in spec.reference_scores:
+            origin = re.sub(r"\s*\([^()]*\)$", "", score.source)
+            if source is not None and source.lower() not in score.source.lower():
+                continue
+            key = (score.model, origin, score.think or "default")
+            row = rows.setdefault(key, Row(score.model, Condition(think=score.think or "default"), origin))
+            made = metric_of(spec)
+            rated = made.unit == "rating" and score.value <= made.bounds[1]  # else the source prints per cent
+            row.cells[task] = Cell(
+                made.on_board(score.value) if rated else score.value, score.metric, notes=score.notes or "",
+                higher_is_better=made.higher_is_better, averaged=made.averaged,
+            )  # fmt: skip
+    return list(rows.values())
+
+
+def difference(first: Mapping[str, str], second: Mapping[str, str], *, audio: bool) -> list[str]:
+    """Parts of two fingerprints that differ; `audio` False leaves out what the clips are (controls)."""
+    left_out = set() if audio else {"audio"}
+    if not ("recogniser" in first and "recogniser" in second):  # not every answer need be spoken
+        left_out.add("recogniser")
+    parts = sorted({*first, *second} - left_out)
+    return [part for part in parts if first.get(part) != second.get(part)]
+
+
+def shipped(task: str) -> TaskSpec | None:
+    """The shipped or registered task of that name, if there is one."""
+    if task not in task_files():
+        return None
+    return find_task(task)[0]

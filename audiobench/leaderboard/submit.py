@@ -1,0 +1,55 @@
+"""Make a submission of a run: run.json and the summaries, without journals and without what names your servers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from audiobench.core.errors import IncompleteError
+from audiobench.files import run_info
+from audiobench.files.journal import write_json
+from audiobench.files.run_info import RecordedModel
+from audiobench.results.runs import Run
+from audiobench.results.summary import summarise
+
+PRIVATE_FLAGS = ("--base-url", "--judge-base-url")
+
+
+def submit(run: Run, out: Path) -> Path:
+    """Write `out/<model>/<run>/`; returns that folder.
+
+    Raises:
+        IncompleteError: a request without a response, beyond what the check allows, or nothing scored.
+    """
+    folder = out / run.model / run.folder.resolve().name
+    summaries = {
+        name: summarise(task_run) for name, task_run in run.tasks.items() if not task_run.task.answers_withheld
+    }
+    for name, entries in summaries.items():
+        for entry in entries:
+            if entry["coverage"] < 0.99 or not entry["metrics"]:
+                raise IncompleteError(f"{run.folder}: task {name}: coverage {entry['coverage']:.3f}; run it to the end")
+    if not summaries:
+        raise IncompleteError(f"{run.folder}: no scored task to submit")
+    model = run.info.model
+    model = RecordedModel(model.name, model.sha256, {**model.declared, "base_url": None})
+    info = msgspec.structs.replace(
+        run.info, tasks=sorted(summaries), model=model, command=_without_addresses(run.info.command),
+        base_urls=[], host={}, starts=[],
+    )  # fmt: skip
+    for name, entries in summaries.items():
+        write_json(folder / name / "summary.json", entries)
+    run_info.write(folder, info)
+    return folder
+
+
+def _without_addresses(command: list[str]) -> list[str]:
+    kept: list[str] = []
+    for word in command:
+        flag, equals, _ = word.partition("=")
+        if kept and kept[-1] in PRIVATE_FLAGS:
+            kept.append("URL")
+        else:
+            kept.append(f"{flag}=URL" if equals and flag in PRIVATE_FLAGS else word)
+    return kept

@@ -1,0 +1,161 @@
+"""From a name to a model, and from a model to its adapter. Two tables and entry points; nothing is decorated."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+
+from audiobench.core import strict_yaml
+from audiobench.core.errors import UsageError
+from audiobench.core.limits import TIMEOUT_SECONDS
+from audiobench.core.types import Request
+from audiobench.model import own_code
+from audiobench.model.adapter import Adapter
+from audiobench.model.capabilities import Capabilities, declared, refused_parameters, unmet
+from audiobench.model.spec import ModelSpec
+from model_adapters import http
+
+ADAPTERS: dict[str, str] = {
+    "openai_chat": "model_adapters.openai_chat:OpenAIChat",
+    "transcriptions": "model_adapters.transcriptions:Transcriptions",
+    "gemini": "model_adapters.gemini:Gemini",
+    "local": "model_adapters.local:Local",
+    "vllm_engine": "model_adapters.vllm_engine:VLLMEngine",
+    "cascade": "model_adapters.cascade:Cascade",
+    "realtime": "model_adapters.realtime:Realtime",
+    "scripted": "model_adapters.scripted:Scripted",
+    "random": "model_adapters.controls:RandomChoice",
+    "first_choice": "model_adapters.controls:FirstChoice",
+    "deaf": "model_adapters.controls:Deaf",
+    "oracle": "model_adapters.controls:Oracle",
+}
+"""Adapter name -> module:class. An adapter is built as `Class(spec, base_url=..., timeout=...)`."""
+
+MODELS = Path(__file__).parents[2] / "model_adapters" / "models"
+
+
+def model_files() -> dict[str, Path]:
+    """Model name -> file, for every declared model."""
+    return {path.stem: path for path in sorted(MODELS.glob("*.yaml"))}
+
+
+def find_model(name: str, *, base_url: str | None = None) -> ModelSpec:
+    """The declared model of that name, of that YAML path, or ad hoc `adapter:served-name` or `FILE.py:Class`.
+
+    Raises:
+        UsageError: no such model, its file is not valid, or a base URL holds a password.
+    """
+    spec = _find_model(name, base_url)
+    _check_urls(spec, base_url)
+    made_of = {f"{stage}_sha256": _find_model(spec.options[stage], None).sha256() for stage in _stages(spec)}
+    return spec.model_copy(update={"options": {**spec.options, **made_of}}) if made_of else spec
+
+
+def stages(spec: ModelSpec) -> list[ModelSpec]:
+    """The models that a cascade is made of; none for any other model."""
+    return [find_model(spec.options[stage]) for stage in _stages(spec)]
+
+
+def _stages(spec: ModelSpec) -> list[str]:
+    named = [name for name in ("asr", "llm") if isinstance(spec.options.get(name), str)]
+    return [name for name in capabilities(spec).made_of if name in named] if named else []
+
+
+def _check_urls(spec: ModelSpec, base_url: str | None) -> None:
+    """A password would be stored with the run; what else is an address is a foreign adapter's own business."""
+    options = {f"options.{key}": value for key, value in spec.options.items() if isinstance(value, str)}
+    for key, url in {"base URL": base_url, "base_url": spec.base_url, **options}.items():
+        if not url:
+            continue
+        if spec.adapter in ADAPTERS and key not in options:
+            http.check_url(url, of=f"model {spec.name}: {key}")
+        elif "@" in url.partition("://")[2].partition("/")[0]:
+            raise UsageError(
+                f"model {spec.name}: {key}: it must have no user and password; keys come from the environment"
+            )
+
+
+def _find_model(name: str, base_url: str | None) -> ModelSpec:
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+        if not path.is_file():
+            raise UsageError(f"{name}: no such model file")
+        return own_code.with_code(strict_yaml.validate(ModelSpec, path), path.parent)
+    files = model_files()
+    if name in files:
+        return strict_yaml.validate(ModelSpec, files[name])
+    adapter, colon, served = name.partition(":")  # a served name may hold colons (`google/gemini:free`)
+    if adapter not in ADAPTERS and adapter not in _entry_points():
+        adapter, colon, served = name.rpartition(":")
+    if not colon and (name in ADAPTERS or name in _entry_points()):
+        adapter, served = name, name
+    elif adapter.endswith(".py"):
+        adapter = name  # FILE.py:Class: the class is the model
+    if adapter in ADAPTERS or adapter in _entry_points() or ".py" in adapter:
+        label = re.sub(r"[^A-Za-z0-9_.\-]+", "-", served).strip("-.") or adapter
+        if adapter in files:  # `scripted:name` takes what scripted.yaml declares (every audio format)
+            declared = strict_yaml.validate(ModelSpec, files[adapter])
+            return declared.model_copy(update={"name": label, "served_model": served, "base_url": base_url})
+        return own_code.with_code(ModelSpec(name=label, adapter=adapter, served_model=served, base_url=base_url))
+    close = difflib.get_close_matches(name, {**files, **ADAPTERS}, n=3)
+    hint = f"did you mean {' or '.join(close)}?" if close else "see `audiobench models list`"
+    raise UsageError(f"{name}: no such model; {hint}; or use adapter:served-name, FILE.py:Class, or a YAML path")
+
+
+def build_adapter(spec: ModelSpec, *, base_url: str | None = None, timeout: float = TIMEOUT_SECONDS) -> Adapter:
+    """The adapter that `spec` names; `timeout` in seconds is for one attempt.
+
+    Raises:
+        UsageError: the adapter does not exist or cannot be imported, or its base URL holds a password.
+    """
+    _check_urls(spec, base_url)
+    factory, target = _factory(spec)
+    if spec.adapter not in ADAPTERS:
+        return own_code.build(factory, target, spec, base_url or spec.base_url, timeout)
+    return factory(spec, base_url=base_url or spec.base_url, timeout=timeout)
+
+
+def capabilities(spec: ModelSpec) -> Capabilities:
+    """What the model's adapter declares that it can do; raises as `build_adapter`."""
+    return declared(_factory(spec)[0], spec)
+
+
+def own_prompts(spec: ModelSpec) -> bool:
+    """Whether this package writes the model's prompts itself; not where nobody knows the adapter."""
+    try:
+        return capabilities(spec).own_prompts
+    except UsageError:
+        return False
+
+
+def refusal(spec: ModelSpec, request: Request) -> str | None:
+    """Why the model's adapter would refuse every such request, or None: for a plan, before anything is sent."""
+    have = capabilities(spec)
+    return unmet(spec, have, request) or refused_parameters(spec, have, request.generation)
+
+
+def _factory(spec: ModelSpec) -> tuple[Any, str]:
+    """The adapter's class, and where it lies (`module:Class`).
+
+    Raises:
+        UsageError: it does not exist or cannot be imported.
+    """
+    own = ADAPTERS.get(spec.adapter)
+    target = own or _entry_points().get(spec.adapter) or spec.adapter
+    module_name, colon, class_name = target.rpartition(":")
+    if not colon:
+        raise UsageError(f"model {spec.name}: adapter: {spec.adapter!r} is unknown; known: {', '.join(ADAPTERS)}")
+    try:
+        module = importlib.import_module(module_name) if own else own_code.load(module_name)
+        return getattr(module, class_name), target
+    except (ImportError, AttributeError, OSError) as error:
+        raise UsageError(f"model {spec.name}: adapter {target}: {error}") from error
+
+
+def _entry_points() -> dict[str, str]:
+    from importlib.metadata import entry_points
+
+    return {point.name: point.value for point in entry_points(group="audiobench.adapters")}

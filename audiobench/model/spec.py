@@ -1,0 +1,270 @@
+"""The model format: what a `model_adapters/models/*.yaml` may say.
+
+A model file says how a model is reached, how it is asked to think or not to, which audio it takes, what it costs,
+and where each of these facts was read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date
+from typing import Any, Literal, TypeVar
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from audiobench.core.errors import UsageError
+
+Options = TypeVar("Options", bound=BaseModel)
+ModelCapability = Literal["assistant_audio", "prefill_audio", "tool_role"]
+
+
+class Declared(BaseModel):
+    """Base of everything people declare in YAML: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ThinkMode(Declared):
+    """What is sent to put the model into one think mode. The string `{budget}` stands for the number of tokens."""
+
+    how: Literal["exact", "approx", "unsupported"] = "exact"
+    label: str | None = None
+    """What is really done: for `approx` (`minimal`), for prompting (`cot_prompt`), where there are levels (`high`)."""
+    prefill: str | None = None
+    """Start of the assistant's turn, which the model continues."""
+    extra_body: dict[str, Any] = {}
+    """Fields of the request body (`chat_template_kwargs: {enable_thinking: false}`)."""
+    generation: dict[str, Any] = {}
+    prompt_suffix: str | None = None
+    """Text put after the user's text (chain-of-thought prompting of a model that cannot think)."""
+
+
+class BudgetMode(ThinkMode):
+    """Thinking limited to a number of tokens."""
+
+    method: Literal["two_pass", "native"] = "two_pass"
+    """two_pass: stop at the closing tag or after N tokens, close, continue; native: the server has a parameter."""
+    range: tuple[int, int] | None = None
+    """Smallest and largest budget that the server takes, in tokens."""
+
+
+class Thinking(Declared):
+    """How a model is asked to think."""
+
+    default: Literal["on", "off"] = "off"
+    """The mode that is asked for where `--think` is not given; the label says which level, also where a server has another."""
+    on: ThinkMode = ThinkMode(how="unsupported")
+    off: ThinkMode = ThinkMode(how="exact")
+    budget: BudgetMode = BudgetMode(how="unsupported")
+    open_tag: str = "<think>"
+    close_tag: str = "</think>"
+    source: str | None = None
+
+
+class MediaSupport(Declared):
+    """Which files of one kind of medium a model (or its server) takes. Bytes pass through untouched when they fit."""
+
+    max_bytes: int | None = None
+    max_clips: int | None = None
+    source: str | None = None
+
+
+class AudioSupport(MediaSupport):
+    """Sound."""
+
+    formats: list[Literal["wav", "mp3", "flac", "ogg", "m4a", "aiff", "aac", "webm"]] = ["wav"]
+    sample_rate: int | None = None
+    """Hz to resample to; none = any rate passes."""
+    channels: int | None = None
+    chunk_seconds: float | None = None
+    """Longer clips are cut into consecutive pieces of this length, each an audio part of its own."""
+    max_seconds: float | None = None
+    """Longer clips are refused (`invalid_audio`), never cut."""
+    tokens_per_second: float | None = None
+    """Prompt tokens that a second of audio costs, for estimates before a run; a bill rests on stored usage."""
+
+
+class VideoSupport(MediaSupport):
+    """Moving pictures; they are never converted."""
+
+    formats: list[Literal["mp4", "mov", "webm", "mkv"]] = ["mp4"]
+
+
+class ReplyLimits(Declared):
+    """How much of a server's answer is taken before it counts as failed."""
+
+    max_bytes: int = Field(default=64 * 2**20, ge=1)
+    """Bytes of one answer, once decompressed."""
+    idle_seconds: float = Field(default=120.0, gt=0)
+    """Seconds without a byte in the middle of an answer; before its first one only `--timeout` counts."""
+
+
+class Price(Declared):
+    """US dollars per million tokens, while valid."""
+
+    valid_from: date | None = None
+    valid_to: date | None = None
+    input: float
+    audio_input: float | None = None
+    """None = as text input."""
+    cached_input: float | None = None
+    output: float
+    """Text out, thinking included."""
+    audio_output: float | None = None
+    audio_second: float | None = None
+    """US dollars a second of audio in, where a model is charged by time."""
+    batch_factor: float | None = None
+    source: str | None = None
+
+
+class Weights(Declared):
+    """A checkpoint on the Hub, or a folder."""
+
+    repo: str
+    revision: str | None = None
+    parameters: float | None = None
+    """Billions."""
+    gigabytes: float | None = None
+    """Memory that the weights take as served."""
+    replicated_gigabytes: float | None = None
+    """Part of it that every GPU of a tensor-parallel server holds whole."""
+    kv_bytes_per_token: int | None = None
+    """KV cache that a token takes over all GPUs of a server, at two bytes a number."""
+    quantisation: str | None = None
+    """In words, what was done to the weights where they are not served as their publisher trained them: who, when and to
+    what (`fp8, by vLLM while it loads`). Results name it, and are not compared with unquantised ones in silence."""
+    license: str | None = None
+
+
+class Serve(Declared):
+    """How stock vLLM serves the weights."""
+
+    args: dict[str, Any] = {}
+    """Command-line options of the server (`max-model-len: 65536`)."""
+    min_gpus: int = 1
+    tensor_parallel: list[int] = [1, 2, 4, 8]
+    plugin: bool = False
+    """Needs this package's vLLM plugin."""
+
+
+class ModelSpec(Declared):
+    """One model."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")
+    adapter: str
+    """openai_chat | gemini | local | vllm_engine | scripted | ... , a registered one, or FILE.py:Class."""
+    served_model: str
+    """The name that the server knows."""
+    description: str | None = None
+    dialect: str = "vllm"
+    """For openai_chat: vllm | sglang | llama_cpp | openai | azure | dashscope | stepfun | mistral | openrouter."""
+    base_url: str | None = None
+    api_key_env: list[str] = []
+    """Environment variables that may hold the key, first set one wins."""
+    weights: Weights | None = None
+    serve: Serve | None = None
+    system: str | None = None
+    """System turn that the model's publisher prescribes (a task prompt's own system turn wins)."""
+    prompt: str | None = None
+    """Name of the task prompt that the publisher used; taken where a task has it and no --prompt is given."""
+    sampling: dict[str, Any] = {}
+    """Generation parameters that the publisher prescribes: temperature, top_p, repetition_penalty, max_gen_toks, ..."""
+    sampling_ignored: list[str] = []
+    """Parameters that the server accepts and does not honour: a fact for readers, they are sent all the same."""
+    thinking: Thinking = Thinking()
+    audio: AudioSupport = AudioSupport()
+    video: VideoSupport | None = None
+    """None = the model takes no video."""
+    capabilities: list[ModelCapability] = []
+    """What the model can be asked for beside a user's turn, where its adapter can say it too
+    (`audiobench.model.capabilities`): sound in an assistant's turn or in a prefill, a tool's turn."""
+    text_only: bool = False
+    """A text model: audio conditions other than none and transcript are refused."""
+    max_concurrency: int | None = None
+    reply: ReplyLimits = ReplyLimits()
+    prices: list[Price] = []
+    retires_on: date | None = None
+    options: dict[str, Any] = {}
+    """For the adapter itself."""
+    source: list[str] = []
+    checked_on: date | None = None
+    notes: str | None = None
+
+    @field_validator("api_key_env", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+    def sha256(self) -> str:
+        """Hex digest of everything that can change a response (not prices, addresses, sources, licences or notes)."""
+        parts = self.model_dump(
+            mode="json",
+            include={
+                "adapter": True, "served_model": True, "dialect": True, "system": True, "sampling": True, "options": True,
+                "weights": {"repo", "revision"},
+                "serve": {"args", "plugin"},
+                "thinking": True, "audio": True,
+            },
+            exclude={
+                "thinking": {"source": True, "on": {"label"}, "off": {"label"}, "budget": {"label"}},
+                "audio": {"source", "tokens_per_second"},
+            },
+        )  # fmt: skip
+        if self.video is not None:
+            parts["video"] = self.video.model_dump(mode="json", exclude={"source"})
+        if (version := self._prompt_version()) is not None:
+            parts["prompt_version"] = version
+        if self.weights and self.weights.quantisation:
+            parts["quantisation"] = self.weights.quantisation
+        return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+    def _prompt_version(self) -> int | None:
+        """Of the prompts of the Step-Audio family; None for models whose chat template is not ours."""
+        from audiobench.model.registry import own_prompts  # the registry reads this module
+
+        if not own_prompts(self):
+            return None
+        from model_adapters.step_audio import PROMPT_VERSION
+
+        return PROMPT_VERSION
+
+    @property
+    def quantisation(self) -> str | None:
+        """What was done to the weights, in words; None where they are served as published.
+
+        Arguments of the server that quantise count, also where the model file does not say it in words.
+        """
+        if self.weights and self.weights.quantisation:
+            return self.weights.quantisation
+        args = self.serve.args if self.serve else {}
+        method = args.get("quantization") or args.get("quantization-config")
+        return None if method is None else f"{method if isinstance(method, str) else 'quantization-config'}, by vLLM"
+
+    @property
+    def media(self) -> dict[str, MediaSupport]:
+        """Kind of medium -> what the model takes of it; a kind that is not there is refused."""
+        kinds: dict[str, MediaSupport | None] = {"audio": None if self.text_only else self.audio, "video": self.video}
+        return {kind: support for kind, support in kinds.items() if support is not None}
+
+    def read_options(self, kind: type[Options]) -> Options:
+        """`options` as its adapter declares them.
+
+        Raises:
+            UsageError: an option is unknown, missing, or has not the type that it should.
+        """
+        try:
+            return kind.model_validate(self.options)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise UsageError(f"model {self.name}: options.{place}: {first['msg']}") from None
+
+    def price_on(self, day: date) -> Price | None:
+        """The price that holds on `day`."""
+        for price in self.prices:
+            if (price.valid_from is None or price.valid_from <= day) and (
+                price.valid_to is None or day <= price.valid_to
+            ):
+                return price
+        return None

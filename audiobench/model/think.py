@@ -1,0 +1,124 @@
+"""Think modes: what is sent to turn thinking on, off or down, and how the reply is read.
+
+A model file declares how (`audiobench.model.spec.Thinking`); nothing here knows a model. What a model cannot do is
+refused before the first request. Sources: Step-Audio-R1 prefills (arXiv 2511.15848, sections 3.1 and 4.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from audiobench.core.errors import UsageError
+from audiobench.core.modes import FinishReason, Think
+from audiobench.core.parts import words
+from audiobench.core.thought import Tags, separate
+from audiobench.core.types import Message, Request, Response, TextPart
+from audiobench.model.spec import ModelSpec, Thinking, ThinkMode
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkPlan:
+    """How one think mode is carried out for one model."""
+
+    asked: str
+    mode: ThinkMode
+    thinking: Thinking
+    budget: int | None = None
+    """Tokens."""
+    two_pass: bool = False
+    effective: str | None = None
+    """What is really done, where it is not exactly what was asked."""
+
+
+def resolve(spec: ModelSpec, asked: str, *, allow_approx: bool = False) -> ThinkPlan:
+    """How `asked` (off | on | default | budget:N) is done with this model.
+
+    Raises:
+        UsageError: not a think mode, or the model does not have it, or has it only approximately.
+    """
+    thinking = spec.thinking
+    try:
+        wanted = Think.parse(asked)
+    except ValueError as error:
+        raise UsageError(f"--think {error}") from None
+    if wanted.mode == "default":
+        name = thinking.default
+        mode = thinking.on if name == "on" else thinking.off
+        if mode.how == "unsupported":
+            mode = ThinkMode()
+        return ThinkPlan(asked, mode, thinking, effective=mode.label)
+    mode: ThinkMode = {"on": thinking.on, "off": thinking.off, "budget": thinking.budget}[wanted.mode]
+    if mode.how == "unsupported":
+        have = [name for name in ("on", "off", "budget") if getattr(thinking, name).how != "unsupported"]
+        raise UsageError(
+            f"--think {asked}: model {spec.name} has no such mode; it has: {', '.join([*have, 'default'])}"
+            + (f" ({thinking.source})" if thinking.source else "")
+        )
+    if mode.how == "approx" and not allow_approx:
+        raise UsageError(
+            f"--think {asked}: model {spec.name} can do this only approximately ({mode.label or 'see its model file'});"
+            " add --allow-approx to run it, labelled as what it is"
+        )
+    effective = f"approx:{mode.label or asked}" if mode.how == "approx" else mode.label
+    budget = wanted.tokens
+    if budget is None:
+        return ThinkPlan(asked, mode, thinking, effective=effective)
+    limits = thinking.budget.range
+    if limits and not limits[0] <= budget <= limits[1]:
+        raise UsageError(f"--think {asked}: model {spec.name} takes {limits[0]} to {limits[1]} tokens")
+    two_pass = thinking.budget.method == "two_pass"
+    if two_pass and thinking.on.prefill is None:
+        raise UsageError(f"--think {asked}: model {spec.name} declares two_pass but no prefill for thinking on")
+    mode = thinking.on if two_pass else mode
+    return ThinkPlan(asked, mode, thinking, budget, two_pass, effective or (f"two_pass:{budget}" if two_pass else None))
+
+
+def apply(request: Request, plan: ThinkPlan) -> Request:
+    """`request` with what the mode sends: prefill, body fields, generation parameters, text suffix."""
+    mode = plan.mode
+    messages = request.messages
+    if mode.prompt_suffix:
+        last = messages[-1]
+        messages = (*messages[:-1], Message(last.role, (*last.parts, TextPart(mode.prompt_suffix))))
+    return replace(
+        request,
+        messages=messages,
+        prefill=words(mode.prefill),
+        extra_body=_fill({**request.extra_body, **mode.extra_body}, plan.budget),
+        generation={**request.generation, **_fill(mode.generation, plan.budget)},
+        think=plan.asked,
+    )
+
+
+def _fill(value: Any, budget: int | None) -> Any:
+    if value == "{budget}":
+        return budget
+    if isinstance(value, dict):
+        return {key: _fill(item, budget) for key, item in value.items()}
+    return value
+
+
+def split(response: Response, prefill: str | None, thinking: Thinking, tags: Sequence[Tags] = ()) -> Response:
+    """Separate reasoning from the answer in `response.text`, in place, by the model's tags, `tags` and the known ones.
+
+    The opening tag may have sat in the prompt (the prefill). A thought that began and never ended leaves no answer, and
+    `reasoning_closed` is False.
+    """
+    opening, closing = thinking.open_tag, thinking.close_tag
+    opened = prefill is not None and opening in prefill.rsplit(closing, 1)[-1]
+    if opened and response.reasoning is not None and closing not in response.text:
+        opened = False  # the server has taken the thought out
+    parts = separate(response.text, [(opening, closing), *tags], opened=opened)
+    if parts.thought is not None:
+        response.reasoning = _join(response.reasoning, parts.thought)
+        response.text = parts.answer
+        response.reasoning_closed = parts.closed
+    elif response.reasoning and not response.text.strip() and response.finish_reason == FinishReason.LENGTH:
+        response.reasoning_closed = False
+    return response
+
+
+def _join(first: str | None, second: str) -> str:
+    return f"{first}\n{second}" if first else second

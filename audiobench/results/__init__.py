@@ -1,0 +1,1 @@
+"""A run directory read and scored: a pure function of its files."""

@@ -1,0 +1,71 @@
+"""What a response cost, from its stored usage and the model file's prices: computed when looked at, never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from audiobench.files import records
+from audiobench.files.records import Record
+from audiobench.model.registry import capabilities
+from audiobench.model.spec import ModelSpec, Price
+from model_adapters.bodies import counts
+
+MILLION = 1_000_000
+
+
+def is_known(spec: ModelSpec) -> bool:
+    """Whether responses of this model have a price today: its file names one, or its server says it with each answer."""
+    return spec.price_on(date.today()) is not None or capabilities(spec).tells_cost
+
+
+def of_usage(usage: Mapping[str, Any], price: Price) -> float:
+    """US dollars of one response's (or a sum of responses') token counts.
+
+    `prompt` counts audio and cached tokens too; `completion` counts thinking, as every priced API bills it. Where the
+    server does not say how many of the cached tokens are audio (`cached_audio`), the text is taken to be cached first,
+    which never makes a bill look too small.
+    """
+    usage = counts(usage)  # a journal of version 0.1 may hold a server's mistakes
+    audio = usage.get("audio") or 0
+    cached = usage.get("cached") or 0
+    text = max(0, (usage.get("prompt") or 0) - audio)
+    cached_audio = usage["cached_audio"] if "cached_audio" in usage else max(0, cached - text)
+    text -= min(text, cached - cached_audio)
+    audio -= min(audio, cached_audio)
+    audio_rate = price.input if price.audio_input is None else price.audio_input
+    cached_rate = price.input if price.cached_input is None else price.cached_input
+    audio_out = usage.get("audio_output") or 0
+    out_rate = price.output if price.audio_output is None else price.audio_output
+    completion = max(0, (usage.get("completion") or 0) - audio_out)
+    dollars = text * price.input + audio * audio_rate + cached * cached_rate
+    dollars += completion * price.output + audio_out * out_rate
+    return dollars / MILLION + (usage.get("audio_seconds") or 0) * (price.audio_second or 0)
+
+
+def of_record(record: Record, spec: ModelSpec) -> float | None:
+    """US dollars of a journal record at the price of its day; without a price, what the server itself said
+    (`raw.cost`); None where neither is known.
+
+    What a batch job answered (`record.batch`) costs the price's `batch_factor` of it; None where none is declared.
+    Empty answers that were asked for again (`record.discarded`) are billed too.
+    """
+    price = spec.price_on(date.fromtimestamp(record.time))
+    if price is None:
+        return counts(record.raw).get("cost")
+    billed = [usage for usage in (record.usage, *record.discarded) if usage]
+    if not billed or (record.batch and price.batch_factor is None):
+        return None
+    factor = price.batch_factor if record.batch else 1.0
+    return sum(of_usage(usage, price) for usage in billed) * (factor or 1.0)
+
+
+def of_run(folder: Path, spec: ModelSpec) -> float | None:
+    """US dollars of every answer in the journals of a run directory, those that were asked anew included; None where no
+    cost is known.
+    """
+    lines = (record for file in sorted(folder.glob(f"*/{records.FILE}")) for record in records.read(file))
+    paid = [dollars for record in lines if (dollars := of_record(record, spec)) is not None]
+    return sum(paid) if paid else None

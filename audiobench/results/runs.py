@@ -1,0 +1,212 @@
+"""A run directory, read: what was asked for, what happened, and what each record is worth.
+
+<run>/run.json                what the run was made with
+<run>/<task>/plan.json        what was asked for (ids, conditions, epochs, task, fingerprint parts)
+<run>/<task>/samples.jsonl    the journal: what happened
+<run>/<task>/judgements.jsonl what a judge said, for judged tasks
+<run>/<task>/transcripts.jsonl what a recogniser heard in spoken answers (<run>/answers/*.wav)
+<run>/<task>/summary.json     what came out, a pure function of the files above (`audiobench.results.summary`)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from audiobench.core.errors import UsageError
+from audiobench.core.types import Condition, Outcome, Sample
+from audiobench.files import annotations, plan, records, run_info
+from audiobench.files.annotations import Judgement, Reading, Slot, Transcript
+from audiobench.files.plan import Plan
+from audiobench.files.records import Record, ShownSample
+from audiobench.files.run_info import RunInfo
+from audiobench.model.spec import ModelSpec
+from audiobench.results import on_all_cores
+from audiobench.results.heard import heard
+from audiobench.results.score import forget, outcome
+from audiobench.task.spec import TaskSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One journal record with its outcome."""
+
+    record: Record
+    outcome: Outcome
+
+    @property
+    def id(self) -> str:
+        """The sample's id."""
+        return self.record.id
+
+    @property
+    def condition(self) -> Condition:
+        """How it was asked."""
+        return self.record.condition
+
+    @property
+    def epoch(self) -> int:
+        """Which repetition."""
+        return self.record.epoch
+
+    @property
+    def slot(self) -> Slot:
+        """(sample id, journal key): what an annotation of the response names."""
+        return self.record.id, self.record.key
+
+    @property
+    def sample(self) -> Sample:
+        """The item, as it was shown."""
+        return self.record.shown()
+
+    @property
+    def shown(self) -> ShownSample:
+        """What the journal holds of the item; empty where it holds nothing."""
+        return self.record.sample or ShownSample("", (), None, {})
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRun:
+    """One task of a run directory."""
+
+    folder: Path
+    plan: Plan
+    task: TaskSpec
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """The conditions that were asked for, in order."""
+        return self.plan.conditions
+
+    @property
+    def epochs(self) -> int:
+        """Repetitions a condition."""
+        return self.plan.epochs
+
+    def judgements(self) -> dict[Slot, Judgement]:
+        """Judge verdicts by response."""
+        return annotations.read(self.folder, Judgement)
+
+    def transcripts(self) -> dict[Slot, Transcript]:
+        """What a recogniser heard in spoken answers, by response."""
+        if self.task.protocol != "realtime":
+            return {}
+        return annotations.read(self.folder, Transcript)
+
+    def readings(self) -> dict[Slot, Reading]:
+        """What a reader found in responses that no rule could read, by response."""
+        return annotations.read(self.folder, Reading)
+
+    def scored(self, condition: Condition | None = None) -> Iterator[Scored]:
+        """Every record that the plan asks for, with its outcome; spoken answers as a recogniser heard them."""
+        judgements, transcripts = self.judgements(), self.transcripts()
+
+        def worth(places: Sequence[int]) -> Iterator[Scored]:
+            for record in self._heard(places, transcripts):
+                yield Scored(record, outcome(record, self.task, judgements))
+
+        def outcomes(places: Sequence[int]) -> list[Outcome]:
+            found = [scored.outcome for scored in worth(places)]
+            forget()
+            return found
+
+        places = self._counting(condition)
+        if not on_all_cores.pays(len(places), self.task):
+            yield from worth(places)
+            return
+        chunks = on_all_cores.chunks(places)
+        for chunk, found in zip(chunks, on_all_cores.each(outcomes, chunks), strict=True):
+            yield from map(Scored, self._heard(chunk, transcripts), found)
+
+    def records(self, condition: Condition | None = None) -> Iterator[Record]:
+        """Every record that the plan asks for; a later line of the same slot wins, and a stale one takes it back."""
+        return records.at(self.folder / records.FILE, self._counting(condition))
+
+    def _heard(self, places: Sequence[int], transcripts: Mapping[Slot, Transcript]) -> Iterator[Record]:
+        for record in records.at(self.folder / records.FILE, places):
+            yield heard(record, transcripts.get((record.id, record.key))) if transcripts else record
+
+    def _counting(self, condition: Condition | None) -> Sequence[int]:
+        """Places of the journal's lines that answer what the plan asks for."""
+        places = {how: place for place, how in enumerate(self.conditions) if condition in (None, how)}
+        numbers = {sample: number for number, sample in enumerate(self.plan.ids)}
+        orders, wide, epochs = self.plan.fewer_orders, len(self.conditions), self.epochs
+
+        def slot_of(record: Record) -> int | None:
+            place, number = places.get(record.condition), numbers.get(record.id)
+            if place is None or number is None or not 0 <= record.epoch < epochs:
+                return None
+            if orders and record.condition.option_order >= orders.get(record.id, inf):
+                return None
+            return (number * wide + place) * epochs + record.epoch
+
+        return records.counting(self.folder / records.FILE, slot_of)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run directory, read.
+
+    Raises:
+        UsageError: `folder` is not one.
+    """
+
+    folder: Path
+    info: RunInfo
+    tasks: Mapping[str, TaskRun]
+
+    @classmethod
+    def open(cls, folder: Path) -> Run:
+        """Read `run.json` and the plans."""
+        info = run_info.read(folder, f"{folder}: not a run directory (no run.json)")
+        tasks = {}
+        for path in sorted(folder.glob(f"*/{plan.FILE}")):
+            tasks[path.parent.name] = TaskRun(path.parent, *plan.read(path))
+        return cls(folder, info, tasks)
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self.info.model.name
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model as it was declared then."""
+        return self.info.model.spec
+
+    def served_models(self) -> dict[str, int]:
+        """Answers by the name under which the server gave them; empty where it gives none."""
+        responses = (r.response for task_run in self.tasks.values() for r in task_run.records())
+        return dict(sorted(Counter(r.served_model for r in responses if r and r.served_model).items()))
+
+
+def read_json(path: Path, missing: str | None = None) -> Any:
+    """A JSON file.
+
+    Raises:
+        UsageError: missing or not JSON.
+    """
+    try:
+        return orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise UsageError(missing or f"{path}: {error.strerror}") from error
+    except orjson.JSONDecodeError as error:
+        raise UsageError(f"{path}: not JSON: {error}") from error
+
+
+def find_runs(paths: Sequence[Path]) -> list[Run]:
+    """Every run directory at or under `paths`.
+
+    Raises:
+        UsageError: there is none.
+    """
+    folders = list(dict.fromkeys(file.parent for path in paths for file in sorted(path.rglob("run.json"))))
+    if not folders:
+        raise UsageError(f"{', '.join(map(str, paths))}: no run found (no run.json at or below)")
+    return [Run.open(folder) for folder in folders]

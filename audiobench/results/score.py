@@ -1,0 +1,122 @@
+"""From a journal record to an outcome: pure, so that scores can be made again offline, for free, on any machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from audiobench.core.modes import FinishReason
+from audiobench.core.types import LETTERS, Answer, Outcome, Sample
+from audiobench.extraction import extract
+from audiobench.files.annotations import Judgement, Reading, Slot
+from audiobench.files.records import Failure, Record
+from audiobench.results.heard import NOT_TRANSCRIBED, pending
+from audiobench.scorers import JudgeSpec, Metric, Scorer, find_scorer
+from audiobench.task.spec import TaskSpec
+
+LONGEST_ANSWER = 50_000
+"""Characters; a final answer longer than this is a runaway generation and is not searched for an answer."""
+
+
+@lru_cache(maxsize=32768)
+def _extracted(text: str, rules: tuple[str, ...], options: tuple[tuple[str, str], ...], question: str) -> Answer:
+    """`extract`, remembered: the closing summary asks for what the progress line has asked for already."""
+    return extract(text, rules, options, question=question) if len(text) <= LONGEST_ANSWER else Answer(None)
+
+
+def forget() -> None:
+    """Let go of what `outcome` remembers: a process that sees each response once needs none of it."""
+    _extracted.cache_clear()
+
+
+NOT_JUDGED = "not judged yet (--judge MODEL)"
+
+Judgements = Mapping[Slot, Judgement]
+
+
+def scorer_of(task: TaskSpec) -> Scorer:
+    """The task's scorer.
+
+    Raises:
+        UsageError: there is none of that name (a run checks that before it begins).
+    """
+    return find_scorer(task.scorer, task.normalizer)
+
+
+def metric_of(task: TaskSpec) -> Metric:
+    """The task's metric: its scorer's, whatever the task file says."""
+    return scorer_of(task).metric
+
+
+def outcome(
+    record: Record, task: TaskSpec, judgements: Judgements | None = None, reading: Reading | None = None
+) -> Outcome:
+    """What a journal record is worth under `task`.
+
+    A refused or truncated response is never searched for an answer; a thought that never closed is truncated. `reading`
+    is what a reader found, for a response that no rule can read; without it, the rules alone count.
+    """
+    response = record.response
+    if record.error is not None or response is None:
+        failure = record.error or Failure("error", "the journal line holds neither a response nor an error")
+        return Outcome(failure.kind, detail={"message": failure.message})
+    sample = record.shown()
+    scorer = scorer_of(task)
+    text = response.text
+    if task.answers_withheld:
+        answer = _extracted(text, tuple(task.extraction), tuple(sample.options), sample.question)
+        status = "unparsed" if answer.value is None else "scored"
+        return Outcome(status, None, _shown(answer, sample), answer.rule, extracted=answer)
+    official = scorer.official(text, sample) if scorer.official else None
+    if response.finish_reason == FinishReason.CONTENT_FILTER:
+        return _failed("refused", scorer, sample, official)
+    if response.finish_reason == FinishReason.LENGTH or not response.reasoning_closed:
+        return _failed("truncated", scorer, sample, official)
+    if task.protocol == "realtime" and pending(record):
+        return Outcome("pending", None, None, None, official, {"message": NOT_TRANSCRIBED})
+    answer = _extracted(text, tuple(task.extraction), tuple(sample.options), sample.question)
+    if answer.value is None and reading is not None:
+        answer = _read(reading, sample)
+    if answer.value is None:
+        return _failed("unparsed", scorer, sample, official)
+    if scorer.judge is not None and not (scorer.judge.gated and not scorer.score(answer, sample, text)[0]):
+        judged = _judged(record, scorer.judge, answer, judgements or {}, official)
+        return replace(judged, extracted=answer)
+    value, detail = scorer.score(answer, sample, text)
+    return Outcome("scored", value, _shown(answer, sample), answer.rule, official, detail, answer)
+
+
+def _read(reading: Reading, sample: Sample) -> Answer:
+    """The option that a reader found, labelled with its name."""
+    if reading.option is None or reading.option not in [letter for letter, _ in sample.options]:
+        return Answer(None)
+    return Answer(reading.option, f"reader:{reading.reader}", LETTERS.index(reading.option))
+
+
+def _failed(status: Any, scorer: Scorer, sample: Sample, official: Any) -> Outcome:
+    """A response without a usable answer counts as the worst one: wrong, or every word missed."""
+    if scorer.metric.worst is not None:
+        return Outcome(status, scorer.metric.worst, None, None, official)
+    value, detail = scorer.score(Answer(""), sample, "")
+    return Outcome(status, value, None, None, official, detail)
+
+
+def _judged(record: Record, judge: JudgeSpec, answer: Answer, judgements: Judgements, official: Any) -> Outcome:
+    settled = judge.settled(record.text) if judge.settled else None
+    if settled is not None:
+        return Outcome("scored", settled, answer.value, answer.rule, official, {"settled": "without a judge"})
+    verdict = judgements.get((record.id, record.key))
+    if verdict is None:
+        return Outcome("pending", None, answer.value, answer.rule, official, {"message": NOT_JUDGED})
+    if verdict.value is None:
+        return Outcome("error", None, answer.value, answer.rule, official, {"message": "no judge reply could be read"})
+    return Outcome("scored", verdict.value, answer.value, answer.rule, official, {"ratings": verdict.ratings})
+
+
+def _shown(answer: Answer, sample: Sample) -> str | None:
+    """The answer as people read it: the option's text beside its letter."""
+    if answer.index is not None and answer.index < len(sample.choices):
+        return f"{answer.value}. {sample.choices[answer.index]}"
+    return answer.value

@@ -1,0 +1,45 @@
+"""The file that a benchmark with withheld answers wants to be sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from audiobench.core import template
+from audiobench.core.errors import UsageError
+from audiobench.files.journal import write_json
+from audiobench.results.runs import TaskRun
+
+
+def write_submission(task_run: TaskRun) -> Path:
+    """Write `<task>/<submission file>`: one object a sample, fields as the task's `submission` says.
+
+    The fields are templates over `id`, `answer` (the extracted option's text, empty when unparsed), `output` (the
+    model's text), `question`, `choices`, and `row` with the breakdown columns as well.
+
+    Raises:
+        UsageError: the task declares no submission fields.
+    """
+    task = task_run.task
+    fields = {name: text for name, text in task.submission.items() if name != "file"}
+    if not fields:
+        raise UsageError(f"task {task.task}: submission: answers are withheld, so the fields to send must be declared")
+    rows: list[dict[str, Any]] = []
+    for scored in task_run.scored(task_run.conditions[0]):
+        if scored.epoch or scored.record.response is None:
+            continue
+        sample = scored.sample
+        answer = scored.outcome.answer or ""
+        letter, dot, option = answer.partition(". ")
+        names = {
+            **sample.metadata,
+            "id": sample.id,
+            "question": sample.question,
+            "choices": [choice for choice in sample.choices if choice is not None],
+            "answer": option if dot and len(letter) == 1 else answer,
+            "output": scored.record.text,
+        }
+        rows.append({name: template.evaluate(text, names) for name, text in fields.items()})
+    path = task_run.folder / task.submission.get("file", "submission.json")
+    write_json(path, sorted(rows, key=lambda row: str(row)))
+    return path

@@ -1,0 +1,197 @@
+"""What a run comes to: the entry of summary.json for each task and condition (its format is in docs/design.md)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from math import fsum, isfinite
+from typing import Any
+
+import orjson
+
+from audiobench.core.types import STATUSES, Condition
+from audiobench.files.annotations import Judgement, Reading, Slot
+from audiobench.results.condensed import Spent, condenser
+from audiobench.results.metric import breakdown, metric
+from audiobench.results.runs import Run, Scored, TaskRun
+from audiobench.results.score import metric_of, outcome, scorer_of
+from audiobench.results.speech import speech
+from audiobench.scorers import official_verdicts
+from audiobench.task.spec import TaskSpec
+
+MOST_REASONS = 5
+"""Different error messages that a summary keeps, the commonest first."""
+
+
+def summaries(run: Run) -> list[dict[str, Any]]:
+    """Every task's and condition's summary, made anew from the journals."""
+    return [entry for task_run in run.tasks.values() for entry in summarise(task_run)]
+
+
+def summarise(task_run: TaskRun) -> list[dict[str, Any]]:
+    """One summary entry for each condition of a task (the format is in docs/design.md)."""
+    keep = condenser(task_run)
+    groups: dict[Condition, list[Scored]] = {condition: [] for condition in task_run.conditions}
+    spent = {condition: Spent() for condition in task_run.conditions}
+    for scored in task_run.scored():
+        spent[scored.condition].add(scored.record)
+        groups[scored.condition].append(keep(scored))
+    return [summarise_condition(task_run, how, group, spent[how]) for how, group in groups.items()]
+
+
+def summarise_condition(
+    task_run: TaskRun, condition: Condition, group: Sequence[Scored], spent: Spent | None = None
+) -> dict[str, Any]:
+    """The summary entry of one condition; `spent`: what its responses took, where `group` does not say it any more."""
+    spent = spent or Spent.of(group)
+    task = task_run.task
+    asked = len(task_run.plan.asked(condition))
+    expected = asked * task_run.epochs
+    counts = counted(group)
+    responded = [scored for scored in group if scored.outcome.value is not None]
+    entry: dict[str, Any] = {
+        "task": task.task,
+        "condition": {**condition.as_dict(), "epochs": task_run.epochs},
+        "n": asked,
+        "counts": {**counts, "missing": expected - len(group)},
+        "errors": reasons(group),
+        "coverage": (len(group) - counts["error"] - counts["invalid_audio"]) / expected if expected else 0.0,
+        "metrics": {},
+        "chance": chance(task, group),
+        "usage": spent.usage,
+        "latency": spent.latency(),
+        "fingerprint": fingerprint(task_run, group),
+    }
+    effective = {
+        s.record.response.think_effective for s in group if s.record.response and s.record.response.think_effective
+    }
+    if effective:
+        entry["think_effective"] = sorted(effective)
+    if task.answers_withheld:
+        return entry
+    main = metric(task, responded, task_run.epochs)
+    made = metric_of(task)
+    low, high = (bound if isfinite(bound) else None for bound in made.bounds)
+    about = {"unit": made.unit, "higher_is_better": made.higher_is_better, "bounds": [low, high]}
+    entry["metrics"] = {made.name: {**main, **about}}
+    entry["bounds"] = bounds(task, group, expected, main["value"])
+    entry["official"] = official(task, group)
+    entry["breakdown"] = breakdown(task, responded, task_run.epochs)
+    readings = task_run.readings()
+    if readings and (read := with_reader(task, group, readings, task_run.judgements(), task_run.epochs)):
+        entry["reader"] = read
+    if task.protocol == "realtime":
+        entry["speech"] = speech(task, group, task_run.epochs)
+    return entry
+
+
+def with_reader(
+    task: TaskSpec,
+    group: Sequence[Scored],
+    readings: Mapping[Slot, Reading],
+    judgements: Mapping[Slot, Judgement],
+    epochs: int,
+) -> dict[str, Any] | None:
+    """The metric with what a reader found in unparsed responses, beside the rules' own; None where none has read.
+
+    Keys: reader (who), unparsed (responses that the rules leave so), read (those in which it found an option), and the
+    metric's value, ci, interval and n.
+    """
+    unparsed = [s for s in group if s.outcome.status == "unparsed"]
+    lines = {s.slot: readings[s.slot] for s in unparsed if s.slot in readings}
+    if not lines:
+        return None
+    both = [
+        Scored(s.record, outcome(s.record, task, judgements, lines[s.slot]))
+        if s.outcome.status == "unparsed" and s.slot in lines
+        else s
+        for s in group
+    ]
+    return {
+        "reader": ", ".join(sorted({line.rater for line in lines.values()})),
+        "unparsed": len(unparsed),
+        "read": len(unparsed) - sum(s.outcome.status == "unparsed" for s in both),
+        **metric(task, [s for s in both if s.outcome.value is not None], epochs),
+    }
+
+
+def counted(group: Sequence[Scored]) -> dict[str, int]:
+    """How many ended in each way."""
+    return {status: sum(scored.outcome.counted_as == status for scored in group) for status in STATUSES}
+
+
+def reasons(group: Sequence[Scored]) -> list[dict[str, Any]]:
+    """Why there is no response, the commonest reasons first."""
+    found = Counter(s.outcome.detail["message"] for s in group if "message" in s.outcome.detail)
+    return [{"message": message, "n": n} for message, n in found.most_common(MOST_REASONS)]
+
+
+def bounds(task: TaskSpec, group: Sequence[Scored], expected: int, value: float | None) -> dict[str, Any]:
+    """The score if every request without a response were wrong, and without them."""
+    if value is None or not metric_of(task).is_share:
+        return {"errors_wrong": None, "errors_excluded": value}
+    total = fsum(s.outcome.value or 0.0 for s in group)
+    return {"errors_wrong": total / expected if expected else None, "errors_excluded": value}
+
+
+def official(task: TaskSpec, group: Sequence[Scored]) -> dict[str, Any] | None:
+    """The official scorer's own number, with its own denominator."""
+    scorer = scorer_of(task)
+    if scorer.official is None or scorer.official_summary is None:
+        return None
+    answered = [s for s in group if s.record.response is not None]
+    samples = [s.sample for s in answered]
+    verdicts = official_verdicts(scorer, [s.record.text for s in answered], samples)
+    summary = {"scorer": f"{scorer.name}@{scorer.version}", **scorer.official_summary(verdicts, samples)}
+    if scorer.official_extracted is not None:
+        mapped = [scorer.official_extracted(s.outcome.extracted, s.sample) for s in answered]
+        summary["on_extracted"] = scorer.official_summary(mapped, samples)["value"]
+    return summary
+
+
+def chance(task: TaskSpec, group: Iterable[Scored]) -> float | None:
+    """Expected accuracy of guessing: one over the number of options, averaged over samples."""
+    if task.chance == "none":
+        return None
+    if task.chance != "per_sample":
+        return float(task.chance)
+    options = {s.id: sum(c is not None for c in s.record.sample.choices) for s in group if s.record.sample}
+    known = [1 / n for n in options.values() if n]
+    return fsum(known) / len(known) if known else None
+
+
+def fingerprint(task_run: TaskRun, group: Sequence[Scored]) -> dict[str, str]:
+    """Everything that can change a score, as sha256 by part: the plan's parts, the samples and their audio.
+
+    Where a judge rated or a recogniser listened, `judge` and `recogniser` say in words who.
+    """
+    first = [s for s in group if s.epoch == 0 and s.record.sample is not None]
+    first.sort(key=lambda scored: repr(scored.id))  # one a sample, since a group is of one condition
+    return {
+        **task_run.plan.fingerprint,
+        "samples": _digest([s.id, s.shown.question, sorted(map(str, s.shown.choices)), s.shown.target] for s in first),
+        "audio": _digest([s.id, [clip.sha256 for clip in s.record.audio]] for s in first),
+        **_raters(task_run, group),
+    }
+
+
+def _raters(task_run: TaskRun, group: Sequence[Scored]) -> dict[str, str]:
+    """Who judged and who wrote spoken answers down; the start of a sha256 tells two settings of one name apart."""
+    verdicts = task_run.judgements() if scorer_of(task_run.task).judge is not None else {}
+    judges = {verdicts[s.slot].rater for s in group if s.slot in verdicts}
+    heard = [(s.id, s.record.heard.key) for s in group if s.record.heard]
+    transcripts = task_run.transcripts() if heard else {}
+    recognisers = {transcripts[slot].rater for slot in heard}
+    named = {"judge": judges, "recogniser": recognisers}
+    return {part: ", ".join(sorted(names)) for part, names in named.items() if names}
+
+
+def _digest(rows: Iterable[Any]) -> str:
+    """sha256 (hex) of the rows as one JSON list, of which only one is in memory at a time."""
+    digest, separator = hashlib.sha256(b"["), b""
+    for row in rows:
+        digest.update(separator + orjson.dumps(row))
+        separator = b","
+    digest.update(b"]")
+    return digest.hexdigest()

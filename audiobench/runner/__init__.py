@@ -1,1 +1,0 @@
-"""From a plan to a journal: the only part with side effects on models and files."""
