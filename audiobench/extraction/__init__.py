@@ -13,10 +13,11 @@ from audiobench.core.errors import UsageError
 from audiobench.core.types import LETTERS, Answer
 from audiobench.extraction import short
 from audiobench.extraction.choice import Found, choose
+from audiobench.extraction.patterns import lazy
 from audiobench.extraction.quantities import final_number
 from audiobench.extraction.text import final_answer, readable
 
-VERSION = "5"
+VERSION = "6"
 """Raised when a rule changes what it finds; part of a task's fingerprint."""
 
 _Options = Sequence[tuple[str, str]]
@@ -39,8 +40,8 @@ _TEXT_RULES = frozenset(
     )
 ) | {"answer_tag", "response_tag", "tag", "boxed"}
 _SAID_IN_WORDS = frozenset(("option_text", "conclusion", "paraphrase", "position", "bold"))
-_BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
-_RESPONSE = re.compile(r"<response>(.*?)(?:</response>|$)", re.IGNORECASE | re.DOTALL)
+_BOXED = lazy(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+_RESPONSE = lazy(r"<response>(.*?)(?:</response>|$)", re.IGNORECASE | re.DOTALL)
 
 
 def _choice(found: Found | None) -> Answer:

@@ -24,6 +24,7 @@ from functools import lru_cache
 from audiobench.extraction import cues, negation
 from audiobench.extraction.commitment import Commitment, head, label_at, labelled, text_behind, whole
 from audiobench.extraction.explicit import channels, declarations
+from audiobench.extraction.numbers import in_figures
 from audiobench.extraction.options import Options
 from audiobench.extraction.passage import Passage
 from audiobench.extraction.prose import prose
@@ -40,8 +41,10 @@ class Found:
 
 def choose(text: str, options: Sequence[tuple[str, str]], question: str = "") -> Found | None:
     """The option a response chose, or None when it chose none, several, or cannot be read."""
+    if at_once := _at_once(text, options):
+        return at_once
     offered = _offered(tuple(options), question)
-    answer = readable(text)
+    answer = in_figures(readable(text) or "")
     if not answer or not offered.all:
         return None
     opposite = negation.asks_for_the_opposite(question)
@@ -50,6 +53,32 @@ def choose(text: str, options: Sequence[tuple[str, str]], question: str = "") ->
         if commitment and commitment.letter:
             return Found(commitment.letter, commitment.rule)
     return None
+
+
+_LABEL_ALONE = re.compile(
+    r"\s*(?P<said>(?:[Tt]he )?(?:[Cc]orrect )?[Aa]nswer(?: is|:) (?=\(?[A-Z]))?(?P<open>\(?)(?P<letter>[A-Za-z])"
+    r"(?:[.):]{1,2}(?: (?P<text>[^\n]+))?)?\s*"
+)
+
+
+def _at_once(text: str, options: Sequence[tuple[str, str]]) -> Found | None:
+    """The option of a response that is nothing but its label, its text, or both: what most responses are."""
+    bare = text.strip().rstrip(".").casefold()
+    if len(bare) > 300 or not text.isascii():
+        return None
+    texts = {letter: option.strip().rstrip(".").casefold() for letter, option in options}
+    same = [letter for letter, option in texts.items() if option == bare]
+    if len(bare) > 1 and same:
+        return Found(same[0], "option_text") if len(same) == 1 else None
+    label = _LABEL_ALONE.fullmatch(text)
+    own = texts.get(label["letter"].upper()) if label else None
+    if label is None or own is None or any(len(option) < 2 for option in texts.values()):
+        return None
+    if label["text"] and label["text"].strip().rstrip(".").casefold() != own:
+        return None
+    return Found(
+        label["letter"].upper(), "answer_is" if label["said"] else "paren_letter" if label["open"] else "letter"
+    )
 
 
 @lru_cache(maxsize=1024)

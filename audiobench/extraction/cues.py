@@ -4,54 +4,54 @@ from __future__ import annotations
 
 import re
 
+from audiobench.extraction.patterns import lazy
+
 # ---- channels: a place made for the answer alone -----------------------------------------------------------------
-BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
-TAG = re.compile(r"<([A-Za-z][\w -]{0,30})>\s*([^<>]{0,2000}?)\s*</\1\s*>", re.IGNORECASE)
-OPEN_TAG = re.compile(r"</?([A-Za-z][\w /.-]{0,30})>\s*([^<>]{0,2000}?)\s*(?:</[\w ]{0,30}>?\s*)*$")
-ENDS_IN_TAG = re.compile(r"<[/|]?[A-Za-z][^<>]*>$")
-ANSWER_TAG = re.compile(r"(?:final[_ ]?)?(?:answer|response|conclusion|choice|option|output)", re.IGNORECASE)
-JSON = re.compile(r"""["']([\w ]{1,40})["']\s*:\s*(?:"([^"\n]{1,400})"|'([^'\n]{1,400})'|([A-Z])(?=\s*[,}]))""")
-BOLD = re.compile(r"(\*\*|__)(?=\S)(.{1,1000}?)(?<=\S)\1")
-LATEX = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mathsf|textit)\s*\{([^{}]*)\}|\\[()\[\]]|\$([^$\n]+)\$(?!\d)")
-MARKUP = re.compile(r"[*`]+(?!\d)|(?<![,(*`])[*`]+|\b_+|_+\b|(?m:^\s{0,3}#{1,6}\s+)|(?m:^\s{0,3}>\s+)")
-RUNS = re.compile(r"([*_`~#>=-])\1{3,}")
+BOXED = lazy(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+TAG = lazy(r"<([A-Za-z][\w -]{0,30})>\s*([^<>]{0,2000}?)\s*</\1\s*>", re.IGNORECASE)
+OPEN_TAG = lazy(r"</?([A-Za-z][\w /.-]{0,30})>\s*([^<>]{0,2000}?)\s*(?:</[\w ]{0,30}>?\s*)*$")
+ENDS_IN_TAG = lazy(r"<[/|]?[A-Za-z][^<>]*>$")
+ANSWER_TAG = lazy(r"(?:final[_ ]?)?(?:answer|response|conclusion|choice|option|output)", re.IGNORECASE)
+JSON = lazy(r"""["']([\w ]{1,40})["']\s*:\s*(?:"([^"\n]{1,400})"|'([^'\n]{1,400})'|([A-Z])(?=\s*[,}]))""")
+BOLD = lazy(r"(\*\*|__)(?=\S)(.{1,1000}?)(?<=\S)\1")
+LATEX = lazy(r"\\(?:text|textbf|mathrm|mathbf|mathsf|textit)\s*\{([^{}]*)\}|\\[()\[\]]|\$([^$\n]+)\$(?!\d)")
+MARKUP = lazy(r"[*`]+(?!\d)|(?<![,(*`])[*`]+|\b_+|_+\b|(?m:^\s{0,3}#{1,6}\s+)|(?m:^\s{0,3}>\s+)")
+RUNS = lazy(r"([*_`~#>=-])\1{3,}")
 WRAPPING = " \t\n\"'.,;:!?。、…"
 
-NEXT_TURN = re.compile(r"\n\s?(?:Human|User|Question|Q)\s?:")
+NEXT_TURN = lazy(r"\n\s?(?:Human|User|Question|Q)\s?:")
 """Where a model goes on to write the next turn of the conversation; an answer before it counts first."""
 
 # ---- labels ------------------------------------------------------------------------------------------------------
-LABEL = re.compile(
+LABEL = lazy(
     r"[\s\"'*]*(?P<noun>(?:the\s+)?(?:option|choice|answer|letter|number|选项|选|옵션)\b\s*:?\s*|选项\s*)?"
     r"(?:(?P<open>[(\[<\"'])\s*(?P<inside>[A-Za-z])\s*[)\]>\"']+\s*[.:,、-]?"
     r"|(?P<bare>[A-Za-z])(?![A-Za-z0-9_'’#♯&/+°^=]|[.][A-Za-z]\b|-[A-Za-z])(?P<end>\s*[.:)\]、。!,;]|\s+[-–—](?=\s)|\s*(?=\n|$)|\s*选项|(?=[^\x00-\x7f]))?)",
     re.IGNORECASE,
 )
-BECAUSE = re.compile(
+BECAUSE = lazy(
     r"\s*(?:because|since|as|for|due|based|given|with|which|and not|not|rather|instead|but|in|from|according)\b",
     re.IGNORECASE,
 )
-MUSICAL_AFTER = re.compile(r"[ -](?:minor|major|flat|sharp|chord|note|natural|dorian|string|key)\b", re.IGNORECASE)
-JOINED = re.compile(
+MUSICAL_AFTER = lazy(r"[ -](?:minor|major|flat|sharp|chord|note|natural|dorian|string|key)\b", re.IGNORECASE)
+JOINED = lazy(
     r"[\s,.;)*\"']*(?:\b(?:or|and|nor|either)\b|\b(?:i\.\s?e\.|(?:ie|namely|that is|in other words)\b),?|/|&|\||或者?|和|以及|与)[\s(*\"']*",
     re.IGNORECASE,
 )
-ALSO = re.compile(r"\b(?:and|or|nor|and/or)\s+(?:option\s+|also\s+)?[(\[]([A-Z])[)\]]|,\s*[(\[]([A-Z])[)\]]")
-SHARING = re.compile(r"([^\W_]+)\s*(?:\b(?:or|and|to)\b|/|&|或|和)\s*(?:an?\s+|the\s+)?$", re.IGNORECASE)
-OR_BEHIND = re.compile(r"\s*,?\s*(?:or\b|to\b|/)", re.IGNORECASE)
-OR_BEFORE = re.compile(r"(?:\bor\b|/)\s*(?:an?\s|the\s)?\s*$", re.IGNORECASE)
-LIST_LABEL = re.compile(r"(?:^|(?<=[\s,;|]))[-*•|]?\s{0,3}[(\[]?([A-Za-z])\s{0,3}[).:\]、|]\s{0,3}(?=\S)", re.MULTILINE)
-BRACKETED = re.compile(
+ALSO = lazy(r"\b(?:and|or|nor|and/or)\s+(?:option\s+|also\s+)?[(\[]([A-Z])[)\]]|,\s*[(\[]([A-Z])[)\]]")
+SHARING = lazy(r"([^\W_]+)\s*(?:\b(?:or|and|to)\b|/|&|或|和)\s*(?:an?\s+|the\s+)?$", re.IGNORECASE)
+OR_BEHIND = lazy(r"\s*,?\s*(?:or\b|to\b|/)", re.IGNORECASE)
+OR_BEFORE = lazy(r"(?:\bor\b|/)\s*(?:an?\s|the\s)?\s*$", re.IGNORECASE)
+LIST_LABEL = lazy(r"(?:^|(?<=[\s,;|]))[-*•|]?\s{0,3}[(\[]?([A-Za-z])\s{0,3}[).:\]、|]\s{0,3}(?=\S)", re.MULTILINE)
+BRACKETED = lazy(
     r"[(\[]\s*([A-Z])\s*[)\]]|\b(?:option|choice|answer|选项)\s+['\"]?([A-Z])(?![\w'’&#♯+]|[.][A-Za-z])", re.IGNORECASE
 )
-PAIR = re.compile(
-    r"(?<![\w'’.&/#♯+-])[(\[]?([A-Z])[)\]]?\s*(?:\bor\b|\band\b|\bnor\b|,|/)\s*[(\[]?([A-Z])(?![\w'’&#♯+])"
-)
+PAIR = lazy(r"(?<![\w'’.&/#♯+-])[(\[]?([A-Z])[)\]]?\s*(?:\bor\b|\band\b|\bnor\b|,|/)\s*[(\[]?([A-Z])(?![\w'’&#♯+])")
 
 # ---- declarations ------------------------------------------------------------------------------------------------
 _ADVERB = r"(?:(?:most )?(?:likely|probably)|clearly|therefore|thus|definitely|(?:almost )?certainly|simply|indeed|obviously|then|still|just|also|as follows)"
 _IS = r"(?:is|was|are|would be|should be|must be|will be|might be|has to be|could be|appears to be|seems to be|ist|lautet|wäre|es|est|serait|sería|é|è)\b"
-DECLARED = re.compile(
+DECLARED = lazy(
     r"(?:\b(?:answer|option|choice|odd one out|response|conclusion|selection|guess|pick|solution|antwort|lösung|respuesta|opción|réponse|resposta|risposta|ответ)"
     r"(?: (?:correcta?|correcte|juste|richtige|final|here|(?:that|which|to|for|of|based on)\b[^.;:,\n?]{1,80}?))?\s*"
     rf"(?:{_IS}\s*:?|'s\b|[:=]|->|→)"
@@ -61,16 +61,16 @@ DECLARED = re.compile(
     rf"\s*(?:{_ADVERB}[,:]?\s+)*",
     re.IGNORECASE,
 )
-NOT_THE_ANSWER = re.compile(
+NOT_THE_ANSWER = lazy(
     r"\b(?:each|every|all|these|those|other|another|following|given|possible|first|second|third|fourth|last|which|what|one|any|no|either|both|an"
     r"|alternative|wrong|incorrect|least likely|second[- ]best|worst|per)\s+(?:\w+\s*)?$|\bleast \w+\s*$|[不没别勿]$",
     re.IGNORECASE,
 )
-SUPERLATIVE = re.compile(
+SUPERLATIVE = lazy(
     r"\b(?:best|correct|right|closest|nearest|strongest|(?<!the )only|most (?!of\b)\w+)(?: [\w'-]+){0,12}? (?:is|are|would be|must be|as)\b(?: (?:that of|likely|probably|the|as))?\s*:?\s*(?=[\"'(\[]*\w)",
     re.IGNORECASE,
 )
-FINAL_LABEL = re.compile(
+FINAL_LABEL = lazy(
     r"(?P<strong>\b(?:is|are|was|be|as|so|thus|therefore|hence|leaves|leaving|[Ii]t's|[Tt]hat's|select|choose|pick|must be)\b|:|[-=]>|→|[是は])[,:]?\s*(?:the\s+)?(?:(?:option|choice|letter|answer|number)\s*)?"
     r"[(\[\"']{0,3}(?P<a>[A-Z])(?![\w'’#♯&/+°^=]|[.][A-Za-z]\b|-[A-Za-z])"
     r"|(?P<weak>\b(?:with|to|of|in|for|by|on|at|from|than|suggests|means|indicates|matches|fits|supports|describes|under|,)|,)\s*(?:the\s+)?"
@@ -78,53 +78,53 @@ FINAL_LABEL = re.compile(
     r"|(?P<comma>,|\b(?:with|to|by|suggests|means|indicates|matches|fits))\s+(?:option|choice|answer)\s+(?P<c>[A-Z])(?![\w'’#♯&/+])"
     r"|,\s+(?P<d>[A-Z])(?=[.!]?\s*$)"
 )
-AFTER_LABEL = re.compile(
+AFTER_LABEL = lazy(
     r"[)\]\"'.!。]*\s*(?:$|\n|(?=[A-Z(\"])|です|,?\s*not\b|,\s+(?:the|an?|as|because|since|which|it|this|that|so|I)\b|\s+as (?:the|my)\b)"
 )
 """What may follow a label that ends its sentence or its clause."""
-RIGHT = re.compile(
+RIGHT = lazy(
     r"(?:\b(?:option|choice|answer|letter)\s+)?(?<![\w'’.&/#♯+-])[(\[\"']{0,3}(?P<l>[A-Z])[)\]\"']{0,3}[.:]?\s+(?:[\w' -]{1,60}? )??"
     r"(?:is|seems|appears|looks|sounds|would be|must be|remains)(?: to be)?\s+(?:\w+ly\s+)?(?:the\s+|my\s+)?(?:only\s+|most\s+|more\s+)?"
     r"(?:correct|right|true|best|answer|closest|(?:one )?left\b|(?:one )?remaining\b|better|(?<=mo[sr][te] )(?:likely|accurate|appropriate|plausible|suitable|fitting|probable|logical|reasonable|consistent)\b(?:\s+(?:answer|option|choice|one|match|fit))?|(?:\w+\s+){0,2}(?:option|choice))"
     r"(?!\s+(?:in|that|only|about|but|for)\b)"
     r"|(?<![A-Za-z])[(\[]?(?P<cjk>[A-Z])[)\]]?\s*(?:选项|項)?\s*(?:是|为|が|이|가)?\s*(?:正确|正確|对的|正解|答案|정답|맞)"
 )
-ORDINAL = re.compile(
+ORDINAL = lazy(
     r"\b(first|second|third|fourth|fifth|1st|2nd|3rd|4th)\s+(?:option|choice|one|answer)\b(?=[^.\n]{0,40}[.!]?\s*$)"
     r"|\b(?:the )?(first|second|third|fourth|fifth)\s+(?:option|choice|one|answer) (?:is|fits|seems) (?:the )?(?:correct|right|best|most)",
     re.IGNORECASE,
 )
-GOOD = re.compile(
+GOOD = lazy(
     r"^[\s\w]{0,3}\W*(?:correct|right|yes|true|best|✓|✔|✅)|(?<!\bnot )\b(?:correct\b|fits\b|matches\b|right answer|the answer|best|✓|✔|✅)|✓|✔|✅",
     re.IGNORECASE,
 )
-BAD = re.compile(
+BAD = lazy(
     r"\b(?:incorrect|wrong|no\b|not|n't|false|unlikely|ruled out|eliminate|too \w+|lacks?|without|absent|implausible|irrelevant|doesn't)\b|n't\b|✗|✘|❌|×",
     re.IGNORECASE,
 )
-CONCLUSION = re.compile(
+CONCLUSION = lazy(
     r"\b(?:therefore|thus|hence|in conclusion|to conclude|consequently|on reflection|overall|finally|in summary|in short|based on (?:this|these|the)|given (?:this|these|that)"
     r"|so(?=,| the| it| this| he| she| they| we| i )|this leaves|that leaves|ultimately|as a result|accordingly|in the end)\b|所以|因此|综上|したがって",
     re.IGNORECASE,
 )
-NONE_OF_THEM = re.compile(
+NONE_OF_THEM = lazy(
     r"\b(?:none of (?:the|these|them)|no (?:option|answer|choice)|neither (?:of|option)|not (?:a|one of the|among the|in the) (?:\w+ )?(?:possible |valid )?(?:answers?|options?|choices)|any of the options"
     r"|not (?:provided|listed|given|included|present|among)\b[^.\n]{0,20}\b(?:options|choices)|(?<!other )options do not (?:provide|include|match|contain))\b",
     re.IGNORECASE,
 )
-ASIDE = re.compile(r"unclear|unknown|uncertain|undetermined|not (?:specified|mentioned)", re.IGNORECASE)
+ASIDE = lazy(r"unclear|unknown|uncertain|undetermined|not (?:specified|mentioned)", re.IGNORECASE)
 """Behind an option in one sentence this is about something else: "It is a duet, though the title is unknown."."""
-NUMERIC = re.compile(r"\s*(?:approximately |about |roughly |[$≈~])?\s*(-?\d[\d,.]*)(?P<bare>\$?[.!]?\s*(?:\n|$))?")
-REPEATED = re.compile(r"\b(?:the|so|and|final|correct)\b|[\W_]", re.IGNORECASE)
+NUMERIC = lazy(r"\s*(?:approximately |about |roughly |[$≈~])?\s*(-?\d[\d,.]*)(?P<bare>\$?[.!]?\s*(?:\n|$))?")
+REPEATED = lazy(r"\b(?:the|so|and|final|correct)\b|[\W_]", re.IGNORECASE)
 """What may stand between declarations that follow each other at once."""
-PREDICATE = re.compile(
+PREDICATE = lazy(
     r"(?:\b(?:is|are|was|were|be|being|it's|that's|he's|she's|sounds? like|suggests?|indicates?|means?|conveys?|expresses|shows?|feels?|seems?)"
     r"(?: (?:most )?likely| probably| clearly| indeed)?|:)[\s\"'(]*(?:an?\s|the\s)?[\"'(]*$",
     re.IGNORECASE,
 )
 
 # ---- corrections -------------------------------------------------------------------------------------------------
-_WITHDRAWN = re.compile(
+_WITHDRAWN = lazy(
     r"(?:[.!?…。\n;(—]|\s--?\s)\s*(?P<sentence>(?:actually|hmm+|oops|hold on|correction(?=\s?:)|wait(?! (?:for|until|time))"
     r"|that(?:'s| is| was) (?:wrong|not right|incorrect|a mistake))\b|sorry, (?!i )|更正|不对|等等|等一下|其实)"
     r"|(?:[.!…。\n;(—,]|\s--?\s)\s*(?P<no>no\s*(?:[,.;:!…—]|-|$)|no (?:wait|actually)\b)"
@@ -143,28 +143,28 @@ def withdrawn(text: str) -> str | None:
     return text[starts[-1] :] if starts else None
 
 
-TAKEN_BACK = re.compile(
+TAKEN_BACK = lazy(
     r"\W*(?:wait|no\b|hold on|correction|scratch|strike|that's wrong|that (?:is|was) wrong|let|on second|i (?:was|am)|i'm|my mistake|changed?"
     r"|更正|不对|等|我错了|重新)",
     re.IGNORECASE,
 )
 """A correction that takes an answer back even where it gives no other one."""
-CORRECTED = re.compile(
+CORRECTED = lazy(
     r"(?:[\s,.:;!…—-]|\b(?:no|wait|actually|hmm+|oops|sorry|correction|but|oh|or|i mean|i meant|yes|scratch that|on second thoughts?"
     r"|it'?s|it is|(?:that|it|this) (?:should|must|would) be|should be|rather|hold on)\b|等等|更正|不对|其实|应该是|是)+",
     re.IGNORECASE,
 )
-NUMBERED = re.compile(r"\b(?:option|choice)\s*#?(\d{1,2})\b", re.IGNORECASE)
+NUMBERED = lazy(r"\b(?:option|choice)\s*#?(\d{1,2})\b", re.IGNORECASE)
 """The second option, or the one that says 2?"""
 
 # ---- quotations and sentences ------------------------------------------------------------------------------------
-QUOTED = re.compile(r'"([^"\n]{2,1000})"|(?<![\w\'])\'((?:[^\'\n]|(?<=\w)\'(?=\w)){4,1000})\'(?!\w)')
-SENTENCE = re.compile(r"[^.!?\n。;]*(?:\.(?=[\w])[^.!?\n。;]*)*[.!?\n。;]?")
-CUT = re.compile(
+QUOTED = lazy(r'"([^"\n]{2,1000})"|(?<![\w\'])\'((?:[^\'\n]|(?<=\w)\'(?=\w)){4,1000})\'(?!\w)')
+SENTENCE = lazy(r"[^.!?\n。;]*(?:\.(?=[\w])[^.!?\n。;]*)*[.!?\n。;]?")
+CUT = lazy(
     r"(?:[,(=+\\-]|,\s*[\"']|\b(?:to|is|are|was|the|of|and|or|a|an|by|with|that|which|in|for|can|will|be|we|if|from|as|answer)|\n\s*\d{1,2}[.)])\s*$",
     re.IGNORECASE,
 )
-EVERYDAY = re.compile(
+EVERYDAY = lazy(
     r"[,:]\s*[\"']?$|^\W*[^.!?\n。;]{1,60}\b(?:is|was|are|were|goes|went|sounds|appears?|heard|said)\s+(?:the\s+|an?\s+)?[\"']?$",
     re.IGNORECASE,
 )

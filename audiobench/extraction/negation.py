@@ -10,18 +10,20 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
+from audiobench.extraction.patterns import lazy
+
 _LESSER = (
     r"(?:least (?:likely|probable|plausible|possible|fitting|suitable|appropriate|convincing|accurate|consistent|compatible"
     r"|correct|apt)|second[- ](?:best|most|likeliest|choice)|runner-up|worst)"
 )
 """Superlatives of what is not the answer."""
-_NOT_A_DENIAL = re.compile(
+_NOT_A_DENIAL = lazy(
     r"\bnot (?:only|just|merely|simply|least|to mention)\b|\bno (?:doubt|question|surprise)\b"
     r"|\bwithout (?:a |any )?(?:doubt|question)\b|\b(?:not|never|n't) (?:be )?(?:excluded?|ruled? out|eliminated?|rejected?)\b"
     r"|\b(?:that|which|who)[^.,;:!?\n]{1,80}\bleast likely to\b",
     re.IGNORECASE,
 )
-_DENIAL = re.compile(
+_DENIAL = lazy(
     r"\b(?:not|never|neither|nor|without|hardly|unlike|cannot|rather than|instead of|other than|as opposed to"
     r"|except(?: for)?|different from|opposed to|far from|anything but|although|though|despite|in spite of|lack of|lacks?|lacking|absence of|free of|devoid of"
     r"|less(?= [^.;\n]{1,60} than\b)|than|compared (?:to|with)|false that|doubt|deny|denies|excludes|excluding|eliminat(?:es?|ing)"
@@ -33,12 +35,12 @@ _DENIAL = re.compile(
     r"|\b(?:nicht|keine?|pas|não|не|ninguna?)\b|不是|不选|并非|而非|没有|不像|排除|不可能|而不是|不太像|别选",
     re.IGNORECASE,
 )
-_BOUND = re.compile(
-    r"\b(?:at least|at most|almost|nearly|up to|half(?: of)?|twice|double)(?: of)?\s+(?:o{2,}|\d[\d.,]*(?: \w+)?|(?:one|two|three|four|five|six|seven|eight|nine|ten)\b)"
+_BOUND = lazy(
+    r"\b(?:at least|at most|almost|nearly|up to|half(?: of)?|twice|double)(?: of)?\s+(?:o+\b|\d[\d.,]*(?: \w+)?)"
     r"|\bnon-\w+",
     re.IGNORECASE,
 )
-_CLAUSE_END = re.compile(
+_CLAUSE_END = lazy(
     r"[;.!?\n。](?!\d)|:(?=\s)|\s[-–—]+\s|—|,?\s{0,3}\b(?:but|however|so|therefore|thus|hence|whereas|although|though)\b"
     r"|(?<!not )(?<!n't )\b(?:because|since)\b"
     r"|,\s{0,3}(?:it|this|that|he|she|they|there|we|i|the (?:answer|correct|right|best)|or (?:answer|option|choice))\b"
@@ -48,14 +50,14 @@ _CLAUSE_END = re.compile(
     r"|,?\s{0,3}(?:而是|而应|所以|因此|但|应该是|应选|应为|答案)|[,;。]\s{0,3}[是选只而应]",
     re.IGNORECASE,
 )
-_VERB = re.compile(
+_VERB = lazy(
     r"\b(?:is|are|was|were|suggests?|indicates?|conveys?|impl(?:y|ies)|means?|points?|leaves|aligns|matches|fits|corresponds"
     r"|reflects?|describes|makes|expresses)\b",
     re.IGNORECASE,
 )
 """The verb of the main clause: it ends a denial in its subject ("the sound that cannot be heard is ...")."""
-_IN_SUBJECT = re.compile(r"\b(?:that|which|who|where|what|lack|absence)\b[^.,;:!?\n]{0,80}$", re.IGNORECASE)
-_SUPPOSITION = re.compile(
+_IN_SUBJECT = lazy(r"\b(?:that|which|who|where|what|lack|absence)\b[^.,;:!?\n]{0,80}$", re.IGNORECASE)
+_SUPPOSITION = lazy(
     r"\b(?:if(?! anything\b| (?:we|you|i|one) (?:consider|listen|look|think|go|take|ha[vd]e? to))|whether|unless|(?-i:Had)|suppose|supposing|assum(?:e|ing)|imagine|were it|would have|would be expected"
     r"|(?:some(?:one|body|\speople)?|others|people|many|one) (?:might|may|could|would) (?:\w+ly |also |even )?(?:answer|say|think|choose|pick|guess|argue|claim|select|go)"
     r"|(?:can ?not|can't|couldn't|could not|unable to|hard to|difficult to|impossible to|don't|do not|not possible to|not able to)"
@@ -64,12 +66,12 @@ _SUPPOSITION = re.compile(
     r"|如果|假如|是否|不确定|无法|不知道|难以",
     re.IGNORECASE,
 )
-_FIRST_THOUGHT = re.compile(
+_FIRST_THOUGHT = lazy(
     r"\b(?:at first|initially|originally|first thought|my first|i thought|tempting|at a glance|on first)\b|起初|一开始",
     re.IGNORECASE,
 )
-_SENTENCE_END = re.compile(r"[;!?\n。]|\.(?!\d)|,\s*(?:so|therefore|thus|hence|but|then)\b|\bbut\b", re.IGNORECASE)
-_REJECTED_AFTER = re.compile(
+_SENTENCE_END = lazy(r"[;!?\n。]|\.(?!\d)|,\s*(?:so|therefore|thus|hence|but|then)\b|\bbut\b", re.IGNORECASE)
+_REJECTED_AFTER = lazy(
     r"(?:\b(?:is|are|was|were|seems?|looks?|sounds?|appears?|(?:(?:can|could|would|should|must|may|might|has to|have to) )?be)\s+"
     r"(?:\w+ly |very |rather |also |both |all )?(?:the |an? |my )?"
     r"(?:not\b|less\b|n't|a mistake|an error|wrong|incorrect|unlikely|impossible|ruled out|eliminated|excluded|rejected|out\b|absent|false|inconsistent"
@@ -85,18 +87,18 @@ _REJECTED_AFTER = re.compile(
     r"|では?な[いく]|ではありません|じゃな[いく]|不对|不正确|错误|不符|不合适|可以排除|不太可能)",
     re.IGNORECASE,
 )
-_CLAUSE_START = re.compile(
+_CLAUSE_START = lazy(
     r"[;!?\n。]|\.(?!\d)|\b(?:but|so|therefore|thus|hence|while|whereas|because|since)\b|,\s*as\b|但|所以|因此|而",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"[^.!?\n;。]*(?:[.!?\n;。]|$)")
-_CONSIDERED = re.compile(
+_SENTENCE = lazy(r"[^.!?\n;。]*(?:[.!?\n;。]|$)")
+_CONSIDERED = lazy(
     r"\b(?:considered|considering|could be|could also|might|may be|may also|perhaps|maybe|possibly"
     r"|possible|one might|some might|(?:other|these|the) (?:\w+ )?(?:options|choices)"
     r"|(?:like|such as) [^.;\n]{1,60}\b(?:or|and)\b|(?:first|second|third|fourth) (?:option|choice)|one option|such as)\b|可能|也许",
     re.IGNORECASE,
 )
-REFUSAL = re.compile(
+REFUSAL = lazy(
     r"\b(?:can(?:no|')?t|can not|could(?: not|n't)|unable to|not able to|don't|do not|didn't|did not|won't|will not)\s+(?:\w+ly |actually )?"
     r"(?:hear|listen|access|process|play|tell|determine|identify|answer|know|receive|see|have access|detect any|assist|help|provide|give)\b"
     r"|\b(?:i'm|i am) (?:sorry|not sure|unsure|uncertain|afraid)|\b(?:happy|glad) to (?:help|assist)\b|\bno audio\b|\b(?:not (?:provide )?enough|insufficient) (?:information|context|evidence)"
@@ -105,7 +107,7 @@ REFUSAL = re.compile(
     r"|\bnone of the(?:se)? (?:\w+ )?(?:options|choices|answers)|无法|听不到|不知道|不确定|抱歉",
     re.IGNORECASE,
 )
-_NEGATIVE_QUESTION = re.compile(
+_NEGATIVE_QUESTION = lazy(
     r"\b(?:NOT|EXCEPT|LEAST)\b|\b(?i:which|what|who)\b[^.?!,]{0,80}\b(?:not|cannot|can't|isn't|doesn't|don't|never|except|least (?:likely|probable|common|typical))\b"
     r"|\ball of the following[^.?!]*\bexcept\b|(?:不是|不属于|不能|没有|不正确|错误)[^。?]{0,20}[?。]?\s*$",
 )

@@ -1,7 +1,7 @@
-"""Numbers in text: digits, English number words, Chinese numerals, and what they are written with.
+"""Numbers in text: words and Chinese numerals are written as figures first ("a hundred and five" is 105), then read.
 
-`text2num` 3.1 and `cn2an` 0.5 read fewer of the forms here (no halves, dozens, trillions or bare small numbers; no
-fractions, an error for any other character) and say nothing about where a number stands, so the grammar is our own.
+`text2num` 3.1, `cn2an` 0.5 and `whisper-normalizer` read fewer of the forms here (no halves, dozens or trillions; no
+fractions; "three fifty" guessed to be 350), so the grammar is our own.
 """
 
 from __future__ import annotations
@@ -10,113 +10,258 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import reduce
 
-from audiobench.extraction.chinese import chinese_spans, parse_chinese
+from audiobench.extraction.patterns import lazy
 
-__all__ = [
-    "NUMBER_WORDS",
-    "PRONOUN_BEFORE",
-    "Span",
-    "find_numbers",
-    "fold_number_words",
-    "number_spans",
-    "parse_chinese",
-    "plain",
-]
-
-_UNIT_WORDS = (
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
-    "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
-)  # fmt: skip
-_TEN_WORDS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-_UNITS = {word: value for value, word in enumerate(_UNIT_WORDS)}
-_TENS = {word: 10 * value for value, word in enumerate(_TEN_WORDS, start=2)}
-_SCALES = {"thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_PARTS = {
-    "half": 2, "halves": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4, "fourth": 4, "fourths": 4, "fifth": 5,
-    "fifths": 5, "sixth": 6, "sixths": 6, "seventh": 7, "sevenths": 7, "eighth": 8, "eighths": 8, "ninth": 9,
-    "ninths": 9, "tenth": 10, "tenths": 10, "twelfth": 12, "twelfths": 12, "twentieth": 20, "twentieths": 20,
-    "hundredth": 100, "hundredths": 100, "thousandth": 1000, "thousandths": 1000,
-}  # fmt: skip
-NUMBER_WORDS = _UNITS.keys() | _TENS.keys()
-"""Words that a number can begin with."""
-PRONOUN_BEFORE = frozenset((
-    "no", "any", "every", "some", "first", "second", "third", "last", "this", "that", "which", "each",
-    "other", "only", "the",
-))  # fmt: skip
+# ---- English -----------------------------------------------------------------------------------------------------
+_UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"  # fmt: skip
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_LARGE = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_TIMES = {**_LARGE, "dozen": 12, "dozens": 12}
+_SMALL = {word: n for n, word in enumerate(_UNITS.split())} | {w: 10 * n for n, w in enumerate(_TENS.split(), 2)}
+_NTHS = ["half", "third", "quarter", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"]
+_NTH = {word: n for n, word in enumerate(_NTHS, 2)} | {"fourth": 4, "twelfth": 12, "twentieth": 20, "hundredth": 100, "thousandth": 1000}  # fmt: skip
+_PARTS = {"halves": 2} | {word + plural: n for word, n in _NTH.items() for plural in ("", "s")}
+_NO_NUMBER = frozenset(
+    [
+        "no",
+        "any",
+        "every",
+        "some",
+        "first",
+        "second",
+        "third",
+        "last",
+        "this",
+        "that",
+        "which",
+        "each",
+        "other",
+        "only",
+        "the",
+        "another",
+        "next",
+        "previous",
+        "right",
+        "wrong",
+        "correct",
+        "same",
+        "final",
+    ]
+)
 """Words before a "one" that is no number ("no one", "the first one")."""
+_ONE_WHO = re.compile(
+    r" (?:of|can|could|would|might|must|may|should|who|that|which|option|choice|answer)\b", re.IGNORECASE
+)
+_VAGUE = frozenset(("few", "several", "many", "some", "couple"))
+
+_START = "|".join((*_SMALL, *_LARGE, "half", "minus", "negative", rf"a(?=\s(?:{'|'.join(_TIMES)})\b)"))
+_WORD = "|".join((*_SMALL, *_TIMES, *_PARTS, "a", "and", "point", "oh", "minus", "negative"))
+_FIGURE = r"(?<![\w.,/:^-])\d{1,30}(?:,\d{3})*(?:[./]\d{1,30})?(?![\d/]|[.,]\d)"
+_ITEM = lazy(rf"(?ai)\b(?:{_WORD})\b|{_FIGURE}")
+_RUN = lazy(
+    rf"(?ai)(?:\b(?:{_START})\b|{_FIGURE}(?=[ -](?:and|dozen|point|half|[hmbt]\w+(?:red|and|ion))\b))"
+    rf"(?:(?:\s?-\s?|\s|(?<=ed|nd|on),\s(?!and|a\b))(?:\b(?:{_WORD})\b|{_FIGURE}))*"
+)
+_Word = str | Decimal
 
 
-def fold_number_words(words: Sequence[str]) -> list[tuple[str, int, int]]:
-    """(text, first, last) of each word, runs of English number words folded into one decimal number.
+def in_figures(text: str) -> str:
+    """The text with every number word and Chinese numeral as figures; what makes no single number stays as it is.
 
-    `["twenty", "two", "dogs"]` gives `[("22", 0, 1), ("dogs", 2, 2)]`. A run that is no single number ("one two
-    three") stays as separate numbers.
+    "two dozen eggs" is "24 eggs", "minus three and a half" is "-3.5"; "no one", "twenty-first", "several hundred" and
+    "three fifty" stay.
     """
-    out: list[tuple[str, int, int]] = []
-    i = 0
-    while i < len(words):
-        value, used = _read_number(words, i) if words[i] in NUMBER_WORDS else (0, 0)
-        if used:
-            out.append((str(value), i, i + used - 1))
-            i += used
-        else:
-            out.append((words[i], i, i))
-            i += 1
-    return out
+    return _RUN.sub(_figures_of_run, text if text.isascii() else _chinese(text))
 
 
-def _read_number(words: Sequence[str], start: int) -> tuple[int, int]:
-    """The number that begins at `start` and how many words it takes (0: none)."""
-    total = current = 0
-    used = 0
-    smallest = 10**13
-    last = ""
-    i = start
+def _figures_of_run(run: re.Match[str]) -> str:
+    items = [*_ITEM.finditer(run[0])]
+    words: list[_Word] = [_figure_value(item[0]) or item[0].casefold() for item in items]
+    before = re.search(r"(\w+) (?:of )?$", run.string[max(0, run.start() - 24) : run.start()])
+    written, done, i, last, latest = "", 0, 0, -1, None
     while i < len(words):
-        word = words[i]
-        if word in _UNITS and last in ("", "ten", "hundred", "scale"):
-            if last == "ten" and _UNITS[word] in (0, *range(10, 20)):
-                break
-            current += _UNITS[word]
-            last = "unit"
-        elif word in _TENS and last in ("", "hundred", "scale"):
-            current += _TENS[word]
-            last = "ten"
-        elif word == "hundred" and last in ("unit", "ten") and current < 100:
-            current *= 100
-            last = "hundred"
-        elif word in _SCALES and last in ("unit", "ten", "hundred") and _SCALES[word] < smallest:
-            smallest = _SCALES[word]
-            total += current * smallest
-            current = 0
-            last = "scale"
-        elif word == "and" and last in ("hundred", "scale") and _continues(words, i + 1):
+        signed = words[i] in ("minus", "negative")
+        value, used = _amount(words[i + signed : i + 25])
+        if not used or (signed and i == last):  # "twelve minus seven"
             i += 1
             continue
+        if i == last and value != latest:
+            return run[0]  # "three fifty", "one two three"
+        begin, i, last, latest = i, i + signed + used, i + signed + used, value
+        after = run.string[run.start() + items[i - 1].end() :][:9]
+        context = before[1].casefold() if before and begin == 0 else ""
+        if (
+            value is None
+            or (used == 1 and not signed and isinstance(words[i - 1], Decimal))
+            or (words[begin:i] == ["one"] and (context in _NO_NUMBER or _ONE_WHO.match(after)))
+            or (words[begin] == "zero" and context in ("below", "above"))
+            or (words[begin] in _LARGE and context in _VAGUE)
+            or (words[i - 1] in _TENS.split() and re.match("(?i)[- ](?:first|second)\\b", after))
+        ):
+            continue
+        written += run[0][done : items[begin].start()] + plain(-value if signed else value)
+        done = items[i - 1].end()
+    return written + run[0][done:]
+
+
+def _figure_value(item: str) -> Decimal | None:
+    if not item[0].isdigit():
+        return None
+    above, _, below = item.replace(",", "").partition("/")
+    return Decimal(above) / (Decimal(below or 1) or 1)
+
+
+def _amount(words: Sequence[_Word]) -> tuple[Decimal | None, int]:
+    """(value, how many words it takes) of the number that begins a list of words; None for an ordinal, 0: no number."""
+    if words[:2] == ["half", "a"] and words[2:] and words[2] in _TIMES:
+        return Decimal(_TIMES[str(words[2])]) / 2, 3
+    value, i = _cardinal(words)
+    following = words[i] if i < len(words) else ""
+    if not i:
+        return None, 0
+    if following == "point" and value == int(value):
+        value, i = _with_decimals(words, value, i)
+    elif following == "and":
+        value, i = _with_part(words, value, i)
+    elif part := _PARTS.get(str(following)):
+        fraction = value == 1 or part in (2, 4) or str(following).endswith("s")
+        return (value / part if fraction else None), i + 1  # "twenty fifth"
+    while i < len(words) and words[i] in _TIMES:
+        value, i = value * _TIMES[str(words[i])], i + 1
+    return value, i
+
+
+def _cardinal(words: Sequence[_Word]) -> tuple[Decimal, int]:
+    """A whole number in words, or figures as they are: (value, how many words)."""
+    if not words or isinstance(words[0], Decimal):
+        return Decimal(words[0]) if words else Decimal(0), len(words[:1])
+    total, current, room, smallest, used = 0, 0, 100, 10**13, 0
+    if words[0] == "a" and words[1:] and words[1] in _TIMES:
+        if str(words[1]).startswith("dozen"):
+            return Decimal(12), 2
+        current, used = 1, 1
+    elif words[0] in _LARGE:
+        current = 1
+    for i, word in enumerate(words[used:], used):
+        if word == "and" and room in (99, 999) and i + 1 < len(words) and words[i + 1] in _SMALL:
+            continue
+        small, large = _SMALL.get(str(word)), _LARGE.get(str(word), 0)
+        if small is not None and (small < room if small else not (used or total)):
+            current, room = current + small, 10 if small > 19 else 0
+        elif large == 100 and 0 < current < 100:
+            current, room = 100 * current, 99
+        elif 100 < large < smallest and current:
+            total, current, room, smallest = total + current * large, 0, 999, large
         else:
             break
-        i += 1
-        used = i - start
-    return total + current, used
+        used = i + 1
+    return Decimal(total + current), used
 
 
-def _continues(words: Sequence[str], i: int) -> bool:
-    return i < len(words) and (words[i] in _UNITS or words[i] in _TENS)
+def _with_decimals(words: Sequence[_Word], value: Decimal, i: int) -> tuple[Decimal, int]:
+    """The value with the decimals that are spelled behind it ("point one four", "point fourteen", "point 14")."""
+    digits, j = "", i + 1
+    while j < len(words) and (words[j] == "oh" or _SMALL.get(str(words[j]), 10) < 10):
+        digits, j = digits + str(_SMALL.get(str(words[j]), 0)), j + 1
+    if not digits:
+        number, used = _cardinal(words[j:])
+        digits, j = (str(number) if used else ""), j + used
+    return (Decimal(f"{int(value)}.{digits}"), j) if digits.isdigit() else (value, i)
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+def _with_part(words: Sequence[_Word], value: Decimal, i: int) -> tuple[Decimal, int]:
+    """The value and "and a half", "and three quarters", "and 1/2"."""
+    j = i + 1 + (words[i + 1 : i + 2] == ["a"])
+    count, used = _cardinal(words[j:])
+    if used and words[j] == count and 0 < count < 1:
+        return value + count, j + used
+    part = _PARTS.get(str(words[j + used])) if j + used < len(words) else None
+    if part is None or words[j] in _LARGE:
+        return value, i
+    unit = _LARGE.get(str(words[i - 1]), 1)  # "a million and a half"
+    return value + Decimal(unit * (count if used else 1)) / part, j + used + 1
+
+
+# ---- Chinese -----------------------------------------------------------------------------------------------------
+_FORMS = {ord("廿"): "二十", ord("卅"): "三十"} | str.maketrans(
+    "壹贰貳叁參肆伍陆陸柒捌玖拾佰仟萬億點两兩〇", "一二二三三四五六六七八九十百千万亿点二二零"
+)
+_DIGITS = {char: n for n, char in enumerate("零一二三四五六七八九")}
+_SCALES = {"亿": 10**8, "万": 10**4, "千": 1000, "百": 100, "十": 10}
+_NUMERAL = "廿卅零〇一二两兩三四五六七八九十百千万亿点壹贰貳叁參肆伍陆陸柒捌玖拾佰仟萬億點"
+_IN_WORDS = r"[统唯同万]一|一(?=[共起样定些直般下旦边切致])|第[零一二三四五六七八九十百千]{1,8}|十分(?!之)|三明治|(?<!分)之一|零[下上]"
+_NUMERALS = lazy(rf"({_IN_WORDS})|(\d[\d.]*\s?)?([{_NUMERAL}]+)(?:(\d)([千百]))?")
+_FIG = r"(?<![\d.])(\d{1,30}(?:\.\d{1,30})?)"
+_COMPOSED = (
+    (lazy(rf"{_FIG}分之{_FIG}"), lambda below, above: above / below if below else None),
+    (lazy(rf"{_FIG}[元块塊](\d)(?:[角毛]|(?!\w))"), lambda yuan, jiao: yuan + jiao / 10),
+    (lazy(r"(?<![\d.])(1)半(?!径|径|夜|途|数|导)"), lambda one: one / 2),
+    (lazy(rf"{_FIG}[个個年天块塊小时時]{{1,3}}半(?!径|夜|途|数|导)"), lambda whole: whole + Decimal("0.5")),
+)
+
+
+def _chinese(text: str) -> str:
+    text = _NUMERALS.sub(_numeral, text.replace("百分之", ""))
+    for pattern, value in _COMPOSED:
+        text = pattern.sub(lambda m, v=value: m[0] if (x := v(*map(Decimal, m.groups()))) is None else plain(x), text)
+    return text
+
+
+def _numeral(match: re.Match[str]) -> str:
+    """二十五 as 25, 5万2千 as 52000; 一起 as it is."""
+    word, figure, numeral, more, scale = match.groups()
+    if word or (figure and numeral[0] not in "百千万亿萬億"):
+        return match[0]
+    value = parse_chinese(numeral)
+    if figure:
+        scales = re.match("[百千万萬亿億]+", numeral)
+        rest = numeral[scales.end() if scales else 0 :]
+        low = parse_chinese(rest) if rest else Decimal(0)
+        sizes = (_SCALES[char] for char in (scales[0] if scales else "").translate(_FORMS))
+        high = reduce(lambda x, y: x * y, sizes, Decimal(figure.strip().rstrip(".")))
+        value = None if low is None else high + low
+    if value is None:
+        return match[0]
+    return plain(value + (int(more) * _SCALES[scale] if more else 0))
+
+
+def parse_chinese(numeral: str) -> Decimal | None:
+    """The value of a Chinese numeral ("二十五" is 25, "三点五" is 3.5, "二零二六" is 2026), or None."""
+    whole, point, fraction = numeral.translate(_FORMS).partition("点")
+    if not 0 < len(numeral) <= 40 or (point and not fraction) or any(c not in _DIGITS for c in fraction):
+        return None
+    value = _whole_chinese(whole)
+    return None if value is None else Decimal(f"{value}.{''.join(str(_DIGITS[c]) for c in fraction)}")
+
+
+def _whole_chinese(text: str) -> int | None:
+    if all(c in _DIGITS for c in text):
+        return int("".join(str(_DIGITS[c]) for c in text)) if text else None
+    for mark, size in _SCALES.items():
+        high, found, low = text.partition(mark)
+        if found:
+            upper = 1 if not high and size < 10**4 else _whole_chinese(high)
+            after = low.lstrip("零")
+            lower = _DIGITS[low] * size // 10 if low in _DIGITS else _whole_chinese(after) if after else 0  # 一百五
+            return None if upper is None or lower is None else upper * size + lower
+    return None
+
+
+# ---- figures -----------------------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class Figure:
     """A number with its place in the text (character offsets)."""
 
     start: int
     end: int
     value: Decimal | None
-    """None for what is written in figures and is no number: a date, a time, a ratio, a version."""
+    """None for a date, a time, a ratio or a version, and where the text does not state the value ("at least 3")."""
     weak: bool = False
-    """An ordinal, a date, a bare "half": counts only where nothing else does."""
-    spelled: bool = False
-    """In words; of words side by side that make no number ("three fifty") the value is None."""
+    """An ordinal or a date: counts only where nothing else does."""
+    result: bool = False
+    """Stands behind the "=" of a calculation."""
 
 
 _GROUPED = (
@@ -127,7 +272,7 @@ _GROUPED = (
     r"|\d{1,3}(?:(?:\.\d{3})+,\d{1,20}|(?:\.\d{3}){2,})"  # 1.234,5 and 1.234.567
     r"|(?<![(\[{,])(?:0,\d{1,20}|\d{1,20},\d{1,2})(?![,.]?\d)"  # 3,5
 )
-_FIGURES = re.compile(
+_FIGURES = lazy(
     r"(?P<other>(?<![a-z\d_.])(?!\d{1,3}(?:\.\d{3})+(?![\d.]\d?))\d{1,4}(?:([/-])\d{1,2}\2\d{1,4}|:\d{1,2}(?::\d\d)?|(?:\.\d+){2,})(?![\d/]))"
     r"|(?P<ordinal>(?<![a-z\d_.])\d{1,9}(?:st|nd|rd|th)\b|^[ ]?\d{1,2}[.)](?= [^\W\d]))"
     r"|(?<![a-zà-ɏ\d_.])(?P<sign>[-+](?:\s?[$€£¥])?|(?<==)- (?=\d)|(?<== )- (?=\d)|(?:零下|[负負])(?=\d))?"
@@ -135,61 +280,27 @@ _FIGURES = re.compile(
     r"(?:/(?P<below>\d+(?:\.\d+)?)|(?P<power>e[-+]?\d{1,2}\b|\s?[x×*]\s?10\s?\^\s?\{?[-+]?\d{1,2}\b\}?))?",
     re.IGNORECASE | re.MULTILINE,
 )
-_WORD = re.compile(
-    r"\b(?:"
-    + "|".join(
-        [*_UNITS, *_TENS, "hundred", *_SCALES, *_PARTS, "dozens?", "a", "and", "point", "oh", "minus", "negative"]
-    )
-    + r")\b",
-    re.IGNORECASE,
-)
-_JOINT = re.compile(r"\s?-?\s?")
-_MORE_PRONOUNS = frozenset(("another", "next", "previous", "right", "wrong", "correct", "same", "final"))
-_VAGUE = frozenset(("few", "several", "many", "some", "couple"))
-_LARGE = {"hundred": 100, **_SCALES}
-_TIMES = {**_LARGE, "dozen": 12, "dozens": 12}
-
-_Item = tuple[int, int, "str | Decimal"]
-"""(start, end, number word or the value of figures)."""
 
 
 def find_numbers(text: str) -> list[Decimal]:
     """Every number of the text in order: digits with thousands separators, fractions, number words, Chinese."""
-    return [span.value for span in number_spans(text) if span.value is not None and not span.weak]
+    return [one.value for one in figures(in_figures(text)) if one.value is not None and not one.weak]
 
 
-def number_spans(text: str) -> list[Span]:
-    """Every number of the text, in order."""
-    spans: list[Span] = []
-    figures: list[_Item] = []
-    taken: set[int] = set()
-    for start, end, value in chinese_spans(text):
-        taken.update(range(start, end))
-        if value is not None:
-            spans.append(Span(start, end, value))
+def figures(text: str) -> Iterator[Figure]:
+    """Every number of a text that is written in figures, in order."""
     for match in _FIGURES.finditer(text):
-        if match.start() in taken or match.end() - 1 in taken:
-            continue
-        taken.update(range(*match.span()))
-        value = _figures(match)
         if match["other"]:
-            spans.append(Span(*match.span(), None, weak=True))
+            yield Figure(*match.span(), None, weak=True)
         elif match["ordinal"]:
-            spans.append(Span(*match.span(), Decimal("".join(filter(str.isdigit, match[0]))), weak=True))
-        elif value is not None:
-            figures.append((*match.span(), value))
-    words: list[_Item] = [(*m.span(), m[0].casefold()) for m in _WORD.finditer(text) if m.start() not in taken]
-    for run in _runs(text, sorted([*figures, *words], key=lambda item: item[0])):
-        spans += _read_run(text, run)
-    return sorted(spans, key=lambda span: span.start)
+            yield Figure(*match.span(), Decimal("".join(filter(str.isdigit, match[0]))), weak=True)
+        elif (value := _value(match)) is not None:
+            yield Figure(*match.span(), value)
 
 
-def _figures(match: re.Match[str]) -> Decimal | None:
+def _value(match: re.Match[str]) -> Decimal | None:
     try:
-        value = Decimal(_pointed(match["number"] or ""))
-        if match["below"]:
-            value /= Decimal(match["below"])
-        value += Decimal(match["mixed"] or 0)
+        value = Decimal(_pointed(match["number"])) / Decimal(match["below"] or 1) + Decimal(match["mixed"] or 0)
         if match["power"]:
             value = value.scaleb(int(re.sub(r".*(?:\^\s?\{?|e)", "", match["power"].casefold()).rstrip("}")))
         return -value if (match["sign"] or "+")[0] != "+" else value
@@ -197,145 +308,14 @@ def _figures(match: re.Match[str]) -> Decimal | None:
         return None
 
 
-def _pointed(figures: str) -> str:
+def _pointed(number: str) -> str:
     """Figures with a decimal point and nothing between thousands: the last mark is the point where it can be one."""
-    figures = figures.replace("'", "").replace(" ", "")
-    comma, point = figures.count(","), figures.count(".")
-    if (
-        comma == 1
-        and (point or not re.fullmatch(r"[1-9]\d{0,2},\d{3}", figures))
-        and figures.rfind(".") < figures.find(",")
-    ):
-        return figures.replace(".", "").replace(",", ".")
-    return figures.replace(".", "").replace(",", "") if point > 1 else figures.replace(",", "")
-
-
-def _runs(text: str, items: list[_Item]) -> Iterator[list[_Item]]:
-    """Items that nothing but a blank or a hyphen separates (behind a scale word also a comma)."""
-    run: list[_Item] = []
-    for item in items:
-        if run:
-            gap, last = text[run[-1][1] : item[0]], run[-1][2]
-            scaled = last in _LARGE and item[2] in (_UNITS.keys() | _TENS.keys()) and gap == ", "
-            if not (gap and len(gap) <= 3 and _JOINT.fullmatch(gap)) and not scaled:
-                yield run
-                run = []
-        run.append(item)
-    if run:
-        yield run
-
-
-def _read_run(text: str, run: list[_Item]) -> list[Span]:
-    words = [item[2] for item in run]
-    spans: list[Span] = []
-    i = 0
-    while i < len(run):
-        adjoining = bool(spans) and spans[-1].end == run[i - 1][1]
-        signed = words[i] in ("minus", "negative")
-        if signed and adjoining:  # "twelve minus seven"
-            i += 1
-            continue
-        first = i + signed
-        value, weak, after = _amount(words[first : first + 24])
-        if not after:
-            i += 1
-            continue
-        i, first = first + after, i
-        before = re.search(r"(\w+) (?:of )?$", text[max(0, run[first][0] - 24) : run[first][0]])
-        word = before[1].casefold() if before else ""
-        if words[first] == "one" and after == 1 and (word in PRONOUN_BEFORE or word in _MORE_PRONOUNS):
-            continue
-        if words[first] == "zero" and word in ("below", "above"):
-            continue
-        if words[first] in _LARGE and word in _VAGUE:
-            value = None
-        if (
-            re.match(r"[- ](?:first|second)\b", text[run[i - 1][1] : run[i - 1][1] + 8], re.IGNORECASE)
-            and words[i - 1] in _TENS
-        ):
-            value, weak = None, True  # "twenty-first"
-        if adjoining and isinstance(words[first], str) and spans[-1].spelled:  # "three fifty", "one two three"
-            spans[-1] = Span(spans[-1].start, run[i - 1][1], None, spelled=True)
-            continue
-        spans.append(
-            Span(
-                run[first][0],
-                run[i - 1][1],
-                -value if signed and value is not None else value,
-                weak,
-                isinstance(words[first], str),
-            )
-        )
-    return spans
-
-
-def _amount(words: list[str | Decimal]) -> tuple[Decimal | None, bool, int]:
-    """(value, whether it is weak, how many words it takes) of the number that begins a list of words; 0: none."""
-    value, i = _cardinal(words)
-    if not i:
-        return _bare_part(words)
-    value, i = _with_point(words, value, i)
-    if words[i : i + 1] == ["and"]:
-        value, i = _with_part(words, value, i)
-    elif i < len(words) and (part := _PARTS.get(str(words[i]))):
-        if value != 1 and not str(words[i]).endswith("s") and part not in (2, 4):
-            return None, True, i + 1  # "twenty fifth"
-        return value / part, False, i + 1
-    while i < len(words) and (times := _TIMES.get(str(words[i]))):
-        value, i = value * times, i + 1
-    return value, False, i
-
-
-def _cardinal(words: list[str | Decimal]) -> tuple[Decimal, int]:
-    if not words:
-        return Decimal(0), 0
-    if isinstance(words[0], Decimal):
-        return words[0], 1
-    if words[:2] == ["half", "a"] and words[2:] and (times := _TIMES.get(str(words[2]))):
-        return Decimal(times) / 2, 3
-    article = words[0] == "a" and str(words[1:2] and words[1]) in _TIMES
-    if article and words[1] == "dozen":
-        return Decimal(12), 2
-    bare = words[0] in _LARGE
-    spelled = ["one", *map(str, words[article:])] if article or bare else list(map(str, words))
-    value, used = _read_number(spelled, 0)
-    return Decimal(value), used - bare if used else 0
-
-
-def _with_point(words: list[str | Decimal], value: Decimal, i: int) -> tuple[Decimal, int]:
-    """The value with the decimals that are spelled behind it ("point one four", "point fourteen", "point 14")."""
-    if words[i : i + 1] != ["point"] or value != value.to_integral_value():
-        return value, i
-    digits, j = "", i + 1
-    while j < len(words) and (words[j] == "oh" or _UNITS.get(str(words[j]), 10) < 10):
-        digits += str(_UNITS.get(str(words[j]), 0))
-        j += 1
-    if not digits and j < len(words):
-        number, used = _cardinal(words[j:])
-        digits, j = (str(number), j + used) if used and number == number.to_integral_value() else ("", j)
-    return (Decimal(f"{value.to_integral_value()}.{digits}"), j) if digits.isdigit() else (value, i)
-
-
-def _with_part(words: list[str | Decimal], value: Decimal, i: int) -> tuple[Decimal, int]:
-    """The value and "and a half", "and three quarters"."""
-    j = i + 1 + (words[i + 1 : i + 2] == ["a"])
-    count, used = _cardinal(words[j:])
-    if used and words[j] == count and 0 < count < 1:  # "2 and 1/2"
-        return value + count, j + used
-    part = _PARTS.get(str(words[j + used])) if j + used < len(words) else None
-    if part is None or words[j] in _LARGE:
-        return value, i
-    unit = _SCALES.get(str(words[i - 1]), 1)  # "a million and a half"
-    return value + unit * (count if used else 1) / Decimal(part), j + used + 1
-
-
-def _bare_part(words: list[str | Decimal]) -> tuple[Decimal | None, bool, int]:
-    """Half, a half, a quarter: weak, since prose says so of other things."""
-    article = words[:1] == ["a"]
-    part = _PARTS.get(str(words[article])) if len(words) > article else None
-    if part is None or not (part == 2 or (article and part == 4)):
-        return None, True, 0
-    return Decimal(1) / part, True, 1 + article
+    number = number.replace("'", "").replace(" ", "")
+    comma, point = number.count(","), number.count(".")
+    thousands = not point and re.fullmatch(r"[1-9]\d{0,2},\d{3}", number)
+    if comma == 1 and not thousands and number.rfind(".") < number.find(","):
+        return number.replace(".", "").replace(",", ".")
+    return number.replace(".", "").replace(",", "") if point > 1 else number.replace(",", "")
 
 
 def plain(value: Decimal) -> str:

@@ -8,110 +8,101 @@ result ("12 + 25 = 37") the result is the reading.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
 from decimal import Decimal
 
 from audiobench.extraction import cues
 from audiobench.extraction.negation import Spans
-from audiobench.extraction.numbers import Span, number_spans, plain
+from audiobench.extraction.numbers import Figure, figures, in_figures, plain
+from audiobench.extraction.patterns import lazy
 
 _LATEX = (
-    (re.compile(r"\{,\}|(?<=\d)\\[,!;: ](?=\d{3})"), ","),
-    (re.compile(r"\\[,!;: ]|\\(?:left|right|quad|displaystyle)\b|(?<=\d)\^?\{?\\?\^?\\circ\b\}?|~"), " "),
-    (re.compile(r"(?<=\d)\s?\\[dtc]?frac\s?\{?(\d+)\}?\s?\{?(\d+)\}?"), r" \1/\2"),
-    (re.compile(r"\\[dtc]?frac\s?(?:\{(\d+)\}\s?\{(\d+)\}|(\d)\s?(\d))"), r"\1\3/\2\4"),
-    (re.compile(r"\\(?:text|textbf|mathrm|mathbf|mbox|textit|mathit)\s?\{([^{}]{0,200})\}"), r" \1 "),
-    (re.compile(r"\b((?:[ckm]?m|in|ft|feet|inch(?:es)?|yd|units?))\s?\^\s?\{?[23]\}?"), r"\1"),
-    (re.compile(r"\\(?:times|cdot|ast)\b"), "×"),
-    (re.compile(r"\\div\b"), "÷"),
-    (re.compile(r"\\approx\b"), "≈"),
-    (re.compile(r"\\([$%#&{}])|\\[()\[\]]"), r"\1"),
-    (re.compile(r"(?<![*\d)])\*\*(?=\S)|(?<=\S)\*\*(?![*\d({-])|(?<=\d)\*\*(?=[ .,;:!?]|$)|__+"), ""),
+    (lazy(r"\{,\}|(?<=\d)\\[,!;: ](?=\d{3})"), ","),
+    (lazy(r"\\[,!;: ]|\\(?:left|right|quad|displaystyle)\b|(?<=\d)\^?\{?\\?\^?\\circ\b\}?|~"), " "),
+    (lazy(r"(?<=\d)\s?\\[dtc]?frac\s?\{?(\d+)\}?\s?\{?(\d+)\}?"), r" \1/\2"),
+    (lazy(r"\\[dtc]?frac\s?(?:\{(\d+)\}\s?\{(\d+)\}|(\d)\s?(\d))"), r"\1\3/\2\4"),
+    (lazy(r"\\(?:text|textbf|mathrm|mathbf|mbox|textit|mathit)\s?\{([^{}]{0,200})\}"), r" \1 "),
+    (lazy(r"\b((?:[ckm]?m|in|ft|feet|inch(?:es)?|yd|units?))\s?\^\s?\{?[23]\}?"), r"\1"),
+    (lazy(r"\\(?:times|cdot|ast)\b"), "×"),
+    (lazy(r"\\div\b"), "÷"),
+    (lazy(r"\\approx\b"), "≈"),
+    (lazy(r"\\([$%#&{}])|\\[()\[\]]"), r"\1"),
+    (lazy(r"(?<![*\d)])\*\*(?=\S)|(?<=\S)\*\*(?![*\d({-])|(?<=\d)\*\*(?=[ .,;:!?]|$)|__+"), ""),
 )  # fmt: skip
-_BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
-_TAG = re.compile(r"<(final_?answer|answer|response|conclusion|final)>(.*?)</\1>", re.IGNORECASE | re.DOTALL)
-_MARKER = re.compile(
+_BOXED = lazy(r"\\(?:boxed|fbox)\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
+_TAG = lazy(r"<(final_?answer|answer|response|conclusion|final)>(.*?)</\1>", re.IGNORECASE | re.DOTALL)
+_MARKER = lazy(
     r"""(?:####|\banswer["']?(?: to (?:the|this|your) \w+| here)?[\s*]*(?:(?:is|was|would be|should be|comes (?:out )?to|must be)\b\s*:?|[:=]|(?=[$\d-]))|\bfinal answer\b|答案(?:应该)?(?:是|为)?\s*:?)[\s*_]*""",
     re.IGNORECASE,
 )
-_BOLD = re.compile(r"(?<!\*)\*\*(?=\S)([^*\n]{1,200})(?<=\S)\*\*(?!\*)")
-_SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n|[。;]")
-_DESCRIBED = re.compile(
+_BOLD = lazy(r"(?<!\*)\*\*(?=\S)([^*\n]{1,200})(?<=\S)\*\*(?!\*)")
+_SENTENCE_END = lazy(r"[.!?](?=\s|$)|\n|[。;]")
+_DESCRIBED = lazy(
     r"\b(?:sum|product|difference|quotient|result|total|average|mean|difference between) of\b|\bbetween\b", re.I
 )
-_LISTED = re.compile(r"\s?,\s?(?:and\s)?|\s?and\s|\s?[、和]\s?")
-_VERB_BEFORE = re.compile(
+_LISTED = lazy(r"\s?,\s?(?:and\s)?|\s?and\s|\s?[、和]\s?")
+_VERB_BEFORE = lazy(
     r"\b(?:is|are|was|were|has|have|had|pays?|paid|costs?|earn(?:s|ed)?|makes?|made|spen[dt]s?|needs?|takes?|gets?|sold|sells?"
     r"|owes?|saves?|saved|runs?|ran|uses?|used|total(?:s|ed)?|left)(?: (?:a total of|about|only))?\s[$€£]?$",
     re.IGNORECASE,
 )
-_PREPOSITION_BEFORE = re.compile(
+_PREPOSITION_BEFORE = lazy(
     r"\b(?:for|in|per|after|with|at|over|within|during|on|among|from|of|every|each)(?: (?:the|all|those|these|his|her|their|just))?\s[$€£]?$",
     re.IGNORECASE,
 )
-_RESULT_BEFORE = re.compile(r"=\s?[($€£]?\s?$")
-_RESULTING = re.compile(r"(?:\b(?:is|are|equals|makes|gives|to get)|=)\s*[$€£]?\s*(?:\w+ )?$", re.IGNORECASE)
+_RESULT_BEFORE = lazy(r"=\s?[($€£]?\s?$")
+_RESULTING = lazy(r"(?:\b(?:is|are|equals|makes|gives|to get)|=)\s*[$€£]?\s*(?:\w+ )?$", re.IGNORECASE)
 
 _NEAR = 40
 """Characters in front of and behind a number that may change what it states."""
-_DENIED_BEFORE = re.compile(r"(?:\bnot|n't|\brather than|\binstead of|不是|而非)\s*$", re.IGNORECASE)
-_BOUND_BEFORE = re.compile(
+_DENIED_BEFORE = lazy(r"(?:\bnot|n't|\brather than|\binstead of|不是|而非)\s*$", re.IGNORECASE)
+_BOUND_BEFORE = lazy(
     r"(?:\b(?:at least|at most|almost|nearly|up to|no fewer than|(?:more|less|fewer|greater|other) than|over|under|beyond"
     r"|(?:minimum|maximum|third|quarter|fraction|multiple) of|half(?: of)?|twice|double|exceed(?:s|ed|ing)?)"
     r"(?: (?:about|around|some|the|an?))?\s+[$€£]?|(?<= )[<>]=?\s?|[≥≤]\s?|[\d)](?:\s?\^\s?|\*\*)|至少|最少|最多|至多|超过|不到|将近|接近)$",
     re.IGNORECASE,
 )
-_BOUND_AFTER = re.compile(
+_BOUND_AFTER = lazy(
     r"\+(?![ (]?[\w(])|(?:\s?\^\s?|\*\*)[\d({-]|(?: [^\W\d]\w*)? (?:or (?:more|less|fewer|over|under|higher|lower)"
     r"|at (?:least|most)|and (?:up|over|more))\b|以上|以下|多",
     re.IGNORECASE,
 )
-_RANGE = re.compile(
-    r"\s?(?:-|\bto\b|(?:[^\W\d]\w*,? )?\bor\b|或|到|至)\s?(?:(?:about|maybe|even) )?[$€£]?", re.IGNORECASE
-)
-_BETWEEN = re.compile(r"\bbetween\s+$", re.IGNORECASE)
-_AND = re.compile(r"\s+and\s+", re.IGNORECASE)
-_SCALE = re.compile(r"\s?(k|thousand|million|mn|billion|bn|trillion|lakhs?|crores?)\b|(?-i:(M)\b)", re.IGNORECASE)
+_RANGE = lazy(r"\s?(?:-|\bto\b|(?:[^\W\d]\w*,? )?\bor\b|或|到|至)\s?(?:(?:about|maybe|even) )?[$€£]?", re.IGNORECASE)
+_BETWEEN = lazy(r"\bbetween\s+$", re.IGNORECASE)
+_AND = lazy(r"\s+and\s+", re.IGNORECASE)
+_SCALE = lazy(r"\s?(?:k|million|mn|billion|bn|trillion|lakhs?|crores?)\b|(?-i:M\b)", re.IGNORECASE)
 _SCALES = {"k": 3, "t": 12, "m": 6, "b": 9, "l": 5, "c": 7}
-_REFERENCE = re.compile(
+_REFERENCE = lazy(
     r"\(\s?(?:see |cf\. |from |by |in )?(?:the )?(?:steps?|eq(?:uation|\.)?|fig(?:ure|\.)?|table|line|section|part|note|page|p\.)"
     r"\s?#?$|\b(?:steps?|problem|question|exercise|example|equation|option)\s#?$|^\s{0,3}(?:#{1,6}\s)?(?:steps?|part|equation)\s$",
     re.IGNORECASE | re.MULTILINE,
 )
-_ASIDE = re.compile(r"(?<=[\w%*]) ?\([^()\n]{0,200}\)")
-_BELOW_ZERO = re.compile(r"(?:\s?°\s?[CF]?| degrees?(?: celsius| fahrenheit)?)? below zero\b", re.IGNORECASE)
+_NO_MARKUP = frozenset("\\{}^*_~")
+_BARE_PART = lazy(r"\b(?:(half)|a quarter)\b", re.IGNORECASE)
+_ASIDE = lazy(r"(?<=[\w%*]) ?\([^()\n]{0,200}\)")
+_BELOW_ZERO = lazy(r"(?:\s?°\s?[CF]?| degrees?(?: celsius| fahrenheit)?)? below zero\b", re.IGNORECASE)
 
 # What may stand between two numbers of one calculation.
-_OPERATOR = re.compile(
+_OPERATOR = lazy(
     r"[^.,;\n=≈]{0,20}?\s?(?:[+*/×÷·^-]|\bx\b|\b(?:plus|minus|times|multiplied by|divided by|added to|and)\b)\s?[($€£\s-]{0,4}",
     re.IGNORECASE,
 )
-_EQUALS = re.compile(r"[^.,;\n=≈]{0,30}(?<![<>!≠])[=≈](?!>)[^.,;\n]{0,12}")
-_IS = re.compile(r"\s?\)?\s?(?:\b(?:is|equals|makes|gives|are)\b(?: equal to)?)\s?[$€£]?\s?", re.IGNORECASE)
-_STRONG = re.compile(r"[+*/×÷·^]|\b(?:plus|minus|times|by)\b", re.IGNORECASE)
+_EQUALS = lazy(r"[^.,;\n=≈]{0,30}(?<![<>!≠])[=≈](?!>)[^.,;\n]{0,12}")
+_IS = lazy(r"\s?\)?\s?(?:\b(?:is|equals|makes|gives|are)\b(?: equal to)?)\s?[$€£]?\s?", re.IGNORECASE)
+_STRONG = lazy(r"[+*/×÷·^]|\b(?:plus|minus|times|by)\b", re.IGNORECASE)
 
-_MONEY = re.compile(r"\s?(?:dollars?|bucks?|euros?|pounds?|usd)\s(?:and\s)?[$€£]?|\s?and\s", re.IGNORECASE)
-_DOLLARS = re.compile(r"\s?(?:dollars?|euros?|pounds?)\s", re.IGNORECASE)
-_CENTS = re.compile(r"\s?(?:cents?|pence|¢)(?!\w)", re.IGNORECASE)
-_COMPOUND = re.compile(
+_MONEY = lazy(r"\s?(?:dollars?|bucks?|euros?|pounds?|usd)\s(?:and\s)?[$€£]?|\s?and\s", re.IGNORECASE)
+_DOLLARS = lazy(r"\s?(?:dollars?|euros?|pounds?)\s", re.IGNORECASE)
+_CENTS = lazy(r"\s?(?:cents?|pence|¢)(?!\w)", re.IGNORECASE)
+_COMPOUND = lazy(
     r"\s?(?:hours?|hrs?|h|minutes?|mins?|feet|foot|ft|'|pounds?|lbs?|years?|months?|weeks?|days?|meters?|metres?|km|kilomet(?:er|re)s?)"
     r",?(?: and)?\s(?=\Z)",
     re.IGNORECASE,
 )
-_SMALLER = re.compile(
+_SMALLER = lazy(
     r"\s?(?:minutes?|mins?|seconds?|secs?|inch(?:es)?|in|\"|ounces?|oz|months?|weeks?|days?|hours?|centimet(?:er|re)s?|cm|met(?:er|re)s?)(?!\w)",
     re.IGNORECASE,
 )
-
-
-@dataclass(slots=True)
-class _Reading:
-    start: int
-    end: int
-    value: Decimal | None
-    weak: bool = False
-    result: bool = False
-    """Stands behind the "=" of a calculation."""
 
 
 def readings(text: str) -> list[Decimal | None]:
@@ -120,65 +111,67 @@ def readings(text: str) -> list[Decimal | None]:
 
 
 def _plain(text: str) -> str:
-    r"""LaTeX as plain text ("9{,}500", "2\frac{1}{2}"), without bold marks; boxes stay."""
-    if "\\" in text or "{" in text or "^" in text or "*" in text or "_" in text or "~" in text:
+    r"""LaTeX as plain text ("9{,}500", "2\frac{1}{2}"), without bold marks and with numbers as figures; boxes stay."""
+    if not _NO_MARKUP.isdisjoint(text):
         for pattern, plain_text in _LATEX:
             text = pattern.sub(plain_text, text)
-    return text
+    return in_figures(text)
 
 
-def _readings(text: str) -> list[_Reading]:
+def _readings(text: str) -> list[Figure]:
     """The readings of plain text; what is weak or a reference ("see step 1") counts only where nothing else does."""
-    spans = _money(text, number_spans(text))
-    found = _calculated(text, [_stated(text, span) for span in spans])
+    found = _calculated(text, [_stated(text, one) for one in _money(text, figures(text))])
     asides = Spans(m.span() for m in _ASIDE.finditer(text))
     for one in found:
         one.weak |= one.start in asides and not one.result
     kept = [r for r in found if not _DENIED_BEFORE.search(text[max(0, r.start - _NEAR) : r.start])]
-    return [r for r in kept if not r.weak] or kept
+    return [r for r in kept if not r.weak] or kept or _bare_parts(text)
 
 
-def _money(text: str, spans: list[Span]) -> list[Span]:
+def _bare_parts(text: str) -> list[Figure]:
+    """Half, a half, a quarter: prose says so of many things, and they count only where there is no other number."""
+    return [Figure(*m.span(), Decimal("0.5" if m[1] else "0.25")) for m in _BARE_PART.finditer(text)]
+
+
+def _money(text: str, numbers: Iterable[Figure]) -> list[Figure]:
     """Dollars and cents as one number; of "2 hours 30 minutes", whose unit is open, no value."""
-    out: list[Span] = []
-    for span in spans:
-        last = out[-1] if out else None
-        gap = text[last.end : span.start] if last and span.start - last.end < _NEAR else "\n"
-        if last and last.value is not None and span.value is not None and not (last.weak or span.weak):
-            cents = _CENTS.match(text, span.end)
-            if not cents and _DOLLARS.fullmatch(gap) and span.end - span.start == 2:
-                out[-1] = Span(last.start, span.end, last.value + span.value / 100)
-                continue
-            if _MONEY.fullmatch(gap) and cents and 0 <= span.value < 100:
-                out[-1] = Span(last.start, cents.end(), last.value + span.value.copy_sign(last.value) / 100)
-                continue
-            if _COMPOUND.fullmatch(gap) and _SMALLER.match(text, span.end):
-                out[-1] = Span(last.start, span.end, None)
-                continue
-        out.append(span)
+    out: list[Figure] = []
+    for one in numbers:
+        last = out[-1] if out else one
+        gap = text[last.end : one.start] if 0 < one.start - last.end < _NEAR else "\n"
+        out.append(one)
+        if last.value is None or one.value is None or last.weak or one.weak or gap == "\n":
+            continue
+        cents = _CENTS.match(text, one.end)
+        if (cents and _MONEY.fullmatch(gap)) or (_DOLLARS.fullmatch(gap) and one.end - one.start == 2):
+            last.value += one.value.copy_sign(last.value) / 100
+        elif _COMPOUND.fullmatch(gap) and _SMALLER.match(text, one.end):
+            last.value = None
+        else:
+            continue
+        last.end = cents.end() if cents else one.end
+        out.pop()
     return out
 
 
-def _stated(text: str, span: Span) -> _Reading:
-    """The span as what it states: scaled, below zero, or None where it is a bound."""
-    before, after = text[max(0, span.start - _NEAR) : span.start], text[span.end : span.end + _NEAR]
-    value = span.value
-    scale = _SCALE.match(after)
-    if scale and value is not None:
-        name = scale[0].strip().casefold()
-        value = value.scaleb(3 if name == "thousand" else _SCALES[name[0]])
-    if _BELOW_ZERO.match(after) and value is not None:
-        value = -abs(value)
+def _stated(text: str, one: Figure) -> Figure:
+    """The figure as what it states: scaled, below zero, or None where it is a bound."""
+    before, after = text[max(0, one.start - _NEAR) : one.start], text[one.end : one.end + _NEAR]
+    if one.value is not None and (scale := _SCALE.match(after)):
+        one.value = one.value.scaleb(_SCALES[scale[0].strip().casefold()[0]])
+    if one.value is not None and _BELOW_ZERO.match(after):
+        one.value = -abs(one.value)
     if _BOUND_BEFORE.search(before) or _BOUND_AFTER.match(after):
-        value = None
-    weak = span.weak or bool(_REFERENCE.search(before))
-    return _Reading(span.start, span.end, value, weak, result=bool(_RESULT_BEFORE.search(before)))
+        one.value = None
+    one.weak |= bool(_REFERENCE.search(before))
+    one.result = bool(_RESULT_BEFORE.search(before))
+    return one
 
 
-def _calculated(text: str, found: list[_Reading]) -> list[_Reading]:
+def _calculated(text: str, found: list[Figure]) -> list[Figure]:
     """Each calculation as one reading: what stands behind its last "=", else no value, as for a range."""
-    out: list[_Reading] = []
-    chain: list[_Reading] = []
+    out: list[Figure] = []
+    chain: list[Figure] = []
     links: list[str] = []
     for i, reading in enumerate(found):
         chain.append(reading)
@@ -191,7 +184,7 @@ def _calculated(text: str, found: list[_Reading]) -> list[_Reading]:
     return out
 
 
-def _link(text: str, one: _Reading, other: _Reading, links: list[str]) -> str | None:
+def _link(text: str, one: Figure, other: Figure, links: list[str]) -> str | None:
     """How two neighbouring numbers belong together: equals, operator, and, range; None where they do not."""
     gap = text[one.end : other.start] if other.start - one.end <= _NEAR else "\n"
     if one.weak or other.weak:
@@ -206,7 +199,7 @@ def _link(text: str, one: _Reading, other: _Reading, links: list[str]) -> str | 
     return None
 
 
-def _result(chain: list[_Reading], links: list[str]) -> list[_Reading]:
+def _result(chain: list[Figure], links: list[str]) -> list[Figure]:
     if "equals" in links:
         first, last = links.index("equals"), len(links) - links[::-1].index("equals")
         if last < len(links) and not first:  # "8 = 2 + 6"
@@ -217,7 +210,7 @@ def _result(chain: list[_Reading], links: list[str]) -> list[_Reading]:
     if links and {*links} == {"range"} and len({one.value for one in chain}) == 1:  # "0.5 or 1/2"
         return chain[:1]
     if "operator" in links or "range" in links:
-        return [_Reading(chain[0].start, chain[-1].end, None)]
+        return [Figure(chain[0].start, chain[-1].end, None)]
     return chain
 
 
@@ -267,7 +260,7 @@ def _final(text: str) -> tuple[str, Decimal | None, str] | None:
     return text[chosen.end :], chosen.value, "last_number"
 
 
-def _concluding(text: str, numbers: list[_Reading]) -> _Reading:
+def _concluding(text: str, numbers: list[Figure]) -> Figure:
     """The number that the last sentence with numbers states: the result of a calculation, or what its verb names.
 
     "12 + 25 = 37 apples in 2 boxes" states 37, "she pays $64 for the 16 glasses" 64; of a bare list none is stated.
@@ -279,7 +272,7 @@ def _concluding(text: str, numbers: list[_Reading]) -> _Reading:
         return results[-1]
     if len(sentence) > 1:
         if _LISTED.fullmatch(text[sentence[-2].end : last.start]):
-            return _Reading(last.start, last.end, None)
+            return Figure(last.start, last.end, None)
         clause = [one for one in sentence if not re.search(r"[,:;]", text[one.end : last.start])]
         named = [one for one in clause[:-1] if _VERB_BEFORE.search(text[max(0, one.start - _NEAR) : one.start])]
         if named and _PREPOSITION_BEFORE.search(text[max(0, last.start - _NEAR) : last.start]):
@@ -287,12 +280,12 @@ def _concluding(text: str, numbers: list[_Reading]) -> _Reading:
     return last
 
 
-def _at_marker(sentence: str, numbers: list[_Reading]) -> _Reading:
+def _at_marker(sentence: str, numbers: list[Figure]) -> Figure:
     """The first number behind a marker; the last one where the first is part of a description ("the sum of 5 and 6")."""
     first, last = numbers[0], numbers[-1]
     if last is first or not _DESCRIBED.search(sentence, 0, first.start):
         return first
-    return last if _RESULTING.search(sentence, 0, last.start) else _Reading(first.start, last.end, None)
+    return last if _RESULTING.search(sentence, 0, last.start) else Figure(first.start, last.end, None)
 
 
 def _in_bold(text: str) -> tuple[str, Decimal | None, str] | None:

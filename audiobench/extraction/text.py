@@ -8,23 +8,24 @@ import unicodedata
 from msgspec import Struct
 
 from audiobench.core.thought import separate
-from audiobench.extraction.numbers import NUMBER_WORDS, fold_number_words
+from audiobench.extraction.numbers import in_figures
+from audiobench.extraction.patterns import lazy
 
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
-_SPECIAL_TOKEN = re.compile(r"<\|(?:open|close)\|>\s?\w{1,20}\s?<\|sep\|>|<\|[^<>|]{1,40}\|>")
+_SPECIAL_TOKEN = lazy(r"<\|(?:open|close)\|>\s?\w{1,20}\s?<\|sep\|>|<\|[^<>|]{1,40}\|>")
 _ANSWER_TAGS = tuple(
-    (re.compile(f"<{name}>", re.IGNORECASE), re.compile(f"</{name}>", re.IGNORECASE)) for name in ("answer", "response")
+    (lazy(f"<{name}>", re.IGNORECASE), lazy(f"</{name}>", re.IGNORECASE)) for name in ("answer", "response")
 )
-_VULGAR = re.compile(r"((?<=\d)\s?)?([¼-¾⅐-⅞↉]|[⁰¹²³⁴-⁹]{1,2}\u2044[₀-₉]{1,2})")
-_SUPERSCRIPT = re.compile(r"([x×*·]\s?)?(?<![\d.,])(\d{1,6})([²³¹⁰⁴-⁹]{1,2})(?![²³¹⁰⁴-⁹\u2044])")
-_THIN = re.compile(r"(?<=\d)[\u00a0\u2007-\u2009\u202f](?=\d{3}(?!\d))")
-_SPACES = re.compile(r"\s{2,}")
+_VULGAR = lazy(r"((?<=\d)\s?)?([¼-¾⅐-⅞↉]|[⁰¹²³⁴-⁹]{1,2}\u2044[₀-₉]{1,2})")
+_SUPERSCRIPT = lazy(r"([x×*·]\s?)?(?<![\d.,])(\d{1,6})([²³¹⁰⁴-⁹]{1,2})(?![²³¹⁰⁴-⁹\u2044])")
+_THIN = lazy(r"(?<=\d)[\u00a0\u2007-\u2009\u202f](?=\d{3}(?!\d))")
+_SPACES = lazy(r"\s{2,}")
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "−": "-", "–": "-", "‐": "-", "\u2044": "/"})
 
 # A token is a number (with its sign and decimal point, a range or fraction whole: "2-3", "3/4"), a word (a sharp sign
 # kept: C is not C#), one CJK character, or one symbol. Everything else separates.
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
-_TOKEN = re.compile(
+_TOKEN = lazy(
     rf"(?<![\w)])-\d+(?:[.,]\d+)*(?![^\W_{_CJK}])|\d+(?:[.,:/-]\d+)+(?![^\W_{_CJK}])"
     rf"|[{_CJK}]"
     rf"|(?:(?![{_CJK}])[^\W_])+(?:'(?:(?![{_CJK}])[^\W\d_])+)*[#♯]?"
@@ -47,6 +48,11 @@ def normalise(text: str) -> str:
     text = _few_marks(text)
     text = _SUPERSCRIPT.sub(_power, _VULGAR.sub(_fraction, _THIN.sub(",", text)))
     return unicodedata.normalize("NFKC", text).translate(_INVISIBLE).translate(_QUOTES)
+
+
+def clean(text: str) -> str:
+    """A text as options are looked for in it: normalised, its numbers in figures."""
+    return in_figures(normalise(text))
 
 
 def _fraction(sign: re.Match[str]) -> str:
@@ -111,12 +117,5 @@ def final_answer(text: str) -> str | None:
 
 
 def tokens(text: str) -> list[Token]:
-    """The tokens of a normalised text; number words are folded into digits ("twenty-two" is one token, "22")."""
-    found = [Token(m.group().casefold(), m.start(), m.end()) for m in _TOKEN.finditer(text)]
-    if NUMBER_WORDS.isdisjoint(t.text for t in found):
-        return found
-    folded: list[Token] = []
-    for value, first, last in fold_number_words([t.text for t in found]):
-        start, end = found[first].start, found[last].end
-        folded.append(Token(value, start, end))
-    return folded
+    """The tokens of a normalised text."""
+    return [Token(m.group().casefold(), m.start(), m.end()) for m in _TOKEN.finditer(text)]

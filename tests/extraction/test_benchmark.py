@@ -43,7 +43,7 @@ def labelled(tmp_path: Path) -> Path:
 def test_it_prints_agreement_by_reader_set_and_kind(bench: Any, labelled: Path, capsys: pytest.CaptureFixture[str]):
     bench.main([str(labelled)])
     printed = capsys.readouterr().out
-    assert "| audiobench, extraction 5 | 5 | 100.0 | 0 | 0 |" in printed
+    assert f"| audiobench, extraction {VERSION} | 5 | 100.0 | 0 | 0 |" in printed
     assert "| lm-eval multi_choice_regex, first match | 5 | 40.0 | 1 | 2 |" in printed
     assert "| one | 2 | 100.0 | 0 | 0 |" in printed and "| tag, box or field | 1 |" in printed
 
@@ -68,6 +68,6 @@ def test_a_model_that_reads_what_the_rules_leave_is_one_more_reader(
     for _ in range(2):
         bench.main([str(labelled), "--readers", "audiobench", "--reader", str(model)])
     printed = capsys.readouterr().out
-    assert f"| audiobench, extraction 5, and reader {model} | 5 | 80.0 | 0 | 1 |" in printed
+    assert f"| audiobench, extraction {VERSION}, and reader {model} | 5 | 80.0 | 0 | 1 |" in printed
     readings = (tmp_path / "labelled.jsonl.readings.jsonl").read_text().splitlines()
     assert len(readings) == 1, "only the response that no rule could read was sent, and once"
