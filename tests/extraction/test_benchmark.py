@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from audiobench.extraction import VERSION
+
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "extraction" / "run.py"
 CHOICES = ["Harp", "Tuba", "Drum", "Flute"]
 ROWS = [

@@ -465,6 +465,22 @@ WORKED_ANSWERS = [
     ("12+", None),
     ("10-12", None),
     ("12 or so", "12"),
+    ("One of the 5 boxes is empty.", "5"),
+    ("It is one of them.", None),
+    ("She has one that works and 3 that do not.", "3"),
+    ("twenty-first", None),
+    ("It was the twenty fifth of May.", None),
+    ("Seven, eight, nine", None),
+    ("fifty-fifty", None),
+    ("ten minus four is six", "6"),
+    ("minus two minus three is minus five", "-5"),
+    ("答案three是", "3"),
+    ("三块五", "3.5"),
+    ("四千零二十", "4020"),
+    ("5万", "50000"),
+    ("他说了三百二", "320"),
+    ("负三分之二", "-0.6666666666666666666666666667"),
+    ("两个人一起走了三天半", "3.5"),
 ]
 
 
