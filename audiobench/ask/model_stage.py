@@ -199,21 +199,21 @@ async def _load_part(
     if isinstance(part, VideoPart):
         if work.model.video is None:
             raise SampleError(f"model {work.model.name} takes no video")
-        read, mtime_ns = video.loaded(part, work.model.video)
-        return [read], ClipFacts(read.clip.sha256 or "", str(read.clip.path), len(read.data), mtime_ns, kind="video")
-    raw = audio.read(part.clip)
-    clip = replace(part.clip, sha256=raw.sha256, seconds=raw.seconds)
-    if audio.passes(raw, work.model.audio, part.transform):
-        pieces, changed = audio.parts(raw, clip, work.model.audio, part.transform, part.span)
-    else:
-        loop = asyncio.get_running_loop()
-        pieces, changed = await loop.run_in_executor(
-            threads, audio.parts, raw, clip, work.model.audio, part.transform, part.span
+        read, state = video.loaded(part, work.model.video)
+        return [read], ClipFacts(read.clip.sha256 or "", str(read.clip.path), *state, kind="video")
+    file = audio.fetch(part.clip)
+
+    def prepared() -> tuple[list[AudioPart], ClipFacts]:
+        raw = audio.look(file)
+        pieces, changed = audio.parts(raw, part.clip, work.model.audio, part.transform, part.span)
+        seconds = round(raw.seconds, 3)
+        return pieces, ClipFacts(
+            raw.sha256, str(part.clip.path), *raw.state, seconds, part.transform, tuple(changed), span=part.span
         )
-    seconds = round(raw.seconds, 3)
-    return pieces, ClipFacts(
-        raw.sha256, str(clip.path), raw.size, raw.mtime_ns, seconds, part.transform, tuple(changed), span=part.span
-    )
+
+    if audio.passes(file, work.model.audio, part.transform):
+        return prepared()
+    return await asyncio.get_running_loop().run_in_executor(threads, prepared)
 
 
 def _check_count(request: Request, work: TaskWork) -> None:

@@ -15,6 +15,7 @@ from audiobench.core.errors import UsageError
 from audiobench.core.types import Clip, Condition, Request, Sample
 from audiobench.files import journal, records
 from audiobench.files.records import ClipFacts, Record, ShownSample
+from audiobench.media.raw import FileState
 from audiobench.model.adapter import SampleError
 from audiobench.model.spec import ModelSpec
 from audiobench.model.think import ThinkPlan
@@ -176,10 +177,10 @@ def _with_hash(clip: Clip, known: Mapping[str, ClipFacts]) -> Clip:
         return clip
     entry = known.get(str(clip.path))
     try:
-        facts = os.stat(clip.path)
+        state = FileState.of(os.stat(clip.path))
     except OSError:
         return clip
-    if entry and (facts.st_size, facts.st_mtime_ns) == (entry.bytes, entry.mtime_ns):
+    if entry and state == (entry.bytes, entry.mtime_ns, entry.ctime_ns, entry.inode):
         return replace(clip, sha256=entry.sha256)
     from hashlib import file_digest
 

@@ -20,8 +20,9 @@ import orjson
 
 from audiobench.core.errors import IncompleteError
 from audiobench.data.rows import Row, read_jsonl
-from audiobench.media.container import sniff, wav_header
+from audiobench.media.container import sniff
 from audiobench.media.errors import InvalidAudioError
+from audiobench.media.sounds import sound_in
 
 SCHEMA = 1
 
@@ -139,19 +140,14 @@ def write_whole(path: Path, data: bytes) -> None:
 def seconds_of(data: bytes, path: Path) -> float | None:
     """Duration by the header; None where it cannot be told (the clip is judged when it is read)."""
     container = sniff(data)
-    if container == "wav":
-        header = wav_header(data)
-        if not isinstance(header, str):
-            return round(header.frames / header.sample_rate, 6) if header.sample_rate else None
-    if container in (None, "m4a", "aac", "webm"):
+    if container is None:
         return None
-    from audiobench.media.decoding import probe
-
     try:
-        rate, _, frames = probe(data, path)
+        sound = sound_in(data, container, path)
     except InvalidAudioError:
         return None
-    return round(frames / rate, 6) if rate else None
+    frames = sound.about if sound.frames is None else sound.frames
+    return None if frames is None or not sound.sample_rate else round(frames / sound.sample_rate, 6)
 
 
 def _lock(descriptor: int) -> None:

@@ -35,6 +35,8 @@ class ClipFacts(Struct, omit_defaults=True, gc=False):
     path: str = ""
     bytes: int = 0
     mtime_ns: int = 0
+    ctime_ns: int = 0
+    inode: int = 0
     seconds: float | None = None
     transform: str = field(default_factory=lambda: "full")  # a factory's value is written even where it is the default
     """full | silence | noise:SEED | reverse."""

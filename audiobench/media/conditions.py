@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from audiobench.core.errors import UsageError
@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     import numpy as np
 
 UNTOUCHED = str(Transform())
+BLOCK = 1 << 18
+"""Frames worked on at a time, so that a long clip does not stand in memory as float64."""
 
 
 def apply(transform: str, samples: np.ndarray, sha256: str) -> tuple[np.ndarray, str | None]:
-    """The samples (float32, shape (frames, channels)) under `transform`, same shape, and what was done in words.
+    """The samples (float32, shape (frames, channels)) under `transform`, same shape, and what was done in words. They are
+    changed in place.
 
     - `full`: as they are.
     - `silence`: zeros.
@@ -29,8 +32,6 @@ def apply(transform: str, samples: np.ndarray, sha256: str) -> tuple[np.ndarray,
     Raises:
         UsageError: no such transform.
     """
-    import numpy
-
     try:
         wanted = Transform.parse(transform)
     except ValueError as error:
@@ -38,19 +39,36 @@ def apply(transform: str, samples: np.ndarray, sha256: str) -> tuple[np.ndarray,
     if wanted.kind == "full":
         return samples, None
     if wanted.kind == "silence":
-        return numpy.zeros_like(samples), "silenced"
+        samples[:] = 0
+        return samples, "silenced"
     if wanted.kind == "reverse":
         return samples[::-1], "reversed"
     seed = wanted.seed or 0
-    generator = numpy.random.default_rng([seed, int(sha256[:16], 16)])
-    level = numpy.sqrt(numpy.mean(numpy.square(samples, dtype=numpy.float64), axis=0))
-    noise = generator.uniform(-1.0, 1.0, samples.shape)
-    noise *= level / numpy.sqrt(numpy.mean(numpy.square(noise), axis=0))
-    done = f"replaced by noise (seed {seed})"
-    if numpy.abs(noise).max(initial=0.0) > 1.0:
-        numpy.clip(noise, -1.0, 1.0, out=noise)
-        done += ", clipped at full scale"
-    return noise.astype(numpy.float32), done
+    over = _noise(samples, [seed, int(sha256[:16], 16)])
+    return samples, f"replaced by noise (seed {seed})" + (", clipped at full scale" if over else "")
+
+
+def _noise(samples: np.ndarray, seed: Sequence[int]) -> bool:
+    """Noise in the place of `samples`, block by block; True where it had to be clipped."""
+    import numpy
+
+    def noise() -> Iterator[np.ndarray]:
+        generator = numpy.random.default_rng(seed)
+        for block in blocks:
+            yield generator.uniform(-1.0, 1.0, block.shape)
+
+    def power(of: Iterable[np.ndarray]) -> np.ndarray:
+        squares = [numpy.square(block, dtype=numpy.float64).sum(axis=0) for block in of]
+        return numpy.sum(squares, axis=0) / len(samples)
+
+    blocks = [samples[at : at + BLOCK] for at in range(0, len(samples), BLOCK)]
+    level = numpy.sqrt(power(blocks) / power(noise()))
+    over = False
+    for block, drawn in zip(blocks, noise(), strict=True):
+        drawn *= level
+        over = over or bool(numpy.abs(drawn).max() > 1.0)
+        numpy.clip(drawn, -1.0, 1.0, out=block, casting="same_kind")
+    return over
 
 
 def derangement(ids: Sequence[str], seed: int, groups: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audiobench.core.types import AudioPart, Clip
-from audiobench.media.conditions import UNTOUCHED, apply
-from audiobench.media.container import pcm_wav
+from audiobench.media.conditions import BLOCK, UNTOUCHED, apply
 from audiobench.media.errors import InvalidAudioError
+from audiobench.media.memory import MEMORY
 from audiobench.media.raw import RawAudio
+from audiobench.media.reading import Bytes, look
+from audiobench.media.sounds import sound_in
+from audiobench.media.wav import pcm_wav
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,8 +27,15 @@ SLACK_SECONDS = 0.01
 """A span may end this much behind its clip: where a clip's length was rounded."""
 
 
-def passes(raw: RawAudio, support: AudioSupport, transform: str = UNTOUCHED) -> bool:
+def passes(raw: RawAudio | Bytes, support: AudioSupport, transform: str = UNTOUCHED) -> bool:
     """True when the bytes can go out untouched and need no decode: PCM WAV within what the model takes."""
+    if isinstance(raw, Bytes):
+        if raw.data[:4] != b"RIFF":
+            return False
+        try:
+            raw = look(raw)
+        except InvalidAudioError:
+            return False
     return raw.exact_header and _fits(raw, support, transform) and _chunk_frames(raw, support) is None
 
 
@@ -34,13 +45,13 @@ def parts(
     """The audio parts to send for one clip, and what was changed in words (empty = untouched).
 
     `span` (start, end in seconds) is the part of the clip that is heard, cut out before anything else is done.
-    Untouched where the model takes the bytes (compressed and float files are decoded once to prove that they are
-    sound); else decoded, resampled (soxr HQ), mixed down, put under `transform`, cut into consecutive chunks, and
-    written as WAV (16 bits; a PCM WAV that is only cut keeps its width).
+    Untouched where the model takes the bytes and any decoder would read the whole of them (compressed and float files are
+    decoded once to prove that they are sound); else decoded, resampled (soxr HQ), mixed down, put under `transform`, cut
+    into consecutive chunks, and written as WAV (16 bits; a PCM WAV that is only cut keeps its width).
 
     Raises:
-        InvalidAudioError: not sound, beyond what the model takes (`max_seconds`, `max_bytes`, `max_clips`), or a span
-            that is not in the clip.
+        InvalidAudioError: not sound, beyond what the model takes (`max_seconds`, `max_bytes`, `max_clips`), too much for
+            memory, or a span that is not in the clip.
     """
     if span is not None:
         whole = replace(clip, sha256=raw.sha256, seconds=raw.seconds, size=raw.size)
@@ -50,16 +61,16 @@ def parts(
     if support.max_seconds is not None and raw.seconds > support.max_seconds:
         raise InvalidAudioError(clip.path, f"{raw.seconds:.1f} s, the model takes at most {support.max_seconds:g} s")
     clip = replace(clip, sha256=raw.sha256, seconds=raw.seconds, size=raw.size)
-    if _fits(raw, support, transform):
+    if raw.sound.whole and _fits(raw, support, transform):
         frames = _chunk_frames(raw, support)
         if raw.exact_header:
             chunks = [raw.data] if frames is None else _cut_bytes(raw, frames)
             changes = [] if frames is None else [_cut_words(len(chunks), support)]
             return _pack(chunks, raw.format, raw.sample_rate, _lengths(raw, frames), clip, support, transform), changes
-        if raw.encoding != "pcm" and frames is None:
-            from audiobench.media.decoding import decode
+        if frames is None:
+            from audiobench.media.decoding import check
 
-            decode(raw, clip.path)
+            check(raw, clip.path)
             return _pack([raw.data], raw.format, raw.sample_rate, [raw.seconds], clip, support, transform), []
     return _converted(raw, clip, support, transform)
 
@@ -72,19 +83,19 @@ def _cut(raw: RawAudio, path: Path, span: Span) -> tuple[RawAudio, str]:
     start, end = (min(round(second * raw.sample_rate), raw.frames) for second in span)
     if not 0 <= start < end or span[1] > raw.seconds + SLACK_SECONDS:
         raise InvalidAudioError(path, f"span {span[0]:g} to {span[1]:g} s: the clip is {raw.seconds:.3f} s long")
-    if raw.exact_header:
-        align, bits = raw.channels * raw.bits // 8, raw.bits
-        body = memoryview(raw.data)[raw.start + start * align : raw.start + end * align]
+    said = f"cut to {span[0]:g}-{span[1]:g} s"
+    if raw.exact_header and raw.sound.pcm:
+        first, bits = raw.sound.pcm
+        align = raw.channels * bits // 8
+        body = memoryview(raw.data)[first + start * align : first + end * align]
+        data = pcm_wav(body, raw.sample_rate, raw.channels, bits)
     else:
         from audiobench.media.decoding import decode
 
-        body, bits = _pcm16(decode(raw, path)[start:end]), 16
-    data = pcm_wav(body, raw.sample_rate, raw.channels, bits)
-    return replace(
-        raw,
-        data=data, format="wav", encoding="pcm", frames=end - start, seconds=(end - start) / raw.sample_rate,
-        exact_header=True, start=len(data) - len(body), bits=bits,
-    ), f"cut to {span[0]:g}-{span[1]:g} s"  # fmt: skip
+        with MEMORY.held(8 * (end - start) * raw.channels, path):
+            data = wav16(decode(raw, path, (start, end)), raw.sample_rate)[0]
+        said = "; ".join((*raw.sound.notes, said))
+    return replace(raw, data=data, format="wav", sound=sound_in(data, "wav", path), frames=end - start), said
 
 
 def _fits(raw: RawAudio, support: AudioSupport, transform: str) -> bool:
@@ -113,10 +124,11 @@ def _lengths(raw: RawAudio, frames: int | None) -> list[float]:
 
 def _cut_bytes(raw: RawAudio, frames: int) -> list[bytes]:
     """Chunks of a PCM WAV, cut in its bytes."""
-    align = raw.channels * raw.bits // 8
-    body = memoryview(raw.data)[raw.start : raw.start + raw.frames * align]
+    start, bits = raw.sound.pcm or (0, 0)
+    align = raw.channels * bits // 8
+    body = memoryview(raw.data)[start : start + raw.frames * align]
     step = frames * align
-    return [pcm_wav(body[at : at + step], raw.sample_rate, raw.channels, raw.bits) for at in range(0, len(body), step)]
+    return [pcm_wav(body[at : at + step], raw.sample_rate, raw.channels, bits) for at in range(0, len(body), step)]
 
 
 def _cut_words(count: int, support: AudioSupport) -> str:
@@ -124,37 +136,48 @@ def _cut_words(count: int, support: AudioSupport) -> str:
 
 
 def _converted(raw: RawAudio, clip: Clip, support: AudioSupport, transform: str) -> tuple[list[AudioPart], list[str]]:
-    from audiobench.media.decoding import decode
-
     if "wav" not in support.formats:
+        why = "".join(f" ({note})" for note in raw.sound.notes)
         raise InvalidAudioError(
-            clip.path, f"{raw.format} would have to be converted to wav, the model takes {', '.join(support.formats)}"
+            clip.path,
+            f"{raw.format}{why} would have to be converted to wav, the model takes {', '.join(support.formats)}",
         )
-    samples, changes = decode(raw, clip.path), []
-    rate = raw.sample_rate
-    if support.channels is not None and raw.channels > support.channels:
-        samples = samples.mean(axis=1, keepdims=True, dtype="float32")
-        changes.append(f"mixed {raw.channels}->1 channels")
-    if support.sample_rate is not None and support.sample_rate != rate:
-        samples = _resample(samples, rate, support.sample_rate, clip.path)
-        changes.append(f"resampled {rate}->{support.sample_rate}")
-        rate = support.sample_rate
-    samples, done = apply(transform, samples, raw.sha256)
-    if done:
-        changes.append(done)
-    over = int((abs(samples) > 1.0).sum())
-    if over:
-        changes.append(f"clipped {over} samples at full scale")
-    step = len(samples)
-    if support.chunk_seconds is not None:
-        step = max(1, round(support.chunk_seconds * rate))
-    pieces = [samples[at : at + step] for at in range(0, len(samples), step)]
+    mix = support.channels is not None and raw.channels > support.channels
+    rate = support.sample_rate or raw.sample_rate
+    decoded = raw.frames * (1 if mix else raw.channels)
+    sent = math.ceil(decoded * rate / raw.sample_rate)
+    with MEMORY.held(4 * max(decoded + sent, 2 * sent), clip.path):
+        samples, changes = _decoded(raw, clip.path, mix)
+        if rate != raw.sample_rate:
+            samples = _resample(samples, raw.sample_rate, rate, clip.path)
+            changes.append(f"resampled {raw.sample_rate}->{rate}")
+        samples, done = apply(transform, samples, raw.sha256)
+        if done:
+            changes.append(done)
+        step = len(samples) if support.chunk_seconds is None else max(1, round(support.chunk_seconds * rate))
+        pieces = [samples[at : at + step] for at in range(0, len(samples), step)]
+        chunks, over = zip(*(wav16(piece, rate) for piece in pieces), strict=True)
+    if sum(over):
+        changes.append(f"clipped {sum(over)} samples at full scale")
     changes.append(f"re-encoded {raw.format}->wav (16 bits)")
     if len(pieces) > 1:
         changes.append(_cut_words(len(pieces), support))
-    chunks = [pcm_wav(_pcm16(piece), rate, piece.shape[1]) for piece in pieces]
     seconds = [len(piece) / rate for piece in pieces]
     return _pack(chunks, "wav", rate, seconds, clip, support, transform), changes
+
+
+def _decoded(raw: RawAudio, path: Path, mix: bool) -> tuple[np.ndarray, list[str]]:
+    from audiobench.media.decoding import CANCELLED_DB, decode, mixed
+
+    changes = list(raw.sound.notes)
+    if not mix:
+        return decode(raw, path), changes
+    samples, loss = mixed(raw, path)
+    changes.append(f"mixed {raw.channels}->1 channels")
+    if loss > CANCELLED_DB:
+        left = "nothing is" if math.isinf(loss) else f"{loss:.0f} dB less are"
+        changes.append(f"its channels cancel each other: {left} left")
+    return samples, changes
 
 
 def _resample(samples: np.ndarray, rate: int, target: int, path: Path) -> np.ndarray:
@@ -166,15 +189,27 @@ def _resample(samples: np.ndarray, rate: int, target: int, path: Path) -> np.nda
     return out
 
 
-def _pcm16(samples: np.ndarray) -> bytes:
+def wav16(samples: np.ndarray, rate: int) -> tuple[bytes, int]:
+    """Samples (float32, shape (frames, channels)) as 16-bit WAV, and how many were clipped at full scale."""
     import numpy
 
-    scaled = numpy.rint(numpy.clip(samples, -1.0, 1.0) * numpy.float32(32768.0))
-    return numpy.minimum(scaled, 32767.0).astype("<i2").tobytes()
+    pcm, over = numpy.empty(samples.shape, dtype="<i2"), 0
+    for at in range(0, len(samples), BLOCK):
+        block = samples[at : at + BLOCK]
+        over += int((abs(block) > 1.0).sum())
+        scaled = numpy.rint(numpy.clip(block, -1.0, 1.0) * numpy.float32(32768.0))
+        pcm[at : at + BLOCK] = numpy.minimum(scaled, 32767.0)
+    return pcm_wav(pcm.data.cast("B"), rate, samples.shape[1]), over
 
 
 def _pack(
-    chunks: list[bytes], format: str, rate: int, seconds: list[float], clip: Clip, support: AudioSupport, transform: str
+    chunks: Sequence[bytes],
+    format: str,
+    rate: int,
+    seconds: list[float],
+    clip: Clip,
+    support: AudioSupport,
+    transform: str,
 ) -> list[AudioPart]:
     if support.max_clips is not None and len(chunks) > support.max_clips:
         raise InvalidAudioError(

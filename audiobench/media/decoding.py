@@ -1,24 +1,25 @@
-"""Decode with libsndfile, never more than was promised, and check what came out."""
+"""Decode in blocks, never more than was promised, and check what comes out. Memory is held for what is asked for only."""
 
 from __future__ import annotations
 
 import io
+import math
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from audiobench.media.container import pcm_wav, sniff
+import numpy as np
+import soundfile
+
 from audiobench.media.errors import InvalidAudioError
-from audiobench.media.mpeg import walk, with_length
+from audiobench.media.raw import RawAudio, Segment, Sound
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from audiobench.media.raw import RawAudio
-
+Span = tuple[int, int]
 _UNKNOWN_FRAMES = 2**60
-_MP3_FRAME = 1152
-MAX_DECODED = 2 * 2**30
-"""Bytes of float32 that one decode may take."""
+BLOCK = 1 << 18
+"""Samples decoded at a time."""
+CANCELLED_DB = 20.0
+"""Mixing that loses more than this is said; channels that have nothing in common lose 10 log10(channels)."""
+_ERRORS = (soundfile.LibsndfileError, RuntimeError, TypeError)
 
 
 class _Bytes(io.BytesIO):
@@ -31,107 +32,142 @@ class _Bytes(io.BytesIO):
             return self.tell()
 
 
-def probe(data: bytes, path: Path) -> tuple[int, int, int]:
-    """(sampling rate in Hz, channels, frames) from the header, nothing decoded.
+class _Stream(soundfile.SoundFile):
+    """Read from the start to the end. (soundfile seeks after each read, which libsndfile refuses where a header does not
+    say how long the file is.)
+    """
+
+    def __init__(self, segment: Segment) -> None:
+        super().__init__(_Bytes(segment.data), **segment.headerless)
+
+    def seekable(self) -> bool:
+        return False
+
+
+def probe(segment: Segment, path: Path) -> tuple[int, int, int | None]:
+    """(sampling rate in Hz, channels, frames or None where the header does not say), nothing decoded.
 
     Raises:
-        InvalidAudioError: libsndfile cannot open it, or the header does not say how long it is.
+        InvalidAudioError: libsndfile cannot open it.
     """
-    import soundfile
-
-    data = _complete(data, path)
     try:
-        with soundfile.SoundFile(_Bytes(data)) as file:
-            rate, channels, frames = file.samplerate, file.channels, file.frames
-    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
-        raise InvalidAudioError(path, f"corrupt: {_words(error)}") from None
-    if frames >= _UNKNOWN_FRAMES:
-        raise InvalidAudioError(path, "its header does not say how long it is")
-    return rate, channels, frames
+        with _Stream(segment) as file:
+            frames = file.frames
+            return file.samplerate, file.channels, frames if 0 < frames < _UNKNOWN_FRAMES else None
+    except _ERRORS as error:
+        raise InvalidAudioError(
+            path, f"corrupt, or of an encoding that is not known ({_words(error)}): convert it to wav or flac"
+        ) from None
 
 
-def decode(raw: RawAudio, path: Path) -> np.ndarray:
-    """All samples as float32, shape (frames, channels), full scale = 1.0; at most one frame more than promised is read.
+def count(sound: Sound, path: Path, limit: int) -> int:
+    """Frames that decode, at most `limit` + 1.
+
+    Raises:
+        InvalidAudioError: corrupt, cut off, or with samples that are not finite.
+    """
+    total = 0
+    for block in _blocks(sound, path):
+        total += len(block)
+        if total > limit:
+            return total
+    if sound.about is not None and total < sound.about - sound.slack:
+        raise InvalidAudioError(path, f"truncated: the header promises {sound.about} frames, {total} decode")
+    return min(total, sound.about) if sound.about is not None and sound.padded else total
+
+
+def check(raw: RawAudio, path: Path) -> None:
+    """Decode all of it and keep nothing.
+
+    Raises:
+        InvalidAudioError: as `decode`.
+    """
+    for _ in _checked(raw, path):
+        pass
+
+
+def decode(raw: RawAudio, path: Path, span: Span | None = None) -> np.ndarray:
+    """Samples as float32, shape (frames, channels), full scale = 1.0; `span` (first frame, frame after the last) takes a
+    part.
 
     Raises:
         InvalidAudioError: corrupt, cut off, longer than its header says, or with samples that are not finite.
     """
-    import numpy
-    import soundfile
-
-    needed = raw.frames * raw.channels * 4
-    if needed > MAX_DECODED:
-        raise InvalidAudioError(path, f"would take {needed} bytes decoded, over the cap of {MAX_DECODED}")
-    data = _complete(raw.data, path)
-    if raw.encoding == "pcm" and raw.bits in (8, 16, 24, 32):  # a header that does not fit its data is put right first
-        body = memoryview(data)[raw.start : raw.start + raw.frames * raw.channels * raw.bits // 8]
-        data = pcm_wav(body, raw.sample_rate, raw.channels, raw.bits)
-    try:
-        with soundfile.SoundFile(_Bytes(data)) as file:
-            samples = file.read(raw.frames + 1, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
-        raise InvalidAudioError(path, f"corrupt: {_words(error)}") from None
-    got = len(samples)
-    if got > raw.frames or _flac_goes_on(raw):
-        raise InvalidAudioError(path, f"longer than its header says ({raw.frames} frames)")
-    slack = max(2 * _MP3_FRAME, raw.frames // 100) if raw.format == "mp3" else 0
-    if got == 0 or got < raw.frames - slack:
-        raise InvalidAudioError(path, f"truncated: the header promises {raw.frames} frames, {got} decode")
-    if not numpy.isfinite(samples).all():
-        raise InvalidAudioError(path, "holds samples that are NaN or infinite")
-    return samples
+    return _filled(raw, path, span, raw.channels, lambda block: block)
 
 
-def _complete(data: bytes, path: Path) -> bytes:
-    """The bytes for libsndfile, which must neither guess the length of an MP3 nor overlook that a file was cut off.
+def mixed(raw: RawAudio, path: Path, span: Span | None = None) -> tuple[np.ndarray, float]:
+    """All channels as one (float32, shape (frames, 1)), and how many dB the mean of their powers lies above the power of the mix.
 
     Raises:
-        InvalidAudioError: cut off, by the container's own account.
+        InvalidAudioError: as `decode`.
     """
-    container = sniff(data)
-    if container == "aiff" and int.from_bytes(data[4:8], "big") + 8 > len(data) + 1:
-        raise InvalidAudioError(path, f"truncated: the header promises {int.from_bytes(data[4:8], 'big') + 8} bytes")
-    if container == "ogg" and not _ogg_ends(data):
-        raise InvalidAudioError(path, "truncated: its last page is not whole or does not end the stream")
-    if container == "mp3":
-        found = walk(data)
-        if found is None or found.frames < 1:
-            raise InvalidAudioError(path, "corrupt: no whole MP3 frame in it")
-        if (found.declared or 0) > found.frames + 1:
-            raise InvalidAudioError(
-                path, f"truncated: the header promises {found.declared} MP3 frames, {found.frames} are there"
-            )
-        return with_length(data, found)
-    return data
+    apart = together = 0.0
+
+    def mean(block: np.ndarray) -> np.ndarray:
+        nonlocal apart, together
+        one = block.mean(axis=1, keepdims=True, dtype=np.float32)
+        apart += float(np.einsum("ij,ij->", block, block, dtype=np.float64)) / block.shape[1]
+        together += float(np.einsum("ij,ij->", one, one, dtype=np.float64))
+        return one
+
+    samples = _filled(raw, path, span, 1, mean)
+    loss = 0.0 if apart == 0 else math.inf if together == 0 else 10 * math.log10(apart / together)
+    return samples, loss
 
 
-def _ogg_ends(data: bytes) -> bool:
-    """True when the last page is whole and marked as the end (RFC 3533, 6)."""
-    page = data[data.rfind(b"OggS") :]
-    if len(page) < 27 or not page[5] & 4:
-        return False
-    table = page[27 : 27 + page[26]]
-    return len(page) >= 27 + page[26] + sum(table)
+def _filled(
+    raw: RawAudio, path: Path, span: Span | None, channels: int, change: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    first, end = span or (0, raw.frames)
+    out = np.empty((end - first, channels), dtype=np.float32)
+    at = 0
+    for block in _checked(raw, path):
+        low, high = max(first - at, 0), min(end - at, len(block))
+        if low < high:
+            out[at + low - first : at + high - first] = change(block[low:high])
+        at += len(block)
+    return out
 
 
-def _flac_goes_on(raw: RawAudio) -> bool:
-    """True when a FLAC holds more than its header says. libsndfile stops at the header's number, so it is shown a header
-    that promises one frame more (RFC 9639, 8.2) and asked for that frame.
-    """
-    import soundfile
+def _checked(raw: RawAudio, path: Path) -> Iterator[np.ndarray]:
+    """The blocks of a clip, exactly `raw.frames` long together."""
+    left = raw.frames
+    for block in _blocks(raw.sound, path):
+        if len(block) > left:
+            if not raw.sound.padded:
+                raise InvalidAudioError(path, f"longer than its header says ({raw.frames} frames)")
+            block = block[:left]
+        left -= len(block)
+        if len(block):
+            yield block
+    if left:
+        raise InvalidAudioError(path, f"truncated: the header promises {raw.frames} frames, {raw.frames - left} decode")
 
-    if raw.data[:4] != b"fLaC":
-        return False
-    total = int.from_bytes(raw.data[21:26], "big") & ~(2**36 - 1) | raw.frames + 1
-    data = b"".join((raw.data[:21], total.to_bytes(5, "big"), raw.data[26:]))
+
+def _blocks(sound: Sound, path: Path) -> Iterator[np.ndarray]:
+    for segment in sound.segments:
+        for block in _of_segment(segment, sound, path):
+            if not np.isfinite(block).all():
+                raise InvalidAudioError(path, "holds samples that are NaN or infinite")
+            yield block
+
+
+def _of_segment(segment: Segment, sound: Sound, path: Path) -> Iterator[np.ndarray]:
+    if segment.decoder == "ffmpeg":
+        from audiobench.media.ffmpeg import blocks
+
+        yield from blocks(segment.data, sound, path)
+        return
     try:
-        with soundfile.SoundFile(_Bytes(data)) as file:
-            file.seek(raw.frames)
-            return len(file.read(1)) > 0
-    except (soundfile.LibsndfileError, RuntimeError, TypeError):
-        return False
+        with _Stream(segment) as file:
+            step = max(1, BLOCK // file.channels)
+            while len(block := file.read(step, dtype="float32", always_2d=True)):
+                yield block
+    except _ERRORS as error:
+        raise InvalidAudioError(path, f"corrupt: {_words(error)}") from None
 
 
 def _words(error: BaseException) -> str:
     text = getattr(error, "error_string", None) or str(error)
-    return text.strip().rstrip(".")
+    return text.strip().removeprefix("Error : ").rstrip(".")

@@ -2,12 +2,14 @@
 
 Without a Xing/Info header libmpg123 takes the first frame's bit rate for all, and a variable-rate file is then silently
 cut (a 15 s file was read as 2.3 s). Here the frames are walked once, tags are left out, and a header with the true number
-is put in front. Sources: ISO/IEC 11172-3 and 13818-3 (frame header); the Xing header as written by LAME.
+is put in front; what stands between frames and is none of them is damage, which decoders skip. Sources: ISO/IEC 11172-3 and 13818-3 (frame header); the Xing header as written by LAME.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from audiobench.media.container import id3_end
 
 _KBPS = {
     3: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
@@ -18,6 +20,8 @@ _KBPS = {
 _RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 _WIDE = 9
 """Index of a bit rate whose frames hold a Xing header in every version."""
+_SHORTEST = 24
+"""Bytes of the shortest frame: fewer zeros at the end are nobody's sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +31,21 @@ class Mp3:
     start: int
     """Offset of the first frame, after any ID3 tag."""
     frames: int
-    """Whole audio frames, an information frame not counted. (A last frame that is not whole says nothing by itself: many
-    sound files end so.)"""
+    """Whole audio frames, an information frame not counted."""
+    frame_samples: int
+    """Samples a frame and channel."""
     end: int
     """Offset after the last whole frame."""
     constant: bool
     """All frames have one bit rate: then a decoder's guess is right."""
     declared: int | None
     """Number of frames that a Xing/Info header promises."""
-
-
-def tag_end(data: bytes) -> int:
-    """Offset after leading ID3v2 tags."""
-    at = 0
-    while data[at : at + 3] == b"ID3" and len(data) >= at + 10:
-        a, b, c, d = data[at + 6 : at + 10]
-        at += 10 + ((a & 0x7F) << 21 | (b & 0x7F) << 14 | (c & 0x7F) << 7 | (d & 0x7F))
-    return at
+    damage: tuple[int, int] | None = None
+    """(offset, bytes) of what is first in the way between frames."""
+    rest: int = 0
+    """Bytes at the end that are no whole frame."""
+    mixed: bool = False
+    """Frames of several sampling rates, or of one and of two channels."""
 
 
 def _length(second: int, third: int) -> int:
@@ -72,7 +74,8 @@ def _sync(data: bytes, at: int) -> int | None:
 
 def walk(data: bytes) -> Mp3 | None:
     """Counts the frames; None when there is none."""
-    start = _sync(data, tag_end(data))
+    begin = id3_end(data)
+    start = _sync(data, begin)
     if start is None:
         return None
     side, declared = _side(data[start + 1], data[start + 3]), None
@@ -81,19 +84,41 @@ def walk(data: bytes) -> Mp3 | None:
     if information and tag[7] & 1:
         declared = int.from_bytes(tag[8:12], "big")
     at: int | None = start
-    frames, size, end, rates = 0, len(data), start, set()
+    frames, size, end = 0, len(data), start
+    rates, kinds, rest = set(), set(), 0
+    damage = (begin, start - begin) if data[begin:start].strip(b"\0") else None
     while at is not None and at < size:
         length = _frame_at(data, at)
         if not length:
-            if data[at : at + 3] == b"TAG" or data[at : at + 8] == b"APETAGEX":
-                break
-            at = _sync(data, at + 1)
+            after = _tags_end(data, at)
+            if after > at:
+                at = after
+                continue
+            found = _sync(data, at + 1)
+            if found is not None or data[at:].strip(b"\0"):
+                damage = damage or (at, (found or size) - at)
+            elif size - at >= _SHORTEST:
+                rest = size - at
+            at = found
             continue
         if at + length <= size:
             frames, end = frames + 1, at + length
             rates.add(data[at + 2] >> 4)
+            kinds.add((data[at + 1] & 0x1E, data[at + 2] & 0x0C, data[at + 3] >> 6 == 3))
+        else:
+            rest = size - at
         at += length
-    return Mp3(start, frames - information, end, len(rates) == 1, declared)
+    samples = 1152 if data[start + 1] >> 3 & 3 == 3 else 576
+    return Mp3(start, frames - information, samples, end, len(rates) == 1, declared, damage, rest, len(kinds) > 1)
+
+
+def _tags_end(data: bytes, at: int) -> int:
+    """Offset after a tag that stands at `at`: ID3v2, ID3v1 (128 bytes), APE or Lyrics3; `at` where none does."""
+    if data[at : at + 3] == b"TAG":
+        return at + 128
+    if data[at : at + 8] in (b"APETAGEX", b"LYRICSBE"):
+        return _sync(data, at) or len(data)
+    return id3_end(data, at)
 
 
 def _side(second: int, fourth: int) -> int:

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
 from dataclasses import dataclass
+from pathlib import Path
 
-from audiobench.core.errors import UsageError
+from audiobench.core.errors import IncompleteError, UsageError
 from audiobench.core.types import Clip
-from audiobench.media.container import FLOAT, PCM, describe_unknown, sniff, wav_header
+from audiobench.media.container import describe_unknown, sniff
 from audiobench.media.errors import InvalidAudioError
-from audiobench.media.raw import Encoding, RawAudio
+from audiobench.media.raw import FileState, RawAudio
+from audiobench.media.sounds import sound_in
+from audiobench.media.wav import wav_header
 
 MAX_BYTES = 512 * 2**20
 MAX_SECONDS = 3600.0
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 """Opening a pipe that nobody writes to does not wait."""
-UNREADABLE = {"m4a": "MPEG-4 audio", "aac": "AAC", "webm": "WebM"}
+_SHORTAGES = {
+    errno.EMFILE: "raise `ulimit -n` or lower --max-concurrency",
+    errno.ENFILE: "too many files are open on this machine",
+    errno.ENOMEM: "lower --max-concurrency",
+}
+"""Errors that say something of the machine and nothing of the file, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,61 +66,62 @@ def _positive(name: str, default: float) -> float:
     return value
 
 
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """A clip's file, hashed, nothing known of what is in it."""
+
+    clip: Clip
+    data: bytes
+    sha256: str
+    state: FileState
+
+
 def read(clip: Clip, limits: Limits | None = None) -> RawAudio:
-    """The clip's bytes, sniffed and probed. A PCM WAV costs a read, a header look and a sha256, nothing else.
+    """The clip's bytes and what is in them.
 
     Raises:
-        InvalidAudioError: missing, not a plain file, empty, cut off, of unknown container, over a cap, or not the bytes
-            that the data cache recorded.
+        InvalidAudioError: as `fetch` and `look`.
+        IncompleteError: as `fetch`.
     """
-    limits = limits or Limits.from_environment()
-    path = clip.path
-    data, mtime_ns = bytes_of(clip, limits)
+    return look(fetch(clip, limits), limits)
+
+
+def fetch(clip: Clip, limits: Limits | None = None) -> Bytes:
+    """The clip's bytes and their sha256.
+
+    Raises:
+        InvalidAudioError: missing, not a plain file, empty, over the cap, or not the bytes that the data cache recorded.
+        IncompleteError: this machine is short of files or memory.
+    """
+    data, state = bytes_of(clip, limits or Limits.from_environment())
     digest = hashlib.sha256(data).hexdigest()
     if clip.sha256 is not None and clip.sha256 != digest:
-        raise InvalidAudioError(path, f"sha256 is {digest[:12]}…, {clip.sha256[:12]}… was recorded; the file changed")
-    container = sniff(data)
-    if container is None:
-        raise InvalidAudioError(path, describe_unknown(data[:64]))
-    if container in UNREADABLE:
         raise InvalidAudioError(
-            path, f"{UNREADABLE[container]} ({container}) cannot be checked: convert it to wav or flac"
+            clip.path, f"sha256 is {digest[:12]}…, {clip.sha256[:12]}… was recorded; the file changed"
         )
-    header = wav_header(data) if container == "wav" else None
-    if isinstance(header, str) and not header.endswith("variant of WAV"):
-        raise InvalidAudioError(path, f"corrupt WAV: {header}")
-    start = bits = 0
-    if header is None or isinstance(header, str):
-        from audiobench.media.decoding import probe
+    return Bytes(clip, data, digest, state)
 
-        rate, channels, frames = probe(data, path)
-        encoding: Encoding = "float" if container == "wav" else "compressed"
-        exact = False
-    else:
-        if header.declared is not None and header.declared > header.size:
-            raise InvalidAudioError(
-                path, f"truncated: the header promises {header.declared} bytes of audio, {header.size} are there"
-            )
-        rate, channels, frames = header.sample_rate, header.channels, header.frames
-        encoding = "pcm" if header.code == PCM else "float" if header.code == FLOAT else "compressed"
-        exact, start = header.consistent, header.start
-        bits = header.bits if header.block_align * 8 == header.channels * header.bits else 0
-    _check_caps(clip, limits, rate, channels, frames)
-    return RawAudio(
-        data,
-        container,
-        encoding,
-        rate,
-        channels,
-        frames,
-        frames / rate,
-        digest,
-        len(data),
-        mtime_ns,
-        exact,
-        start,
-        bits,
-    )
+
+def look(file: Bytes, limits: Limits | None = None) -> RawAudio:
+    """What is in the bytes. A PCM WAV costs a look at its header; a file that does not say how long it is is decoded.
+
+    Raises:
+        InvalidAudioError: of unknown container, cut off, damaged, or over a cap.
+    """
+    limits = limits or Limits.from_environment()
+    path, container = file.clip.path, sniff(file.data)
+    if container is None:
+        raise InvalidAudioError(path, describe_unknown(file.data[:64]))
+    sound = sound_in(file.data, container, path)
+    frames = sound.frames
+    longest = int(limits.max_seconds * sound.sample_rate)
+    _check_caps(path, limits, sound.sample_rate, sound.channels, sound.about if frames is None else frames)
+    if frames is None:
+        from audiobench.media.decoding import count
+
+        frames = count(sound, path, longest)
+        _check_caps(path, limits, sound.sample_rate, sound.channels, frames)
+    return RawAudio(file.data, container, sound, frames, file.sha256, file.state)
 
 
 def duration(clip: Clip) -> float | None:
@@ -134,11 +144,12 @@ def duration(clip: Clip) -> float | None:
     return header.frames / header.sample_rate
 
 
-def bytes_of(clip: Clip, limits: Limits) -> tuple[bytes, int]:
-    """The file's bytes and its modification time in ns.
+def bytes_of(clip: Clip, limits: Limits) -> tuple[bytes, FileState]:
+    """The file's bytes and its state.
 
     Raises:
         InvalidAudioError: missing, not a plain file, empty, or over the cap.
+        IncompleteError: this machine is short of files or memory, which says nothing of the clip.
     """
     path = clip.path
     try:
@@ -151,22 +162,25 @@ def bytes_of(clip: Clip, limits: Limits) -> tuple[bytes, int]:
                 raise InvalidAudioError(
                     path, f"{status.st_size} bytes, over the cap of {limits.max_bytes} (AUDIOBENCH_MAX_AUDIO_BYTES)"
                 )
-            data = file.readall()
+            data = file.readall() if status.st_size else b""  # the kernel's own files are of size 0 and may never end
     except FileNotFoundError:
         raise InvalidAudioError(path, "no such file") from None
     except OSError as error:
+        if error.errno in _SHORTAGES:
+            raise IncompleteError(f"{path}: {error.strerror}: {_SHORTAGES[error.errno]}") from None
         raise InvalidAudioError(path, f"cannot be read: {error.strerror or error}") from None
     if not data:
         raise InvalidAudioError(path, "empty file")
-    return data, status.st_mtime_ns
+    return data, FileState.of(status)
 
 
-def _check_caps(clip: Clip, limits: Limits, rate: int, channels: int, frames: int) -> None:
-    path = clip.path
+def _check_caps(path: Path, limits: Limits, rate: int, channels: int, frames: int | None) -> None:
     if not limits.min_rate <= rate <= limits.max_rate:
         raise InvalidAudioError(path, f"sampling rate {rate} Hz is not between {limits.min_rate} and {limits.max_rate}")
     if not 1 <= channels <= limits.max_channels:
         raise InvalidAudioError(path, f"{channels} channels are not between 1 and {limits.max_channels}")
+    if frames is None:
+        return
     if frames <= 0:
         raise InvalidAudioError(path, "no audio in it (zero frames)")
     if frames > limits.max_seconds * rate:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from audiobench.core.parts import VideoPart
 from audiobench.media.errors import InvalidAudioError
+from audiobench.media.raw import FileState
 from audiobench.media.reading import Limits, bytes_of
 
 if TYPE_CHECKING:
@@ -27,15 +28,15 @@ def sniff(head: bytes) -> str | None:
     return None
 
 
-def loaded(part: VideoPart, support: VideoSupport, limits: Limits | None = None) -> tuple[VideoPart, int]:
-    """`part` with its file's bytes, and the file's modification time in ns.
+def loaded(part: VideoPart, support: VideoSupport, limits: Limits | None = None) -> tuple[VideoPart, FileState]:
+    """`part` with its file's bytes, and the file's state.
 
     Raises:
         InvalidAudioError: missing, not a plain file, empty, over a cap, not a video that the model takes, or not the
             bytes that the data cache recorded.
     """
     path = part.clip.path
-    data, mtime_ns = bytes_of(part.clip, limits or Limits.from_environment())
+    data, state = bytes_of(part.clip, limits or Limits.from_environment())
     digest = hashlib.sha256(data).hexdigest()
     if part.clip.sha256 is not None and part.clip.sha256 != digest:
         raise InvalidAudioError(
@@ -49,4 +50,4 @@ def loaded(part: VideoPart, support: VideoSupport, limits: Limits | None = None)
     if support.max_bytes is not None and len(data) > support.max_bytes:
         raise InvalidAudioError(path, f"{len(data)} bytes of video, the model takes at most {support.max_bytes}")
     clip = replace(part.clip, sha256=digest, size=len(data))
-    return replace(part, clip=clip, data=data, format=container), mtime_ns
+    return replace(part, clip=clip, data=data, format=container), state

@@ -31,11 +31,11 @@ def picture(path: Path, sha256: str) -> dict[str, Any]:
     import pybase64
 
     from audiobench.core.types import Clip
-    from audiobench.media.decoding import decode
+    from audiobench.media.decoding import mixed
     from audiobench.media.reading import read
 
     raw = read(Clip(path, sha256))
-    samples = decode(raw, path).mean(axis=1)
+    samples = mixed(raw, path)[0][:, 0]
     peaks, cells = _peaks(samples), _cells(samples, raw.sample_rate)
     return {
         "seconds": raw.seconds,

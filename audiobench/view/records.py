@@ -99,7 +99,12 @@ def _epoch(
                 clip.sha256,
                 {"sha256": clip.sha256, "path": str(clip.path), "state": clip.state, "seconds": clip.seconds},
             )
-        audio.append({"clip": clip.sha256 if clip else None, **_without(asdict(fact), ("sha256", "mtime_ns"))})
+        audio.append(
+            {
+                "clip": clip.sha256 if clip else None,
+                **_without(asdict(fact), ("sha256", "mtime_ns", "ctime_ns", "inode")),
+            }
+        )
     shown = record.sample or facts
     return {
         "epoch": scored.epoch,

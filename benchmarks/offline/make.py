@@ -23,6 +23,7 @@ from audiobench.core.types import Condition, Response, Sample
 from audiobench.files import records
 from audiobench.files.records import ClipFacts, Failure, Record
 from audiobench.files.run_spec import RunSpec
+from audiobench.media.raw import FileState
 
 CLIP_SHARED_BY = 4
 """Questions about one clip."""
@@ -170,9 +171,9 @@ def answered(
 def facts(path: Path, known: dict[Path, ClipFacts]) -> ClipFacts:
     """What a journal says of a clip."""
     if path not in known:
-        about = path.stat()
+        state = FileState.of(path.stat())
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        known[path] = ClipFacts(digest, str(path), about.st_size, about.st_mtime_ns, 0.05)
+        known[path] = ClipFacts(digest, str(path), *state, 0.05)
     return known[path]
 
 

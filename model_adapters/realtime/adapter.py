@@ -20,7 +20,7 @@ from audiobench.core.errors import UsageError, install
 from audiobench.core.parts import AnswerAudio
 from audiobench.core.types import AudioPart, Request, Response, TextPart
 from audiobench.files.journal import write_whole
-from audiobench.media.container import pcm_wav
+from audiobench.media.wav import pcm_wav
 from audiobench.model.adapter import RetryableError, RunError, SampleError
 from audiobench.model.capabilities import Capabilities, check
 from audiobench.model.spec import ModelSpec

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from audiobench.media.container import pcm_wav
+from audiobench.media.wav import pcm_wav
 from audiobench.task.spec import TaskSpec
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

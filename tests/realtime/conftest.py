@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from audiobench.core.types import AudioPart, Clip, Message, Request, Response, TextPart
-from audiobench.media.container import pcm_wav
+from audiobench.media.wav import pcm_wav
 from audiobench.model.spec import ModelSpec
 from model_adapters.realtime import Realtime
 from tests.realtime.servers import Loopback

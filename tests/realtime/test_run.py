@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from audiobench.cli import main
-from audiobench.media.container import pcm_wav
+from audiobench.media.wav import pcm_wav
 from tests.realtime.conftest import tone
 from tests.realtime.servers import Script, loopback
 
