@@ -148,7 +148,7 @@ def _gain(found: AudioGain, retention: Interval, corrected: Interval) -> dict[st
 
 
 def _bounds(interval: Interval) -> list[float] | None:
-    return None if interval.method == "none" else [interval.low, interval.high]
+    return [interval.low, interval.high] if interval.known else None
 
 
 def _changed(full: Arm, control: Arm, ids: Sequence[str]) -> tuple[int, int]:

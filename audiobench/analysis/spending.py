@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec import to_builtins
+
 from audiobench.analysis.arms import Arm
 from audiobench.analysis.measure import is_share
 from audiobench.files.records import Record
@@ -52,7 +54,7 @@ def spending(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
         "completion_tokens": sum(completions) / len(completions) if completions else None,
         "tokens_per_correct": sum(completions) / right if completions and complete and right else None,
         "cached_prompt": _cached(answered),
-        "latency": Spent.of(answered).latency(),
+        "latency": to_builtins(Spent.of(answered).latency()),
         "dollars": paid,
         "dollars_per_correct": paid / right if paid is not None and right else None,
     }

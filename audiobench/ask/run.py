@@ -6,10 +6,9 @@ import asyncio
 import contextlib
 import gc
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -24,8 +23,9 @@ from audiobench.ask.work import TaskWork
 from audiobench.core.errors import ExitCode, UsageError
 from audiobench.core.types import Outcome
 from audiobench.extraction import VERSION as EXTRACTION_VERSION
-from audiobench.files import journal, plan, run_info
+from audiobench.files import journal, plan, run_info, summary_entry
 from audiobench.files.records import Record
+from audiobench.files.summary_entry import SummaryEntry
 from audiobench.model.adapter import Adapter, KeepsAudio
 from audiobench.model.registry import build_adapter
 from audiobench.model.spec import ModelSpec
@@ -46,7 +46,7 @@ class RunResult:
     folder: Path
     exit_code: ExitCode
     reason: str | None
-    summaries: list[dict[str, Any]]
+    summaries: list[SummaryEntry]
     tally: Tally
     model: str
     tasks: dict[str, TaskSpec]
@@ -244,13 +244,13 @@ def fingerprint_extra(task: TaskSpec, data: dataset.Dataset, model: ModelSpec) -
     }
 
 
-def write_summaries(prepared: Prepared) -> list[dict[str, Any]]:
+def write_summaries(prepared: Prepared) -> list[SummaryEntry]:
     """summary.json of each task, from the journals alone."""
     run = results.Run.open(prepared.folder)
-    summaries = []
+    summaries: list[SummaryEntry] = []
     for work in prepared.works:
         entries = summarise(run.tasks[work.task.task])
-        journal.write_json(work.folder / "summary.json", entries)
+        summary_entry.write(work.folder, entries)
         summaries.extend(entries)
         if work.task.answers_withheld:
             from audiobench.results.submission import write_submission
@@ -261,7 +261,6 @@ def write_summaries(prepared: Prepared) -> list[dict[str, Any]]:
     return summaries
 
 
-def completeness(summaries: Sequence[Mapping[str, Any]]) -> ExitCode:
+def completeness(summaries: Sequence[SummaryEntry]) -> ExitCode:
     """OK when every request of every condition got a response."""
-    incomplete = any(entry["counts"][kind] for entry in summaries for kind in ("error", "invalid_audio", "missing"))
-    return ExitCode.INCOMPLETE if incomplete else ExitCode.OK
+    return ExitCode.INCOMPLETE if any(entry.failed for entry in summaries) else ExitCode.OK

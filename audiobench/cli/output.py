@@ -50,9 +50,13 @@ def write(text: str, out: Path | None = None) -> None:
 
 def write_json(value: Any, out: Path | None = None) -> None:
     """Write `value` as indented JSON."""
+    import msgspec
     import orjson
 
-    write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode() + "\n", out)
+    write(
+        orjson.dumps(msgspec.to_builtins(value), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode() + "\n",
+        out,
+    )
 
 
 def write_sheets(sheets: Sequence[Sheet], form: str, out: Path | None = None) -> None:

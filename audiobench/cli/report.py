@@ -73,7 +73,7 @@ def _sheets(run: Run, breakdown: str | None) -> list[Sheet]:
     if breakdown is None:
         return [score_sheet(entries, _tasks(run), run.model)]
     return [
-        breakdown_table(entry, breakdown, f"{run.model}: {entry['task']}, {condition_label(entry)}")
+        breakdown_table(entry, breakdown, f"{run.model}: {entry.task}, {condition_label(entry)}")
         for entry in entries
-        if breakdown in entry.get("breakdown", {})
+        if breakdown in entry.breakdowns
     ]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audiobench.cli import output
 from audiobench.core.errors import AudiobenchError, ExitCode, UsageError
 from audiobench.core.plain_text import printable
 from audiobench.files.option_kinds import Switch
@@ -151,11 +152,11 @@ def _run_one(spec: RunSpec, args: argparse.Namespace) -> int:
     if args.dry_run:
         entries = _estimate(spec, args)
         if args.json:
-            _print_json({"estimate": entries, "exit_code": 0})
+            output.write_json({"estimate": entries, "exit_code": 0})
         return 0
     result = _run_and_show(spec, args)
     if args.json:
-        _print_json(_as_json(result))
+        output.write_json(_as_json(result))
     if result.exit_code and result.exit_code is not ExitCode.USAGE:
         _print_command()
     return int(result.exit_code)
@@ -185,7 +186,7 @@ def _run_all(specs: Sequence[RunSpec], args: argparse.Namespace) -> int:
             break
     code = max(codes, default=0)
     if args.json:
-        _print_json({"runs": shown, "exit_code": code})
+        output.write_json({"runs": shown, "exit_code": code})
     if code:
         done = sum(not code for code in codes)
         print(f"audiobench: {done} of {len(specs)} runs are complete", file=sys.stderr)
@@ -217,8 +218,8 @@ def _run_and_show(spec: RunSpec, args: argparse.Namespace) -> RunResult:
 
         print_run(result.summaries, result.tasks, result.folder, model=result.model)
         for entry in result.summaries:
-            for reason in entry["errors"]:
-                print(f"{entry['task']}: {reason['n']} x {reason['message']}", file=sys.stderr)
+            for reason in entry.errors:
+                print(f"{entry.task}: {reason.n} x {reason.message}", file=sys.stderr)
     if result.reason:
         print(f"audiobench: {result.reason}", file=sys.stderr)
     return result
@@ -240,9 +241,3 @@ def _print_command() -> None:
     from audiobench.files.run_info import command_line
 
     print(redacted(f"To resume, rerun:\n  {shlex.join(command_line())}"), file=sys.stderr)
-
-
-def _print_json(value: Any) -> None:
-    import orjson
-
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")

@@ -58,6 +58,7 @@ def _tags(given: str) -> tuple[str, str]:
 
 def run(args: argparse.Namespace) -> int:
     """Score and count."""
+    import msgspec
     import orjson
 
     from audiobench.files.journal import write_whole
@@ -88,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
         found["exit_code"] = found["exit_code"] or int(ending.exit_code)
         print(f"{ending.reason}; to resume, rerun the same command", file=sys.stderr)
     if args.json:
-        print(orjson.dumps(found).decode())
+        print(msgspec.json.encode(found).decode())
     else:
         print("\n".join(words(found)), file=sys.stderr)
     return found["exit_code"]
@@ -125,18 +126,18 @@ def words(found: Mapping[str, Any]) -> list[str]:
     kinds = ", ".join(f"{n} {kind}" for kind, n in found["counts"].items() if n)
     parts = [f"{many}, coverage {100 * found['coverage']:.1f}%", kinds]
     official = found["official"]
-    if official and official["value"] is not None:
-        parts.append(f"official {official['scorer']}={official['value']:.4f} (n={official['n']})")
+    if official and official.value is not None:
+        parts.append(f"official {official.scorer}={official.value:.4f} (n={official.n})")
     if found["chance"] is not None:
         parts.append(f"chance {found['chance']:.4f}")
     value = "-" if found["value"] is None else f"{found['value']:.4f}"
     lines = [f"{found['task']}: {found['metric']}={value}{span}; {'; '.join(parts)}"]
     if read := found.get("reader"):
-        low, high = read["ci"]
+        low, high = read.ci
         span = f" [{low:.4f}, {high:.4f}]" if low is not None else ""
         lines.append(
-            f"  by rules and reader {read['reader']}: {found['metric']}={read['value']:.4f}{span}; it found an answer in "
-            f"{read['read']} of {read['unparsed']} unparsed responses"
+            f"  by rules and reader {read.reader}: {found['metric']}={read.value:.4f}{span}; it found an answer in "
+            f"{read.read} of {read.unparsed} unparsed responses"
         )
     lines += [f"  {error['n']} x {error['message']}" for error in found["errors"]]
     if found["counts"]["missing"]:

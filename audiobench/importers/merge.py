@@ -13,12 +13,13 @@ from msgspec import convert, structs, to_builtins
 
 from audiobench.core.errors import NotComparableError, UsageError
 from audiobench.core.types import Condition
-from audiobench.files import journal, records, run_info
+from audiobench.files import journal, records, run_info, summary_entry
 from audiobench.files import plan as plans
 from audiobench.files.annotations import Annotation, Judgement, Reading, Slot, Transcript
 from audiobench.files.plan import DataFacts
 from audiobench.files.records import Record
 from audiobench.files.run_info import RunInfo
+from audiobench.files.summary_entry import SummaryEntry
 from audiobench.results.runs import Run, TaskRun
 from audiobench.results.summary import summarise
 
@@ -30,7 +31,7 @@ _ALIKE = ("fingerprint", "epochs", "seed", "overrides")
 class Merged(NamedTuple):
     """What a merge came to."""
 
-    summaries: list[dict[str, Any]]
+    summaries: list[SummaryEntry]
     missing: dict[str, list[str]]
     """Task -> shards that no run held (`2/4`), for tasks that are not whole."""
 
@@ -60,11 +61,11 @@ def merge(runs: Sequence[Run], out: Path) -> Merged:
     out.mkdir(parents=True, exist_ok=True)
     lock = journal.RunLock(out)
     try:
-        summaries: list[dict[str, Any]] = []
+        summaries: list[SummaryEntry] = []
         for name in names:
             merged = _merge_task(parts[name], held[name], out / name)
             entries = summarise(merged)
-            journal.write_json(merged.folder / "summary.json", entries)
+            summary_entry.write(merged.folder, entries)
             summaries.extend(entries)
             if merged.task.answers_withheld:
                 from audiobench.results.submission import write_submission

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from audiobench.core.errors import NotComparableError, UsageError
 from audiobench.leaderboard.gains import fill_gains
 from audiobench.leaderboard.rows import IN_WORDS, Cell, Gain, Row, difference, measured_rows, published_rows, shipped
-from audiobench.statistics.intervals import Interval
+from audiobench.statistics.intervals import By, Interval
 from audiobench.statistics.macro import macro_average, rank_ranges, standard_error
 from audiobench.task.find import task_files
 
@@ -61,7 +61,7 @@ class Board:
                         "think": row.condition.think, "think_effective": row.effective, "audio": row.condition.audio,
                         "option_order": row.condition.option_order, "protocol": row.condition.protocol,
                         "task": task, "metric": cell.metric, "value": cell.value, "low": cell.low, "high": cell.high,
-                        "interval": cell.interval, "se": row.average_se if task == "average" else None,
+                        "interval": cell.interval or "", "se": row.average_se if task == "average" else None,
                         "n": cell.n, "coverage": cell.coverage, "chance": cell.chance, "prompt": cell.prompt,
                         "date": cell.date, "run": cell.run, "comparable": not cell.mark,
                         "think_gain": gain.value if gain else None, "think_gain_low": gain.low if gain else None,
@@ -175,7 +175,7 @@ def _average(row: Row, board: Board) -> None:
     row.average = Cell(sum(values) / len(values), "macro", mark=mark, moment=max(cell.moment for cell in cells))
     if not row.published:
         found, bounds = macro_average(values, [_bounds(cell) for cell in cells])
-        known = bounds.method != "none"
+        known = bounds.known
         row.average = Cell(
             found, "macro", bounds.low if known else None, bounds.high if known else None, bounds.method,
             n=sum(cell.n or 0 for cell in cells), coverage=min(cell.coverage or 0 for cell in cells), moment=row.average.moment, mark=mark,
@@ -184,15 +184,15 @@ def _average(row: Row, board: Board) -> None:
     gains = [row.gains[task] for task in board.averaged if task in row.gains]
     if len(gains) == len(board.averaged):
         paired = all(gain.paired and gain.low is not None for gain in gains)
-        spans = [Interval(g.low or 0.0, g.high or 0.0, "paired" if paired else "none") for g in gains]
+        spans = [Interval(g.low or 0.0, g.high or 0.0, By.PAIRED if paired else By.NONE) for g in gains]
         centre, span = macro_average([gain.value for gain in gains], spans)
         row.average_gain = Gain(centre, span.low if paired else None, span.high if paired else None, paired=paired)
 
 
 def _bounds(cell: Cell) -> Interval:
     if cell.low is None or cell.high is None:
-        return Interval(0.0, 100.0, "none")
-    return Interval(cell.low, cell.high, cell.interval)
+        return Interval(0.0, 100.0, By.NONE)
+    return Interval(cell.low, cell.high, cell.interval or By.NONE)
 
 
 def _headline(row: Row, board: Board) -> Cell | None:

@@ -1,6 +1,6 @@
 """Check a folder of submitted results before it is merged: `<model>/<run>/run.json` and `<task>/summary.json`.
 
-Structure, schema, sums, fingerprints against the shipped tasks, secrets, sizes, and that nothing which was there before
+Structure, schema, sums, every figure against the others (`recomputed`), fingerprints against the shipped tasks, secrets, sizes, and that nothing which was there before
 is gone. The rules are in results/README.md.
 """
 
@@ -14,15 +14,17 @@ from math import isclose, isfinite
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
-from pydantic import BaseModel, ValidationError
 
 from audiobench.core.errors import UsageError
 from audiobench.core.types import STATUSES
 from audiobench.extraction import VERSION as EXTRACTION_VERSION
 from audiobench.files import run_info
 from audiobench.files.run_info import SCHEMA_VERSION, RunInfo
-from audiobench.leaderboard.rows import Entry
+from audiobench.files.summary_entry import SummaryEntry
+from audiobench.leaderboard.recomputed import contradictions
+from audiobench.leaderboard.submit import LOCAL_COPY
 from audiobench.results.score import metric_of, scorer_of
 from audiobench.scorers import Mean, metric_named
 from audiobench.task.find import find_task, task_files
@@ -169,82 +171,105 @@ def _check_summary(path: Path, task: str, found: Findings) -> None:
             found.problems.append(f"{where}.condition: {', '.join(missing)} missing")
             continue
         conditions.append(orjson.dumps(entry["condition"], option=orjson.OPT_SORT_KEYS))
-        if not _valid(Entry, where, entry, found):
+        whole = _whole(where, entry, found)
+        if whole is None or not _check_sums(where, whole, found):
             continue
-        _check_sums(where, entry, found)
-        _check_values(where, task, entry, found)
-        _check_fingerprint(where, task, entry, found)
+        _check_values(where, task, whole, found)
+        _check_fingerprint(where, task, whole, found)
     if len(set(conditions)) < len(conditions):
         found.problems.append(f"{path}: a condition stands there twice")
 
 
-def _check_sums(where: str, entry: Mapping[str, Any], found: Findings) -> None:
-    counts, epochs = entry["counts"], entry["condition"]["epochs"]
-    wrong = [key for key in COUNTS if not isinstance(counts.get(key), int) or counts[key] < 0]
-    if wrong or not isinstance(epochs, int) or epochs < 1 or entry["n"] < 1:
+def _check_sums(where: str, entry: SummaryEntry, found: Findings) -> bool:
+    """Whether the counts are those of n x epochs requests, so that the rest can be held against them."""
+    counts, epochs = entry.counts, entry.condition.epochs
+    if any(counts.get(key, -1) < 0 for key in COUNTS) or epochs < 1 or entry.n < 1:
         found.problems.append(f"{where}: n, condition.epochs and counts ({', '.join(COUNTS)}) must be whole numbers")
-        return
-    expected, total = entry["n"] * epochs, sum(counts[key] for key in COUNTS)
+        return False
+    expected, total = entry.n * epochs, sum(counts[key] for key in COUNTS)
     if total != expected:
         found.problems.append(f"{where}.counts: add up to {total}, but n x epochs is {expected}")
-    failed = counts["error"] + counts["invalid_audio"] + counts["missing"]
-    if not isclose(entry["coverage"], (expected - failed) / expected, abs_tol=1e-9):
+        return False
+    failed = entry.failed
+    if not isclose(entry.coverage, (expected - failed) / expected, abs_tol=1e-9):
         found.problems.append(
-            f"{where}.coverage: {entry['coverage']}; the counts say {(expected - failed) / expected:.6g}"
+            f"{where}.coverage: {entry.coverage}; the counts say {(expected - failed) / expected:.6g}"
         )
     if failed > MAX_FAILED * expected:
         found.problems.append(f"{where}.counts: {failed} of {expected} without a response; run it to the end")
+    return True
 
 
-def _check_values(where: str, task: str, entry: Mapping[str, Any], found: Findings) -> None:
-    made = metric_of(find_task(task)[0]) if task in task_files() else None
-    if not entry["metrics"]:
+def _check_values(where: str, task: str, entry: SummaryEntry, found: Findings) -> None:
+    spec = find_task(task)[0] if task in task_files() else None
+    made = metric_of(spec) if spec is not None else None
+    if not entry.metrics:
         found.problems.append(f"{where}.metrics: empty: there is nothing to publish")
-    for name, metric in entry["metrics"].items():
-        value = metric.get("value") if isinstance(metric, dict) else None
-        if not isinstance(value, (int, float)) or not isfinite(value):
-            found.problems.append(f"{where}.metrics.{name}.value: {value!r}; must be a number")
+    for name, score in entry.metrics.items():
+        if score.value is None or not isfinite(score.value):
+            found.problems.append(f"{where}.metrics.{name}.value: {score.value!r}; must be a number")
             continue
-        low, high = (made or metric_named(name) or Mean(name)).bounds
+        own = made or metric_named(name) or Mean(name)
+        low, high = own.bounds
         if made is not None and made.name != name:
             found.problems.append(f"{where}.metrics.{name}: the task's scorer gives {made.name}")
-        elif not low <= value <= high:
-            found.problems.append(f"{where}.metrics.{name}.value: {value}; must lie in [{low:g}, {high:g}]")
-        bounds = [bound for bound in metric.get("ci") or () if isinstance(bound, (int, float))]
-        if bounds and not min(bounds) <= value <= max(bounds):
-            found.problems.append(f"{where}.metrics.{name}.ci: {bounds} does not hold the value {value}")
-        if not isinstance(metric.get("n"), int) or metric["n"] > entry["n"]:
-            found.problems.append(f"{where}.metrics.{name}.n: {metric.get('n')!r}; must be at most n = {entry['n']}")
+            continue
+        if not low <= score.value <= high:
+            found.problems.append(f"{where}.metrics.{name}.value: {score.value}; must lie in [{low:g}, {high:g}]")
+            continue
+        bounds = [bound for bound in score.ci if bound is not None]
+        if bounds and not min(bounds) <= score.value <= max(bounds):
+            found.problems.append(f"{where}.metrics.{name}.ci: {bounds} does not hold the value {score.value}")
+            continue
+        found.problems += [f"{where}.{text}" for text in contradictions(entry, own)]
+    if spec is None:
+        return
+    columns = [*spec.breakdown]
+    if entry.metrics and list(entry.breakdowns) != columns:
+        has = ", ".join(entry.breakdowns) or "none"
+        found.problems.append(f"{where}.breakdown: {has}; the task has {', '.join(columns) or 'none'}")
+    if isinstance(spec.chance, int | float) and entry.chance != spec.chance:
+        found.problems.append(f"{where}.chance: {entry.chance}; the task has {spec.chance}")
 
 
-def _check_fingerprint(where: str, task: str, entry: Mapping[str, Any], found: Findings) -> None:
+def _check_fingerprint(where: str, task: str, entry: SummaryEntry, found: Findings) -> None:
     """The parts that a shipped task file determines must be those of today's file."""
     if task not in task_files():
         found.problems.append(f"{where}.task: {task!r} is not a shipped task; add its YAML in the same pull request")
         return
     spec, _ = find_task(task)
     try:
-        prompt = spec.find_prompt(entry["condition"]["prompt"])
+        prompt = spec.find_prompt(entry.condition.prompt)
     except KeyError:
         names = ", ".join(prompt.name for prompt in spec.prompt)
-        found.problems.append(f"{where}.condition.prompt: {entry['condition']['prompt']!r}; the task has: {names}")
+        found.problems.append(f"{where}.condition.prompt: {entry.condition.prompt!r}; the task has: {names}")
         return
     extra = {
         "scorer_version": f"{scorer_of(spec).name}@{scorer_of(spec).version}", "extraction_version": EXTRACTION_VERSION,
     }  # fmt: skip
-    if spec.dataset_revision is not None:
+    revision = entry.fingerprint.get("revision", "")
+    if LOCAL_COPY.fullmatch(revision):
+        found.warnings.append(
+            f"{where}.fingerprint.revision: a local copy, known by its content: comparable with results on the same samples"
+        )
+    elif spec.dataset_revision is not None:
         extra["revision"] = spec.dataset_revision
     for part, value in spec.fingerprint(prompt, extra).items():
-        given = entry["fingerprint"].get(part)
-        if given != value:
-            text = f"{where}.fingerprint.{part}: {str(given)[:24]!r}; the shipped task has {value[:24]!r}"
-            found.problems.append(f"{text}; run it again with this version")
+        given = entry.fingerprint.get(part)
+        if given == value:
+            continue
+        text = f"{where}.fingerprint.{part}: {str(given)[:24]!r}; the shipped task has {value[:24]!r}"
+        if part == "revision" and not given:
+            text += "; of a local copy the content hash stands there: make the submission again (--submit)"
+        else:
+            text += "; run it again with this version"
+        found.problems.append(text)
     for part in ("samples", "audio"):
-        if not re.fullmatch(r"[0-9a-f]{64}", str(entry["fingerprint"].get(part))):
+        if not re.fullmatch(r"[0-9a-f]{64}", entry.fingerprint.get(part, "")):
             found.problems.append(f"{where}.fingerprint.{part}: missing")
-    if spec.expected_rows is not None and entry["n"] != spec.expected_rows:
+    if spec.expected_rows is not None and entry.n != spec.expected_rows:
         found.warnings.append(
-            f"{where}.n: {entry['n']} of {spec.expected_rows} samples: shown, but not ranked with whole runs"
+            f"{where}.n: {entry.n} of {spec.expected_rows} samples: shown, but not ranked with whole runs"
         )
 
 
@@ -274,15 +299,13 @@ def _read(path: Path, found: Findings) -> Any:
     return None
 
 
-def _valid(kind: type[BaseModel], where: Path | str, value: Any, found: Findings) -> bool:
-    """Whether the leaderboard can read `value`; each thing it cannot is a problem."""
+def _whole(where: Path | str, value: Any, found: Findings) -> SummaryEntry | None:
+    """The entry as the leaderboard reads it; None, and a problem, where it cannot."""
     try:
-        kind.model_validate(value)
-    except ValidationError as error:
-        for finding in error.errors():
-            found.problems.append(f"{where}.{'.'.join(map(str, finding['loc']))}: {finding['msg']}")
-        return False
-    return True
+        return msgspec.convert(value, SummaryEntry)
+    except msgspec.ValidationError as error:
+        found.problems.append(f"{where}: {error}")
+        return None
 
 
 def _has(where: Path | str, value: Mapping[str, Any], keys: Mapping[str, Any], found: Findings) -> bool:

@@ -45,7 +45,7 @@ def _paired_gain(cell: Cell, other: Cell, on: Condition, off: Condition, task: s
     if not found.n:
         return None
     made = metric_of(thinking.task_run.task)
-    known = found.interval.method != "none"
+    known = found.interval.known
     low, high = (made.on_board(found.interval.low), made.on_board(found.interval.high)) if known else (None, None)
     return Gain(made.on_board(found.difference), low, high, found.p, found.n, lower_is_better=not made.higher_is_better)
 

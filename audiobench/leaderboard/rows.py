@@ -10,17 +10,17 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Condition
-from audiobench.files import run_info
+from audiobench.files import run_info, summary_entry
 from audiobench.files.run_info import RunInfo
-from audiobench.results.runs import Run, read_json
+from audiobench.files.summary_entry import NOTHING, MetricScore, SummaryEntry
+from audiobench.results.runs import Run
 from audiobench.results.score import metric_of
 from audiobench.results.summary import summarise
 from audiobench.scorers import Mean, Metric, metric_named
 from audiobench.scorers.metrics import UNITS
+from audiobench.statistics.intervals import By
 from audiobench.task.find import find_task, task_files
 from audiobench.task.spec import TaskSpec
 
@@ -28,58 +28,6 @@ RATERS = ("judge", "recogniser")
 """Parts of a fingerprint that name who rated, in words."""
 IN_WORDS = (*RATERS, "quantisation")
 """Parts of a fingerprint that are words and no digests."""
-
-
-class Entry(BaseModel):
-    """What is read of an entry of summary.json; others wrote it, so it is checked."""
-
-    model_config = ConfigDict(strict=True)
-
-    class How(BaseModel):
-        """The condition."""
-
-        model_config = ConfigDict(strict=True)
-
-        think: str
-        audio: str
-        option_order: int
-        prompt: str
-        protocol: str
-        epochs: int = 1
-
-    class Value(BaseModel):
-        """A metric."""
-
-        model_config = ConfigDict(strict=True)
-
-        value: float | None
-        ci: tuple[float | None, float | None] = Field(strict=False)
-        interval: str
-        n: int
-        unit: str | None = None
-        higher_is_better: bool = True
-        bounds: tuple[float | None, float | None] = Field(default=(None, None), strict=False)
-
-    class Official(BaseModel):
-        """The official scorer's number."""
-
-        model_config = ConfigDict(strict=True)
-
-        name: str = "official"
-        value: float | None = None
-        n: int | None = None
-
-    task: str
-    condition: How
-    n: int = 0
-    """Samples that were planned."""
-    counts: dict[str, int] = {}
-    metrics: dict[str, Value]
-    coverage: float
-    chance: float | None = None
-    fingerprint: dict[str, str]
-    official: Official | None = None
-    think_effective: list[str] = []
 
 
 @dataclass(slots=True)
@@ -90,7 +38,7 @@ class Cell:
     metric: str
     low: float | None = None
     high: float | None = None
-    interval: str = ""
+    interval: By | None = None
     higher_is_better: bool = True
     averaged: bool = True
     """Whether more is better and 100 the most."""
@@ -177,10 +125,10 @@ def measured_rows(
             cell = _cell(entry, spec, metric, info.moment, str(path))
             if cell is None:
                 continue
-            condition = Condition(**entry.condition.model_dump(exclude={"epochs"}))
+            condition = entry.condition.condition
             name = info.model.name
             row = rows.setdefault((name, info.model.sha256 or "", condition.label), Row(name, condition))
-            row.effective = ", ".join(entry.think_effective) or row.effective
+            row.effective = ", ".join(entry.effective) or row.effective
             old = row.cells.get(entry.task)
             if old is not None:
                 newer, older = (old, cell) if old.moment > cell.moment else (cell, old)
@@ -194,7 +142,7 @@ def measured_rows(
     return rows, notes
 
 
-def _read_run(path: Path, tasks: Sequence[str] | None) -> tuple[RunInfo, list[tuple[Entry, TaskSpec | None]]]:
+def _read_run(path: Path, tasks: Sequence[str] | None) -> tuple[RunInfo, list[tuple[SummaryEntry, TaskSpec | None]]]:
     """run.json and the summary entries of a run: made anew where the journals are, else as they were submitted.
 
     Raises:
@@ -203,27 +151,22 @@ def _read_run(path: Path, tasks: Sequence[str] | None) -> tuple[RunInfo, list[tu
     try:
         info = run_info.read(path)
         plans = {} if not any(path.glob("*/plan.json")) else Run.open(path).tasks
-        found: list[tuple[Entry, TaskSpec | None]] = []
+        found: list[tuple[SummaryEntry, TaskSpec | None]] = []
         for name, task_run in plans.items():
             if (tasks is None or name in tasks) and (task_run.folder / "samples.jsonl").is_file():
-                found += [(Entry.model_validate(entry), task_run.task) for entry in summarise(task_run)]
+                found += [(entry, task_run.task) for entry in summarise(task_run)]
         for file in sorted(path.glob("*/summary.json")):
             name = file.parent.name
             if (tasks is None or name in tasks) and not (file.parent / "samples.jsonl").is_file():
-                entries = TypeAdapter(list[Entry]).validate_python(read_json(file))
-                found += [(entry, shipped(entry.task)) for entry in entries]
+                found += [(entry, shipped(entry.task)) for entry in summary_entry.read(file)]
         return info, found
-    except ValidationError as error:
-        finding = error.errors()[0]
-        where = ".".join(map(str, finding["loc"]))
-        raise UsageError(
-            f"{path}: not a run or a submission: {where}: {finding['msg']}; see audiobench leaderboard --check"
-        ) from error
+    except UsageError as error:
+        raise UsageError(f"{error}; see audiobench leaderboard --check") from error
 
 
-def _cell(entry: Entry, spec: TaskSpec | None, metric: str | None, moment: float, run: str) -> Cell | None:
-    name, value = next(iter(entry.metrics.items()), (None, None))
-    if name is None or value is None or value.value is None:
+def _cell(entry: SummaryEntry, spec: TaskSpec | None, metric: str | None, moment: float, run: str) -> Cell | None:
+    name, value = entry.metric or ("", NOTHING)
+    if not isinstance(value, MetricScore) or value.value is None:
         return None
     chance = entry.chance
     about: dict[str, Any] = {
@@ -235,17 +178,17 @@ def _cell(entry: Entry, spec: TaskSpec | None, metric: str | None, moment: float
     about |= {"higher_is_better": made.higher_is_better, "averaged": made.averaged, "unit": made.unit}
     if metric == "official":
         official = entry.official
-        if official is None or official.value is None:
+        if not official or official.value is None:
             return None
         return Cell(made.on_board(official.value), official.name, n=official.n, **about)
     if metric not in (None, name):
         return None
-    bounds = (None, None) if value.interval == "none" else value.ci
+    bounds = (None, None) if value.interval is By.NONE else value.ci
     low, high = (None if bound is None else made.on_board(bound) for bound in bounds)
     return Cell(made.on_board(value.value), name, low, high, value.interval, n=value.n, **about)
 
 
-def _metric(name: str, value: Entry.Value, spec: TaskSpec | None) -> Metric:
+def _metric(name: str, value: MetricScore, spec: TaskSpec | None) -> Metric:
     """The task's metric; of a task that is not at hand, what the entry says of it."""
     if spec is not None and metric_of(spec).name == name:
         return metric_of(spec)
@@ -282,8 +225,15 @@ def difference(first: Mapping[str, str], second: Mapping[str, str], *, audio: bo
     left_out = set() if audio else {"audio"}
     if not ("recogniser" in first and "recogniser" in second):  # not every answer need be spoken
         left_out.add("recogniser")
+    if _local(first) or _local(second):  # a local copy has no revision: its samples and clips say what it is
+        left_out.add("revision")
     parts = sorted({*first, *second} - left_out)
     return [part for part in parts if first.get(part) != second.get(part)]
+
+
+def _local(fingerprint: Mapping[str, str]) -> bool:
+    revision = fingerprint.get("revision")
+    return revision is not None and (not revision or revision.startswith("sha256:"))
 
 
 def shipped(task: str) -> TaskSpec | None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
 
 from audiobench.core.errors import IncompleteError
-from audiobench.files import run_info
-from audiobench.files.journal import write_json
+from audiobench.files import run_info, summary_entry
+from audiobench.files.plan import DataFacts
 from audiobench.files.run_info import RecordedModel
+from audiobench.files.summary_entry import SummaryEntry
 from audiobench.results.runs import Run
 from audiobench.results.summary import summarise
 
+LOCAL_COPY = re.compile(r"sha256:[0-9a-f]{64}")
+"""What stands in place of a revision where the data were a local copy: the sha256 of its samples (ids, targets, questions,
+options)."""
 PRIVATE_FLAGS = ("--base-url", "--judge-base-url")
 
 
@@ -28,8 +33,9 @@ def submit(run: Run, out: Path) -> Path:
     }
     for name, entries in summaries.items():
         for entry in entries:
-            if entry["coverage"] < 0.99 or not entry["metrics"]:
-                raise IncompleteError(f"{run.folder}: task {name}: coverage {entry['coverage']:.3f}; run it to the end")
+            _name_local_copy(entry, run.tasks[name].plan.dataset)
+            if entry.coverage < 0.99 or not entry.metrics:
+                raise IncompleteError(f"{run.folder}: task {name}: coverage {entry.coverage:.3f}; run it to the end")
     if not summaries:
         raise IncompleteError(f"{run.folder}: no scored task to submit")
     model = run.info.model
@@ -39,9 +45,14 @@ def submit(run: Run, out: Path) -> Path:
         base_urls=[], host={}, starts=[],
     )  # fmt: skip
     for name, entries in summaries.items():
-        write_json(folder / name / "summary.json", entries)
+        summary_entry.write(folder / name, entries)
     run_info.write(folder, info)
     return folder
+
+
+def _name_local_copy(entry: SummaryEntry, data: DataFacts | None) -> None:
+    if not entry.fingerprint.get("revision") and data is not None and data.content_sha256:
+        entry.fingerprint["revision"] = f"sha256:{data.content_sha256}"
 
 
 def _without_addresses(command: list[str]) -> list[str]:

@@ -243,7 +243,7 @@ def _run(prepared: prepare.Prepared) -> None:
     result = execute(prepared)
     if result.exit_code is ExitCode.OK:
         return
-    open_ = sum(entry["counts"][kind] for entry in result.summaries for kind in ("error", "invalid_audio", "missing"))
+    open_ = sum(entry.failed for entry in result.summaries)
     why = f" ({result.reason})" if result.reason else ""
     error = IncompleteError(
         f"{open_} of {prepared.total} requests have no response{why}; lm-eval cannot leave samples out. What is "

@@ -96,11 +96,11 @@ def _add_task(
 ) -> None:  # fmt: skip
     spec, plan = task_run.task, task_run.plan
     entry = summarise_condition(task_run, condition, group)
-    metric, value = next(iter(entry["metrics"].items()))
+    metric, value = next(iter(entry.metrics.items()))
     made = metric_of(spec)
     better, pooled = made.higher_is_better, "mean" if isinstance(made, Mean) else made.name
     results["results"][task] = {
-        "name": task, "alias": spec.title, "sample_len": len(lines), f"{metric},{FILTER}": value["value"],
+        "name": task, "alias": spec.title, "sample_len": len(lines), f"{metric},{FILTER}": value.value,
         f"{metric}_stderr,{FILTER}": _stderr(made, [line[metric] for line in lines]),
     }  # fmt: skip
     results["group_subtasks"][task] = []
@@ -110,8 +110,8 @@ def _add_task(
         "doc_to_target": spec.doc_to_target, "output_type": "generate_until", "num_fewshot": 0,
         "repeats": task_run.epochs, "generation_kwargs": {**spec.generation_kwargs, **plan.overrides},
         "metric_list": [{"metric": metric, "aggregation": pooled, "higher_is_better": better}],
-        "metadata": {"audiobench": {"condition": condition.as_dict(), "fingerprint": entry["fingerprint"],
-                                    "counts": entry["counts"], "ci": value["ci"], "chance": entry["chance"]}},
+        "metadata": {"audiobench": {"condition": condition.as_dict(), "fingerprint": entry.fingerprint,
+                                    "counts": entry.counts, "ci": value.ci, "chance": entry.chance}},
     }  # fmt: skip
     results["versions"][task] = spec.metadata.get("version", 1.0)
     results["n-shot"][task] = 0

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from audiobench.core.plain_text import one_line, printable
 from audiobench.core.sheet import Column, Sheet, console
-from audiobench.core.types import Condition
+from audiobench.files.summary_entry import NOTHING, Read, Score, SummaryEntry
 from audiobench.scorers.metrics import UNITS
 from audiobench.task.spec import TaskSpec
 
@@ -26,22 +25,20 @@ percent = UNITS["share"].show
 """0.777 -> 77.7; an absent value is a dash."""
 
 
-def number(entry: Mapping[str, Any], value: float | None) -> str:
+def number(entry: SummaryEntry, value: float | None) -> str:
     """A value of the entry's metric, in its unit."""
-    return UNITS[next((metric.get("unit", "share") for metric in entry["metrics"].values()), "share")].show(value)
+    return UNITS[(entry.metric and entry.metric[1].unit) or "share"].show(value)
 
 
-def interval(entry: Mapping[str, Any], ci: Sequence[float | None]) -> str:
+def interval(entry: SummaryEntry, ci: Sequence[float | None]) -> str:
     """A 95 % interval in the metric's unit."""
     return f"[{number(entry, ci[0])}, {number(entry, ci[1])}]" if ci[0] is not None else "-"
 
 
-def condition_label(entry: Mapping[str, Any]) -> str:
+def condition_label(entry: SummaryEntry) -> str:
     """Short text for a summary entry's condition; says what was really done about thinking."""
-    kept = {key: value for key, value in entry["condition"].items() if key != "epochs"}
-    label = Condition(**kept).label
-    done = entry.get("think_effective")
-    return f"{label} ({', '.join(done)})" if done else label
+    label = entry.condition.condition.label
+    return f"{label} ({', '.join(entry.effective)})" if entry.effective else label
 
 
 def failures(counts: Mapping[str, int]) -> str:
@@ -49,7 +46,7 @@ def failures(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{n} {kind}" for kind, n in counts.items() if n and kind != "scored") or "-"
 
 
-def score_sheet(summaries: Sequence[Mapping[str, Any]], tasks: Mapping[str, TaskSpec], title: str = "") -> Sheet:
+def score_sheet(summaries: Sequence[SummaryEntry], tasks: Mapping[str, TaskSpec], title: str = "") -> Sheet:
     """One row for each task and condition."""
     sheet = Sheet(
         title,
@@ -60,49 +57,49 @@ def score_sheet(summaries: Sequence[Mapping[str, Any]], tasks: Mapping[str, Task
     for entry in summaries:
         name, value = _main(entry)
         sheet.rows.append(
-            (tasks[entry["task"]].task, condition_label(entry), name, str(entry["n"]), number(entry, value["value"]),
-             interval(entry, value["ci"]), percent(entry["coverage"]) + "%", percent(entry["chance"]), _official(entry),
-             failures(entry["counts"]))
+            (tasks[entry.task].task, condition_label(entry), name, str(entry.n), number(entry, value.value),
+             interval(entry, value.ci), percent(entry.coverage) + "%", percent(entry.chance), _official(entry),
+             failures(entry.counts))
         )  # fmt: skip
     return sheet
 
 
-def score_lines(entry: Mapping[str, Any]) -> list[str]:
+def score_lines(entry: SummaryEntry) -> list[str]:
     """One result on two lines, for terminals that are too narrow for the table."""
     name, value = _main(entry)
     parts = [
-        f"{name} {number(entry, value['value'])} {interval(entry, value['ci'])}".removesuffix(" -"), f"n {entry['n']}",
-        f"coverage {percent(entry['coverage'])}%", f"chance {percent(entry['chance'])}",
-        f"official {_official(entry)}", f"not scored: {failures(entry['counts'])}",
+        f"{name} {number(entry, value.value)} {interval(entry, value.ci)}".removesuffix(" -"), f"n {entry.n}",
+        f"coverage {percent(entry.coverage)}%", f"chance {percent(entry.chance)}",
+        f"official {_official(entry)}", f"not scored: {failures(entry.counts)}",
     ]  # fmt: skip
     shown = "  ".join(part for part in parts if not part.endswith(" -"))
-    return [one_line(f"{entry['task']}, {condition_label(entry)}"), f"  {shown}"]
+    return [one_line(f"{entry.task}, {condition_label(entry)}"), f"  {shown}"]
 
 
-def reader_line(entry: Mapping[str, Any]) -> str:
+def reader_line(entry: SummaryEntry, read: Read) -> str:
     """Both numbers: the rules' alone, and that of the rules and a reader."""
-    read, (name, alone) = entry["reader"], _main(entry)
-    both = f"{number(entry, read['value'])} {interval(entry, read['ci'])}".removesuffix(" -")
+    name, alone = _main(entry)
+    both = f"{number(entry, read.value)} {interval(entry, read.ci)}".removesuffix(" -")
     return one_line(
-        f"{entry['task']}, {condition_label(entry)}: {name} by rules {number(entry, alone['value'])}, by rules and reader "
-        f"{read['reader']} {both}; it found an answer in {read['read']} of {read['unparsed']} unparsed responses"
+        f"{entry.task}, {condition_label(entry)}: {name} by rules {number(entry, alone.value)}, by rules and reader "
+        f"{read.reader} {both}; it found an answer in {read.read} of {read.unparsed} unparsed responses"
     )
 
 
-def _main(entry: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    return next(iter(entry["metrics"].items()), ("-", {"value": None, "ci": [None, None]}))
+def _main(entry: SummaryEntry) -> tuple[str, Score]:
+    return entry.metric or ("-", NOTHING)
 
 
-def _official(entry: Mapping[str, Any]) -> str:
-    official = entry.get("official") or {}
-    return "-" if official.get("value") is None else f"{number(entry, official['value'])} (n={official['n']})"
+def _official(entry: SummaryEntry) -> str:
+    official = entry.official
+    return f"{number(entry, official.value)} (n={official.n})" if official and official.value is not None else "-"
 
 
-def breakdown_table(entry: Mapping[str, Any], column: str, title: str = "") -> Sheet:
+def breakdown_table(entry: SummaryEntry, column: str, title: str = "") -> Sheet:
     """The metric by one column."""
     sheet = Sheet(title, (column, "n", "value", "95 % interval"), all_columns=True)
-    for label, value in entry["breakdown"][column].items():
-        sheet.rows.append((label, str(value["n"]), number(entry, value["value"]), interval(entry, value["ci"])))
+    for label, value in entry.breakdowns[column].items():
+        sheet.rows.append((label, str(value.n), number(entry, value.value), interval(entry, value.ci)))
     return sheet
 
 
@@ -120,7 +117,7 @@ def reference_lines(task: TaskSpec, model: str) -> list[str]:
 
 
 def print_run(
-    summaries: Sequence[Mapping[str, Any]], tasks: Mapping[str, TaskSpec], folder: Path, *, model: str = "",
+    summaries: Sequence[SummaryEntry], tasks: Mapping[str, TaskSpec], folder: Path, *, model: str = "",
     breakdowns: bool = True,
 ) -> None:  # fmt: skip
     """The closing table of a run."""
@@ -129,19 +126,19 @@ def print_run(
         out.print(printable("\n".join(line for entry in summaries for line in score_lines(entry))), markup=False)
     else:
         out.print(score_sheet(summaries, tasks), crop=False)
-    single = [entry for entry in summaries if sum(e["task"] == entry["task"] for e in summaries) == 1]
+    single = [entry for entry in summaries if sum(e.task == entry.task for e in summaries) == 1]
     for entry in single if breakdowns else ():
-        for column, labels in entry.get("breakdown", {}).items():
+        for column, labels in entry.breakdowns.items():
             if 1 < len(labels) <= LONGEST_BREAKDOWN:
-                out.print(breakdown_table(entry, column, f"{entry['task']}, {condition_label(entry)}, by {column}"))
+                out.print(breakdown_table(entry, column, f"{entry.task}, {condition_label(entry)}, by {column}"))
     for entry in summaries:
-        if "reader" in entry:
-            out.print("\n" + reader_line(entry), markup=False, soft_wrap=True)
-        if "speech" in entry:
+        if entry.reader:
+            out.print("\n" + reader_line(entry, entry.reader), markup=False, soft_wrap=True)
+        if entry.speech:
             from audiobench.results.speech import lines as speech_lines
 
             out.print(printable("\n" + "\n".join(speech_lines(entry))), markup=False)
-    for name in dict.fromkeys(entry["task"] for entry in summaries):
+    for name in dict.fromkeys(entry.task for entry in summaries):
         if tasks[name].answers_withheld:
             file, where = folder / name / tasks[name].submission["file"], tasks[name].source.homepage
             out.print(f"\nto submit{f' to {where}' if where else ''}: {file}", markup=False, soft_wrap=True)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from msgspec import structs
 
 from audiobench.core.types import Condition, Outcome, Response
 from audiobench.files.records import ClipFacts, Record, ShownSample
+from audiobench.files.summary_entry import Quantiles
 from audiobench.results.runs import Scored, TaskRun
 from audiobench.results.score import scorer_of
 from audiobench.scorers import Mean
@@ -29,7 +29,7 @@ class Spent:
     __slots__ = ("_seconds", "usage")
 
     def __init__(self) -> None:
-        self.usage: dict[str, float] = {}
+        self.usage: dict[str, int | float] = {}
         """Sums by name; `responses` says how many gave counts."""
         self._seconds: dict[str, array[float]] = {}
 
@@ -54,10 +54,10 @@ class Spent:
             if seconds is not None:  # a journal holds null for a NaN
                 self._seconds.setdefault(key, array("d")).append(seconds)
 
-    def latency(self) -> dict[str, Any]:
+    def latency(self) -> dict[str, Quantiles]:
         """Median and 95th percentile of each measured latency, in seconds."""
         return {
-            key: {"n": len(values), "median": quantile(values, 0.5), "p95": quantile(values, 0.95)}
+            key: Quantiles(len(values), quantile(values, 0.5), quantile(values, 0.95))
             for key, values in self._seconds.items()
         }
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from audiobench.files.summary_entry import NOTHING, Score
 from audiobench.results.runs import Scored
 from audiobench.results.score import metric_of
 from audiobench.task.spec import TaskSpec
 
 
-def metric(task: TaskSpec, responded: Sequence[Scored], epochs: int) -> dict[str, Any]:
+def metric(task: TaskSpec, responded: Sequence[Scored], epochs: int) -> Score:
     """The task's metric over everything that got a response: value, 95 % interval, n (samples).
 
     Epochs are averaged per sample first; samples that share a clip are one cluster.
@@ -21,14 +21,9 @@ def metric(task: TaskSpec, responded: Sequence[Scored], epochs: int) -> dict[str
     found = {sample: made.tally(s.outcome for s in group) for sample, group in by_sample.items()}
     tallies = {sample: tally for sample, tally in found.items() if tally is not None}
     if not tallies:
-        return {"value": None, "ci": [None, None], "interval": "none", "n": 0}
+        return NOTHING
     interval = made.interval(list(tallies.values()), _clusters(by_sample, list(tallies)), epochs=epochs)
-    return {
-        "value": made.of(list(tallies.values())),
-        "ci": [interval.low, interval.high] if interval.method != "none" else [None, None],
-        "interval": interval.method,
-        "n": len(tallies),
-    }
+    return Score.of(made.of(list(tallies.values())), interval, len(tallies))
 
 
 def _clusters(by_sample: Mapping[str, Sequence[Scored]], ids: Sequence[str]) -> list[str] | None:
@@ -37,9 +32,9 @@ def _clusters(by_sample: Mapping[str, Sequence[Scored]], ids: Sequence[str]) -> 
     return keys if len(set(keys)) < len(keys) else None
 
 
-def breakdown(task: TaskSpec, responded: Sequence[Scored], epochs: int) -> dict[str, Any]:
+def breakdown(task: TaskSpec, responded: Sequence[Scored], epochs: int) -> dict[str, dict[str, Score]]:
     """The metric by each breakdown column: {column: {label: {n, value, ci, interval}}}."""
-    tables: dict[str, Any] = {}
+    tables: dict[str, dict[str, Score]] = {}
     for column in task.breakdown:
         groups: dict[str, list[Scored]] = {}
         for scored in responded:

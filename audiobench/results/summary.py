@@ -9,9 +9,12 @@ from math import fsum, isfinite
 from typing import Any
 
 import orjson
+from msgspec import UNSET, UnsetType
+from msgspec.structs import asdict
 
 from audiobench.core.types import STATUSES, Condition
 from audiobench.files.annotations import Judgement, Reading, Slot
+from audiobench.files.summary_entry import ErrorBounds, How, MetricScore, Official, Read, Reason, SummaryEntry
 from audiobench.results.condensed import Spent, condenser
 from audiobench.results.metric import breakdown, metric
 from audiobench.results.runs import Run, Scored, TaskRun
@@ -24,13 +27,13 @@ MOST_REASONS = 5
 """Different error messages that a summary keeps, the commonest first."""
 
 
-def summaries(run: Run) -> list[dict[str, Any]]:
+def summaries(run: Run) -> list[SummaryEntry]:
     """Every task's and condition's summary, made anew from the journals."""
     return [entry for task_run in run.tasks.values() for entry in summarise(task_run)]
 
 
-def summarise(task_run: TaskRun) -> list[dict[str, Any]]:
-    """One summary entry for each condition of a task (the format is in docs/design.md)."""
+def summarise(task_run: TaskRun) -> list[SummaryEntry]:
+    """One summary entry for each condition of a task."""
     keep = condenser(task_run)
     groups: dict[Condition, list[Scored]] = {condition: [] for condition in task_run.conditions}
     spent = {condition: Spent() for condition in task_run.conditions}
@@ -42,7 +45,7 @@ def summarise(task_run: TaskRun) -> list[dict[str, Any]]:
 
 def summarise_condition(
     task_run: TaskRun, condition: Condition, group: Sequence[Scored], spent: Spent | None = None
-) -> dict[str, Any]:
+) -> SummaryEntry:
     """The summary entry of one condition; `spent`: what its responses took, where `group` does not say it any more."""
     spent = spent or Spent.of(group)
     task = task_run.task
@@ -50,39 +53,41 @@ def summarise_condition(
     expected = asked * task_run.epochs
     counts = counted(group)
     responded = [scored for scored in group if scored.outcome.value is not None]
-    entry: dict[str, Any] = {
-        "task": task.task,
-        "condition": {**condition.as_dict(), "epochs": task_run.epochs},
-        "n": asked,
-        "counts": {**counts, "missing": expected - len(group)},
-        "errors": reasons(group),
-        "coverage": (len(group) - counts["error"] - counts["invalid_audio"]) / expected if expected else 0.0,
-        "metrics": {},
-        "chance": chance(task, group),
-        "usage": spent.usage,
-        "latency": spent.latency(),
-        "fingerprint": fingerprint(task_run, group),
-    }
     effective = {
         s.record.response.think_effective for s in group if s.record.response and s.record.response.think_effective
     }
-    if effective:
-        entry["think_effective"] = sorted(effective)
+    entry = SummaryEntry(
+        task=task.task,
+        condition=How(**condition.as_dict(), epochs=task_run.epochs),
+        n=asked,
+        counts={**counts, "missing": expected - len(group)},
+        errors=reasons(group),
+        coverage=(len(group) - counts["error"] - counts["invalid_audio"]) / expected if expected else 0.0,
+        metrics={},
+        chance=chance(task, group),
+        usage=spent.usage,
+        latency=spent.latency(),
+        fingerprint=fingerprint(task_run, group),
+        think_effective=sorted(effective) if effective else UNSET,
+    )
     if task.answers_withheld:
         return entry
     main = metric(task, responded, task_run.epochs)
     made = metric_of(task)
     low, high = (bound if isfinite(bound) else None for bound in made.bounds)
-    about = {"unit": made.unit, "higher_is_better": made.higher_is_better, "bounds": [low, high]}
-    entry["metrics"] = {made.name: {**main, **about}}
-    entry["bounds"] = bounds(task, group, expected, main["value"])
-    entry["official"] = official(task, group)
-    entry["breakdown"] = breakdown(task, responded, task_run.epochs)
+    entry.metrics = {
+        made.name: MetricScore(
+            **asdict(main), unit=made.unit, higher_is_better=made.higher_is_better, bounds=(low, high)
+        )
+    }
+    entry.bounds = bounds(task, group, expected, main.value)
+    entry.official = official(task, group)
+    entry.breakdown = breakdown(task, responded, task_run.epochs)
     readings = task_run.readings()
-    if readings and (read := with_reader(task, group, readings, task_run.judgements(), task_run.epochs)):
-        entry["reader"] = read
+    if readings:
+        entry.reader = with_reader(task, group, readings, task_run.judgements(), task_run.epochs)
     if task.protocol == "realtime":
-        entry["speech"] = speech(task, group, task_run.epochs)
+        entry.speech = speech(task, group, task_run.epochs)
     return entry
 
 
@@ -92,28 +97,24 @@ def with_reader(
     readings: Mapping[Slot, Reading],
     judgements: Mapping[Slot, Judgement],
     epochs: int,
-) -> dict[str, Any] | None:
-    """The metric with what a reader found in unparsed responses, beside the rules' own; None where none has read.
-
-    Keys: reader (who), unparsed (responses that the rules leave so), read (those in which it found an option), and the
-    metric's value, ci, interval and n.
-    """
+) -> Read | UnsetType:
+    """The metric with what a reader found in unparsed responses, beside the rules' own; UNSET where none has read."""
     unparsed = [s for s in group if s.outcome.status == "unparsed"]
     lines = {s.slot: readings[s.slot] for s in unparsed if s.slot in readings}
     if not lines:
-        return None
+        return UNSET
     both = [
         Scored(s.record, outcome(s.record, task, judgements, lines[s.slot]))
         if s.outcome.status == "unparsed" and s.slot in lines
         else s
         for s in group
     ]
-    return {
-        "reader": ", ".join(sorted({line.rater for line in lines.values()})),
-        "unparsed": len(unparsed),
-        "read": len(unparsed) - sum(s.outcome.status == "unparsed" for s in both),
-        **metric(task, [s for s in both if s.outcome.value is not None], epochs),
-    }
+    return Read(
+        **asdict(metric(task, [s for s in both if s.outcome.value is not None], epochs)),
+        reader=", ".join(sorted({line.rater for line in lines.values()})),
+        unparsed=len(unparsed),
+        read=len(unparsed) - sum(s.outcome.status == "unparsed" for s in both),
+    )
 
 
 def counted(group: Sequence[Scored]) -> dict[str, int]:
@@ -121,21 +122,21 @@ def counted(group: Sequence[Scored]) -> dict[str, int]:
     return {status: sum(scored.outcome.counted_as == status for scored in group) for status in STATUSES}
 
 
-def reasons(group: Sequence[Scored]) -> list[dict[str, Any]]:
+def reasons(group: Sequence[Scored]) -> list[Reason]:
     """Why there is no response, the commonest reasons first."""
     found = Counter(s.outcome.detail["message"] for s in group if "message" in s.outcome.detail)
-    return [{"message": message, "n": n} for message, n in found.most_common(MOST_REASONS)]
+    return [Reason(message, n) for message, n in found.most_common(MOST_REASONS)]
 
 
-def bounds(task: TaskSpec, group: Sequence[Scored], expected: int, value: float | None) -> dict[str, Any]:
+def bounds(task: TaskSpec, group: Sequence[Scored], expected: int, value: float | None) -> ErrorBounds:
     """The score if every request without a response were wrong, and without them."""
     if value is None or not metric_of(task).is_share:
-        return {"errors_wrong": None, "errors_excluded": value}
+        return ErrorBounds(None, value)
     total = fsum(s.outcome.value or 0.0 for s in group)
-    return {"errors_wrong": total / expected if expected else None, "errors_excluded": value}
+    return ErrorBounds(total / expected if expected else None, value)
 
 
-def official(task: TaskSpec, group: Sequence[Scored]) -> dict[str, Any] | None:
+def official(task: TaskSpec, group: Sequence[Scored]) -> Official | None:
     """The official scorer's own number, with its own denominator."""
     scorer = scorer_of(task)
     if scorer.official is None or scorer.official_summary is None:
@@ -143,10 +144,10 @@ def official(task: TaskSpec, group: Sequence[Scored]) -> dict[str, Any] | None:
     answered = [s for s in group if s.record.response is not None]
     samples = [s.sample for s in answered]
     verdicts = official_verdicts(scorer, [s.record.text for s in answered], samples)
-    summary = {"scorer": f"{scorer.name}@{scorer.version}", **scorer.official_summary(verdicts, samples)}
+    summary = Official(f"{scorer.name}@{scorer.version}", **scorer.official_summary(verdicts, samples))
     if scorer.official_extracted is not None:
         mapped = [scorer.official_extracted(s.outcome.extracted, s.sample) for s in answered]
-        summary["on_extracted"] = scorer.official_summary(mapped, samples)["value"]
+        summary.on_extracted = scorer.official_summary(mapped, samples)["value"]
     return summary
 
 

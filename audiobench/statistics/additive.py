@@ -14,6 +14,8 @@ from audiobench.statistics.distributions import t_quantile
 from audiobench.statistics.intervals import (
     BOOTSTRAP_CLUSTERS,
     BOOTSTRAP_VALUES,
+    UNKNOWN,
+    By,
     Interval,
     cluster_sums,
     degrees_of_freedom,
@@ -53,11 +55,11 @@ def interval(value: Value, units: np.ndarray, n: int, level: float = 0.95) -> In
 
     estimate, clustered = value(units.sum(axis=0)), len(units) < n
     if estimate is None or len(units) < (BOOTSTRAP_CLUSTERS if clustered else BOOTSTRAP_VALUES):
-        return Interval(0.0, 1.0, "none") if estimate is None else Interval(estimate, estimate, "none")
+        return UNKNOWN if estimate is None else Interval(estimate, estimate, By.NONE)
     rng = np.random.default_rng(0)
     draws = [found for _ in range(RESAMPLES) if (found := value(_resample(rng, len(units)) @ units)) is not None]
     low, high = (float(bound) for bound in np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]))
-    return Interval(min(low, estimate), max(high, estimate), "bootstrap" + ("-clustered" if clustered else ""))
+    return Interval(min(low, estimate), max(high, estimate), By.BOOTSTRAP.over(clustered))
 
 
 def compare(
@@ -76,7 +78,7 @@ def compare(
     if x is None or y is None:
         return PairedComparison(0, 0.0, 0.0, 0.0, UNKNOWN_DIFFERENCE, 0, 0, 1.0, "none", inf, None)
     if size < 2:
-        unknown = Interval(-widest, widest, "none")
+        unknown = Interval(-widest, widest, By.NONE)
         return PairedComparison(n, x, y, y - x, unknown, 0, 0, 1.0, "none", inf, clusters)
     rng = np.random.default_rng(0)
     draws, less, greater, both = [], 0, 0, 0
@@ -93,7 +95,7 @@ def compare(
     p_less, p, p_greater = ((1 + hits) / (1 + RESAMPLES) for hits in (less, both, greater))
     return PairedComparison(
         n=n, a=x, b=y, difference=y - x, gained=0, lost=0, clusters=clusters,
-        interval=Interval(min(low, y - x), max(high, y - x), "bootstrap" + suffix),
+        interval=Interval(min(low, y - x), max(high, y - x), By.BOOTSTRAP.over(clusters is not None)),
         p=p, p_less=p_less, p_greater=p_greater, least_p=max(1 / (1 + RESAMPLES), 2.0**-changed),
         method=f"permutation-{RESAMPLES}{suffix}", mde=mde(float(np.std(draws))) if changed else inf,
     )  # fmt: skip
@@ -149,7 +151,7 @@ def compare_ratios(before: Ratios, after: Ratios, clusters: Sequence[Hashable] |
     elif enough:
         # Not resampling.ratio_interval: it holds what has no negative parts above 0, and a difference may cross it.
         bounds = [t_bounds(tops, bottoms, 0.95), bca_bounds(tops, bottoms, 0.95, 0, 4000)]
-        found = Interval(min(b[0] for b in bounds), max(b[1] for b in bounds), "bootstrap" + suffix)
+        found = Interval(min(b[0] for b in bounds), max(b[1] for b in bounds), By.BOOTSTRAP.over(clustered))
         smallest = mde((bounds[0][1] - bounds[0][0]) / 2 / t_quantile(0.975, degrees_of_freedom(bottoms)))
     x, y = sum(old) / whole, sum(new) / whole
     return PairedComparison(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from math import isfinite, sqrt
 
 from audiobench.statistics.distributions import beta_quantile, normal_quantile, t_quantile
@@ -34,13 +35,46 @@ FEWEST_EFFECTIVE = 2.0
 """Fewest effective clusters for an interval: where one clip holds nearly every value, the others say too little."""
 
 
+class By(StrEnum):
+    """How an interval was made."""
+
+    NONE = "none"
+    """The data allow no statement."""
+    WILSON = "wilson"
+    WILSON_EXACT = "wilson+exact"
+    WILSON_EFFECTIVE = "wilson-effective"
+    WILSON_CLUSTERED = "wilson-clustered"
+    EXACT = "exact"
+    BOOTSTRAP = "bootstrap"
+    BOOTSTRAP_CLUSTERED = "bootstrap-clustered"
+    T = "t"
+    T_CLUSTERED = "t-clustered"
+    BCA = "bca"
+    BCA_CLUSTERED = "bca-clustered"
+    BONETT_PRICE = "bonett-price"
+    BONETT_PRICE_CLUSTERED = "bonett-price-clustered"
+    MOVER = "mover"
+    MOVER_CLUSTERED = "mover-clustered"
+    MACRO = "macro"
+    PAIRED = "paired"
+
+    def over(self, clustered: bool) -> By:
+        """The same over clusters of samples that share a clip, where they do."""
+        return By(f"{self}-clustered") if clustered else self
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A confidence interval; `method` says how it was made, `none` that the data allow no statement."""
+    """A confidence interval."""
 
     low: float
     high: float
-    method: str
+    method: By
+
+    @property
+    def known(self) -> bool:
+        """Whether the data allow a statement."""
+        return self.method != By.NONE
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
@@ -51,7 +85,7 @@ class Interval:
         return (self.high - self.low) / 2
 
 
-UNKNOWN = Interval(0.0, 1.0, "none")
+UNKNOWN = Interval(0.0, 1.0, By.NONE)
 
 
 def wilson(k: float, n: float, level: float = 0.95) -> Interval:
@@ -65,7 +99,7 @@ def wilson(k: float, n: float, level: float = 0.95) -> Interval:
     if n == 0:
         return UNKNOWN
     low, high = _score_bounds(k / n, n, normal_quantile((1 + level) / 2))
-    return Interval(low, high, "wilson")
+    return Interval(low, high, By.WILSON)
 
 
 def clopper_pearson(k: float, n: float, level: float = 0.95) -> Interval:
@@ -78,7 +112,7 @@ def clopper_pearson(k: float, n: float, level: float = 0.95) -> Interval:
     tail = (1 - level) / 2
     low = beta_quantile(tail, k, n - k + 1) if k > 0 else 0.0
     high = beta_quantile(1 - tail, k + 1, n - k) if k < n else 1.0
-    return Interval(low, high, "exact")
+    return Interval(low, high, By.EXACT)
 
 
 def proportion(
@@ -107,7 +141,7 @@ def proportion(
     binary = all(v in (0.0, 1.0) for v in data)
     if groups is None and binary and epochs == 1:
         return binomial(round(sum(data)), n, level)
-    method = "wilson-effective" if groups is None else "wilson-clustered"
+    method = By.WILSON_EFFECTIVE if groups is None else By.WILSON_CLUSTERED
     if groups is None:
         groups = [(v, 1) for v in data]
     return _clustered_proportion(groups, n * epochs, level, method)
@@ -254,33 +288,32 @@ def _bootstrapped(
     counts: bool,
 ) -> Interval:
     _check_level(level)
-    suffix = ""
-    fewest = BOOTSTRAP_VALUES
+    shared, fewest = False, BOOTSTRAP_VALUES
     if clusters is not None:
         keys = list(clusters)
         if len(set(keys)) < len(tops):
-            suffix, fewest = "-clustered", BOOTSTRAP_CLUSTERS
+            shared, fewest = True, BOOTSTRAP_CLUSTERS
         tops = [s for s, _ in cluster_sums(tops, keys)]
         bottoms = [s for s, _ in cluster_sums(bottoms, keys)]
     total = sum(bottoms)
     if total == 0:
         return UNKNOWN
     estimate = sum(tops) / total
-    if (effective_clusters(bottoms) if suffix else len(tops)) < fewest or degrees_of_freedom(bottoms) <= 0:
+    if (effective_clusters(bottoms) if shared else len(tops)) < fewest or degrees_of_freedom(bottoms) <= 0:
         seen = [a / b for a, b in zip(tops, bottoms, strict=True) if b > 0]
-        return Interval(min([*seen, estimate]), max([*seen, estimate]), "none")
+        return Interval(min([*seen, estimate]), max([*seen, estimate]), By.NONE)
     units = [(a, b) for a, b in zip(tops, bottoms, strict=True) if b > 0]
     rare = None
     if counts and estimate <= 1 and sum(a > 0 for a, _ in units) <= EXACT_BELOW:
-        rare = _clustered_proportion(units, total, level, "")
+        rare = _clustered_proportion(units, total, level, By.WILSON_CLUSTERED)
     elif len({a / b for a, b in units}) == 1:  # no spread at all: nothing to judge by
-        return Interval(estimate, estimate, "none")
+        return Interval(estimate, estimate, By.NONE)
     from audiobench.statistics.resampling import ratio_interval
 
     low, high = ratio_interval(tops, bottoms, level, seed, resamples)
     if rare is not None:
         low, high = min(low, rare.low), max(high, rare.high)
-    return Interval(low, high, "bootstrap" + suffix)
+    return Interval(low, high, By.BOOTSTRAP.over(shared))
 
 
 def binomial(k: int, n: int, level: float = 0.95) -> Interval:
@@ -296,10 +329,10 @@ def binomial(k: int, n: int, level: float = 0.95) -> Interval:
         low = min(low, exact.low)
     if n <= EXACT_N or n - k <= EXACT_BELOW:
         high = max(high, exact.high)
-    return Interval(low, high, "wilson" if (low, high) == (score.low, score.high) else "wilson+exact")
+    return Interval(low, high, By.WILSON if (low, high) == (score.low, score.high) else By.WILSON_EXACT)
 
 
-def _clustered_proportion(groups: Sequence[tuple[float, float]], cap: float, level: float, method: str) -> Interval:
+def _clustered_proportion(groups: Sequence[tuple[float, float]], cap: float, level: float, method: By) -> Interval:
     """Korn-Graubard: the score interval at the effective sample size, with t over the effective clusters.
 
     Near 0 and 1 few clusters tell how answers of one clip move together. There (less than `EDGE` right, or wrong) the

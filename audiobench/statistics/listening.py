@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import log2, sqrt
 from typing import Literal
 
-from audiobench.statistics.intervals import Interval, as_floats, cluster_sums, proportion
+from audiobench.statistics.intervals import UNKNOWN, By, Interval, as_floats, cluster_sums, proportion
 from audiobench.statistics.paired import PairedComparison, compare
 from audiobench.statistics.passk import majority
 
@@ -157,9 +157,8 @@ def retention_interval(
         raise ValueError(f"paired values: {n} of control but {len(b)} of full; pair by sample id first")
     keys: list[Hashable] = list(clusters) if clusters is not None else list(range(n))
     of_a, of_b = (proportion(v, keys if clusters is not None else None, level, epochs=epochs) for v in (a, b))
-    unknown = Interval(0.0, 1.0, "none")
-    if "none" in (of_a.method, of_b.method) or of_b.low <= chance or a == b:
-        return unknown
+    if not (of_a.known and of_b.known) or of_b.low <= chance or a == b:
+        return UNKNOWN
     x, y, r = sum(a) / n, sum(b) / n, _correlation(a, b, keys)
     (x_down, x_up), (y_down, y_up) = (x - of_a.low, of_a.high - x), (y - of_b.low, of_b.high - y)
     x, y = x - chance, y - chance
@@ -169,8 +168,8 @@ def retention_interval(
     if high is not None and high < 0:
         high = _ratio_bound(x, y, x_up, y_up, r, 1)
     if low is None or high is None:
-        return unknown
-    return Interval(low, high, "mover" if len(set(keys)) == n else "mover-clustered")
+        return UNKNOWN
+    return Interval(low, high, By.MOVER.over(len(set(keys)) < n))
 
 
 def _correlation(a: Sequence[float], b: Sequence[float], keys: Sequence[Hashable]) -> float:

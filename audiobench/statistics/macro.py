@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from math import sqrt
 
 from audiobench.statistics.distributions import normal_quantile
-from audiobench.statistics.intervals import Interval
+from audiobench.statistics.intervals import UNKNOWN, By, Interval
 
 
 def macro_se(standard_errors: Sequence[float]) -> float:
@@ -28,12 +28,12 @@ def macro_average(values: Sequence[float], intervals: Sequence[Interval]) -> tup
     if len(values) != len(intervals):
         raise ValueError(f"macro average: {len(values)} values but {len(intervals)} intervals")
     if not values:
-        return 0.0, Interval(0.0, 1.0, "none")
+        return 0.0, UNKNOWN
     count = len(values)
     mean = sum(values) / count
     down = sqrt(sum((v - i.low) ** 2 for v, i in zip(values, intervals, strict=True))) / count
     up = sqrt(sum((i.high - v) ** 2 for v, i in zip(values, intervals, strict=True))) / count
-    method = "none" if any(i.method == "none" for i in intervals) else "macro"
+    method = By.NONE if any(not i.known for i in intervals) else By.MACRO
     return mean, Interval(mean - down, mean + up, method)
 
 

@@ -20,6 +20,7 @@ from audiobench.statistics.distributions import t_cdf, t_quantile, t_two_sided
 from audiobench.statistics.intervals import (
     BOOTSTRAP_CLUSTERS,
     BOOTSTRAP_VALUES,
+    By,
     Interval,
     as_floats,
     cluster_sums,
@@ -30,7 +31,7 @@ from audiobench.statistics.power import mde, mde_paired
 
 Alternative = Literal["two-sided", "less", "greater"]
 Method = Literal["auto", "t", "bca"]
-UNKNOWN_DIFFERENCE = Interval(-1.0, 1.0, "none")
+UNKNOWN_DIFFERENCE = Interval(-1.0, 1.0, By.NONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,27 +257,26 @@ def _difference_interval(
     bounded = all(0 <= v <= 1 for v in first) and all(0 <= v <= 1 for v in second)
     groups = cluster_sums(differences, keys) if keys is not None else [(d, 1) for d in differences]
     clustered = len(groups) < len(differences)
-    suffix = "-clustered" if clustered else ""
     df = degrees_of_freedom([m for _, m in groups])
     if df <= 0:
         return UNKNOWN_DIFFERENCE
     if method == "t":
         centre = sum(differences) / len(differences)
         half = t_quantile((1 + level) / 2, df) * jackknife_se(groups)
-        return Interval(centre - half, centre + half, "t" + suffix)
+        return Interval(centre - half, centre + half, By.T.over(clustered))
     if method == "auto" and bounded:
         plain = _bonett_price(differences, keys, binary and not clustered, level)
-        return Interval(plain.low, plain.high, plain.method + suffix)
+        return Interval(plain.low, plain.high, plain.method.over(clustered))
     if method == "auto" and df + 1 < (BOOTSTRAP_CLUSTERS if clustered else BOOTSTRAP_VALUES):
-        return Interval(min(-1.0, *differences), max(1.0, *differences), "none")
+        return Interval(min(-1.0, *differences), max(1.0, *differences), By.NONE)
     from audiobench.statistics.resampling import bca_bounds, ratio_interval
 
     sums, sizes = [s for s, _ in groups], [float(m) for _, m in groups]
     if method == "bca":
         low, high = bca_bounds(sums, sizes, level, seed, 4000)
-        return Interval(low, high, "bca" + suffix)
+        return Interval(low, high, By.BCA.over(clustered))
     low, high = ratio_interval(sums, sizes, level, seed, 4000)
-    return Interval(low, high, "bootstrap" + suffix)
+    return Interval(low, high, By.BOOTSTRAP.over(clustered))
 
 
 def shrunk_mean(differences: Sequence[float], clusters: Iterable[Hashable] | None = None) -> tuple[float, float, float]:
@@ -309,7 +309,7 @@ def _bonett_price(differences: list[float], keys: list[Hashable] | None, normal:
     centre, se, df = shrunk_mean(differences, keys)
     estimate = sum(differences) / len(differences)
     half = t_quantile((1 + level) / 2, inf if normal else df) * se
-    return Interval(min(estimate, max(-1.0, centre - half)), max(estimate, min(1.0, centre + half)), "bonett-price")
+    return Interval(min(estimate, max(-1.0, centre - half)), max(estimate, min(1.0, centre + half)), By.BONETT_PRICE)
 
 
 def _binomial_tail(k: int, n: int) -> float:

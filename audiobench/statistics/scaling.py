@@ -30,7 +30,7 @@ from math import log2
 from typing import Literal
 
 from audiobench.statistics.distributions import t_quantile, t_two_sided
-from audiobench.statistics.intervals import Interval, as_floats, proportion
+from audiobench.statistics.intervals import By, Interval, as_floats, proportion
 from audiobench.statistics.multiplicity import holm
 from audiobench.statistics.paired import compare, shrunk_mean
 from audiobench.statistics.power import mde
@@ -117,7 +117,7 @@ def scaling(
     curvature_p = _contrast(rows, bend, keys, level).p if bend else 1.0
     best = max(range(len(budgets)), key=lambda j: (accuracy[j], -j))
     alpha = 1 - level
-    method = "t" if keys is None else "t-clustered"
+    method = By.T.over(keys is not None)
     gain_interval = Interval(trend.low * reach, trend.high * reach, method)
     turns = _turns(columns, keys, level)
     verdict = _verdict(turns, trend.p, slope, curvature_p, gain_interval, alpha, margin)

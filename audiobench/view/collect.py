@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from audiobench.core.types import Condition
+from audiobench.files.summary_entry import SummaryEntry
 from audiobench.results.runs import Run, Scored, TaskRun
 from audiobench.results.summary import summarise_condition
 
@@ -27,7 +28,7 @@ class Arm:
     """Index into the list of runs."""
     condition: Condition
     label: str
-    summary: dict[str, Any]
+    summary: SummaryEntry
     """The entry of summary.json (docs/design.md)."""
 
 
@@ -114,13 +115,13 @@ def arm_labels(arms: Sequence[tuple[Run, Condition]]) -> list[str]:
 def _notes(arms: Sequence[Arm], members: Sequence[tuple[int, TaskRun]]) -> list[str]:
     """Warnings about arms that do not rest on the same things."""
     notes = []
-    first = arms[0].summary["fingerprint"] if arms else {}
+    first = arms[0].summary.fingerprint if arms else {}
     parts = sorted(
         {
             part
             for arm in arms
-            for part in {*first, *arm.summary["fingerprint"]}
-            if part != "audio" and arm.summary["fingerprint"].get(part) != first.get(part)
+            for part in {*first, *arm.summary.fingerprint}
+            if part != "audio" and arm.summary.fingerprint.get(part) != first.get(part)
         }
     )
     if parts == ["samples"] and len(members) > 1:
@@ -153,7 +154,7 @@ def difference(page: TaskPage, a: int, b: int) -> dict[str, Any] | None:
     return {
         "n": found.n,
         "value": found.difference,
-        "ci": [found.interval.low, found.interval.high] if found.interval.method != "none" else None,
+        "ci": [found.interval.low, found.interval.high] if found.interval.known else None,
         "p": found.p,
         "gained": found.gained,
         "lost": found.lost,

@@ -21,6 +21,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 import orjson
+from msgspec import to_builtins
 
 import audiobench
 from audiobench.core.errors import UsageError
@@ -141,7 +142,7 @@ def _task(page: TaskPage, ids: Sequence[str]) -> dict[str, Any]:
         "withheld": task.answers_withheld,
         "references": [score.model_dump(mode="json") for score in task.reference_scores],
         "notes": page.notes,
-        "arms": [{"label": arm.label, "run": arm.run, "summary": arm.summary} for arm in page.arms],
+        "arms": [{"label": arm.label, "run": arm.run, "summary": to_builtins(arm.summary)} for arm in page.arms],
         "differences": [difference(page, 0, at) if at else None for at in range(len(page.arms))],
     }
 

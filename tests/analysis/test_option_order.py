@@ -88,8 +88,8 @@ def test_no_request_is_wasted(ask, tmp_path, capsys):
     assert "= 44 requests" in plan
     asked = Counter((tmp_path / "asked.txt").read_text().splitlines())
     assert len(asked) == 11 and set(asked.values()) == {4}, "every arrangement once for each audio condition and epoch"
-    orders = [(entry["condition"]["option_order"], entry["n"], entry["counts"]["missing"])
-              for entry in summaries(Run.open(folder)) if entry["condition"]["audio"] == "full"]  # fmt: skip
+    orders = [(entry.condition.option_order, entry.n, entry.counts["missing"])
+              for entry in summaries(Run.open(folder)) if entry.condition.audio == "full"]  # fmt: skip
     assert orders == [(0, 4, 0), (1, 4, 0), (2, 2, 0), (3, 1, 0)]
     assert ask("--option-order", "4", "--audio", "full,none", "--epochs", "2") == folder
     assert sum(Counter((tmp_path / "asked.txt").read_text().splitlines()).values()) == 44, "a finished run asks nothing"
@@ -126,4 +126,4 @@ def test_shards_know_who_has_fewer(ask):
     whole = Run.open(ask("--option-order", "4"))
     joined = merge(shards, whole.folder.parent / "joined").summaries
     for key in ("n", "counts", "condition"):
-        assert [entry[key] for entry in joined] == [entry[key] for entry in summaries(whole)]
+        assert [getattr(entry, key) for entry in joined] == [getattr(entry, key) for entry in summaries(whole)]

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import orjson
 import pytest
+from msgspec import to_builtins
 
 from audiobench.core.errors import IncompleteError
 from audiobench.files import records
@@ -42,7 +43,7 @@ def run(folder: Path, records: list[dict[str, Any]], epochs: int = 1, **task: An
 
 
 def summary(folder: Path, records: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    (entry,) = summarise(run(folder, records, **more))
+    (entry,) = to_builtins(summarise(run(folder, records, **more)))
     return entry
 
 
@@ -120,7 +121,7 @@ def test_breakdown(tmp_path: Path) -> None:
 def test_records_that_were_not_asked_for_do_not_count(tmp_path: Path) -> None:
     task_run = run(tmp_path, [record("1"), record("2", "cat")])
     smaller = results.TaskRun(tmp_path, msgspec.structs.replace(task_run.plan, ids=["1", "9"]), task_run.task)
-    (entry,) = summarise(smaller)
+    (entry,) = to_builtins(summarise(smaller))
     assert (entry["metrics"]["acc"]["value"], entry["counts"]["missing"], entry["coverage"]) == (1.0, 1, 0.5)
 
 

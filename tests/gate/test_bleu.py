@@ -46,7 +46,7 @@ def gate(baseline: Path, run: Path, *more: str) -> int:
 def test_the_score_of_an_arm_is_that_of_the_summary(tmp_path: Path, scorer: str, long: str) -> None:
     run = Run.open(run_of(tmp_path / "run", "one two five four" if long != "a" else "b", long, scorer=scorer))
     [arm], [summary] = arms_of_run(run), summaries(run)
-    assert arm.score == pytest.approx(summary["metrics"]["bleu"]["value"])
+    assert arm.score == pytest.approx(summary.metrics["bleu"].value)
 
 
 def test_a_better_set_of_worse_sentences_passes_and_the_reverse_is_a_regression(tmp_path: Path) -> None:
@@ -56,8 +56,8 @@ def test_a_better_set_of_worse_sentences_passes_and_the_reverse_is_a_regression(
     assert gate(first, worse, "--update-baseline") == gate(second, better, "--update-baseline") == 0
     assert gate(first, better, "--json", str(verdict)) == 0
     found = orjson.loads(verdict.read_bytes())["items"][0]["measured"]
-    scores = [summaries(Run.open(run))[0]["metrics"]["bleu"]["value"] for run in (worse, better)]
-    assert [found["baseline"], found["candidate"]] == pytest.approx(scores) and scores[1] > scores[0]
+    scores = [summaries(Run.open(run))[0].metrics["bleu"].value for run in (worse, better)]
+    assert [found["baseline"], found["candidate"]] == pytest.approx(scores) and max(scores) == scores[1]
     assert (found["gained"], found["lost"]) == (10, 30), "most sentences alone are worse"
     assert found["ci"][0] > 0 and found["p_better"] < 0.01
     assert gate(second, worse) == 1
@@ -67,8 +67,8 @@ def test_a_better_set_of_worse_sentences_passes_and_the_reverse_is_a_regression(
 def test_min_score_is_of_the_whole_set(tmp_path: Path) -> None:
     run, policy = run_of(tmp_path / "run", SHORT, BAD), tmp_path / "policy.yaml"
     assert gate(tmp_path / "b.json", run, "--update-baseline") == 0
-    score = summaries(Run.open(run))[0]["metrics"]["bleu"]["value"]
-    assert score < 60, "the mean of sentence BLEUs is over 75"
+    score = summaries(Run.open(run))[0].metrics["bleu"].value
+    assert score is not None and score < 60, "the mean of sentence BLEUs is over 75"
     for limit, code in ((score - 1, 0), (score + 1, 1)):
         policy.write_text(f"min_score: {limit} points\n")
         assert gate(tmp_path / "b.json", run, "--policy", str(policy)) == code
@@ -109,5 +109,5 @@ def test_an_answer_that_was_cut_off_counts_as_nothing_said(tmp_path: Path) -> No
     cut["response"]["finish_reason"] = "length"
     run = Run.open(run_of(tmp_path / "run", SHORT, LONG, more=[cut]))
     [arm], [summary] = arms_of_run(run), summaries(run)
-    assert summary["counts"]["truncated"] == 1
-    assert arm.score == pytest.approx(summary["metrics"]["bleu"]["value"]) and 50 < arm.score < 100
+    assert summary.counts["truncated"] == 1
+    assert arm.score == pytest.approx(summary.metrics["bleu"].value) and arm.score is not None and 50 < arm.score < 100

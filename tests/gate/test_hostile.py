@@ -11,6 +11,7 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import to_builtins
 
 from audiobench.core.errors import AudiobenchError
 from audiobench.gate import baseline
@@ -106,7 +107,7 @@ def test_a_spoiled_submission_never_breaks_the_check_or_the_board(folder: Path, 
     (target / "listening_sound").mkdir(parents=True, exist_ok=True)
     files = {
         "run.json": orjson.loads((folder / "run.json").read_bytes()),
-        "listening_sound/summary.json": summaries(run),
+        "listening_sound/summary.json": to_builtins(summaries(run)),
     }
     name = data.draw(st.sampled_from(sorted(files)))
     files[name] = replaced(files[name], data.draw(st.sampled_from(places(files[name]))), data.draw(JSON))

@@ -13,6 +13,7 @@ import pytest
 
 from audiobench.cli import main
 from audiobench.leaderboard.check import check
+from audiobench.statistics.intervals import binomial
 
 MODEL = "random"
 
@@ -20,12 +21,7 @@ MODEL = "random"
 @pytest.fixture(scope="module")
 def submitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A true submission: the control `random` on a shipped task."""
-    folder = tmp_path_factory.mktemp("submission")
-    run = folder / "run"
-    command = ["run", "--model", MODEL, "--tasks", "listening_count", "--out", str(run), "--quiet"]
-    assert main(command) == 0
-    assert main(["leaderboard", "--submit", str(run), "--out", str(folder / "pub")]) == 0
-    return folder / "pub"
+    return submission(tmp_path_factory.mktemp("submission"))
 
 
 @pytest.fixture
@@ -33,6 +29,14 @@ def published(submitted: Path, tmp_path: Path) -> Path:
     """A copy to spoil."""
     shutil.copytree(submitted, tmp_path / "pub")
     return tmp_path / "pub"
+
+
+def submission(folder: Path, *options: str) -> Path:
+    """A submission of a run of its own."""
+    run = folder / "run"
+    assert main(["run", "--model", MODEL, "--tasks", "listening_count", "--out", str(run), "--quiet", *options]) == 0
+    assert main(["leaderboard", "--submit", str(run), "--out", str(folder / "pub")]) == 0
+    return folder / "pub"
 
 
 def summary(published: Path) -> Path:
@@ -121,15 +125,63 @@ def test_the_same_run_twice_is_found(published: Path) -> None:
     assert any("the same run as" in problem for problem in check(published).problems)
 
 
-def test_a_part_of_a_task_is_a_warning(published: Path) -> None:
-    def halve(document: Any) -> None:
-        entry = document[0]
-        entry.update(n=10, coverage=1.0, counts={key: 0 for key in entry["counts"]} | {"scored": 10})
-        entry["metrics"]["acc"]["n"] = 10
-
-    edit(summary(published), halve)
-    found = check(published)
+def test_a_part_of_a_task_is_a_warning(tmp_path: Path) -> None:
+    found = check(submission(tmp_path, "--limit", "10"))
     assert not found.problems and "10 of" in found.warnings[0]
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place of a number."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    here = [path] if isinstance(value, (int, float)) and not isinstance(value, bool) else []
+    return here + [found for key, item in inner for found in leaves(item, (*path, key))]
+
+
+@pytest.mark.parametrize("options", [(), ("--limit", "40"), ("--limit", "20", "--epochs", "3")])
+def test_no_figure_of_a_submission_can_be_changed_alone(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """Value, interval, counts, coverage, bounds and every breakdown hold each other."""
+    published = submission(tmp_path, *options)
+    file = summary(published)
+    (entry,) = whole = json.loads(file.read_text())
+    assert not check(published).problems
+    kept = {key: entry[key] for key in ("n", "counts", "coverage", "metrics", "bounds", "breakdown")}
+    places = leaves(kept)
+    if "--epochs" in options:  # of clustered and averaged answers only the narrowest interval can be made again
+        places = [place for place in places if "ci" not in place]
+    assert len(places) > 20
+    for place in places:
+        at = entry
+        for key in place[:-1]:
+            at = at[key]
+        was = at[place[-1]]
+        at[place[-1]] = was + 1 if isinstance(was, int) else was + 0.03 if was < 0.5 else was - 0.03
+        file.write_text(json.dumps(whole))
+        assert check(published).problems, place
+        at[place[-1]] = was
+
+
+def test_a_better_score_with_a_matching_interval_is_found(published: Path) -> None:
+    """Whoever also makes a plausible interval is contradicted by bounds, breakdowns and counts."""
+    file = summary(published)
+    (entry,) = whole = json.loads(file.read_text())
+    n = entry["metrics"]["acc"]["n"]
+    found = binomial(n - 2, n)
+    entry["metrics"]["acc"].update(value=(n - 2) / n, ci=[found.low, found.high], interval=found.method)
+    file.write_text(json.dumps(whole))
+    problems = "\n".join(check(published).problems)
+    for part in ("bounds.errors_excluded", "bounds.errors_wrong", "breakdown.kind: its labels make"):
+        assert part in problems
+    entry["bounds"] = {"errors_wrong": (n - 2) / n, "errors_excluded": (n - 2) / n}
+    entry["breakdown"] = {}
+    file.write_text(json.dumps(whole))
+    assert any("breakdown: none; the task has" in problem for problem in check(published).problems)
+
+
+def test_a_local_copy_is_submitted_with_its_content_hash(tmp_path: Path, published: Path) -> None:
+    file = summary(published)
+    edit(file, lambda document: document[0]["fingerprint"].update(revision=f"sha256:{'a' * 64}"))
+    found = check(published)
+    assert not found.problems and "a local copy, known by its content" in found.warnings[0]
 
 
 def test_nothing_published_is_removed(submitted: Path, published: Path) -> None:

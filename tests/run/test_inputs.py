@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -17,6 +18,7 @@ from audiobench import cli as command_line
 from audiobench import media as audio
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Clip
+from audiobench.files.summary_entry import SummaryEntry
 from audiobench.model.registry import build_adapter, find_model
 from audiobench.model.spec import ModelSpec
 from audiobench.report import terminal
@@ -177,10 +179,10 @@ def test_a_model_file_with_a_password_is_refused(tmp_path: Path) -> None:
 
 def test_control_characters_do_not_reach_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     evil = "\x1b[2J\x1b]0;owned\x07re\x9b31md\u202e\r\n"
-    entry = {
-        "metrics": {"acc": {"value": 0.5, "ci": [0.1, 0.9]}},
-        "breakdown": {evil: {evil: {"n": 2, "value": 0.5, "ci": [0.1, 0.9]}}},
-    }
+    score = {"value": 0.5, "ci": (0.1, 0.9), "interval": "wilson", "n": 2}
+    how = {"think": "on", "audio": "full", "option_order": 0, "prompt": "p", "protocol": "chat"}
+    raw = {"task": evil, "condition": how, "coverage": 1.0, "fingerprint": {}, "metrics": {"acc": score}}
+    entry = msgspec.convert({**raw, "breakdown": {evil: {evil: score}}}, SummaryEntry)
     terminal.console(200).print(terminal.breakdown_table(entry, evil))
     shown = capsys.readouterr().out
     assert "owned" in shown and "red" in shown.replace("31m", "")

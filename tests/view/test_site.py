@@ -9,6 +9,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from msgspec import to_builtins
 
 from audiobench.analysis.arms import arms_of, common
 from audiobench.analysis.measure import difference as compare
@@ -65,7 +66,7 @@ def test_blocks_start_where_the_index_says(export, run) -> None:
 def test_the_overview_holds_the_summaries_and_the_paired_difference(export, run) -> None:
     opened = Run.open(run)
     task = data(export(run).folder, "index")["tasks"][0]
-    assert [arm["summary"] for arm in task["arms"]] == orjson.loads(orjson.dumps(summaries(opened)))
+    assert [arm["summary"] for arm in task["arms"]] == orjson.loads(orjson.dumps(to_builtins(summaries(opened))))
     assert [arm["label"] for arm in task["arms"]] == ["think=off", "think=on"]
     page = collect([opened])[0]
     pairs = [
@@ -222,7 +223,7 @@ def test_thinking_is_compared_with_not_thinking_in_whatever_order_it_ran(tmp_pat
     for runs in ([together], apart):
         page = collect([Run.open(run) for run in runs])[0]
         assert [arm.condition.think for arm in page.arms] == ["off", "on"]
-        assert [arm.summary["metrics"] for arm in page.arms] == [arm.summary["metrics"] for arm in wanted.arms]
+        assert [arm.summary.metrics for arm in page.arms] == [arm.summary.metrics for arm in wanted.arms]
         assert difference(page, 0, 1) == difference(wanted, 0, 1)
     other = write_run(tmp_path / "other", by_mode["off"], model="another-model")
     page = collect([Run.open(apart[0]), Run.open(other)])[0]

@@ -95,7 +95,7 @@ def _mean_of(found: Sequence[Scored], value: Callable[[Scored], float | None]) -
     sides = {side: [v for s, v in pairs if _right(s) is side] for side in (True, False)}
     return {
         "n": len(values), "mean": sum(values) / len(values),
-        "ci": None if interval.method == "none" else [interval.low, interval.high],
+        "ci": [interval.low, interval.high] if interval.known else None,
         "when_right": sum(sides[True]) / len(sides[True]) if sides[True] else None,
         "when_wrong": sum(sides[False]) / len(sides[False]) if sides[False] else None,
     }  # fmt: skip
