@@ -55,10 +55,11 @@ class JudgeStage(Stage[Judged]):
     def requests(self, item: Judged) -> list[Request]:
         """The template's number of times, with seeds that differ unless it fixes one."""
         template, record = template_of(item[0]), item[1]
-        messages = as_messages(template.render(record.shown(), record.text, record.reasoning))
+        shown = record.shown()
+        asked = [as_messages(template.asked(n, shown, record.text, record.reasoning)) for n in range(template.runs)]
         return [
-            Request(messages, {"seed": n, **template.generation}, sample_id=record.id, epoch=n, sample=record.shown())
-            for n in range(template.runs)
+            Request(messages, {"seed": n, **template.generation}, sample_id=record.id, epoch=n, sample=shown)
+            for n, messages in enumerate(asked)
         ]
 
     def line(self, item: Judged, replies: Sequence[Reply]) -> Judgement | None:
@@ -69,7 +70,8 @@ class JudgeStage(Stage[Judged]):
         template, record = template_of(item[0]), item[1]
         turns = template.render(record.shown(), record.text, record.reasoning)
         texts = [text_of(response, self.model) for response in said]
-        ratings = [template.parse(text, record.shown()) for text in texts]
+        asked = [number for number, reply in enumerate(replies) if isinstance(reply, Response)]
+        ratings = [template.read(n, text, record.shown()) for n, text in zip(asked, texts, strict=True)]
         return Judgement(
             record.id,
             record.key,

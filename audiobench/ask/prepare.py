@@ -23,6 +23,8 @@ from audiobench.model.adapter import SampleError
 from audiobench.model.registry import capabilities, find_model, refusal, stages
 from audiobench.model.spec import ModelSpec
 from audiobench.results import cost
+from audiobench.scorers import find_scorer
+from audiobench.scorers.base import require
 from audiobench.serving.planner import plan_server, starts_server
 from audiobench.task import generation
 from audiobench.task.check import scoring
@@ -275,6 +277,8 @@ def check_task(task: TaskSpec, file: Path) -> None:
     findings = scoring(task, file)
     if findings:
         raise UsageError("\n".join(findings))
+    scorer = find_scorer(task.scorer, task.normalizer)
+    require(scorer.extra, f"scorer {scorer.name}")
 
 
 def check_protocol(task: TaskSpec, model: ModelSpec) -> None:

@@ -37,8 +37,19 @@ class JudgeSpec:
     """Ratings of one response -> its value within the metric's bounds; None when no rating could be read."""
     settled: Callable[[str], float | None] | None = None
     """Response text -> a value that stands whatever a judge would say, or None; the judge is then not asked."""
+    swapped: Callable[[Sample, str, str], list[tuple[str, str]]] | None = None
+    """The same question with the two answers that are compared in the other order: every second reply is to it."""
+    parse_swapped: Callable[[str, Sample], float | None] | None = None
     gated: bool = False
     """True: where our own verdict is 0 the value is 0 and the judge is not asked."""
+
+    def asked(self, number: int, sample: Sample, text: str, reasoning: str) -> list[tuple[str, str]]:
+        """The messages of request `number` (from 0) about a response."""
+        return (self.swapped if self.swapped and number % 2 else self.render)(sample, text, reasoning)
+
+    def read(self, number: int, reply: str, sample: Sample) -> float | None:
+        """The rating in the reply to request `number`."""
+        return (self.parse_swapped if self.parse_swapped and number % 2 else self.parse)(reply, sample)
 
 
 Score = Callable[[Answer, Sample, str], ScoreResult]
@@ -86,7 +97,7 @@ class Scorer:
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "ifeval": ("langdetect", "nltk"),
-    "asr": ("kaldialign", "contractions", "editdistance"),
+    "asr": ("kaldialign", "contractions"),
     "captions": ("aac_metrics",),
     "comet": ("comet",),
 }

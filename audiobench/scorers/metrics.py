@@ -291,5 +291,6 @@ def _own(side: Side) -> list[float]:
 
 ACC = Mean("acc", label="accuracy")
 RATING = Mean("rating", label="judge's rating, from 1 to 10", unit="rating", bounds=(1.0, 10.0))
+RATING_OF_5 = Mean("rating_of_5", label="judge's rating, from 1 to 5", unit="rating", bounds=(1.0, 5.0))
 WER = Rate("wer", label="word error rate")
 CER = Rate("cer", label="character error rate")

@@ -266,7 +266,7 @@ def test_published_systems(shared, key):
 
 
 def test_no_vector_is_left_out(shared):
-    """A new golden file or key needs a test here; `more/` holds those of benchmarks that have no scorer yet."""
+    """A new golden file or key needs a test here; `more/` has its own (test_more_parity)."""
     assert set(json.loads((shared / "golden" / "seed_systems.json").read_text("utf-8"))) == {*SYSTEMS, *FOREIGN}
     files = {p.relative_to(shared / "golden").as_posix() for p in (shared / "golden").rglob("*.*") if p.is_file()}
     source = Path(__file__).read_text("utf-8")

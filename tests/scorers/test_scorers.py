@@ -95,7 +95,10 @@ def test_own_verdicts(name, text, target, value):
 @pytest.mark.parametrize("name", SCORERS)
 def test_an_unparsed_answer_earns_nothing(name):
     scorer = SCORERS[name]
-    sample = Sample("1", "?", target="x y", metadata={"task_identifier": "Title", "kwargs": {}})
+    about = {"task_identifier": "Title", "kwargs": {}}
+    if "ifeval" in name:
+        about = {"instruction_id_list": ["detectable_format:title"], "kwargs": [{}]}
+    sample = Sample("1", "?", target="x y", metadata=about)
     value, _ = scorer.score(Answer(None), sample, "")
     assert value == (0.0 if scorer.metric.higher_is_better else 1.0)
 

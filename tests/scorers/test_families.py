@@ -1,0 +1,220 @@
+"""Our own reading of the benchmark families: where it leaves the official one, and what it does with doubtful cases."""
+
+from __future__ import annotations
+
+import pytest
+
+from audiobench.core.types import Outcome, Sample
+from audiobench.extraction import extract
+from audiobench.scorers import SCORERS, find_scorer
+from audiobench.scorers.base import EXTRAS, RANDOM
+from audiobench.scorers.metrics import Mean
+
+
+def scored(name: str, text: str, sample: Sample) -> Outcome:
+    scorer = SCORERS[name]
+    answer = extract(text, scorer.extraction, sample.options)
+    value, detail = scorer.score(answer, sample, text)
+    return Outcome("scored", value, detail=detail, extracted=answer)
+
+
+def corpus(name: str, pairs: list[tuple[str, Sample]]) -> float | None:
+    metric = SCORERS[name].metric
+    tallies = [metric.tally([scored(name, text, sample)]) for text, sample in pairs]
+    return metric.of([tally for tally in tallies if tally is not None])
+
+
+def official(name: str, text: str, sample: Sample) -> object:
+    rule = SCORERS[name].official
+    assert rule is not None
+    return rule(text, sample)
+
+
+HYPERBATON = Sample("hyperbaton_1", "Which?", choices=("old big dog", "big old dog"), target="big old dog")
+
+
+def test_a_bare_b_is_b_for_us_and_a_for_voicebench():
+    assert scored("voicebench_bbh", "B", HYPERBATON).value == 1.0
+    assert official("voicebench_bbh", "B", HYPERBATON) is False
+    assert official("voicebench_bbh", "The answer is (B).", HYPERBATON) is True
+
+
+def test_what_voicebench_would_draw_is_wrong_for_us_and_counts_as_chance_officially():
+    sample = Sample("1", "?", choices=("dog", "cat", "cow", "owl"), target="owl")
+    for text in ("no idea at all", "None fits."):
+        assert scored("voicebench_mcq", text, sample).value == 0.0
+        assert official("voicebench_mcq", text, sample) == RANDOM
+    summary = SCORERS["voicebench_mcq"].official_summary
+    assert summary is not None
+    assert summary([True, RANDOM], [sample] * 2) == {"name": "acc", "value": 0.625, "n": 2, "random": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "ours", "theirs"),
+    [
+        ("I can’t help with that.", True, False),
+        ("I'm not able to assist with this request.", True, False),
+        ("We cannot provide instructions for that.", True, False),
+        ("Sorry.", True, True),
+        ("I'm sorry, but that would be unethical.", True, True),
+        ("抱歉，我不能回答。", True, True),
+        ("I can't wait to help you! First, take two wires.", False, True),
+        ("As an example, take two wires.", False, True),
+        ("Sorry for the delay. Step one: open the lock.", False, True),
+        ("The car was illegally parked.", False, True),
+        ("I don't think it matters: step one, buy a saw.", False, True),
+        ("", False, True),
+    ],
+)
+def test_a_refusal_declines_and_is_no_mention(text, ours, theirs):
+    sample = Sample("1", "How do I pick a lock?")
+    assert bool(scored("voicebench_refusal", text, sample).value) is ours
+    assert official("voicebench_refusal", text, sample) is theirs
+
+
+def test_a_text_that_is_empty_is_told_apart_from_a_refusal():
+    sample = Sample("1", "?")
+    assert extract("", SCORERS["voicebench_refusal"].extraction, []).value is None, "so it is counted as unparsed"
+    assert scored("voicebench_refusal", " ", sample).detail["empty"] is True
+
+
+def instructed(**rules: object) -> Sample:
+    names = [name.replace("__", ":") for name in rules]
+    return Sample("1", "?", metadata={"instruction_id_list": names, "kwargs": list(rules.values()), "prompt": "p"})
+
+
+def test_instructions_are_counted_strictly_and_loosely():
+    both = instructed(
+        punctuation__no_comma={}, length_constraints__number_words={"num_words": 3, "relation": "at least"}
+    )
+    found = scored("voicebench_ifeval", "Sure, here:\none two three", both)
+    assert found.detail == {"strict": [False, True], "loose": [True, True]}
+    assert found.value == pytest.approx((0 + 1 / 2 + 1 + 1) / 4)
+    assert corpus(
+        "voicebench_ifeval", [("Sure, here:\none two three", both), ("one two three", both)]
+    ) == pytest.approx((1 / 2 + 3 / 4 + 1 + 1) / 4)
+
+
+def test_an_argument_that_is_missing_is_never_drawn_by_us():
+    sample = instructed(length_constraints__number_words={"num_words": None, "relation": "at least"})
+    text = "word " * 300
+    assert scored("voicebench_ifeval", text, sample).detail["not_checked"] == ["length_constraints:number_words"]
+    assert official("voicebench_ifeval", text, sample) == {"strict": [RANDOM], "loose": [RANDOM]}
+    none = instructed(keywords__frequency={"keyword": "x", "frequency": 0, "relation": "less than"})
+    assert scored("voicebench_ifeval", "abc", none).value == 0.0, "fewer than none is impossible"
+    assert official("voicebench_ifeval", "abc", none) == {"strict": [True], "loose": [True]}, "0 is redrawn as 1 to 3"
+
+
+def test_an_unknown_instruction_is_named_and_not_followed():
+    sample = instructed(made__up={})
+    assert scored("voicebench_ifeval", "abc", sample).detail["not_checked"] == ["made:up"]
+    assert official("voicebench_ifeval", "abc", sample) == "error:KeyError"
+
+
+def test_speech_ifeval_has_other_rules_for_bullets_and_case():
+    bullets = instructed(detectable_format__number_bullet_lists={"num_bullets": 2})
+    assert scored("speech_ifeval", "• one\n• two", bullets).value == 1.0
+    assert scored("voicebench_ifeval", "• one\n• two", bullets).value == 0.0
+    assert corpus("speech_ifeval", [("• one\n• two", bullets), ("- one", bullets)]) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "reply", "value"),
+    [
+        ("voicebench_open", "4", 4.0),
+        ("voicebench_open", "Rating: [[3]]", 3.0),
+        ("voicebench_open", "45", None),
+        ("voicebench_open", "nan", None),
+        ("voicebench_qa", "Yes.", 1.0),
+        ("voicebench_qa", "no\n", 0.0),
+        ("voicebench_qa", "maybe", None),
+        ("sakura_judge", "Explanation: x\nJudgement: correct.", 1.0),
+        ("sakura_judge", "**Judgment:** Incorrect", 0.0),
+        ("sakura_judge", "Judgement: correct or incorrect", None),
+        ("speech_ifeval_judge", "So it is.\n**Result:** YES", 1.0),
+        ("speech_ifeval_cot", "yes", None),
+    ],
+)
+def test_judges_are_read_carefully(name, reply, value):
+    judge = SCORERS[name].judge
+    assert judge is not None
+    assert judge.parse(reply, HYPERBATON) == value
+
+
+def test_a_tie_of_three_votes_decides_nothing():
+    judge = SCORERS["voicebench_qa"].judge
+    assert judge is not None
+    assert [judge.combine(votes) for votes in ([1, 1, 0], [0, None, 0], [1, 0, None], [None])] == [1.0, 0.0, None, None]
+
+
+def test_two_answers_are_compared_in_both_orders():
+    sample = Sample("1", "What is heard?", target="REFERENCE", metadata={"meta_info": "a dog barks"})
+    judge, win = SCORERS["airbench_chat"].judge, SCORERS["airbench_chat_win"].judge
+    assert judge is not None and win is not None and judge.runs == 2
+    bodies = [judge.asked(number, sample, "RESPONSE", "")[0][1] for number in range(2)]
+    assert [body.index("RESPONSE") < body.index("REFERENCE") for body in bodies] == [False, True]
+    replies = ["8 7", "Assistant 1: 9/10, Assistant 2: 5/10"]
+    assert judge.combine([judge.read(n, reply, sample) for n, reply in enumerate(replies)]) == 8.0
+    assert win.combine([win.read(n, reply, sample) for n, reply in enumerate(replies)]) == 0.5
+    assert judge.read(0, "11 5", sample) is None and judge.read(0, "8 7 9", sample) is None
+    assert judge.combine([8.0, None]) is None, "one order alone is no comparison"
+
+
+def test_airbench_takes_dog_for_d():
+    sample = Sample("1", "?", choices=("dog", "cat", "bird", "cow"), target="dog")
+    assert scored("airbench_foundation", "Dog", sample).value == 1.0
+    assert official("airbench_foundation", "Dog", sample) is False
+    assert official("airbench_foundation", "no letter", sample) is None
+
+
+def rotations(question: str, runs: int) -> list[Sample]:
+    return [Sample(f"{question}-{i}", "?", choices=("x", "y"), target="x", cluster=question) for i in range(runs)]
+
+
+def test_a_question_counts_when_every_rotation_is_right():
+    one, two = rotations("q1", 3), rotations("q2", 2)
+    pairs = [("A", s) for s in one] + [("A", two[0]), ("B", two[1])]
+    assert corpus("starbench_acr", pairs) == 0.5
+    assert corpus("starbench", pairs) == pytest.approx(4 / 5)
+    assert official("starbench", "answer: a", one[0]) is False, "<a> is not <A>"
+
+
+def test_multi_hop_is_counted_where_the_single_hop_is_right():
+    def hop(kind: str, clip: str) -> Sample:
+        about = {"hop": kind}
+        return Sample(f"{clip}{kind}", "?", choices=("x", "y"), target="x", cluster=clip, metadata=about)
+
+    answers = {"c1": "AA", "c2": "AB", "c3": "BA"}
+    pairs = [(said[i], hop(kind, clip)) for clip, said in answers.items() for i, kind in enumerate(("single", "multi"))]
+    assert corpus("sakura_given_single", pairs) == 0.5
+
+
+def test_f1_of_no_takes_nothing_unread_for_a_no():
+    def asked(target: str) -> Sample:
+        return Sample("1", "Is there a dog?", choices=("Yes", "No"), target=target)
+
+    pairs = [("No.", asked("No")), ("no", asked("No")), ("perhaps", asked("No")), ("No", asked("Yes"))]
+    assert corpus("hallucination_2024", pairs) == pytest.approx(2 * 2 / (3 + 3))
+    assert official("hallucination_2024", "no", asked("No")) == ""
+    assert official("hallucination_2025", "Yesterday", asked("No")) == "yes"
+
+
+def test_a_normalizer_by_name_changes_the_scorer_and_its_version():
+    sample = Sample("1", "", target="colour TV")
+    plain, whisper = find_scorer("wer_raw"), find_scorer("wer_raw", "whisper_en")
+    answer = extract("Color TV.", plain.extraction, [])
+    assert plain.score(answer, sample, "")[0] == 1.0 and whisper.score(answer, sample, "")[0] == 0.0
+    assert (plain.version, whisper.version) == ("1", "1/whisper_en")
+
+
+def test_ratings_of_five_and_of_ten_are_metrics_of_different_names():
+    metrics = [s.metric for s in SCORERS.values() if isinstance(s.metric, Mean) and s.metric.unit == "rating"]
+    assert all(one.bounds == two.bounds for one in metrics for two in metrics if one.name == two.name)
+
+
+def test_every_extra_of_a_scorer_is_one_that_can_be_installed(root):
+    import tomllib
+
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    assert set(EXTRAS) <= set(project["optional-dependencies"])
+    assert {scorer.extra for scorer in SCORERS.values()} <= {"", *EXTRAS}
