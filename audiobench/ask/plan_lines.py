@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
+from audiobench.ask import corrected
 from audiobench.ask.prepare import Prepared
 from audiobench.ask.work import TaskWork
 from audiobench.core.plain_text import plural
-from audiobench.files import plan, run_info
+from audiobench.files import run_info
 from audiobench.model.spec import ModelSpec
 
 RETIREMENT_WARNING_DAYS = 90
@@ -74,13 +75,11 @@ def earlier(prepared: Prepared) -> list[str]:
     if prepared.finished and prepared.options.base_url and urls != prepared.options.base_url:
         notes.append(f"{prepared.finished} answers came from {', '.join(urls) or 'elsewhere'} and are kept as they are")
     for work in prepared.works:
-        path = work.folder / plan.FILE
-        before = set(plan.read(path)[0].ids) if path.is_file() else set[str]()
-        left = len(before - {sample.id for sample in work.samples})
-        if left:
-            notes.append(
-                f"{work.task.task}: {left} samples of the earlier start are not asked for now; tables leave them out"
-            )
+        gone = {sample for sample, _, _ in work.left_out} - set(prepared.datasets[work.task.task].ids)
+        if gone:
+            notes.append(f"{work.task.task}: the data no longer has {len(gone)} samples of the earlier start")
+        if changed := corrected.note(work):
+            notes.append(changed)
         if work.stale:
             notes.append(
                 f"{work.task.task}: {len(work.stale)} answers were given to another request and are asked again"

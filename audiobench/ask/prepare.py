@@ -198,8 +198,36 @@ def ready(prepared: Prepared) -> Prepared:
     check_folder(prepared.folder, prepared.model)
     for work in prepared.works:
         work.mark_finished()
+        _check_left_out(work, prepared)
     _check_spent(prepared)
     return prepared
+
+
+def _check_left_out(work: TaskWork, prepared: Prepared) -> None:
+    """Refuse a start that would hide answers of an earlier one: tables show what the last start asked for.
+
+    Samples that the data set itself no longer has are no loss.
+    """
+    options, held = prepared.options, set(prepared.datasets[work.task.task].ids)
+    selected = options.limit is not None or options.ids is not None or options.shard is not None
+    samples, asked = {sample.id for sample in work.samples}, {*work.conditions}
+    reasons = {"samples": set[str](), "conditions": set[Condition](), "epochs": set[int]()}
+    hidden = []
+    for name, how, epoch in work.left_out:
+        out = name not in samples and (selected or name in held), how not in asked, epoch >= work.epochs
+        for (_, found), value, is_out in zip(reasons.items(), (name, how, epoch), out, strict=True):
+            if is_out:
+                found.add(value)
+        if any(out):
+            hidden.append((name, how, epoch))
+    if hidden:
+        what = ", ".join(f"{len(found)} {reason}" for reason, found in reasons.items() if found)
+        name, how, epoch = hidden[0]
+        raise UsageError(
+            f"{prepared.folder}: holds {len(hidden):,} answers of task {work.task.task} ({what}; such as {name}, {how.label}, "
+            f"prompt {how.prompt}, epoch {epoch}) that this command does not ask for and would hide from every table: "
+            "ask for these too, or name another --out"
+        )
 
 
 def check_folder(folder: Path, model: ModelSpec) -> None:
@@ -338,12 +366,16 @@ def _swap(samples: Sequence[Sample], seed: int) -> dict[str, Sample]:
 
 def run_name(model: ModelSpec, options: RunSpec) -> str:
     """Name of the run's directory: the same command finds its own journal again."""
-    parts = [
+    parts: list[object] = [
         model.sha256(), options.prompt, options.think, options.audio, options.option_order,
         options.gen, options.seed, options.shard,
     ]  # fmt: skip
-    digest = hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()[:8]
     label = "-".join(mode.replace(":", "") for mode in options.think)
     if options.audio != ["full"]:
         label += "_" + "-".join(options.audio)
+    for name, chosen in (("limit", options.limit), ("ids", options.ids)):
+        if chosen is not None:
+            parts.append({name: chosen})
+            label += f"_{name}{chosen if isinstance(chosen, int) else len(chosen)}"
+    digest = hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()[:8]
     return f"{label}_{digest}"

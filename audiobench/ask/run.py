@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from audiobench import data as dataset
+from audiobench.ask import corrected
 from audiobench.ask.concurrency import Concurrency
 from audiobench.ask.engine import Ending, Engine
 from audiobench.ask.model_stage import ModelStage
@@ -61,6 +62,7 @@ def execute(prepared: Prepared) -> RunResult:
     try:
         for work in prepared.works:
             work.mark_finished()  # again: another start may have answered some in the meantime
+            corrected.supersede(work)
         ending = Ending()
         tally = Tally(prepared.total, prepared.finished)
         if options.max_cost is not None:
@@ -88,7 +90,8 @@ def execute(prepared: Prepared) -> RunResult:
             from audiobench.ask.judge import judge_run
 
             ending = judge_run(prepared.works, options)
-        summaries = write_summaries(prepared)
+        gone = not (prepared.folder / run_info.FILE).is_file()
+        summaries = [] if gone and ending.reason else write_summaries(prepared)
     finally:
         lock.release()
     if tally.priced and ending.reason and options.max_cost is not None:

@@ -31,10 +31,14 @@ Slot = tuple[str, Condition, int]
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A finished request of an earlier start: its key and the files it was asked with."""
+    """A finished request of an earlier start: its key, the files it was asked with, and the item as it was then."""
 
     key: str
     audio: list[ClipFacts]
+    shown: int
+    """`records.content` of the item."""
+    place: int
+    """Of the journal's line, in bytes."""
 
 
 @dataclass(slots=True)
@@ -56,6 +60,10 @@ class TaskWork:
     finished: set[Slot] = field(default_factory=set)
     stale: list[Slot] = field(default_factory=list)
     """Slots that the journal answers under another request than today's."""
+    corrected: dict[int, ShownSample] = field(default_factory=dict)
+    """Place of a line that answers today's request -> its item as the data has it today, where the line's is another."""
+    left_out: list[Slot] = field(default_factory=list)
+    """Slots that the journal answers and this start does not ask for."""
     _read: int | None = None
     """Bytes of the journal that `finished` and `stale` know of."""
 
@@ -123,9 +131,12 @@ class TaskWork:
 
     def record(self, sample: Sample, condition: Condition, epoch: int) -> Record:
         """The journal record of one slot, before anything is known of its request."""
-        shown = prompt.arrange(sample, condition.option_order)
+        return Record(sample.id, epoch=epoch, condition=condition, sample=self.shown(sample, condition.option_order))
+
+    def shown(self, sample: Sample, order: int) -> ShownSample:
+        """What a record keeps of an item in this option order."""
         columns = {*self.task.breakdown, *scorer_of(self.task).columns}
-        return Record(sample.id, epoch=epoch, condition=condition, sample=ShownSample.of(shown, columns))
+        return ShownSample.of(prompt.arrange(sample, order), columns)
 
     def mark_finished(self) -> None:
         """Find which slots the journal answers: the key of today's request must be the recorded one.
@@ -137,20 +148,26 @@ class TaskWork:
             return
         self._read = size
         done = read_done(self.journal_path)
-        self.finished, self.stale = set(), []
-        if not done:
-            return
-        for sample in self.samples:
+        self.finished, self.stale, self.corrected = set(), [], {}
+        for sample in self.samples if done else ():
+            today: dict[int, tuple[ShownSample, int]] = {}
             for condition in self.asked(sample):
                 for epoch in range(self.epochs):
                     slot = (sample.id, condition, epoch)
-                    record = done.get(slot)
+                    record = done.pop(slot, None)
                     if record is None:
                         continue
-                    if self._key(sample, condition, epoch, record) == record.key:
-                        self.finished.add(slot)
-                    else:
+                    if self._key(sample, condition, epoch, record) != record.key:
                         self.stale.append(slot)
+                        continue
+                    self.finished.add(slot)
+                    if (order := condition.option_order) not in today:
+                        shown = records.read_back(self.shown(sample, order))
+                        today[order] = shown, records.content(shown)
+                    shown, content = today[order]
+                    if content != record.shown:
+                        self.corrected[record.place] = shown
+        self.left_out = list(done)
 
     def _key(self, sample: Sample, condition: Condition, epoch: int, record: Done) -> str | None:
         """Today's key of a slot that was answered before; None where today's prompt cannot be made for it."""
@@ -191,11 +208,11 @@ def _with_hash(clip: Clip, known: Mapping[str, ClipFacts]) -> Clip:
 def read_done(path: Path) -> dict[Slot, Done]:
     """Finished requests by slot; errors and invalid audio are not finished, and a later line wins."""
     done: dict[Slot, Done] = {}
-    for record in records.read(path):
+    for place, record in records.placed(path):
         if record.stale:
             done.pop(record.slot, None)
         if record.response is not None:
-            done[record.slot] = Done(record.key, record.audio)
+            done[record.slot] = Done(record.key, record.audio, records.content(record.sample), place)
     return done
 
 

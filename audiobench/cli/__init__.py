@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import audiobench
+from audiobench.cli import streams
 from audiobench.core.errors import AudiobenchError, ExitCode
 from audiobench.core.plain_text import printable
 
@@ -34,6 +35,7 @@ COMMANDS = {
     "view": "a page for looking at samples and listening to them",
     "export": "samples as Parquet, CSV or lm-eval's files",
     "merge": "join the shards of a run",
+    "verify": "check the files of a run for damage, and repair them",
     "serve": "serve a declared model with vLLM",
     "doctor": "check the machine and a model's files",
 }
@@ -74,7 +76,15 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
+    """Run one command; returns the exit code, which is the same whether or not anybody reads what it prints."""
+    streams.forgive()
+    code = _run(argv)
+    if why := streams.lost():
+        return code or _fail(f"standard output: {why}", ExitCode.INCOMPLETE, as_json=False)
+    return code
+
+
+def _run(argv: Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     only = next((word for word in arguments if word in COMMANDS), None)
     after_dashes: list[str] = []
@@ -92,9 +102,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("audiobench: interrupted", file=sys.stderr)
         return int(ExitCode.SIGINT)
-    except BrokenPipeError:
-        sys.stderr.close()
-        return int(ExitCode.OK)
     except Exception as error:
         _traceback()
         if isinstance(error, OSError) and (error.filename is not None or error.errno in _DISK):

@@ -109,7 +109,7 @@ def _suite(args: argparse.Namespace, given: Mapping[str, Any]) -> list[RunSpec]:
             if place in places:
                 raise UsageError(
                     f"{file}: two entries of {spec.model} run task {task.task} in the same directory, {place[0]}; make "
-                    "one entry of them, or let them differ in think, audio, option_order, prompt, gen or seed"
+                    "one entry of them, or let them differ in think, audio, option_order, prompt, gen, seed, limit or ids"
                 )
             places[place] = spec.model
         specs.append(spec)

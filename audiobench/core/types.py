@@ -11,10 +11,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec import field as struct_field
 
 from audiobench.core.errors import UsageError
@@ -78,7 +78,7 @@ class Condition(Struct, frozen=True, gc=False):
     """off | on | default | budget:N (tokens)."""
     audio: str = "full"
     """full | none | silence | noise | swap | reverse | transcript."""
-    option_order: int = 0
+    option_order: Annotated[int, Meta(ge=0)] = 0
     """0 = as published, k = rotated by k places."""
     prompt: str = "default"
     """Name of the task's prompt."""

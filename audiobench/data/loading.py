@@ -38,6 +38,8 @@ class Dataset:
     """Hex digest of (id, targets, question, choices) of the samples, in the order of their ids."""
     notes: list[str] = field(default_factory=list)
     """What a reader should know: file taken, tokens neutralised, revision resolved, clips missing."""
+    ids: Sequence[str] = ()
+    """Of the whole data set."""
 
 
 def load(
@@ -81,7 +83,8 @@ def load(
     if builder.unmatched:
         notes.append(f"{len(builder.unmatched)} targets are none of the choices: {', '.join(builder.unmatched)}")
     samples = with_clusters(samples)
-    return Dataset(samples, len(all_ids), rows.source, rows.revision, builder.form, content_sha256(samples), notes)
+    digest = content_sha256(samples)
+    return Dataset(samples, len(all_ids), rows.source, rows.revision, builder.form, digest, notes, all_ids)
 
 
 def read_rows(

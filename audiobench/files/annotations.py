@@ -34,6 +34,8 @@ class Judgement(Struct, omit_defaults=True):
     replies: list[str] = []
     ratings: list[float | None] = []
     batch: BatchOrigin | None = None
+    stale: bool = False
+    """Takes an earlier verdict back that rests on an item which the data has corrected since."""
 
     FILE = "judgements.jsonl"
 
@@ -142,4 +144,5 @@ def read(folder: Path, kind: type[A]) -> dict[Slot, A]:
 
 def read_file(file: Path, kind: type[A]) -> dict[Slot, A]:
     """The annotations in a file by response, a later line for an earlier one; see `journal.read`."""
-    return {(line.id, line.key): line for line in journal.read(file, kind)}
+    found = {(line.id, line.key): line for line in journal.read(file, kind)}
+    return {slot: line for slot, line in found.items() if not (isinstance(line, Judgement) and line.stale)}

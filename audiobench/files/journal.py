@@ -2,6 +2,9 @@
 
 Each line is one unbuffered write, so a killed process tears at most the last line, which is cut off on the next
 opening. fsync goes by time. The advisory lock dies with its process, so a killed run never blocks the next one.
+
+A line's last field is `crc`: the CRC-32 (8 hex digits) of all that stands before it. A line without one, as version 0.1
+wrote them, is read unchecked.
 """
 
 from __future__ import annotations
@@ -11,10 +14,11 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
+from zlib import crc32
 
 import msgspec
 import orjson
@@ -22,6 +26,10 @@ import orjson
 from audiobench.core.errors import IncompleteError, UsageError
 
 FSYNC_SECONDS = 2.0
+
+CRC = b',"crc":"'
+_BEHIND_CRC = len(b'01234567"}\n')
+_TAIL = len(CRC) + _BEHIND_CRC
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -51,6 +59,8 @@ class RunLock:
         os.ftruncate(self._fd, 0)
         try:
             os.write(self._fd, f"{os.getpid()}\n".encode())
+            for file in left_over(run):
+                file.unlink(missing_ok=True)
         except OSError as error:
             os.close(self._fd)
             raise IncompleteError(f"{self.path}: {error.strerror}") from error
@@ -58,6 +68,13 @@ class RunLock:
     def release(self) -> None:
         """Let the next writer in."""
         os.close(self._fd)
+
+
+def left_over(run: Path) -> list[Path]:
+    """Half-written files (`write_whole`) in a run directory, of processes that were killed: whoever holds the lock may
+    remove them.
+    """
+    return sorted(file for pattern in ("", "*/") for file in run.glob(f"{pattern}.*.tmp"))
 
 
 class UnwritableError(Exception):
@@ -68,7 +85,7 @@ class Journal:
     """Writer of one append-only file.
 
     Raises:
-        IncompleteError: the disk is full (what was written stays whole).
+        IncompleteError: the disk is full (what was written stays whole), or the file was deleted meanwhile.
     """
 
     def __init__(self, path: Path) -> None:
@@ -77,6 +94,7 @@ class Journal:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
             self._size = repair(self._fd)
+            self._inode = os.fstat(self._fd).st_ino
         except OSError as error:
             raise IncompleteError(f"{path}: cannot be written: {error.strerror}") from error
         self._synced = time.monotonic()
@@ -91,6 +109,7 @@ class Journal:
         line = encoded(record)
         written = 0
         try:
+            self._check_place()
             while written < len(line):
                 written += os.write(self._fd, line[written:])
             self._size += len(line)
@@ -105,6 +124,15 @@ class Journal:
                 f"{self.path}: {what} while writing {len(line)} bytes; everything before is kept, "
                 "free some space and run the same command again"
             ) from error
+
+    def _check_place(self) -> None:
+        """Raise IncompleteError where the file is not where it was: what is written would be lost."""
+        try:
+            here = os.stat(self.path).st_ino == self._inode
+        except FileNotFoundError:
+            here = False
+        if not here:
+            raise IncompleteError(f"{self.path}: was deleted or moved while the run was going on; it was stopped")
 
     def sync(self) -> None:
         """Ask the disk to keep what was written."""
@@ -149,7 +177,15 @@ def encoded(record: msgspec.Struct) -> bytes:
         _decoder(type(record)).decode(line)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise UnwritableError(str(error)) from error
-    return line + b"\n"
+    line = line[:-1]
+    return b'%b%b%08x"}\n' % (line, CRC, crc32(line))
+
+
+def is_whole(line: bytes) -> bool:
+    """Whether a line, with its line feed, holds what was written; True for one that has no checksum."""
+    if line[-_TAIL:-_BEHIND_CRC] != CRC:
+        return True
+    return b"%08x" % crc32(line[:-_TAIL]) == line[-_BEHIND_CRC:-3]
 
 
 @lru_cache
@@ -157,33 +193,63 @@ def _decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
     return msgspec.json.Decoder(kind)
 
 
-def read(path: Path, kind: type[T]) -> Iterator[T]:
+Fault = Callable[[Any], str | None]
+"""What is wrong with a decoded line beyond its types; None for a sound one."""
+
+
+def read(path: Path, kind: type[T], fault: Fault | None = None) -> Iterator[T]:
     """The lines of an append-only file, in order; a torn last line is left out, unknown fields are ignored.
 
     Raises:
-        IncompleteError: a line in the middle is not JSON, or not a `kind`; the message names file, line and field.
+        IncompleteError: a line was changed after it was written, is not JSON, not a `kind` or has a `fault`; the message
+            names file, line and field.
     """
-    return (record for _, record in placed(path, kind))
+    return (record for _, record in placed(path, kind, fault))
 
 
-def placed(path: Path, kind: type[T]) -> Iterator[tuple[int, T]]:
+def placed(path: Path, kind: type[T], fault: Fault | None = None) -> Iterator[tuple[int, T]]:
     """The same, each with its place: the offset in bytes."""
+    place = 0
+    for number, line in lines(path):
+        record = decoded(line, kind, fault)
+        if isinstance(record, str):
+            raise damaged(path, number, record)
+        yield place, record
+        place += len(line)
+
+
+def lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """(number from 1, line with its line feed) of an append-only file; a torn last line is left out."""
     if not path.is_file():
         return
-    decode = _decoder(kind).decode
-    place = 0
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            if not line.endswith(b"\n"):
-                return
-            try:
-                yield place, decode(line)
-            except msgspec.ValidationError as error:
-                name = kind.__name__.lower()
-                raise IncompleteError(f"{path}:{number}: not a {name}: {error}; remove that line to go on") from error
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise IncompleteError(f"{path}:{number}: not JSON ({error}); remove that line to go on") from error
-            place += len(line)
+            if line.endswith(b"\n"):
+                yield number, line
+
+
+def decoded(line: bytes, kind: type[T], fault: Fault | None = None) -> T | str:
+    """What a line holds, or what is wrong with it."""
+    if not is_whole(line):
+        return "was changed after it was written (its checksum differs)"
+    try:
+        record: T = _decoder(kind).decode(line)
+    except msgspec.ValidationError as error:
+        return f"not a {kind.__name__.lower()}: {error}"
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return f"not JSON ({error})"
+    return (fault(record) if fault is not None else None) or record
+
+
+def damaged(path: Path, number: int, problem: str) -> IncompleteError:
+    """The error about a line (from 1) that cannot be used."""
+    return IncompleteError(f"{path}:{number}: {problem}; `audiobench verify --repair RUN` sets the line aside")
+
+
+def number_of(path: Path, place: int) -> int:
+    """Number (from 1) of the line at an offset in bytes."""
+    with path.open("rb") as file:
+        return 1 + file.read(place).count(b"\n")
 
 
 def at(path: Path, kind: type[T], places: Sequence[int]) -> Iterator[T]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from audiobench.core.errors import UsageError
+from audiobench.core.errors import IncompleteError, UsageError
 from audiobench.core.types import Condition
+from audiobench.files.records import Count
 from audiobench.task.spec import TaskSpec
 
 FILE = "plan.json"
@@ -22,7 +23,7 @@ class DataFacts(Struct):
     source: str | None = None
     revision: str | None = None
     form: str | None = None
-    rows: int | None = None
+    rows: Count | None = None
     """Rows of the whole data set."""
     content_sha256: str | None = None
     notes: list[str] = []
@@ -35,10 +36,10 @@ class Plan(Struct):
     """A TaskSpec as JSON."""
     ids: list[str]
     conditions: list[Condition]
-    epochs: int
+    epochs: Annotated[int, Meta(ge=1, le=10**6)]
     prompt: dict[str, Any] = {}
     """The chosen prompt."""
-    fewer_orders: dict[str, int] = {}
+    fewer_orders: dict[str, Count] = {}
     """Sample id -> its option orders, for samples with fewer options than the run has option orders."""
     shard: tuple[int | list[int], int] | None = None
     """None for a whole run, (i, n) for a shard, ([i, ...], n) for shards that a merge has joined."""
@@ -57,12 +58,13 @@ def read(path: Path) -> tuple[Plan, TaskSpec]:
     """A plan and its task, validated.
 
     Raises:
-        UsageError: not a plan of this version; the message names the field.
+        UsageError: there is none.
+        IncompleteError: not a plan of this version; the message names the field.
     """
     try:
         plan = msgspec.json.decode(path.read_bytes(), type=Plan)
         return plan, TaskSpec.model_validate(plan.task)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
-    except ValueError as error:  # msgspec's and pydantic's errors are ValueErrors
-        raise UsageError(f"{path}: not a plan of this version: {error}") from error
+    except (ValueError, RecursionError) as error:  # msgspec's and pydantic's errors are ValueErrors
+        raise IncompleteError(f"{path}: not a plan of this version: {' '.join(str(error).split())}") from error

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import math
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Struct, field
@@ -25,6 +24,13 @@ from audiobench.model.adapter import SampleError
 from model_adapters.bodies import counts, mended
 
 FILE = "samples.jsonl"
+MOST = 2**53
+"""Larger numbers are no counts: no sum of them would be exact."""
+
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, lt=2.5e11)]
+"""A length, or a moment since 1970."""
 
 
 class ClipFacts(Struct, omit_defaults=True, gc=False):
@@ -37,7 +43,7 @@ class ClipFacts(Struct, omit_defaults=True, gc=False):
     mtime_ns: int = 0
     ctime_ns: int = 0
     inode: int = 0
-    seconds: float | None = None
+    seconds: Seconds | None = None
     transform: str = field(default_factory=lambda: "full")  # a factory's value is written even where it is the default
     """full | silence | noise:SEED | reverse."""
     changed: tuple[str, ...] = field(default_factory=lambda: ())
@@ -128,10 +134,10 @@ class Record(Struct, omit_defaults=True, gc=False):
     id: str
     key: str = field(default_factory=str)
     """sha256 of the canonical request; empty where none could be made."""
-    epoch: int = field(default_factory=int)
+    epoch: Count = field(default_factory=int)
     condition: Condition = field(default_factory=Condition)
     audio: list[ClipFacts] = []
-    attempts: int = field(default_factory=int)
+    attempts: Count = field(default_factory=int)
     sample: ShownSample | None = None
     prompt: list[Turn] = []
     prompt_sha256: str = ""
@@ -139,13 +145,13 @@ class Record(Struct, omit_defaults=True, gc=False):
     turns: list[Exchanged] = []
     """Every turn, where there was more than one; `response` is the answer that counts, with all turns' usage."""
     error: Failure | None = None
-    empty: int = 0
+    empty: Count = 0
     """Empty answers that were requested again."""
     discarded: list[dict[str, Any]] = []
     """Token counts of those: they are billed too."""
     batch: BatchOrigin | None = None
     stale: bool = False
-    time: float = 0.0
+    time: Seconds = 0.0
     """Seconds since the epoch of Unix."""
     heard: Heard | None = None
     """Set by `speech.heard`, never journalled."""
@@ -193,7 +199,36 @@ class Record(Struct, omit_defaults=True, gc=False):
 
 def read(path: Path) -> Iterator[Record]:
     """Every line of a journal, in order; see `journal.read`."""
-    return journal.read(path, Record)
+    return journal.read(path, Record, fault)
+
+
+def placed(path: Path) -> Iterator[tuple[int, Record]]:
+    """The same, each with its place in bytes."""
+    return journal.placed(path, Record, fault)
+
+
+def fault(record: Record) -> str | None:
+    """What makes a line unusable though its types are right; None for a sound one."""
+    response = record.response
+    if response is None:
+        return None if record.stale or record.error else "holds neither a response nor an error"
+    if not record.key:
+        return "key: missing beside a response"
+    for usage in (response.usage, *record.discarded):
+        for name, count in usage.items():
+            if isinstance(count, int | float) and not 0 <= count <= MOST:
+                return f"usage: {name}: {count} is no count of tokens"
+    return None
+
+
+def read_back(shown: ShownSample) -> ShownSample:
+    """`shown` as it comes out of a journal."""
+    return msgspec.json.decode(msgspec.json.encode(shown), type=ShownSample)
+
+
+def content(shown: ShownSample | None) -> int:
+    """Tells items that came out of a journal apart by all that they hold; another number in every process."""
+    return hash(msgspec.json.encode(shown, order="sorted"))
 
 
 def counting(path: Path, slot_of: Callable[[Record], int | None]) -> array[int]:
@@ -202,7 +237,7 @@ def counting(path: Path, slot_of: Callable[[Record], int | None]) -> array[int]:
     `slot_of` numbers the slots; None leaves a record out. Every line is checked, and none is kept in memory.
     """
     places: dict[int, int] = {}
-    for place, record in journal.placed(path, Record):
+    for place, record in placed(path):
         slot = slot_of(record)
         if slot is None:
             continue
@@ -258,11 +293,11 @@ def turns(request: Request) -> list[Turn]:
 
 
 def measured(values: Mapping[str, Any]) -> dict[str, Any]:
-    """`values` without what was not measured: None, NaN or an infinity."""
+    """`values` without what was not measured: None, NaN, and numbers below zero or above `MOST`."""
     return {
         key: value
         for key, value in values.items()
-        if value is not None and not (isinstance(value, float) and not math.isfinite(value))
+        if value is not None and not (isinstance(value, int | float) and not 0 <= value <= MOST)
     }
 
 

@@ -15,18 +15,17 @@ from typing import Annotated, Any
 import msgspec
 
 import audiobench
-from audiobench.core.errors import UsageError
+from audiobench.core.errors import IncompleteError, UsageError
+from audiobench.core.plain_text import one_line
 from audiobench.core.redact import is_redacted, redacted
 from audiobench.files import journal
+from audiobench.files.records import Count, Seconds
 from audiobench.files.run_spec import RunSpec, options
 from audiobench.model.spec import ModelSpec
 
 SCHEMA_VERSION = 1
 """Files of audiobench 0.1 have the same version and no `starts`."""
 FILE = "run.json"
-
-Seconds = Annotated[float, msgspec.Meta(ge=0, lt=2.5e11)]
-"""Since 1970."""
 
 
 class RecordedModel:
@@ -87,7 +86,7 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     command: list[str] = []
     """Of the last start."""
     host: dict[str, str] = {}
-    served_models: dict[str, int] = {}
+    served_models: dict[str, Count] = {}
     """Answers by the name under which the server gave them."""
     starts: list[Start] = []
     """Empty for runs of audiobench 0.1, merged runs and those that another harness drove."""
@@ -120,7 +119,8 @@ def read(folder: Path, missing: str | None = None) -> RunInfo:
     """The run.json of a run directory.
 
     Raises:
-        UsageError: missing, not JSON, or a field has not the type that it should; `missing` is said where it is missing.
+        UsageError: missing; `missing` is said then.
+        IncompleteError: not JSON, or a field has not the type that it should.
     """
     file = folder / FILE
     try:
@@ -128,11 +128,11 @@ def read(folder: Path, missing: str | None = None) -> RunInfo:
     except OSError as error:
         raise UsageError(missing or f"{file}: {error.strerror}") from error
     except msgspec.ValidationError as error:
-        raise UsageError(f"{file}: not a run.json that this version can read: {error}") from error
+        raise IncompleteError(f"{file}: not a run.json that this version can read: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{file}: not JSON: {error}") from error
+        raise IncompleteError(f"{file}: not JSON: {error}") from error
     except UsageError as error:
-        raise UsageError(f"{file}: starts: {error}") from error
+        raise IncompleteError(f"{file}: starts: {error}") from error
 
 
 def write(folder: Path, info: RunInfo) -> None:
@@ -199,6 +199,8 @@ def _decoded(kind: Any, value: Any) -> Any:
 def _model(value: Any) -> RecordedModel:
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
         raise ValueError("a model is an object with a name")
+    if not value["name"] or value["name"] != one_line(value["name"]):
+        raise ValueError("the name of a model is one line of text without control characters")
     sha256 = value.get("sha256")
     if not isinstance(sha256, str | None):
         raise ValueError("sha256 must be text")

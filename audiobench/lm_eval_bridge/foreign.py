@@ -91,7 +91,7 @@ def foreign_work(
         generation=generation,
     )
     digest = hashlib.sha256(orjson.dumps([[sample.id, sample.question] for sample in samples])).hexdigest()
-    return work, Dataset(samples, len(samples), task.dataset_path, None, "lm_eval", digest)
+    return work, Dataset(samples, len(samples), task.dataset_path, None, "lm_eval", digest, ids=[s.id for s in samples])
 
 
 def _sample(name: str, request: Instance, folder: Path) -> Sample:

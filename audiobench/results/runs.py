@@ -19,9 +19,9 @@ from typing import Any
 
 import orjson
 
-from audiobench.core.errors import UsageError
+from audiobench.core.errors import IncompleteError, UsageError
 from audiobench.core.types import Condition, Outcome, Sample
-from audiobench.files import annotations, plan, records, run_info
+from audiobench.files import annotations, journal, plan, records, run_info
 from audiobench.files.annotations import Judgement, Reading, Slot, Transcript
 from audiobench.files.plan import Plan
 from audiobench.files.records import Record, ShownSample
@@ -108,8 +108,13 @@ class TaskRun:
         judgements, transcripts = self.judgements(), self.transcripts()
 
         def worth(places: Sequence[int]) -> Iterator[Scored]:
-            for record in self._heard(places, transcripts):
-                yield Scored(record, outcome(record, self.task, judgements))
+            for place, record in zip(places, self._heard(places, transcripts), strict=True):
+                try:
+                    yield Scored(record, outcome(record, self.task, judgements))
+                except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+                    file = self.folder / records.FILE
+                    problem = f"cannot be scored: {type(error).__name__}: {error}"
+                    raise journal.damaged(file, journal.number_of(file, place), problem) from error
 
         def outcomes(places: Sequence[int]) -> list[Outcome]:
             found = [scored.outcome for scored in worth(places)]
@@ -177,8 +182,16 @@ class Run:
 
     @property
     def spec(self) -> ModelSpec:
-        """The model as it was declared then."""
-        return self.info.model.spec
+        """The model as it was declared then.
+
+        Raises:
+            IncompleteError: run.json does not hold a declaration.
+        """
+        try:
+            return self.info.model.spec
+        except ValueError as error:
+            said = " ".join(str(error).split())
+            raise IncompleteError(f"{self.folder / run_info.FILE}: model: {said}") from error
 
     def served_models(self) -> dict[str, int]:
         """Answers by the name under which the server gave them; empty where it gives none."""

@@ -150,7 +150,7 @@ def test_the_fingerprint_moves_with_samples_and_audio(tmp_path: Path) -> None:
 def test_a_broken_line_in_the_middle_is_named(tmp_path: Path) -> None:
     path = tmp_path / "samples.jsonl"
     for line, what in ((b'{"id": ', "not JSON"), (b"{}", "not a record"), (b"[1]", "not a record")):
-        path.write_bytes(b'{"id": "1"}\n' + line + b'\n{"id": "3"}\n')
+        path.write_bytes(b'{"id": "1", "stale": true}\n' + line + b'\n{"id": "3", "stale": true}\n')
         with pytest.raises(IncompleteError, match=rf"samples.jsonl:2: {what}"):
             list(records.read(path))
 

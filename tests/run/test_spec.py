@@ -204,7 +204,7 @@ def test_a_spoiled_run_json_is_told_by_file_and_field(
 ) -> None:
     (tmp_path / "run.json").write_text(json.dumps({"model": {"name": "m"}, **change}))
     code, _, said = run(capsys, "report", tmp_path)
-    assert code == 2 and said.startswith(f"audiobench: {tmp_path}/run.json: ") and says in said
+    assert code == 4 and said.startswith(f"audiobench: {tmp_path}/run.json: ") and says in said
     assert said.count("\n") == 1
 
 
@@ -315,7 +315,7 @@ def test_a_run_of_a_suite_that_fails_does_not_keep_the_others_from_running(
         ),
         ("models: [oracle]\ntasks: [toy/toy.yaml]\nthink: on\n", "--think on: model oracle has no such mode"),
         (
-            "models: [oracle, {model: oracle, limit: 3}]\ntasks: [toy/toy.yaml]\n",
+            "models: [oracle, {model: oracle, epochs: 3}]\ntasks: [toy/toy.yaml]\n",
             ": two entries of oracle run task toy in the same directory",
         ),
         ("- oracle\n", ":1: a suite has the keys models and tasks, found list"),

@@ -1,0 +1,72 @@
+"""`audiobench verify`: what is wrong with the files of a run, and where."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from audiobench.cli import output
+from audiobench.core.errors import ExitCode, UsageError
+from audiobench.core.plain_text import plural, printable
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add("runs", nargs="+", type=Path, metavar="RUN", help="run directories, or folders that hold some")
+    add(
+        "--repair",
+        action="store_true",
+        help="set each damaged line aside, in a file beside its own; the next start of the run asks again what it answered",
+    )
+    add(
+        "--json",
+        action="store_true",
+        help="print {runs: [{run, lines, unchecked, repaired, problems}], exit_code} as JSON",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Verify each run, after its repair where that is wanted."""
+    from audiobench.results.verify import repair, verify
+
+    shown = []
+    for folder in _folders(args.runs):
+        done = repair(folder) if args.repair else []
+        found = verify(folder)
+        problems = [{"file": str(p.file), "line": p.line, "problem": p.problem} for p in found.problems]
+        repaired = [{"file": str(p.file), "line": p.line, "problem": p.problem} for p in done]
+        shown.append(
+            {
+                "run": str(folder),
+                "lines": found.lines,
+                "unchecked": found.unchecked,
+                "repaired": repaired,
+                "problems": problems,
+            }
+        )
+        if not args.json:
+            for problem in (*done, *found.problems):
+                print(printable(str(problem)))
+            said = f"{len(problems)} {plural(len(problems), 'problem')}" if problems else "no problems"
+            old = f", {found.unchecked:,} of them without a checksum" if found.unchecked else ""
+            print(f"{folder}: {found.lines:,} {plural(found.lines, 'line')}{old}: {said}")
+    code = ExitCode.INCOMPLETE if any(run["problems"] for run in shown) else ExitCode.OK
+    if args.json:
+        output.write_json({"runs": shown, "exit_code": int(code)})
+    return int(code)
+
+
+def _folders(paths: list[Path]) -> list[Path]:
+    """Run directories at or below `paths`, those that have lost their run.json included.
+
+    Raises:
+        UsageError: there is none.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        marks = [*path.rglob("run.json"), *(file.parent for file in path.rglob("samples.jsonl"))]
+        if not marks:
+            raise UsageError(f"{path}: no run found (no run.json, and no samples.jsonl in a folder of its own)")
+        found.update(dict.fromkeys(sorted(mark.parent for mark in marks)))
+    return list(found)
