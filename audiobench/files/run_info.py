@@ -199,9 +199,10 @@ def _decoded(kind: Any, value: Any) -> Any:
 def _model(value: Any) -> RecordedModel:
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
         raise ValueError("a model is an object with a name")
-    if not value["name"] or value["name"] != one_line(value["name"]):
-        raise ValueError("the name of a model is one line of text without control characters")
+    name = one_line(value["name"])
+    if not name:
+        raise ValueError("the name of a model is not empty")
     sha256 = value.get("sha256")
     if not isinstance(sha256, str | None):
         raise ValueError("sha256 must be text")
-    return RecordedModel(value["name"], sha256, {key: item for key, item in value.items() if key != "sha256"})
+    return RecordedModel(name, sha256, {key: item for key, item in value.items() if key != "sha256"})

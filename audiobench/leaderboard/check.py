@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from audiobench.core.errors import UsageError
+from audiobench.core.errors import AudiobenchError, UsageError
 from audiobench.core.types import STATUSES
 from audiobench.extraction import VERSION as EXTRACTION_VERSION
 from audiobench.files import run_info
@@ -110,7 +110,7 @@ def _check_run(run: Path, found: Findings, seen: dict[str, Path]) -> None:
             _check_file(path, found)
     try:
         info = run_info.read(run)
-    except UsageError as error:
+    except AudiobenchError as error:
         found.problems.append(str(error))
         return
     _check_info(run, info, seen, found)

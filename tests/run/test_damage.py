@@ -136,7 +136,6 @@ def test_verify_sees_a_summary_that_the_journal_does_not_give(folder: Path, run:
 @pytest.mark.parametrize(
     ("file", "path", "value"),
     [
-        ("run.json", ["model", "name"], "\x1b[31mred"),
         ("run.json", ["model", "name"], ""),
         ("run.json", ["created"], -1),
         ("run.json", ["served_models"], {"x": -1}),
@@ -156,7 +155,15 @@ def test_a_hostile_file_of_a_run_is_told(file: str, path: list[str], value: Any,
     (folder / file).write_text(json.dumps(held))
     for words in (["report"], ["verify"], ["leaderboard"], ["ablate"]):
         code, out, said = run(*words, folder)
-        assert code == 4 and f"{folder / file}" in out + said and "\x1b" not in out + said, (words, said)
+        assert code == 4 and f"{folder / file}" in out + said, (words, said)
+
+
+def test_a_hostile_model_name_commands_no_terminal(folder: Path, run: Run) -> None:
+    file = folder / "run.json"
+    file.write_text(file.read_text().replace('"name": "random"', '"name": "\\u001b[31mred\\n../x"', 1))
+    for words in (["report"], ["verify"], ["leaderboard"], ["ablate"]):
+        code, out, said = run(*words, folder)
+        assert code in (0, 4) and "\x1b" not in out + said, (words, said)
 
 
 def test_a_run_whose_directory_is_deleted_under_it_stops_at_once(
