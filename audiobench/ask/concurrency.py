@@ -1,4 +1,4 @@
-"""How many requests are on the wire at once: fixed, or grown while the server is healthy.
+"""How many requests are on the wire at once: fixed, or grown while the server is healthy; and when each may start.
 
 Adaptive, after TCP: double a round until the first 429, then grow by a twentieth; a 429 cuts to four fifths, at most
 once in a cool-down that Retry-After extends; other faults only pause the growth.
@@ -7,59 +7,110 @@ once in a cool-down that Retry-After extends; other faults only pause the growth
 from __future__ import annotations
 
 import asyncio
-import time
+import contextlib
 from collections import deque
+from collections.abc import AsyncIterator
+
+from audiobench.ask.pace import Pace
 
 START = 16
 CUT = 0.8
 COOL_DOWN_SECONDS = 15.0
 
 
+class DismissedError(Exception):
+    """A request that was still waiting for its turn when the gate was closed."""
+
+
 class Concurrency:
-    """A counted gate for the event loop: `async with gate: ...`; who came first goes in first."""
+    """A counted gate for the event loop: `async with gate.turn(): ...`; who came first goes in first."""
 
     def __init__(self, maximum: int, *, adaptive: bool) -> None:
         self.maximum = maximum
         self.limit = min(START, maximum) if adaptive else maximum
         self.in_flight = 0
+        self.pace = Pace()
         self._adaptive = adaptive
         self._slow_start = True
         self._clean = 0
         self._cool_until = 0.0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[asyncio.Future[float]] = deque()
+        self._staying: set[asyncio.Future[float]] = set()
+        self._timer: asyncio.TimerHandle | None = None
 
-    async def __aenter__(self) -> None:
-        if not self._waiting and self.in_flight < self.limit:
-            self.in_flight += 1
-            return
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+    @contextlib.asynccontextmanager
+    async def turn(self, *, again: bool = False, stays: bool = False) -> AsyncIterator[float]:
+        """A request's time on the wire; gives the moment at which it began.
+
+        Args:
+            again: it has waited before, and goes in before the others.
+            stays: `dismiss` does not send it away.
+
+        Raises:
+            DismissedError: it was sent away.
+        """
+        began = await self._enter(again, stays)
         try:
-            await turn
+            yield began
+        finally:
+            self.in_flight -= 1
+            self._wake()
+
+    async def _enter(self, again: bool, stays: bool) -> float:
+        if not self._waiting and self._open():
+            return self._start()
+        turn: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._waiting.appendleft(turn) if again else self._waiting.append(turn)
+        if stays:
+            self._staying.add(turn)
+        self._wake()
+        try:
+            return await turn
         except asyncio.CancelledError:
             if not turn.cancelled():  # its turn had come
-                await self.__aexit__()
+                self.in_flight -= 1
+                self._wake()
             elif turn in self._waiting:
                 self._waiting.remove(turn)
             raise
+        finally:
+            self._staying.discard(turn)
 
-    async def __aexit__(self, *_: object) -> None:
-        self.in_flight -= 1
-        self._wake()
+    def _open(self) -> bool:
+        return self.in_flight < self.limit and self.pace.next <= asyncio.get_running_loop().time()
+
+    def _start(self) -> float:
+        now = asyncio.get_running_loop().time()
+        self.in_flight += 1
+        self.pace.started(now)
+        return now
 
     def _wake(self) -> None:
         """Let those in whose turn it is; their places are taken at once, so that nobody slips in before them."""
-        while self._waiting and self.in_flight < self.limit:
+        while self._waiting and self._open():
             turn = self._waiting.popleft()
             if not turn.done():  # cancelled, and not yet told
-                self.in_flight += 1
-                turn.set_result(None)
+                turn.set_result(self._start())
+        if self._waiting and self.in_flight < self.limit and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_at(self.pace.next, self._timed)
 
-    def succeeded(self) -> None:
-        """A request got its response."""
+    def _timed(self) -> None:
+        self._timer = None
+        self._wake()
+
+    def dismiss(self) -> None:
+        """Send away who waits, but for those that stay."""
+        for turn in [turn for turn in self._waiting if turn not in self._staying]:
+            self._waiting.remove(turn)
+            if not turn.done():
+                turn.set_exception(DismissedError())
+
+    def succeeded(self, began: float) -> None:
+        """The request that began then got its response."""
+        self.pace.passed(began)
         if not self._adaptive or self.limit >= self.maximum:
             return
-        if self.in_flight < 0.8 * self.limit or time.monotonic() < self._cool_until:
+        if self.in_flight < 0.8 * self.limit or asyncio.get_running_loop().time() < self._cool_until:
             return
         self._clean += 1
         if self._clean >= self.limit:
@@ -68,17 +119,17 @@ class Concurrency:
             self.limit = min(self.maximum, grown)
             self._wake()
 
-    def rate_limited(self, retry_after: float | None) -> None:
-        """The server said 429; `retry_after` in seconds."""
-        if not self._adaptive:
-            return
-        now = time.monotonic()
-        if now >= self._cool_until:
+    def rate_limited(self, began: float, retry_after: float | None) -> None:
+        """The server answered the request that began then with 429; `retry_after` in seconds."""
+        now = asyncio.get_running_loop().time()
+        self.pace.refused(began, now, retry_after)
+        if self._adaptive and now >= self._cool_until:
             self._slow_start = False
             self._clean = 0
             self.limit = max(1, int(self.limit * CUT))
             self._cool_until = now + max(COOL_DOWN_SECONDS, retry_after or 0.0)
 
-    def faulted(self) -> None:
-        """The server failed otherwise: no growth this round."""
+    def faulted(self, began: float) -> None:
+        """The request that began then failed otherwise: no growth this round."""
+        self.pace.passed(began)
         self._clean = 0

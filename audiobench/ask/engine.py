@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,12 @@ from typing import Generic
 from msgspec import Struct
 
 from audiobench.ask.closing import close
-from audiobench.ask.concurrency import Concurrency
+from audiobench.ask.concurrency import Concurrency, DismissedError
 from audiobench.ask.identity import check_answered
 from audiobench.ask.retry import ExhaustedError, RetryPolicy, call
 from audiobench.ask.stage import EXPECTED, I, Stage, why
 from audiobench.core.errors import AudiobenchError, ExitCode, IncompleteError
+from audiobench.core.plain_text import plural
 from audiobench.core.redact import redacted
 from audiobench.core.types import Request, Response
 from audiobench.files.journal import Journal, UnwritableError
@@ -135,6 +137,13 @@ class Engine(Generic[I]):
         if self._stopping.is_set():
             for slot in self._slots:
                 slot.cancel()
+        elif flying := self.gate.in_flight:
+            print(
+                f"audiobench: {number.name}: waiting up to {GRACE_SECONDS:g} s for {flying} {plural(flying, 'answer')} on the "
+                "wire; once more stops at once",
+                file=sys.stderr,
+                flush=True,
+            )
         code = ExitCode.SIGINT if number == signal.SIGINT else ExitCode.SIGTERM
         self._stop(code, f"interrupted by {number.name}")
 
@@ -143,6 +152,7 @@ class Engine(Generic[I]):
             self.ending.exit_code = code
             self.ending.reason = reason
         self._stopping.set()
+        self.gate.dismiss()
         self._freed.set()
 
     def _told(self, error: Exception) -> str:
@@ -222,9 +232,17 @@ class Engine(Generic[I]):
             return self.stage.accept(item, request, response, last=calls >= self.policy.attempts)
 
         try:
-            answered = await call(attempt, self.gate, self.policy)
+            answered = await call(attempt, self.gate, self.policy, stays=begun)
+        except DismissedError:
+            raise _NotSent from None
         except (ExhaustedError, SampleError) as error:
             self._failed(str(error))
+            if isinstance(error, ExhaustedError) and error.starved:
+                self._stop(
+                    ExitCode.INCOMPLETE,
+                    f"the server refuses every request as too fast, {self.gate.pace.fruitless} times in a row after growing "
+                    f"pauses; the last time: {redacted(str(error))}",
+                )
             raise
         self._succeeded, self._failures = True, 0
         return answered

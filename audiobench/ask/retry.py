@@ -29,40 +29,47 @@ class RetryPolicy:
 class ExhaustedError(Exception):
     """Every attempt failed; the message is the last failure's."""
 
-    def __init__(self, message: str, attempts: int) -> None:
+    def __init__(self, message: str, attempts: int, starved: bool = False) -> None:
         super().__init__(message)
         self.attempts = attempts
+        self.starved = starved
+        """Whether the server let nothing through, of no request, in as many pauses as a request has attempts."""
 
 
 async def call(
-    attempt: Callable[[], Awaitable[Response]], gate: Concurrency, policy: RetryPolicy
+    attempt: Callable[[], Awaitable[Response]], gate: Concurrency, policy: RetryPolicy, *, stays: bool = False
 ) -> tuple[Response, int]:
-    """Run `attempt` inside the gate until it succeeds; waiting happens outside the gate.
+    """Run `attempt` inside the gate until it succeeds; waiting happens outside the gate. `stays`: as `Concurrency.turn`.
 
     Returns:
         The response and how many calls it took.
 
     Raises:
         ExhaustedError: `policy.attempts` calls failed in ways that could have passed.
+        DismissedError: the gate was closed before its turn came.
     """
     for number in range(1, policy.attempts + 1):
-        try:
-            async with gate:
+        async with gate.turn(again=1 < number <= policy.attempts // 2, stays=stays) as began:
+            try:
                 async with asyncio.timeout(policy.attempt_seconds):
                     response = await attempt()
-                gate.succeeded()
-            return response, number
-        except TimeoutError:
-            failure = RetryableError(f"no answer within {policy.attempt_seconds:g} s")
-        except RetryableError as error:
-            failure = error
-        if failure.rate_limited:
-            gate.rate_limited(failure.retry_after)
-        else:
-            gate.faulted()
-        if number == policy.attempts:
-            raise ExhaustedError(f"{failure} ({number} {plural(number, 'attempt')})", number) from failure
-        await asyncio.sleep(_wait(failure.retry_after, number, policy))
+            except TimeoutError:
+                failure = RetryableError(f"no answer within {policy.attempt_seconds:g} s")
+            except RetryableError as error:
+                failure = error
+            else:
+                gate.succeeded(began)
+                return response, number
+            if failure.rate_limited:
+                wait = failure.retry_after
+                gate.rate_limited(began, None if wait is None else min(wait, policy.longest_wait_seconds))
+            else:
+                gate.faulted(began)
+        starved = failure.rate_limited and gate.pace.fruitless >= policy.attempts
+        if starved or number == policy.attempts:
+            raise ExhaustedError(f"{failure} ({number} {plural(number, 'attempt')})", number, starved) from failure
+        if not failure.rate_limited:  # that pauses the gate
+            await asyncio.sleep(_wait(failure.retry_after, number, policy))
     raise AssertionError("unreachable")
 
 

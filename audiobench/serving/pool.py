@@ -82,6 +82,8 @@ class EndpointPool:
             response = await chosen.adapter.generate(request)
         except RetryableError as error:
             chosen.failed(error)
+            if error.rate_limited and any(e.rests_until <= time.monotonic() for e in self._endpoints):
+                raise RetryableError(str(error)) from error  # that server rests; the others need not
             raise
         finally:
             chosen.in_flight -= 1

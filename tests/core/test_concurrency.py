@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
+from typing import Any
 
 import pytest
 
@@ -11,6 +11,7 @@ from audiobench.ask.concurrency import Concurrency
 from audiobench.ask.retry import ExhaustedError, RetryPolicy, call
 from audiobench.core.types import Response
 from audiobench.model.adapter import RetryableError, SampleError
+from tests import virtual_time
 
 
 def test_never_more_than_the_limit() -> None:
@@ -18,7 +19,7 @@ def test_never_more_than_the_limit() -> None:
 
     async def one() -> None:
         nonlocal peak
-        async with gate:
+        async with gate.turn():
             peak = max(peak, gate.in_flight)
             await asyncio.sleep(0.001)
 
@@ -32,10 +33,10 @@ def test_never_more_than_the_limit() -> None:
 def test_a_cancelled_waiter_passes_its_turn_on() -> None:
     async def scenario() -> bool:
         gate = Concurrency(1, adaptive=False)
-        await gate.__aenter__()
-        first, second = (asyncio.create_task(gate.__aenter__()) for _ in range(2))
-        await asyncio.sleep(0)
-        await gate.__aexit__()
+        turns = [gate.turn() for _ in range(2)]
+        async with gate.turn():
+            first, second = (asyncio.create_task(turn.__aenter__()) for turn in turns)
+            await asyncio.sleep(0)
         first.cancel()
         await asyncio.wait_for(second, 1)
         return gate.in_flight == 1
@@ -46,43 +47,50 @@ def test_a_cancelled_waiter_passes_its_turn_on() -> None:
 def test_who_came_first_goes_in_first() -> None:
     async def scenario() -> None:
         gate = Concurrency(1, adaptive=False)
-        await gate.__aenter__()
-        first, gone = (asyncio.create_task(gate.__aenter__()) for _ in range(2))
+        one, three = gate.turn(), gate.turn()
+        two = gate.turn()
+        await one.__aenter__()
+        first, gone = (asyncio.create_task(turn.__aenter__()) for turn in (two, gate.turn()))
         await asyncio.sleep(0)
         gone.cancel()
-        await gate.__aexit__()
+        await one.__aexit__(None, None, None)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
-                await gate.__aenter__()  # at once, before `first` has run again
+                await three.__aenter__()  # at once, before `first` has run again
         assert first.done() and gate.in_flight == 1
-        await gate.__aexit__()
-        async with asyncio.timeout(1):
-            await gate.__aenter__()
-        assert gate.in_flight == 1
+        await two.__aexit__(None, None, None)
+        async with asyncio.timeout(1), gate.turn():
+            assert gate.in_flight == 1
 
     asyncio.run(scenario())
 
 
 def test_grows_while_busy_and_healthy_and_is_cut_once_by_429() -> None:
-    gate = Concurrency(100, adaptive=True)
-    gate.in_flight = gate.limit
-    for _ in range(gate.limit):
-        gate.succeeded()
-    assert gate.limit == 32
-    gate.rate_limited(None)
-    gate.rate_limited(None)
-    assert gate.limit == 25
-    gate.in_flight = gate.limit
-    for _ in range(100):
-        gate.succeeded()
-    assert gate.limit == 25, "no growth in the cool-down"
+    async def scenario() -> None:
+        gate = Concurrency(100, adaptive=True)
+        gate.in_flight = gate.limit
+        for _ in range(gate.limit):
+            gate.succeeded(0.0)
+        assert gate.limit == 32
+        gate.rate_limited(0.0, None)
+        gate.rate_limited(0.0, None)
+        assert gate.limit == 25
+        gate.in_flight = gate.limit
+        for _ in range(100):
+            gate.succeeded(0.0)
+        assert gate.limit == 25, "no growth in the cool-down"
+
+    virtual_time.run(scenario())
 
 
 def test_an_idle_gate_does_not_grow() -> None:
-    gate = Concurrency(100, adaptive=True)
-    for _ in range(100):
-        gate.succeeded()
-    assert gate.limit == 16
+    async def scenario() -> int:
+        gate = Concurrency(100, adaptive=True)
+        for _ in range(100):
+            gate.succeeded(0.0)
+        return gate.limit
+
+    assert virtual_time.run(scenario()) == 16
 
 
 @pytest.mark.parametrize("failures", [0, 1, 3])
@@ -122,36 +130,24 @@ def test_what_can_never_work_is_not_repeated() -> None:
     assert calls == 1
 
 
-def test_retry_after_is_honoured_and_the_gate_is_free_meanwhile() -> None:
-    gate, times = Concurrency(1, adaptive=False), []
-
-    async def attempt() -> Response:
-        times.append(time.monotonic())
-        if len(times) == 1:
-            raise RetryableError("429", retry_after=0.2, rate_limited=True)
-        return Response("B")
-
+@pytest.mark.parametrize(("told", "least"), [(7.0, 7.0), (0.0, 0.1), (None, 0.1)])
+def test_a_refusal_pauses_every_request_as_long_as_told_and_never_not_at_all(told: float | None, least: float) -> None:
     async def scenario() -> None:
-        waiting = asyncio.create_task(call(attempt, gate, RetryPolicy()))
-        await asyncio.sleep(0.05)
+        loop, gate, times = asyncio.get_running_loop(), Concurrency(1, adaptive=False), list[float]()
+
+        async def attempt() -> Response:
+            times.append(loop.time())
+            if len(times) == 1:
+                raise RetryableError("429", retry_after=told, rate_limited=True)
+            return Response("B")
+
+        waiting = [asyncio.create_task(call(attempt, gate, RetryPolicy())) for _ in range(3)]
+        await asyncio.sleep(0.01)
         assert gate.in_flight == 0
-        await waiting
+        await asyncio.gather(*waiting)
+        assert len(times) == 4 and times[1] >= least
 
-    asyncio.run(scenario())
-    assert times[1] - times[0] >= 0.2
-
-
-def test_a_server_that_says_0_s_does_not_cancel_the_back_off() -> None:
-    times: list[float] = []
-
-    async def attempt() -> Response:
-        times.append(time.monotonic())
-        if len(times) == 1:
-            raise RetryableError("429", retry_after=0.0, rate_limited=True)
-        return Response("B")
-
-    asyncio.run(call(attempt, Concurrency(1, adaptive=False), RetryPolicy(base_seconds=0.2)))
-    assert times[1] - times[0] >= 0.1
+    virtual_time.run(scenario())
 
 
 def test_every_attempt_has_a_time_out() -> None:
@@ -164,12 +160,83 @@ def test_every_attempt_has_a_time_out() -> None:
         asyncio.run(call(attempt, Concurrency(1, adaptive=False), policy))
 
 
-def test_a_lasting_storm_is_cut_again_after_each_cool_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 0.0
-    monkeypatch.setattr("audiobench.ask.concurrency.time.monotonic", lambda: now)
-    gate = Concurrency(256, adaptive=True)
-    gate.limit = 256
-    for _ in range(600):
-        now += 0.1
-        gate.rate_limited(None)
-    assert gate.limit < 256 * 0.8**3
+def test_a_lasting_storm_is_cut_again_after_each_cool_down() -> None:
+    async def scenario() -> int:
+        gate = Concurrency(256, adaptive=True)
+        gate.limit = 256
+        for _ in range(600):
+            await asyncio.sleep(0.1)
+            gate.rate_limited(0.0, None)
+        return gate.limit
+
+    assert virtual_time.run(scenario()) < 256 * 0.8**3
+
+
+# -- the rate that a server lets through
+
+
+def fixed_window(now: float, let_in: list[float]) -> bool:
+    """Ten in each six seconds from a fixed moment on."""
+    return sum(at // 6 == now // 6 for at in let_in) < 10
+
+
+def sliding_window(now: float, let_in: list[float]) -> bool:
+    """Ten in any six seconds."""
+    return sum(at > now - 6 for at in let_in) < 10
+
+
+def bucket(now: float, let_in: list[float]) -> bool:
+    """A bucket of ten that fills by ten in six seconds."""
+    level, last = 10.0, 0.0
+    for at in let_in:
+        level, last = min(10.0, level + (at - last) / 0.6) - 1, at
+    return min(10.0, level + (now - last) / 0.6) >= 1
+
+
+@pytest.mark.parametrize("limit", [fixed_window, sliding_window, bucket])
+@pytest.mark.parametrize("told", [3.0, 1.0, None, "exactly"])
+@pytest.mark.parametrize("latency", [0.05, 2.0])
+@pytest.mark.parametrize("adaptive", [True, False])
+def test_the_rate_that_a_server_allows_is_learnt(limit: Any, told: Any, latency: float, adaptive: bool) -> None:
+    """Sixty requests at ten in six seconds take 30 s at best; at first as many are refused as are on the wire."""
+
+    async def scenario() -> tuple[float, int]:
+        loop, gate = asyncio.get_running_loop(), Concurrency(256 if adaptive else 16, adaptive=adaptive)
+        let_in: list[float] = []
+        refused = 0
+
+        async def attempt() -> Response:
+            nonlocal refused
+            await asyncio.sleep(0.02)
+            now = loop.time()
+            if not limit(now, let_in):
+                refused += 1
+                free = next(wait for n in range(1, 7000) if limit(now + (wait := n / 1000), let_in))
+                raise RetryableError("429", retry_after=free if told == "exactly" else told, rate_limited=True)
+            let_in.append(now)
+            await asyncio.sleep(latency)
+            return Response("B")
+
+        await asyncio.gather(*(call(attempt, gate, RetryPolicy()) for _ in range(60)))
+        return loop.time(), refused
+
+    seconds, refused = virtual_time.run(scenario())
+    assert seconds < 2 * 30
+    assert refused <= 24
+
+
+def test_a_rate_that_was_lifted_is_found_again() -> None:
+    async def scenario() -> list[float]:
+        loop, gate, times = asyncio.get_running_loop(), Concurrency(16, adaptive=False), list[float]()
+
+        async def attempt() -> Response:
+            if loop.time() < 60 and not fixed_window(loop.time(), times):
+                raise RetryableError("429", retry_after=1.0, rate_limited=True)
+            times.append(loop.time())
+            return Response("B")
+
+        await asyncio.gather(*(call(attempt, gate, RetryPolicy()) for _ in range(600)))
+        return times
+
+    times = virtual_time.run(scenario())
+    assert times[-1] < 180, "at ten in six seconds it would be 360"

@@ -217,3 +217,13 @@ def test_what_a_model_cannot_do_is_refused_before_the_first_request(cli: Any, tm
         )
         assert result.returncode == 2
         assert more[1] in one_line(result.stderr)
+
+
+def test_a_server_that_refuses_everything_as_too_fast_ends_the_run(
+    toy: Callable[[int], Path], server: Callable[..., str], cli: Any, tmp_path: Path
+) -> None:
+    out, log = tmp_path / "out", tmp_path / "log.jsonl"
+    result = run(cli, toy(30), server(faults="429:1.0", log=log), out, "--attempts", "2", "--max-concurrency", "2")
+    assert result.returncode == 4
+    assert "refuses every request as too fast" in one_line(result.stderr) and "slow down" in result.stderr
+    assert len(log.read_text().splitlines()) <= 6

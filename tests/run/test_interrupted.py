@@ -89,6 +89,8 @@ def test_a_signal_ends_the_run_with_its_code_and_the_command_that_goes_on(
     process.send_signal(number)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == code
+    said, _, rest = errors.partition("\n")
+    assert "waiting up to 10 s for" in said and "on the wire; once more stops at once" in said and rest
     assert "interrupted by SIG" in errors and "audiobench run --model openai_chat:mock" in errors
     done = len(finished(out / "toy" / "samples.jsonl"))
     assert 0 < done < 60
