@@ -143,6 +143,7 @@ def prepare(options: RunSpec, *, dry_run: bool = False) -> Prepared:
             shard=options.shard,
             progress=None if options.quiet else dataset.announce(task.task),
             audio_required=any(AudioCondition(heard).sends_sound for heard in options.audio),
+            allow_links=options.allow_links,
         )
         datasets[task.task] = data
         works.append(task_work(options, resolved.model, resolved.thinks, task, data.samples, folder))

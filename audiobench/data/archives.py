@@ -11,9 +11,12 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from audiobench.core.errors import UsageError
+from audiobench.data.cache import replacing
 
-MAX_BYTES = 200 * 2**30
-"""Unpacked bytes of one archive, unless AUDIOBENCH_MAX_ARCHIVE_BYTES says otherwise."""
+MAX_RATIO, FREE_BYTES = 100, 64 * 2**20
+"""An archive may unpack to so many times its size, or to so many bytes, whichever is more; sound is never packed so
+tightly. AUDIOBENCH_MAX_ARCHIVE_BYTES says a number of bytes instead.
+"""
 _PIECE = 1 << 20
 
 
@@ -26,13 +29,17 @@ def unpack(archive: Path, name: str, folder: Path) -> int:
     Raises:
         UsageError: not an archive, broken, a member that leads outside of `folder`, or too many bytes.
     """
-    limit = int(float(os.environ.get("AUDIOBENCH_MAX_ARCHIVE_BYTES") or MAX_BYTES))
+    packed = archive.stat().st_size
+    limit = int(float(os.environ.get("AUDIOBENCH_MAX_ARCHIVE_BYTES") or max(MAX_RATIO * packed, FREE_BYTES)))
     total = count = 0
     try:
         for member, size, stream in _members(archive, name):
             total += size
             if total > limit:
-                raise UsageError(f"{name}: unpacks to more than {limit} bytes (AUDIOBENCH_MAX_ARCHIVE_BYTES)")
+                raise UsageError(
+                    f"{name}: unpacks to more than {limit} bytes (packed {packed}); if that is right, set "
+                    "AUDIOBENCH_MAX_ARCHIVE_BYTES"
+                )
             target = folder / _safe(member, name)
             if not (target.is_file() and target.stat().st_size == size):
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -70,13 +77,11 @@ def _safe(member: str, name: str) -> PurePosixPath:
 
 
 def _copy(stream: IO[bytes], target: Path, size: int, what: str) -> None:
-    partial = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     left = size
-    with partial.open("wb") as out:
-        while left > 0 and (piece := stream.read(min(_PIECE, left))):
-            out.write(piece)
-            left -= len(piece)
-    if left or stream.read(1):
-        partial.unlink()
-        raise UsageError(f"{what}: its size is not what the archive says")
-    os.replace(partial, target)
+    with replacing(target) as partial:
+        with partial.open("wb") as out:
+            while left > 0 and (piece := stream.read(min(_PIECE, left))):
+                out.write(piece)
+                left -= len(piece)
+        if left or stream.read(1):
+            raise UsageError(f"{what}: its size is not what the archive says")

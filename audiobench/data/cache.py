@@ -69,7 +69,7 @@ class CacheFolder:
 
     @contextmanager
     def building(self) -> Iterator[None]:
-        """Holds the folder's lock; a second process waits.
+        """Holds the folder's lock; a second process waits. What a killed one left half written is taken away.
 
         Raises:
             IncompleteError: the folder cannot be written, or the disk is full.
@@ -78,6 +78,8 @@ class CacheFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             with (self.path / ".lock").open("ab") as lock:
                 _lock(lock.fileno())
+                for left in self.path.rglob("*.tmp"):
+                    left.unlink(missing_ok=True)
                 yield
 
     def store(self, data: bytes) -> dict[str, Any]:
@@ -104,16 +106,14 @@ class CacheFolder:
 
     def finish(self, rows: Iterable[Row], manifest: dict[str, Any]) -> dict[str, Any]:
         """Writes rows.jsonl, then manifest.json; returns the manifest with counts, columns and time added."""
-        partial = self.path / f"rows.jsonl.{os.getpid()}.tmp"
         count, columns = 0, {}
-        with partial.open("wb") as out:
+        with replacing(self.path / "rows.jsonl") as partial, partial.open("wb") as out:
             for row in rows:
                 out.write(orjson.dumps(row, default=str) + b"\n")
                 columns.update(dict.fromkeys(row))
                 count += 1
             out.flush()
             os.fsync(out.fileno())
-        os.replace(partial, self.path / "rows.jsonl")
         manifest = {
             "schema": SCHEMA,
             **manifest,
@@ -126,15 +126,25 @@ class CacheFolder:
         return manifest
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside `path` for a file that takes its place at the end; on any error nothing is left of it."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        yield partial
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Writes a file so that it is there whole or not at all."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with partial.open("wb") as out:
+    with replacing(path) as partial, partial.open("wb") as out:
         out.write(data)
         out.flush()
         if path.suffix == ".json":
             os.fsync(out.fileno())
-    os.replace(partial, path)
 
 
 def seconds_of(data: bytes, path: Path) -> float | None:

@@ -10,24 +10,28 @@ from typing import Any
 
 from audiobench.core.types import Clip
 
+LINKS = "--allow-links follows it"
+"""What to do about a link that leads out of the data."""
+
 
 class ClipError(Exception):
     """What is wrong with a row's audio value; the caller adds file and row."""
 
 
 class ClipFinder:
-    """Resolves paths relative to `base`; after symlinks they must lie inside one of `roots`.
+    """Resolves paths relative to `base`; they must lie inside one of `roots`, after symlinks too unless `allow_links`.
 
     A file that is not there is a clip without a size, counted in `missing` (it becomes `invalid_audio` when read).
     """
 
-    def __init__(self, base: Path, roots: Sequence[Path]) -> None:
+    def __init__(self, base: Path, roots: Sequence[Path], allow_links: bool = False) -> None:
         self._base = os.path.realpath(base)
         self._roots = [os.path.realpath(root) for root in roots]
         for root in list(self._roots):
             above = Path(root).parent
             if above.name == "snapshots":  # a folder of the Hub's own cache: its files are links to ../../blobs
                 self._roots.append(os.path.realpath(above.parent / "blobs"))
+        self._allow_links = allow_links
         self._folders: dict[str, str] = {}
         self.missing: list[str] = []
 
@@ -68,10 +72,12 @@ class ClipFinder:
             raise ClipError(f"audio {text!r}: not a file name")
         real = self._folders.get(folder)
         if real is None:
-            real = self._folders[folder] = os.path.realpath(os.path.join(self._base, folder))
-            if not self._inside(real):
-                del self._folders[folder]
-                raise ClipError(f"audio {text!r}: leads outside of {self._roots[0]}")
+            named = os.path.normpath(os.path.join(self._base, folder))
+            real = os.path.realpath(named)
+            if not self._inside(real) and not (self._allow_links and self._inside(named)):
+                hint = f" by a link ({LINKS})" if self._inside(named) else ""
+                raise ClipError(f"audio {text!r}: leads outside of {self._roots[0]}{hint}")
+            self._folders[folder] = real
         path = f"{real}/{name}"
         try:
             status = os.lstat(path)
@@ -80,8 +86,8 @@ class ClipFinder:
             return path, None
         if stat.S_ISLNK(status.st_mode):
             path = os.path.realpath(path)
-            if not self._inside(path):
-                raise ClipError(f"audio {text!r}: a link that leads outside of {self._roots[0]}")
+            if not self._allow_links and not self._inside(path):
+                raise ClipError(f"audio {text!r}: a link that leads outside of {self._roots[0]} ({LINKS})")
             try:
                 status = os.stat(path)
             except OSError:

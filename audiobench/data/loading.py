@@ -18,6 +18,7 @@ from audiobench.data.local import local_data, read_local
 from audiobench.data.rows import Progress, Rows
 from audiobench.data.samples import RowError, SampleBuilder, getter
 from audiobench.data.selection import select
+from audiobench.media.contents import contents
 from audiobench.task.spec import TaskSpec
 
 
@@ -54,20 +55,21 @@ def load(
     progress: Progress | None = None,
     audio_required: bool = True,
     refresh: bool = False,
+    allow_links: bool = False,
 ) -> Dataset:
     """The samples of `task`, in the data set's order.
 
     Looks at `data`, AUDIOBENCH_DATA, a local `dataset_path`, `builtin:NAME`, the Hub, in this order. `ids` picks exact
     ids, `limit` a seeded and nested random subset, `shard` (i, n; from 1) one of n disjoint parts of what is left.
     Clips that are not there are a note, and an error when all are missing, unless `audio_required` is False (scoring).
-    `refresh` asks the Hub again what an unpinned revision is.
+    `refresh` asks the Hub again what an unpinned revision is; `allow_links` follows links out of the data set's folder.
 
     Raises:
         UsageError: no such data, a row that does not fit the task's columns, an unknown id.
         IncompleteError: the Hub cannot be reached, or its files are not what the task expects.
     """
     rows = only(task, read_rows(task, task_file, data, progress, refresh))
-    builder = SampleBuilder(task, rows)
+    builder = SampleBuilder(task, rows, allow_links or not audio_required)
     all_ids = builder.ids()
     notes = list(rows.notes)
     if task.expected_rows is not None and len(all_ids) != task.expected_rows:
@@ -131,10 +133,13 @@ def _check_missing(
 
 
 def with_clusters(samples: list[Sample]) -> list[Sample]:
-    """The samples, where several share a clip and the data set says no cluster, with the clip's path as cluster."""
+    """The samples, where several share a clip (its bytes, under whatever path) and the data set says no cluster, with the
+    clip's sha256 or path as cluster.
+    """
     media = [(*sample.clips, *sample.videos) for sample in samples]
+    known = contents(clip for clips in media for clip in clips)
     keys = [
-        "\n".join(str(clip.path) for clip in clips) if clips and sample.cluster is None else None
+        "\n".join(known[clip.path] for clip in clips) if clips and sample.cluster is None else None
         for sample, clips in zip(samples, media, strict=True)
     ]
     uses = Counter(key for key in keys if key is not None)

@@ -14,12 +14,13 @@ from typing import Any, TypeVar
 import orjson
 
 from audiobench.core.errors import UsageError
-from audiobench.data.cache import CacheFolder, cache_root, explained, write_whole
+from audiobench.data.cache import CacheFolder, cache_root, explained, replacing, write_whole
 from audiobench.data.hub import HubFile, HubRepository, record_commit, recorded_commit
 from audiobench.data.layout import ROWS, files_of_split, is_archive, splits_of
 from audiobench.data.parquet import parquet_rows, without_audio
 from audiobench.data.rows import CLIPS, Progress, Row, Rows, read_text_rows
 from audiobench.data.samples import RowError, choose_form, getter
+from audiobench.media.raw import FileState
 from audiobench.task.spec import TaskSpec
 
 DOWNLOADS = 8
@@ -37,7 +38,7 @@ def _key(*parts: Any) -> str:
 
 def local_parquet(path: Path, root: Path, files: Sequence[Path], task: TaskSpec, notes: list[str]) -> Rows:
     """The rows of parquet files on this machine; embedded clips go into the cache, once for each state of the files."""
-    states = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    states = [(str(file.resolve()), *FileState.of(file.stat())) for file in files]
     folder = CacheFolder(cache_root() / "local" / f"{task.task}-{_key(states)}")
     if folder.manifest() is None:
         with folder.building():
@@ -334,12 +335,11 @@ class _AudioFiles:
                 return
             source = self._repository.download(name, self._commit).resolve()
             target.parent.mkdir(parents=True, exist_ok=True)
-            partial = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-            try:
-                os.link(source, partial)
-            except OSError:
-                shutil.copyfile(source, partial)
-            os.replace(partial, target)
+            with replacing(target) as partial:
+                try:
+                    os.link(source, partial)
+                except OSError:
+                    shutil.copyfile(source, partial)
 
         _in_parallel(fetch, names, "downloading audio", self._progress)
 

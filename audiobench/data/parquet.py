@@ -24,13 +24,17 @@ def parquet_rows(path: Path, store: Store) -> Iterator[Row]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
-        with pq.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
-            for batch in file.iter_batches(batch_size=_BATCH, use_threads=False):
-                for row in batch.to_pylist():
-                    yield {column: without_audio(value, store) for column, value in row.items()}
-    except (pa.ArrowException, OSError) as error:
-        raise UsageError(f"{path}: not a readable parquet file: {str(error).splitlines()[0]}") from None
+    def read() -> Iterator[Row]:
+        try:
+            with pq.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
+                for batch in file.iter_batches(batch_size=_BATCH, use_threads=False):
+                    rows = batch.to_pylist()
+                    yield from rows
+        except (pa.ArrowException, OSError) as error:
+            raise UsageError(f"{path}: not a readable parquet file: {str(error).splitlines()[0]}") from None
+
+    for row in read():  # what cannot be stored is not the file's fault
+        yield {column: without_audio(value, store) for column, value in row.items()}
 
 
 def without_audio(value: Any, store: Store) -> Any:

@@ -110,7 +110,7 @@ def column_of(template: str | None) -> str | None:
 class SampleBuilder:
     """Builds the samples of one data set; counts what it had to change."""
 
-    def __init__(self, task: TaskSpec, rows: Rows) -> None:
+    def __init__(self, task: TaskSpec, rows: Rows, allow_links: bool = False) -> None:
         self._rows = rows
         self._withheld = task.answers_withheld
         self._allowed = int(task.dataset_kwargs.get("unmatched_targets", 0))
@@ -139,7 +139,7 @@ class SampleBuilder:
         for many in (columns.doc_to_choice, columns.doc_to_target):
             used.extend(many if isinstance(many, list) else [many])
         self._consumed = {column_of(template) for template in used} | {CLIPS}
-        self.finder = ClipFinder(rows.base, rows.roots)
+        self.finder = ClipFinder(rows.base, rows.roots, allow_links)
         self.neutralised = 0
         self.unmatched: list[str] = []
 

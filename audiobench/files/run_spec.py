@@ -73,6 +73,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     ] = msgspec.field(default_factory=lambda: ["full"])
     option_order: Annotated[int, Option(Whole(1), "run under K rotations of the options", "K")] = 1
     data: Annotated[dict[str, Path], Option(Data(), "local copy of a task's data", "TASK=PATH")] = {}
+    allow_links: Annotated[bool, Option(Switch(), "follow links that lead out of a task's data folder")] = False
     base_url: Annotated[list[str], Option(Addresses(), "server; repeat for several replicas", "URL")] = []
     max_concurrency: Annotated[
         int | None, Option(Whole(1), "fixed number of requests at once (default: adaptive)", "N")

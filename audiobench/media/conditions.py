@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from audiobench.core.errors import UsageError
 from audiobench.core.modes import Transform
 from audiobench.core.types import Sample
+from audiobench.media.contents import contents
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,10 +107,24 @@ def derangement(ids: Sequence[str], seed: int, groups: Mapping[str, str] | None 
 
 
 def swaps(samples: Iterable[Sample], seed: int) -> dict[str, str]:
-    """`derangement` over samples: those that share a clip (by cluster, else by path) never get their own clip.
+    """`derangement` over samples: those of one cluster, and those whose clips hold the same bytes, never get each other's.
 
     Raises:
         UsageError: fewer than two different clips.
     """
-    groups = {sample.id: sample.cluster or "\n".join(str(clip.path) for clip in sample.clips) for sample in samples}
-    return derangement(list(groups), seed, groups)
+    samples = list(samples)
+    known = contents(clip for sample in samples for clip in sample.clips)
+    groups, leader, first = {}, {}, {}
+
+    def led(name: str) -> str:
+        while name in leader:
+            name = leader[name]
+        return name
+
+    for sample in samples:
+        heard = tuple(sorted(known[clip.path] for clip in sample.clips))
+        groups[sample.id] = name = sample.cluster or "\n".join(known[clip.path] for clip in sample.clips)
+        one, other = sorted((led(name), led(first.setdefault(heard, name))))
+        if one != other:
+            leader[other] = one
+    return derangement(list(groups), seed, {item: led(name) for item, name in groups.items()})

@@ -60,7 +60,7 @@ def tar(files: dict[str, bytes], links: dict[str, str] | None = None) -> bytes:
 
 def zipped(files: dict[str, bytes]) -> bytes:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as bundle:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name, data in files.items():
             bundle.writestr(name, data)
     return out.getvalue()
@@ -173,6 +173,17 @@ def test_an_archive_that_grows_without_bound_is_refused(hub: LoopbackHub, cache:
     hub.repositories[REPO] = {"test.jsonl": jsonl(make_rows(1)), "a.zip": zipped({"audio/0.wav": bytes(200000)})}
     with pytest.raises(UsageError, match="more than 100000 bytes"):
         load(make_task(dataset_path=REPO), YAML)
+
+
+@pytest.mark.parametrize("pack, name", [(tar, "a.tar.gz"), (zipped, "a.zip")])
+def test_an_archive_that_is_packed_too_tightly_is_refused(hub: LoopbackHub, cache: Path, monkeypatch, pack, name):
+    monkeypatch.setattr("audiobench.data.archives.FREE_BYTES", 10_000)
+    bundle = pack({"audio/0.wav": bytes(4_000_000)})
+    hub.repositories[REPO] = {"test.jsonl": jsonl(make_rows(1)), name: bundle}
+    packed = len(bundle)
+    with pytest.raises(UsageError, match=rf"unpacks to more than {100 * packed} bytes .packed {packed}"):
+        load(make_task(dataset_path=REPO), YAML)
+    assert not list(cache.rglob("*.wav"))
 
 
 def test_several_splits_are_told_apart(hub: LoopbackHub, cache: Path):

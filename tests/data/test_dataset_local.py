@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loopback_hub import make_rows, make_task, tone, write_clips, write_jsonl
 
-from audiobench.core.errors import UsageError
+from audiobench.core.errors import IncompleteError, UsageError
 from audiobench.data import load
 from audiobench.data.selection import select
 from audiobench.data.special_tokens import neutralise
@@ -108,6 +110,14 @@ def test_a_link_that_stays_inside_is_fine(folder: Path):
     assert read(loaded.samples[0].clips[0]).data == tone(1)
     assert loaded.samples[0].cluster == loaded.samples[1].cluster is not None
     assert loaded.samples[2].cluster is None
+
+
+def test_the_same_bytes_under_two_names_are_one_clip(folder: Path):
+    (folder / "audio" / "4.wav").write_bytes(tone(1))
+    loaded = load(make_task(dataset_path="items.jsonl"), folder / "task.yaml")
+    clusters = [sample.cluster for sample in loaded.samples]
+    assert clusters[4] == clusters[1] is not None
+    assert clusters.count(None) == 4, "the others are of the same size and differ"
 
 
 def test_missing_clips_are_noted_and_a_wrong_folder_is_an_error(folder: Path):
@@ -355,6 +365,47 @@ def test_a_local_parquet_with_embedded_audio(tmp_path: Path, cache: Path, pick: 
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(UsageError, match=r"broken\.parquet: not a readable parquet file"):
         load(make_task(), tmp_path / "task.yaml", data=tmp_path / "broken.parquet")
+
+
+@pytest.fixture
+def parquet(tmp_path: Path, cache: Path) -> Path:
+    """A parquet file of one row with its clip inside."""
+    return write_parquet(tmp_path / "one.parquet", "dog")
+
+
+def write_parquet(path: Path, answer: str) -> Path:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    row = {**make_rows(1)[0], "audio": {"bytes": tone(0), "path": "0.wav"}, "answer": answer}
+    pq.write_table(pa.Table.from_pylist([row]), path, compression="none", use_dictionary=False)
+    os.utime(path, ns=(0, 0))
+    return path
+
+
+def test_a_parquet_replaced_with_the_same_size_and_time_is_read_again(parquet: Path, tmp_path: Path):
+    size = parquet.stat().st_size
+    assert load(make_task(), tmp_path / "t.yaml", data=parquet).samples[0].target == "dog"
+    write_parquet(parquet, "cat")
+    assert parquet.stat().st_size == size
+    assert load(make_task(), tmp_path / "t.yaml", data=parquet).samples[0].target == "cat"
+
+
+def test_a_full_disk_is_said_to_be_one_and_leaves_nothing_half_written(
+    parquet: Path, cache: Path, tmp_path, monkeypatch
+):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", full)
+        with pytest.raises(IncompleteError, match="No space left on device; set AUDIOBENCH_CACHE"):
+            load(make_task(), tmp_path / "t.yaml", data=parquet)
+    assert list(cache.rglob("*.tmp")) == []
+    killed = next(path for path in cache.rglob(".lock")).with_name("rows.jsonl.1.tmp")
+    killed.write_bytes(b"half")
+    assert load(make_task(), tmp_path / "t.yaml", data=parquet).total == 1
+    assert list(cache.rglob("*.tmp")) == [], "what a killed one left is taken away"
 
 
 # ---- the benchmarks' own metadata ------------------------------------------------------------------------------------
