@@ -7,8 +7,8 @@ set and the samples themselves it does not. Parts, as in `summary.fingerprint`:
 - samples: the question, options (in any order) and target of every common sample must be equal;
 - audio: the clips must be equal where both conditions are made from the sample's own clips (full, silence, noise,
   reverse), or both exchange them (swap). `none` and `transcript` send no clip, so there is nothing to compare;
-- judge: judged scores need the same judge and the same template;
-- recogniser: spoken answers on both sides must have been written down by the same recogniser;
+- judge: judged scores need the same judge (name and start of its sha256) and the same template, as in the gate;
+- recogniser: spoken answers on both sides must have been written down by the same recogniser, told apart likewise;
 - quantisation: what was done to a model's weights, where the model file says that something was.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 
 from audiobench.analysis.arms import Arm
 from audiobench.core.errors import NotComparableError, UsageError
-from audiobench.results.score import scorer_of
+from audiobench.results.summary import raters
 
 OWN_CLIPS = ("full", "silence", "noise", "reverse")
 PARTS = (
@@ -66,13 +66,11 @@ def _differing(a: Arm, b: Arm, ids: Sequence[str]) -> list[tuple[str, str, str]]
             first = differing[0]
             where = f"{len(differing)} of {len(ids)} samples, the first is {first}"
             found.append((part, f"{where}: {_short(x[first])}", _short(y[first])))
-    if scorer_of(a.task_run.task).judge is not None:
-        x, y = _judges(a), _judges(b)
-        if x != y:
-            found.append(("judge", ", ".join(x) or "none", ", ".join(y) or "none"))
-    x, y = _recognisers(a), _recognisers(b)
-    if x and y and x != y:
-        found.append(("recogniser", ", ".join(x), ", ".join(y)))
+    x, y = (raters(arm.task_run, list(arm)) for arm in (a, b))
+    if x.get("judge") != y.get("judge"):
+        found.append(("judge", x.get("judge", "none"), y.get("judge", "none")))
+    if "recogniser" in x and "recogniser" in y and x["recogniser"] != y["recogniser"]:
+        found.append(("recogniser", x["recogniser"], y["recogniser"]))
     return found
 
 
@@ -90,16 +88,6 @@ def _clips(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
     """From a record with a response: one that failed may not have come as far as its clips."""
     asked = {i: next(s.record for s in arm.of_sample(i) if s.record.response is not None) for i in ids}
     return {i: [clip.sha256 for clip in record.audio] for i, record in asked.items()}
-
-
-def _judges(arm: Arm) -> list[str]:
-    verdicts = arm.task_run.judgements()
-    return sorted({f"{verdicts[s.slot].judge} ({verdicts[s.slot].template})" for s in arm if s.slot in verdicts})
-
-
-def _recognisers(arm: Arm) -> list[str]:
-    """Who wrote the spoken answers down; empty where none was spoken."""
-    return sorted({scored.record.heard.asr for scored in arm if scored.record.heard})
 
 
 def _short(value: Any) -> str:

@@ -25,7 +25,7 @@ from audiobench.model.spec import ModelSpec
 from audiobench.results.heard import pending
 from audiobench.results.runs import Run, Scored, TaskRun
 from audiobench.results.score import scorer_of
-from audiobench.scorers import JudgeSpec
+from audiobench.scorers.base import Judge, Turns
 
 JUDGE_CONCURRENCY = 64
 
@@ -54,13 +54,7 @@ class JudgeStage(Stage[Judged]):
 
     def requests(self, item: Judged) -> list[Request]:
         """The template's number of times, with seeds that differ unless it fixes one."""
-        template, record = template_of(item[0]), item[1]
-        shown = record.shown()
-        asked = [as_messages(template.asked(n, shown, record.text, record.reasoning)) for n in range(template.runs)]
-        return [
-            Request(messages, {"seed": n, **template.generation}, sample_id=record.id, epoch=n, sample=shown)
-            for n, messages in enumerate(asked)
-        ]
+        return questions(template_of(item[0]), item[1])
 
     def line(self, item: Judged, replies: Sequence[Reply]) -> Judgement | None:
         """The verdict that the replies make; none where none came."""
@@ -68,19 +62,20 @@ class JudgeStage(Stage[Judged]):
         if not said:
             return None
         template, record = template_of(item[0]), item[1]
-        turns = template.render(record.shown(), record.text, record.reasoning)
         texts = [text_of(response, self.model) for response in said]
         asked = [number for number, reply in enumerate(replies) if isinstance(reply, Response)]
-        ratings = [template.read(n, text, record.shown()) for n, text in zip(asked, texts, strict=True)]
+        ratings = [
+            template.read(n, text, record.shown(), record.reasoning) for n, text in zip(asked, texts, strict=True)
+        ]
         return Judgement(
             record.id,
             record.key,
-            template.combine(ratings),
+            template.combine(ratings) if template.combine else None,
             judge=self.model.name,
             judge_sha256=self.model.sha256(),
-            template=template.template_name,
+            template=template.name,
             served_models=sorted({response.served_model for response in said if response.served_model}),
-            prompt_sha256=hashlib.sha256(str(turns).encode()).hexdigest(),
+            prompt_sha256=digest(turns(template, record)),
             replies=texts,
             ratings=ratings,
         )
@@ -141,16 +136,34 @@ def awaits_judge(scored: Scored) -> bool:
     return scored.outcome.status == "pending" and not pending(scored.record)
 
 
-def template_of(task_run: TaskRun) -> JudgeSpec:
+def template_of(task_run: TaskRun) -> Judge:
     """The template of a judged task."""
     template = scorer_of(task_run.task).judge
     assert template is not None
     return template
 
 
-def as_messages(turns: Sequence[tuple[str, str]]) -> tuple[Message, ...]:
-    """[(role, text), ...] as messages."""
-    return tuple(Message(cast(Any, role), (TextPart(text),)) for role, text in turns)
+def turns(judge: Judge, record: Record, number: int = 0) -> Turns:
+    """What a judge is shown of a response in request `number`."""
+    return judge.asked(number, record.shown(), record.text, record.reasoning)
+
+
+def digest(shown: Turns) -> str:
+    """sha256 (hex) of what a judge was shown."""
+    return hashlib.sha256(str(shown).encode()).hexdigest()
+
+
+def questions(judge: Judge, record: Record, runs: int | None = None) -> list[Request]:
+    """One request a run, with seeds that differ unless the judge fixes one."""
+    asked = [turns(judge, record, number) for number in range(judge.runs if runs is None else runs)]
+    return [
+        Request(_messages(shown), {"seed": n, **judge.generation}, sample_id=record.id, epoch=n, sample=record.shown())
+        for n, shown in enumerate(asked)
+    ]
+
+
+def _messages(shown: Turns) -> tuple[Message, ...]:
+    return tuple(Message(cast(Any, role), (TextPart(text),)) for role, text in shown)
 
 
 def text_of(response: Response, judge: ModelSpec) -> str:

@@ -11,14 +11,16 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from audiobench.ask.annotate import carry
 from audiobench.ask.engine import Ending
+from audiobench.ask.judge import questions, turns
 from audiobench.ask.stage import Reply, Stage, responses
 from audiobench.core.quoting import marker, option_named
-from audiobench.core.types import Message, Request, TextPart
+from audiobench.core.types import Request, Sample
 from audiobench.extraction import OPTION_RULES
 from audiobench.files import annotations
 from audiobench.files.annotations import Reading, Slot
@@ -27,10 +29,10 @@ from audiobench.model import think
 from audiobench.model.registry import find_model
 from audiobench.model.spec import ModelSpec
 from audiobench.results.runs import Run, TaskRun
+from audiobench.scorers.base import Judge, Turns
 from audiobench.task.spec import TaskSpec
 
 READER_CONCURRENCY = 64
-GENERATION = {"temperature": 0.0, "seed": 0, "max_gen_toks": 2048}
 TEMPLATE = """\
 Another model answered a multiple-choice question. You see the question, the options and its response. Which option does \
 the response commit to as its answer? Do not answer the question yourself, and do not judge whether the response is \
@@ -46,11 +48,27 @@ Reply with one JSON object and nothing else: {{"option": "<letter>"}}, where <le
 {{"option": "none"}}."""
 
 
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _render(sample: Sample, text: str, reasoning: str) -> Turns:
+    del reasoning
+    data = "\n".join(
+        [
+            "question: " + json.dumps(sample.question, ensure_ascii=False),
+            *(f"option {letter}: {json.dumps(option, ensure_ascii=False)}" for letter, option in sample.options),
+            "response: " + json.dumps(text, ensure_ascii=False),
+        ]
+    )
+    letters = ", ".join(letter for letter, _ in sample.options)
+    return [("user", TEMPLATE.format(marker=marker(data), data=data, letters=letters))]
 
 
-TEMPLATE_SHA256 = _sha256(TEMPLATE)
+def _parse(reply: str, sample: Sample) -> str | None:
+    return option_named(reply, [letter for letter, _ in sample.options])
+
+
+READER = Judge(
+    name="reader", template=TEMPLATE, generation={"temperature": 0.0, "seed": 0, "max_gen_toks": 2048}, runs=1,
+    render=_render, parse=_parse,
+)  # fmt: skip
 
 
 class Unread(NamedTuple):
@@ -81,8 +99,10 @@ class ReaderStage(Stage[Unread]):
 
     def requests(self, item: Unread) -> list[Request]:
         """One question."""
-        message = Message("user", (TextPart(prompt(item.record)),))
-        return [Request((message,), {**self.model.sampling, **GENERATION}, sample_id=item.record.id)]
+        return [
+            replace(request, generation={**self.model.sampling, **request.generation})
+            for request in questions(READER, item.record)
+        ]
 
     def line(self, item: Unread, replies: Sequence[Reply]) -> Reading | None:
         """What the reader read."""
@@ -92,12 +112,12 @@ class ReaderStage(Stage[Unread]):
             return Reading(
                 record.id,
                 record.key,
-                option_named(text, [letter for letter, _ in record.shown().options]),
+                READER.parse(text, record.shown()),
                 reader=self.model.name,
                 reader_sha256=self.model.sha256(),
                 served_model=response.served_model,
-                template_sha256=TEMPLATE_SHA256,
-                prompt_sha256=_sha256(prompt(record)),
+                template_sha256=READER.template_sha256,
+                prompt_sha256=_prompt_sha256(record),
                 reply=text,
                 usage=response.usage,
                 time=round(time.time(), 3),
@@ -105,18 +125,9 @@ class ReaderStage(Stage[Unread]):
         return None
 
 
-def prompt(record: Record) -> str:
-    """What the reader is asked about a response."""
-    sample = record.shown()
-    data = "\n".join(
-        [
-            "question: " + json.dumps(sample.question, ensure_ascii=False),
-            *(f"option {letter}: {json.dumps(text, ensure_ascii=False)}" for letter, text in sample.options),
-            "response: " + json.dumps(record.text, ensure_ascii=False),
-        ]
-    )
-    letters = ", ".join(letter for letter, _ in sample.options)
-    return TEMPLATE.format(marker=marker(data), data=data, letters=letters)
+def _prompt_sha256(record: Record) -> str:
+    ((_, text),) = turns(READER, record)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def holds(reading: Reading | None, reader: ModelSpec, record: Record) -> bool:
@@ -124,8 +135,8 @@ def holds(reading: Reading | None, reader: ModelSpec, record: Record) -> bool:
     return (
         reading is not None
         and reading.reader_sha256 == reader.sha256()
-        and reading.template_sha256 == TEMPLATE_SHA256
-        and reading.prompt_sha256 == _sha256(prompt(record))
+        and reading.template_sha256 == READER.template_sha256
+        and reading.prompt_sha256 == _prompt_sha256(record)
     )
 
 

@@ -114,7 +114,7 @@ def _judge(
                 for scored in records:
                     task = arm.task_run.task
                     wrong = judge is RUBRICS and rubric_outcome(scored.record, task).status != "pending"
-                    if judge.applies(scored.record) and not wrong:
+                    if judge.applies(scored.record.shown(), scored.record.reasoning) and not wrong:
                         jobs.append(Job(arm.task_run.folder, judge, scored.record, runs))
     stage = TraceStage(find_model(args.judge, base_url=args.judge_base_url), jobs)
     todo = list(stage.open())

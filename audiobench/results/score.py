@@ -13,7 +13,7 @@ from audiobench.extraction import extract
 from audiobench.files.annotations import Judgement, Reading, Slot
 from audiobench.files.records import Failure, Record
 from audiobench.results.heard import NOT_TRANSCRIBED, pending
-from audiobench.scorers import JudgeSpec, Metric, Scorer, find_scorer
+from audiobench.scorers import Judge, Metric, Scorer, find_scorer
 from audiobench.task.spec import TaskSpec
 
 LONGEST_ANSWER = 50_000
@@ -103,7 +103,7 @@ def _failed(status: Any, scorer: Scorer, sample: Sample, official: Any) -> Outco
     return Outcome(status, value, None, None, official, detail)
 
 
-def _judged(record: Record, judge: JudgeSpec, answer: Answer, judgements: Judgements, official: Any) -> Outcome:
+def _judged(record: Record, judge: Judge, answer: Answer, judgements: Judgements, official: Any) -> Outcome:
     settled = judge.settled(record.text) if judge.settled else None
     if settled is not None:
         return Outcome("scored", settled, answer.value, answer.rule, official, {"settled": "without a judge"})

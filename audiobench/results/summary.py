@@ -173,11 +173,11 @@ def fingerprint(task_run: TaskRun, group: Sequence[Scored]) -> dict[str, str]:
         **task_run.plan.fingerprint,
         "samples": _digest([s.id, s.shown.question, sorted(map(str, s.shown.choices)), s.shown.target] for s in first),
         "audio": _digest([s.id, [clip.sha256 for clip in s.record.audio]] for s in first),
-        **_raters(task_run, group),
+        **raters(task_run, group),
     }
 
 
-def _raters(task_run: TaskRun, group: Sequence[Scored]) -> dict[str, str]:
+def raters(task_run: TaskRun, group: Sequence[Scored]) -> dict[str, str]:
     """Who judged and who wrote spoken answers down; the start of a sha256 tells two settings of one name apart."""
     verdicts = task_run.judgements() if scorer_of(task_run.task).judge is not None else {}
     judges = {verdicts[s.slot].rater for s in group if s.slot in verdicts}

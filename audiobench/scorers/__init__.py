@@ -2,7 +2,7 @@
 
 `SCORERS` are the built-in ones; `find_scorer` also knows those of other packages and files (`audiobench.scorers.own`).
 A module is loaded when one of its scorers is first used. Everything here is a pure function of texts and samples; a judge
-is described (`JudgeSpec`), never called.
+is described (`Judge`), never called.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Sample
 from audiobench.scorers import own
-from audiobench.scorers.base import JudgeSpec, Scorer, ScoreResult, with_normalizer
+from audiobench.scorers.base import Judge, Scorer, ScoreResult, with_normalizer
 from audiobench.scorers.metrics import Mean, Metric, Rate
 
 __all__ = [
-    "SCORERS", "JudgeSpec", "Mean", "Metric", "Rate", "ScoreResult", "Scorer", "find_scorer", "metric_named",
+    "SCORERS", "Judge", "Mean", "Metric", "Rate", "ScoreResult", "Scorer", "find_scorer", "metric_named",
     "official_verdicts",
 ]  # fmt: skip
 

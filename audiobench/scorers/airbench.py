@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audiobench.core.types import LETTERS, Answer, Sample
-from audiobench.scorers.base import JudgeSpec, Scorer, fill, mean, option_match, or_crash, references, share_true
+from audiobench.scorers.base import Judge, Scorer, fill, mean, option_match, or_crash, references, share_true
 from audiobench.scorers.metrics import RATING, Mean
 
 # -- foundation
@@ -142,8 +142,8 @@ def _chat(name: str, metric: Mean, doc: str, parse_at: Any) -> Scorer:
         score=lambda answer, sample, text: (0.0, {}),
         doc=doc,
         source="OFA-Sys/AIR-Bench score_chat.py @9832476",
-        judge=JudgeSpec(
-            template_name="airbench_chat",
+        judge=Judge(
+            name="airbench_chat",
             source="OFA-Sys/AIR-Bench score_chat.py @9832476",
             model_default="gpt-4-0125-preview",
             generation={"max_gen_toks": 1024, "temperature": 1.0},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,40 +17,62 @@ ScoreResult = tuple[float, dict[str, Any]]
 """(value, detail): the sample's own figure, and what the metric's `counts` need beyond it."""
 
 
-@dataclass(frozen=True, slots=True)
-class JudgeSpec:
-    """How a judge model is asked about one response, and how its replies become one value. Nothing here calls it."""
+Turns = list[tuple[str, str]]
+"""[(role, text), ...]."""
 
-    template_name: str
-    source: str
-    """Where the template was published (paper, repository @ commit)."""
-    model_default: str
-    """The judge the benchmark's own numbers were made with: a fact for readers; --judge names the one that is asked."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """How a text model is asked about one response, and how its reply is read. Nothing here calls it.
+
+    Scorers have judges, and so have the measures of reasoning traces and the reader of unparsed responses.
+    """
+
+    name: str
+    """Of the template; with the judging model's name and sha256 it tells judges apart."""
     generation: Mapping[str, Any]
-    """Generation parameters under the names of a task's `generation_kwargs`."""
+    """Generation parameters under the names of a task's `generation_kwargs`; run number i has seed i unless it is fixed."""
     runs: int
-    """How many ratings one response gets."""
-    render: Callable[[Sample, str, str], list[tuple[str, str]]]
-    """(sample, response text, its reasoning) -> [(role, text), ...]; texts go in as data, never as a template."""
-    parse: Callable[[str, Sample], float | None]
-    """(judge reply, sample) -> rating, or None when the reply holds none."""
-    combine: Callable[[Sequence[float | None]], float | None]
-    """Ratings of one response -> its value within the metric's bounds; None when no rating could be read."""
+    """How often one response is judged."""
+    render: Callable[[Sample, str, str], Turns]
+    """(sample, response text, its reasoning) -> turns; texts go in as data, never as a template."""
+    parse: Callable[[str, Sample], Any]
+    """(judge reply, sample) -> rating or verdict (JSON), or None when the reply holds none."""
+    fits: Callable[[Any, str], bool] | None = None
+    """(verdict, reasoning) -> whether it can be a verdict on this trace; None: any is."""
+    template: str = ""
+    """The instruction, whose sha256 stands beside what was said by it."""
+    source: str = ""
+    """Where the template was published (paper, repository @ commit)."""
+    model_default: str = ""
+    """The judge the benchmark's own numbers were made with: a fact for readers; --judge names the one that is asked."""
+    fixed_runs: bool = True
+    """Whether the number of runs belongs to the published protocol."""
+    applies: Callable[[Sample, str], bool] = lambda sample, reasoning: True
+    """(sample, reasoning) -> whether a response can be judged at all."""
+    combine: Callable[[Sequence[float | None]], float | None] | None = None
+    """Of scorers: ratings of one response -> its value within the metric's bounds; None when no rating could be read."""
     settled: Callable[[str], float | None] | None = None
     """Response text -> a value that stands whatever a judge would say, or None; the judge is then not asked."""
-    swapped: Callable[[Sample, str, str], list[tuple[str, str]]] | None = None
+    swapped: Callable[[Sample, str, str], Turns] | None = None
     """The same question with the two answers that are compared in the other order: every second reply is to it."""
     parse_swapped: Callable[[str, Sample], float | None] | None = None
     gated: bool = False
     """True: where our own verdict is 0 the value is 0 and the judge is not asked."""
 
-    def asked(self, number: int, sample: Sample, text: str, reasoning: str) -> list[tuple[str, str]]:
-        """The messages of request `number` (from 0) about a response."""
+    @property
+    def template_sha256(self) -> str:
+        """Hex digest of the template."""
+        return hashlib.sha256(self.template.encode()).hexdigest()
+
+    def asked(self, number: int, sample: Sample, text: str, reasoning: str) -> Turns:
+        """The turns of request `number` (from 0) about a response."""
         return (self.swapped if self.swapped and number % 2 else self.render)(sample, text, reasoning)
 
-    def read(self, number: int, reply: str, sample: Sample) -> float | None:
-        """The rating in the reply to request `number`."""
-        return (self.parse_swapped if self.parse_swapped and number % 2 else self.parse)(reply, sample)
+    def read(self, number: int, reply: str, sample: Sample, reasoning: str = "") -> Any:
+        """What the reply to request `number` says, or None where it cannot be read."""
+        found = (self.parse_swapped if self.parse_swapped and number % 2 else self.parse)(reply, sample)
+        return found if found is None or self.fits is None or self.fits(found, reasoning) else None
 
 
 Score = Callable[[Answer, Sample, str], ScoreResult]
@@ -80,7 +103,7 @@ class Scorer:
     """Verdicts of a whole file in order, where the official script carries state from one record to the next."""
     official_summary: Callable[[Sequence[Any], Sequence[Sample]], dict[str, Any]] | None = None
     """(verdicts, samples) -> {"name", "value", "n"} with the official denominator; value is a fraction or None."""
-    judge: JudgeSpec | None = None
+    judge: Judge | None = None
     extraction: tuple[str, ...] = ("full_text",)
     """Rules used when a task names none."""
     columns: tuple[str, ...] = ()

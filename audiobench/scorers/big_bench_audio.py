@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from audiobench.core.types import Answer, Sample
 from audiobench.extraction.numbers import find_numbers, plain
-from audiobench.scorers.base import JudgeSpec, Scorer, ScoreResult, fill, mean, references
+from audiobench.scorers.base import Judge, Scorer, ScoreResult, fill, mean, references
 from audiobench.scorers.general import parse_verdict
 
 JUDGE_PROMPT = """Assess whether the following CANDIDATE ANSWER is CORRECT or INCORRECT.
@@ -54,8 +54,8 @@ def _normal(text: str) -> str:
     return plain(numbers[0]) if len(numbers) == 1 else text.strip().strip(".").casefold()
 
 
-_JUDGE = JudgeSpec(
-    template_name="bba_judge_aa",
+_JUDGE = Judge(
+    name="bba_judge_aa",
     source="huggingface.co/blog/big-bench-audio-release (Artificial Analysis)",
     model_default="",
     generation={"temperature": 0.0, "max_gen_toks": 16},

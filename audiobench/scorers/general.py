@@ -7,7 +7,7 @@ import re
 from audiobench.core.types import Answer, Sample
 from audiobench.extraction.numbers import find_numbers
 from audiobench.extraction.text import normalise
-from audiobench.scorers.base import JudgeSpec, Scorer, ScoreResult, fill, mean, option_match, references
+from audiobench.scorers.base import Judge, Scorer, ScoreResult, fill, mean, option_match, references
 
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 _PUNCTUATION = re.compile(r"[^\w\s.%+-]|(?<!\d)\.|\.(?!\d)")
@@ -96,8 +96,8 @@ JUDGE = Scorer(
     version="1",
     score=exact_match,
     doc="a judge model says whether the response means the same as the reference",
-    judge=JudgeSpec(
-        template_name="audiobench_judge_v1",
+    judge=Judge(
+        name="audiobench_judge_v1",
         source="audiobench",
         model_default="",
         generation={"temperature": 0.0, "max_gen_toks": 16},

@@ -14,7 +14,7 @@ from typing import Any
 
 from audiobench.core.types import Sample
 from audiobench.scorers import mmau
-from audiobench.scorers.base import JudgeSpec, Scorer, fill, option_match
+from audiobench.scorers.base import Judge, Scorer, fill, option_match
 from audiobench.scorers.metrics import Mean
 
 SYSTEM_PROMPT = (
@@ -127,8 +127,8 @@ SCORER = Scorer(
     official=mmau.official,
     official_extracted=mmau.official_extracted,
     official_summary=mmau.SCORER.official_summary,
-    judge=JudgeSpec(
-        template_name="mmar_rubrics",
+    judge=Judge(
+        name="mmar_rubrics",
         source="ddlBoJack/MMAR code/evaluation_rubrics.py @3bce090",
         model_default="gpt-4o-2024-11-20",
         generation={"temperature": 0.0, "seed": 42},
@@ -137,6 +137,8 @@ SCORER = Scorer(
         parse=_parse,
         combine=trimmed_mean,
         gated=True,
+        template=SYSTEM_PROMPT + USER_PROMPT,
+        applies=lambda sample, reasoning: bool(sample.metadata.get("rubric")),
     ),
     extraction=("multiple_choice",),
     columns=("rubric", "thinking"),

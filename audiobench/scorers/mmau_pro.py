@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from audiobench.core.types import Answer, Sample
-from audiobench.scorers.base import JudgeSpec, Scorer, ScoreResult, fill, mean, references, share_true
+from audiobench.scorers.base import Judge, Scorer, ScoreResult, fill, mean, references, share_true
 from audiobench.scorers.metrics import Mean
 
 _Check = Callable[[str, Mapping[str, Any], str], bool]
@@ -183,8 +183,8 @@ OPEN = Scorer(
     score=lambda answer, sample, text: (0.0, {}),
     doc="a judge's overall rating of an open answer, divided by 5 (MMAU-Pro, open)",
     source="sonalkum/MMAUPro evaluate_mmau_pro_comprehensive.py @960e93a",
-    judge=JudgeSpec(
-        template_name="mmaupro_open",
+    judge=Judge(
+        name="mmaupro_open",
         source="sonalkum/MMAUPro evaluate_mmau_pro_comprehensive.py @960e93a",
         model_default="Qwen/Qwen2.5-7B-Instruct",
         generation={"max_gen_toks": 512, "temperature": 0.1},

@@ -11,7 +11,7 @@ import re
 from collections.abc import Hashable, Iterable, Mapping
 
 from audiobench.core.types import LETTERS, Answer, Outcome, Sample
-from audiobench.scorers.base import JudgeSpec, Scorer, ScoreResult, fill, mean, option_match, references
+from audiobench.scorers.base import Judge, Scorer, ScoreResult, fill, mean, option_match, references
 from audiobench.scorers.metrics import Counts, Metric
 
 SOURCE = "ckyang1124/SAKURA evaluation/llm_judge.py @a1fdb14"
@@ -130,8 +130,8 @@ JUDGE = Scorer(
     score=option_match,
     doc="a judge says whether the response chooses the right option and no other (SAKURA)",
     source=SOURCE,
-    judge=JudgeSpec(
-        template_name="sakura",
+    judge=Judge(
+        name="sakura",
         source=SOURCE,
         model_default="gpt-4o-2024-11-20",
         generation={"max_gen_toks": 1024, "temperature": 0.0, "top_p": 0.9},

@@ -14,7 +14,7 @@ from typing import Any
 
 from audiobench.core.types import Answer, Outcome, Sample
 from audiobench.scorers import ifeval
-from audiobench.scorers.base import RANDOM, JudgeSpec, Scorer, ScoreResult, mean, or_crash, references
+from audiobench.scorers.base import RANDOM, Judge, Scorer, ScoreResult, mean, or_crash, references
 from audiobench.scorers.metrics import ACC, Counts, Metric
 from audiobench.scorers.text import whisper_basic
 from audiobench.scorers.voicebench import ifeval_score
@@ -189,8 +189,8 @@ def _judged(name: str, doc: str, render: Any, *, needs_target: bool) -> Scorer:
         doc=doc,
         metric=ACC,
         source=JUDGE_SOURCE,
-        judge=JudgeSpec(
-            template_name=name,
+        judge=Judge(
+            name=name,
             source=JUDGE_SOURCE,
             model_default="gpt-4o-2024-11-20",
             generation={},

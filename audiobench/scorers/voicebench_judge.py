@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from audiobench.core.types import Sample
-from audiobench.scorers.base import RANDOM, JudgeSpec, Scorer, fill, mean, references
+from audiobench.scorers.base import RANDOM, Judge, Scorer, fill, mean, references
 from audiobench.scorers.metrics import RATING_OF_5
 
 SOURCE = "MatthewCYM/VoiceBench api_judge.py @5338154"
@@ -121,9 +121,9 @@ def _judge(
     render: Callable[[Sample, str, str], list[tuple[str, str]]],
     parse: Callable[[str, Sample], float | None],
     combine: Callable[[Sequence[float | None]], float | None],
-) -> JudgeSpec:
-    return JudgeSpec(
-        template_name=f"voicebench_{name}",
+) -> Judge:
+    return Judge(
+        name=f"voicebench_{name}",
         source=SOURCE,
         model_default="gpt-4o-mini",
         generation={"max_gen_toks": 1024, "temperature": 0.5, "top_p": 0.95},

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 
 from audiobench.core.types import Answer, Sample
-from audiobench.scorers.base import JudgeSpec, Scorer, ScoreResult, fill, mean
+from audiobench.scorers.base import Judge, Scorer, ScoreResult, fill, mean
 from audiobench.scorers.metrics import RATING
 
 GENERAL_CHECKLIST = """\
@@ -116,8 +116,8 @@ def _score(answer: Answer, sample: Sample, text: str) -> ScoreResult:
     return 0.0, {"repeated": has_repeated_sentence(text), "english": is_english(text)}
 
 
-JUDGE = JudgeSpec(
-    template_name="wildspeech_meta_prompt",
+JUDGE = Judge(
+    name="wildspeech_meta_prompt",
     source="Tencent/WildSpeech-Bench tools/api_judge.py @d9d6b82",
     model_default="gpt-4o-mini",
     generation={"max_gen_toks": 1024, "temperature": 0.5, "top_p": 0.95},

@@ -149,18 +149,28 @@ def test_conditions_may_change_the_clip_and_the_order_of_options(tmp_path):
         assert compared(f"{folder}:full", f"{folder}:{other}")["n"] == 4
 
 
-def test_another_judge_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("judges", "told"),
+    [
+        ([("one", ""), ("two", "")], r"judge differs \(one \(t\) against two \(t\)\)"),
+        ([("one", "a" * 64), ("one", "b" * 64)], r"judge differs \(one \(t\) aaaaaaaa against one \(t\) bbbbbbbb\)"),
+    ],
+)
+def test_another_judge_is_refused_by_name_or_by_model_file_as_in_the_gate(tmp_path, judges, told):
     first = [line(f"s{i}") for i in range(3)]
     a, b = pair_of_runs(tmp_path, first, first, task={"scorer": "judge"})
-    for folder, judge in ((a, "one"), (b, "two")):
+    for folder, (judge, digest) in zip((a, b), judges, strict=True):
         plan = json.loads((b / "toy" / "plan.json").read_text())
         (folder / "toy" / "plan.json").write_text(json.dumps(plan))
         verdicts = [
-            {"key": x["key"], "id": x["id"], "judge": judge, "template": "t", "value": 1.0, "ratings": [1]}
+            {
+                "key": x["key"], "id": x["id"], "judge": judge, "judge_sha256": digest, "template": "t", "value": 1.0,
+                "ratings": [1],
+            }
             for x in first
-        ]
+        ]  # fmt: skip
         (folder / "toy" / "judgements.jsonl").write_text("".join(json.dumps(v) + "\n" for v in verdicts))
-    with pytest.raises(NotComparableError, match=r"judge differs \(one \(t\) against two \(t\)\)"):
+    with pytest.raises(NotComparableError, match=told):
         compared(a, b)
 
 

@@ -229,7 +229,7 @@ INJECTIONS = [
 def test_a_trace_stays_between_its_markers(attack, judge_of):
     """What the model wrote cannot end the data block, add a line to it, or be read as the template."""
     record = recorded("s0", response={"reasoning": attack})
-    ((_, text),) = judge_of.render(record)
+    ((_, text),) = judge_of.render(record.shown(), record.text, record.reasoning)
     before, mark, rest = re.split(r"^(DATA-[0-9a-f]{32}) begin\n", text, maxsplit=1, flags=re.M)
     assert text.count(mark) == 3 and rest.count(f"\n{mark} end\n") == 1, "named once, then begin and end"
     inside, after = rest.split(f"\n{mark} end\n")
@@ -259,7 +259,7 @@ def test_the_marker_moves_when_the_text_does():
 )
 def test_only_the_asked_for_reply_is_read(reply, labels):
     record = recorded("s0", response={"reasoning": "It is low. So B."})
-    assert GROUNDING.parse(reply, record) == labels
+    assert GROUNDING.read(0, reply, record.shown(), record.reasoning) == labels
 
 
 @pytest.mark.parametrize(
@@ -274,11 +274,11 @@ def test_only_the_asked_for_reply_is_read(reply, labels):
     ],
 )
 def test_only_an_offered_option_is_read(reply, option):
-    assert CONSISTENCY.parse(reply, recorded("s0", response={"reasoning": "x"})) == option
+    assert CONSISTENCY.parse(reply, recorded("s0").shown()) == option
 
 
 def test_the_consistency_judge_does_not_see_the_answer():
-    ((_, text),) = CONSISTENCY.render(recorded("s0", "hen, quoth the final answer", response={"reasoning": "low"}))
+    ((_, text),) = CONSISTENCY.render(recorded("s0").shown(), "hen, quoth the final answer", "low")
     assert "quoth" not in text
 
 

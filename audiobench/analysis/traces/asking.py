@@ -6,19 +6,18 @@ call are.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from audiobench.analysis.traces.judges import TraceJudge
-from audiobench.ask.judge import as_messages, text_of
+from audiobench.ask.judge import digest, questions, text_of, turns
 from audiobench.ask.stage import Reply, Stage, responses
 from audiobench.core.types import Request
 from audiobench.files import journal
 from audiobench.files.annotations import TraceVerdict
 from audiobench.files.records import Record
 from audiobench.model.spec import ModelSpec
+from audiobench.scorers.base import Judge
 
 Verdicts = dict[tuple[str, str, str, str], TraceVerdict]
 """(measure, judge, sample id, journal key) -> line."""
@@ -30,7 +29,7 @@ class Job:
 
     folder: Path
     """Of the task."""
-    measure: TraceJudge
+    measure: Judge
     record: Record
     runs: int
 
@@ -65,10 +64,7 @@ class TraceStage(Stage[Job]):
 
     def requests(self, item: Job) -> list[Request]:
         """The measure's question, as often as runs are wanted."""
-        messages = as_messages(item.measure.render(item.record))
-        return [
-            Request(messages, item.measure.generation(n), sample_id=item.record.id, epoch=n) for n in range(item.runs)
-        ]
+        return questions(item.measure, item.record, item.runs)
 
     def line(self, item: Job, replies: Sequence[Reply]) -> TraceVerdict:
         """What came, read; failed calls are counted."""
@@ -82,8 +78,8 @@ class TraceStage(Stage[Job]):
             judge_sha256=self.model.sha256(),
             served_models=sorted({response.served_model for response in said if response.served_model}),
             template_sha256=measure.template_sha256,
-            prompt_sha256=hashlib.sha256(repr(measure.render(record)).encode()).hexdigest(),
+            prompt_sha256=digest(turns(measure, record)),
             replies=texts,
-            verdicts=[measure.parse(text, record) for text in texts],
+            verdicts=[measure.read(0, text, record.shown(), record.reasoning) for text in texts],
             failed=len(replies) - len(said),
         )

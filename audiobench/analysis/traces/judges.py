@@ -8,28 +8,24 @@ failure, counted, never guessed.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 from audiobench.analysis.traces.steps import split_steps
 from audiobench.core.quoting import json_reply, marker, option_named
-from audiobench.core.types import Outcome
+from audiobench.core.types import Outcome, Sample
 from audiobench.files.annotations import Judgement
 from audiobench.files.records import Record
 from audiobench.results.score import outcome
-from audiobench.scorers import SCORERS
+from audiobench.scorers import mmar_rubrics
+from audiobench.scorers.base import Judge, Turns
 from audiobench.task.spec import TaskSpec
 
 KINDS = ("acoustic", "transcript", "question", "prior", "logic", "meta")
 """What a step of a trace can rest on."""
 GROUNDED_IN = ("acoustic", "transcript", "question", "prior")
 """The kinds that are evidence; grounding ratio = acoustic / all of these."""
-
-Turns = list[tuple[str, str]]
-"""[(role, text), ...]."""
 
 _GROUNDING = """\
 You label the steps of a reasoning trace. Another model wrote the trace while answering a question about an audio clip. \
@@ -70,132 +66,77 @@ Reply with one JSON object and nothing else: {{"option": "<letter>"}}, where <le
 {{"option": "none"}}."""
 
 
-@dataclass(frozen=True, slots=True)
-class TraceJudge:
-    """One measure that needs a judge."""
-
-    name: str
-    template: str
-    """The instruction, whose sha256 stands in every result."""
-    runs: int
-    """How often a trace is judged, unless the user says otherwise."""
-    fixed_runs: bool
-    """The number of runs belongs to the published protocol."""
-    generation: Callable[[int], Mapping[str, Any]]
-    """Generation parameters of run number i."""
-    render: Callable[[Record], Turns]
-    """Journal record -> turns."""
-    parse: Callable[[str, Record], Any]
-    """(reply, journal record) -> verdict (JSON), or None where the reply cannot be read."""
-    applies: Callable[[Record], bool]
-    """Whether a record can be judged at all."""
-
-    @property
-    def template_sha256(self) -> str:
-        """Hex digest of the template."""
-        return hashlib.sha256(self.template.encode()).hexdigest()
-
-
 def _lines(items: Sequence[str]) -> str:
     return "\n".join(f"{number}. {json.dumps(item, ensure_ascii=False)}" for number, item in enumerate(items, 1))
 
 
-def _render_grounding(record: Record) -> Turns:
-    steps = split_steps(record.reasoning)
+def _render_grounding(sample: Sample, text: str, reasoning: str) -> Turns:
+    del sample, text
+    steps = split_steps(reasoning)
     data = _lines(steps)
     return [("user", _GROUNDING.format(marker=marker(data), steps=data, count=len(steps), kinds=", ".join(KINDS)))]
 
 
-def _parse_grounding(reply: str, record: Record) -> list[str] | None:
+def _parse_grounding(reply: str, sample: Sample) -> list[str] | None:
+    del sample
     labels = json_reply(reply)
-    expected = len(split_steps(record.reasoning))
-    if not isinstance(labels, list) or len(labels) != expected:
+    if not isinstance(labels, list):
         return None
     return labels if all(isinstance(one, str) and one in KINDS for one in labels) else None
 
 
-def _options(record: Record) -> list[tuple[str, str]]:
-    return record.shown().options
-
-
-def _render_consistency(record: Record) -> Turns:
-    options = _options(record)
+def _render_consistency(sample: Sample, text: str, reasoning: str) -> Turns:
+    del text
+    options = sample.options
     data = "\n".join(
         [
-            "question: " + json.dumps(record.shown().question, ensure_ascii=False),
+            "question: " + json.dumps(sample.question, ensure_ascii=False),
             *(f"option {letter}: {json.dumps(text, ensure_ascii=False)}" for letter, text in options),
-            "reasoning: " + json.dumps(record.reasoning, ensure_ascii=False),
+            "reasoning: " + json.dumps(reasoning, ensure_ascii=False),
         ]
     )
     letters = ", ".join(letter for letter, _ in options)
     return [("user", _CONSISTENCY.format(marker=marker(data), data=data, letters=letters))]
 
 
-def _parse_consistency(reply: str, record: Record) -> str | None:
-    return option_named(reply, [letter for letter, _ in _options(record)])
+def _parse_consistency(reply: str, sample: Sample) -> str | None:
+    return option_named(reply, [letter for letter, _ in sample.options])
 
 
-def _seeded(number: int) -> Mapping[str, Any]:
-    return {"temperature": 0.0, "seed": number, "max_gen_toks": 2048}
-
-
-GROUNDING = TraceJudge(
+GENERATION = {"temperature": 0.0, "max_gen_toks": 2048}
+GROUNDING = Judge(
     name="grounding",
     template=_GROUNDING,
     runs=3,
     fixed_runs=False,
-    generation=_seeded,
+    generation=GENERATION,
     render=_render_grounding,
     parse=_parse_grounding,
-    applies=lambda record: bool(split_steps(record.reasoning)),
+    fits=lambda labels, reasoning: len(labels) == len(split_steps(reasoning)),
+    applies=lambda sample, reasoning: bool(split_steps(reasoning)),
 )
 
-CONSISTENCY = TraceJudge(
+CONSISTENCY = Judge(
     name="consistency",
     template=_CONSISTENCY,
     runs=3,
     fixed_runs=False,
-    generation=_seeded,
+    generation=GENERATION,
     render=_render_consistency,
     parse=_parse_consistency,
-    applies=lambda record: bool(record.reasoning) and len(_options(record)) > 1,
+    applies=lambda sample, reasoning: bool(reasoning) and len(sample.options) > 1,
 )
+
+
+RUBRICS = replace(mmar_rubrics.SCORER.judge or GROUNDING, name="rubrics")
+"""MMAR-Rubrics with the published prompts, five ratings at temperature 0 and seed 42 each."""
+JUDGES = {judge.name: judge for judge in (GROUNDING, CONSISTENCY, RUBRICS)}
 
 
 def rubric_outcome(record: Record, task: TaskSpec, verdicts: Sequence[float | None] = ()) -> Outcome:
     """What MMAR-Rubrics makes of a response with these ratings, as a task of that scorer has it; pending without any."""
-    scorer = SCORERS["mmar_rubrics"]
+    scorer = mmar_rubrics.SCORER
     rubrics = task.model_copy(update={"scorer": scorer.name, "extraction": list(scorer.extraction)})
-    assert scorer.judge is not None
-    rated = Judgement(record.id, record.key, value=scorer.judge.combine(verdicts), ratings=list(verdicts))
+    value = RUBRICS.combine(verdicts) if RUBRICS.combine else None
+    rated = Judgement(record.id, record.key, value=value, ratings=list(verdicts))
     return outcome(record, rubrics, {(record.id, record.key): rated} if verdicts else None)
-
-
-def _rubrics() -> TraceJudge:
-    """MMAR-Rubrics with the published prompts, five ratings at temperature 0 and seed 42 each."""
-    from audiobench.scorers import mmar_rubrics
-
-    scorer = SCORERS["mmar_rubrics"]
-    spec = scorer.judge
-    assert spec is not None
-
-    def applies(record: Record) -> bool:
-        return bool(record.shown().metadata.get("rubric")) and record.response is not None
-
-    def render(record: Record) -> Turns:
-        return spec.render(record.shown(), record.text, record.reasoning)
-
-    return TraceJudge(
-        name="rubrics",
-        template=mmar_rubrics.SYSTEM_PROMPT + mmar_rubrics.USER_PROMPT,
-        runs=spec.runs,
-        fixed_runs=True,
-        generation=lambda number: spec.generation,
-        render=render,
-        parse=lambda reply, record: spec.parse(reply, record.shown()),
-        applies=applies,
-    )
-
-
-RUBRICS = _rubrics()
-JUDGES = {judge.name: judge for judge in (GROUNDING, CONSISTENCY, RUBRICS)}

@@ -217,7 +217,7 @@ def rubrics(arm: Arm, lines: Lines, judge: str) -> dict[str, Any] | None:
     keys: list[str] = []
     right = unread = 0
     for scored in arm:
-        if not RUBRICS.applies(scored.record):
+        if not RUBRICS.applies(scored.record.shown(), scored.record.reasoning):
             continue
         line = mine.get(scored.slot)
         found = rubric_outcome(scored.record, arm.task_run.task, line.verdicts if line else ())
