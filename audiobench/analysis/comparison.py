@@ -9,6 +9,7 @@ from audiobench.analysis import comparable
 from audiobench.analysis.arms import Arm, common, paired, relabelled
 from audiobench.analysis.measure import as_dict, difference, score
 from audiobench.analysis.spending import spending
+from audiobench.results.reasoned import contrary, counted
 from audiobench.results.runs import Scored
 from audiobench.results.score import metric_of
 from audiobench.statistics.multiplicity import benjamini_hochberg
@@ -32,7 +33,7 @@ def compare_arms(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> dict[
     whole, arms = arms, paired(arms)
     ids = list(arms[0].slots)
     excused: list[str] = []
-    notes: list[str] = []
+    notes = [f"{arm.label}: {unlike}" for arm in arms if (unlike := thought_otherwise(arm))]
     for arm in arms[1:]:
         excused += comparable.check(arms[0], arm, ids, allowed)
         notes += comparable.notes(arms[0], arm)
@@ -62,6 +63,16 @@ def compare_arms(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> dict[
     }
 
 
+def effective(arm: Arm) -> list[str]:
+    """What was really done about thinking, where it is not what was asked."""
+    return sorted({done for s in arm if s.record.response and (done := s.record.response.think_effective)})
+
+
+def thought_otherwise(arm: Arm) -> str:
+    """How its responses contradict their think mode; empty where they do not."""
+    return contrary(arm.how.think, effective(arm), counted(s.record.response for s in arm))
+
+
 def requests_of(whole: Sequence[Arm], arms: Sequence[Arm]) -> dict[str, dict[str, int]]:
     """Label -> of the compared samples: requests made, those without a response, responses that were set aside.
 
@@ -87,9 +98,7 @@ def _arm(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
         "model": arm.run.model,
         "run": str(arm.run.folder),
         "condition": arm.how._asdict(),
-        "think_effective": sorted(
-            {s.record.response.think_effective for s in arm if s.record.response and s.record.response.think_effective}
-        ),
+        "think_effective": effective(arm),
         "n": len(ids),
         "value": value,
         "ci": [interval.low, interval.high],

@@ -152,6 +152,13 @@ class Speech(Struct, kw_only=True):
     provider_differs: Share | UnsetType = UNSET
 
 
+class Reasoning(Struct):
+    """Responses, and those of them that hold reasoning."""
+
+    responses: int
+    reasoned: int
+
+
 class SummaryEntry(Struct, kw_only=True):
     """One entry; docs/design.md says what each field means. `bounds` to `speech` are absent where they do not apply."""
 
@@ -169,6 +176,8 @@ class SummaryEntry(Struct, kw_only=True):
     latency: dict[str, Quantiles] = {}
     fingerprint: dict[str, str]
     think_effective: list[str] | UnsetType = UNSET
+    reasoning: Reasoning | UnsetType = UNSET
+    """Where it is not what the think mode asked for (`results.reasoned`)."""
     bounds: ErrorBounds | UnsetType = UNSET
     official: Official | UnsetType | None = UNSET
     breakdown: dict[str, dict[str, Score]] | UnsetType = UNSET

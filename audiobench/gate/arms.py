@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from audiobench.core.types import Condition
+from audiobench.results.reasoned import contrary, counted
 from audiobench.results.runs import Run, Scored, TaskRun
 from audiobench.results.score import metric_of
 from audiobench.results.summary import fingerprint
@@ -76,6 +77,8 @@ class Arm:
     rows: Mapping[str, Row]
     """By sample id; in an arm read from a baseline, by the hash of the id (`baseline.short_id`)."""
     think_effective: tuple[str, ...] = ()
+    thought: str = ""
+    """How the responses contradict their think mode, in words; not known of a baseline."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Generation parameters that the command line changed."""
     ids_sha256: str = ""
@@ -144,6 +147,7 @@ def _arm(task_run: TaskRun, condition: Condition, group: Sequence[Scored]) -> Ar
         fingerprint=fingerprint(task_run, group),
         rows={sample: row_of(found, task_run.epochs, metric) for sample, found in by_id.items()},
         think_effective=tuple(sorted(done)),
+        thought=contrary(condition.think, done, counted(s.record.response for s in group)),
         settings=dict(plan.overrides),
         ids_sha256=ids_digest(by_id),
     )

@@ -67,10 +67,10 @@ def evaluate(
     known = {arm.key for arm in baseline.arms}
     idle = policy.check_tasks(baseline.tasks, [arm.task for arm in candidate])
     verdict.notes += [f"the policy sets something for {name}, which is not in the baseline" for name in idle]
+    gated = [arm for arm in candidate if tasks is None or arm.task in tasks]
+    verdict.notes += [f"{arm.task}, {label(arm)}: {arm.thought}" for arm in gated if arm.thought]
     verdict.notes += [
-        f"{arm.task}, {label(arm)}: not in the baseline, not gated"
-        for arm in candidate
-        if arm.key not in known and (tasks is None or arm.task in tasks)
+        f"{arm.task}, {label(arm)}: not in the baseline, not gated" for arm in gated if arm.key not in known
     ]
     return verdict
 

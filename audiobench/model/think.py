@@ -56,6 +56,12 @@ def resolve(spec: ModelSpec, asked: str, *, allow_approx: bool = False) -> Think
             f"--think {asked}: model {spec.name} has no such mode; it has: {', '.join([*have, 'default'])}"
             + (f" ({thinking.source})" if thinking.source else "")
         )
+    if wanted.mode == "off" and (how := _undeclared(spec)):
+        raise UsageError(
+            f"--think off: model {spec.name} declares no way to turn thinking off, so nothing would be sent that does; its "
+            f"model file needs `thinking: {{off: {{extra_body: {how}}}}}` or what its server takes instead, or "
+            "`thinking: {off: {how: exact}}` where the model never thinks"
+        )
     if mode.how == "approx" and not allow_approx:
         raise UsageError(
             f"--think {asked}: model {spec.name} can do this only approximately ({mode.label or 'see its model file'});"
@@ -73,6 +79,24 @@ def resolve(spec: ModelSpec, asked: str, *, allow_approx: bool = False) -> Think
         raise UsageError(f"--think {asked}: model {spec.name} declares two_pass but no prefill for thinking on")
     mode = thinking.on if two_pass else mode
     return ThinkPlan(asked, mode, thinking, budget, two_pass, effective or (f"two_pass:{budget}" if two_pass else None))
+
+
+_TURNED_OFF = {
+    "openai": "{reasoning_effort: none}", "azure": "{reasoning_effort: none}",
+    "dashscope": "{enable_thinking: false}", "openrouter": "{reasoning: {enabled: false}}",
+    "gemini": "{generationConfig: {thinkingConfig: {thinkingBudget: 0}}}",
+}  # fmt: skip
+"""What turns thinking off for many models of a server; the shipped model files have it with sources."""
+
+
+def _undeclared(spec: ModelSpec) -> str | None:
+    """What the body of a request might hold to turn thinking off, where a model behind a server does not say; else None."""
+    from audiobench.model.registry import capabilities  # it reads the model format, as this module does
+
+    server = capabilities(spec).server
+    if not server or "off" in spec.thinking.model_fields_set:
+        return None
+    return _TURNED_OFF.get(server, "{chat_template_kwargs: {enable_thinking: false}}")
 
 
 def apply(request: Request, plan: ThinkPlan) -> Request:

@@ -8,6 +8,7 @@ from pathlib import Path
 from audiobench.core.plain_text import one_line, printable
 from audiobench.core.sheet import Column, Sheet, console
 from audiobench.files.summary_entry import NOTHING, Read, Score, SummaryEntry
+from audiobench.results.reasoned import contrary
 from audiobench.scorers.metrics import UNITS
 from audiobench.task.spec import TaskSpec
 
@@ -36,9 +37,13 @@ def interval(entry: SummaryEntry, ci: Sequence[float | None]) -> str:
 
 
 def condition_label(entry: SummaryEntry) -> str:
-    """Short text for a summary entry's condition; says what was really done about thinking."""
+    """Short text for a summary entry's condition; says what was really done about thinking, and what came of it."""
     label = entry.condition.condition.label
-    return f"{label} ({', '.join(entry.effective)})" if entry.effective else label
+    told = [
+        *entry.effective,
+        contrary(entry.condition.think, entry.effective, entry.reasoning) if entry.reasoning else "",
+    ]
+    return f"{label} ({'; '.join(filter(None, told))})" if any(told) else label
 
 
 def failures(counts: Mapping[str, int]) -> str:

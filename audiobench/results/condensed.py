@@ -13,7 +13,8 @@ from msgspec import structs
 
 from audiobench.core.types import Condition, Outcome, Response
 from audiobench.files.records import ClipFacts, Record, ShownSample
-from audiobench.files.summary_entry import Quantiles
+from audiobench.files.summary_entry import Quantiles, Reasoning
+from audiobench.results.reasoned import reasoned
 from audiobench.results.runs import Scored, TaskRun
 from audiobench.results.score import scorer_of
 from audiobench.scorers import Mean
@@ -26,11 +27,12 @@ RECENT = 4096
 class Spent:
     """Sums of the token counts that the server gave, and every measured latency."""
 
-    __slots__ = ("_seconds", "usage")
+    __slots__ = ("_seconds", "reasoning", "usage")
 
     def __init__(self) -> None:
         self.usage: dict[str, int | float] = {}
         """Sums by name; `responses` says how many gave counts."""
+        self.reasoning = Reasoning(0, 0)
         self._seconds: dict[str, array[float]] = {}
 
     @classmethod
@@ -45,6 +47,8 @@ class Spent:
         """Count one response; a record without one took nothing."""
         if record.response is None:
             return
+        self.reasoning.responses += 1
+        self.reasoning.reasoned += reasoned(record.response)
         usage, totals = counts(record.response.usage), self.usage
         for key, count in usage.items():
             totals[key] = totals.get(key, 0) + count

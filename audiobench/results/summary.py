@@ -17,6 +17,7 @@ from audiobench.files.annotations import Judgement, Reading, Slot
 from audiobench.files.summary_entry import ErrorBounds, How, MetricScore, Official, Read, Reason, SummaryEntry
 from audiobench.results.condensed import Spent, condenser
 from audiobench.results.metric import breakdown, metric
+from audiobench.results.reasoned import contrary
 from audiobench.results.runs import Run, Scored, TaskRun
 from audiobench.results.score import metric_of, outcome, scorer_of
 from audiobench.results.speech import speech
@@ -69,6 +70,7 @@ def summarise_condition(
         latency=spent.latency(),
         fingerprint=fingerprint(task_run, group),
         think_effective=sorted(effective) if effective else UNSET,
+        reasoning=spent.reasoning if contrary(condition.think, effective, spent.reasoning) else UNSET,
     )
     if task.answers_withheld:
         return entry

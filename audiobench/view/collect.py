@@ -10,6 +10,7 @@ from msgspec import structs
 
 from audiobench.core.types import Condition
 from audiobench.files.summary_entry import SummaryEntry
+from audiobench.results.reasoned import contrary
 from audiobench.results.runs import Run, Scored, TaskRun
 from audiobench.results.summary import summarise_condition
 
@@ -128,6 +129,10 @@ def _notes(arms: Sequence[Arm], members: Sequence[tuple[int, TaskRun]]) -> list[
         notes.append("The runs do not rest on the same samples: go by the paired differences, not by the scores.")
     elif parts and len(members) > 1:
         notes.append(f"The runs differ in: {', '.join(parts)}. Their scores are not comparable as they stand.")
+    for arm in arms:
+        found, how = arm.summary.reasoning, arm.condition
+        if found and (unlike := contrary(how.think, arm.summary.effective, found)):
+            notes.append(f"{arm.label}: {unlike}, though think={how.think} was asked.")
     return notes
 
 

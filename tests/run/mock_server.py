@@ -17,6 +17,7 @@ import hashlib
 import json
 import re
 import signal
+import time
 from pathlib import Path
 
 from aiohttp import web
@@ -38,6 +39,9 @@ class Server:
         ]
         self.latency: float = options.latency
         self.key: str | None = options.key
+        self.message: dict[str, str] = json.loads(options.message)
+        self.answer: dict[str, object] = json.loads(options.answer)
+        self.card: dict[str, object] | None = json.loads(options.card) if options.card else None
         self.log = open(options.log, "a", buffering=1, encoding="utf-8") if options.log else None  # noqa: SIM115
         self.attempts: collections.Counter[str] = collections.Counter()
 
@@ -85,13 +89,19 @@ class Server:
             "choices": [
                 {
                     "index": 0,
-                    "message": {"role": "assistant", "content": f"The answer is {letter}."},
+                    "message": {"role": "assistant", "content": f"The answer is {letter}.", **self.message},
                     "finish_reason": "stop",
                 }
             ],
             "usage": {"prompt_tokens": 100, "completion_tokens": 5},
+            **self.answer,
         }
         return web.json_response(reply)
+
+    async def models(self, request: web.Request) -> web.StreamResponse:
+        """GET /v1/models."""
+        self.note("models", "ok")
+        return web.json_response({"data": [{"id": "mock", "created": int(time.time()), **(self.card or {})}]})
 
     async def failure(self, kind: str, request: web.Request) -> web.StreamResponse:
         """Give this fault."""
@@ -119,6 +129,8 @@ async def serve(options: argparse.Namespace) -> None:
     server = Server(options)
     app = web.Application(client_max_size=64 * 2**20)
     app.router.add_post("/v1/chat/completions", server.chat)
+    if server.card is not None:
+        app.router.add_get("/v1/models", server.models)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", options.port)
@@ -142,6 +154,11 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.0)
     parser.add_argument("--log")
     parser.add_argument("--key")
+    parser.add_argument("--message", default="{}", help="JSON: fields of every message")
+    parser.add_argument("--answer", default="{}", help="JSON: fields of every answer")
+    parser.add_argument(
+        "--card", help="JSON: fields of the only model in the list of models; without it there is no list"
+    )
     asyncio.run(serve(parser.parse_args()))
 
 
