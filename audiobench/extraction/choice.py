@@ -118,7 +118,8 @@ def _recited(passage: Passage, explicit: Sequence[Commitment]) -> bool:
 
 def _opening(passage: Passage) -> Commitment | None:
     """A label or an option at the start of the response."""
-    start = len(passage.text) - len(passage.text.lstrip(" \n\"'-"))
+    lead = cues.INTERJECTION.match(passage.text)
+    start = lead.end() if lead else 0
     found = whole(passage, passage.raw, "option_text", 0, len(passage.text))
     if found:
         label = label_at(passage, start)

@@ -103,6 +103,8 @@ def label_at(passage: Passage, at: int, *, strict: bool = False) -> tuple[str, i
             return None  # "(a) The current is ..." is a part of the question, "(A) is too soft" an option weighed
         return match["inside"].upper(), match.end(), "paren_letter" if match["open"] in "([" else "letter"
     letter, rest = match["bare"], passage.text[match.end() :]
+    if cues.SHARE.match(rest) and not passage.at(match.end()):
+        return None
     if letter.islower() and not (not rest.strip(cues.WRAPPING) or (match["end"] and passage.at(match.end()))):
         return None
     rule = "option_letter" if match["noun"] else "letter"

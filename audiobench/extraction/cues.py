@@ -30,7 +30,7 @@ LABEL = lazy(
     re.IGNORECASE,
 )
 BECAUSE = lazy(
-    r"\s*(?:because|since|as|for|due|based|given|with|which|and not|not|rather|instead|but|in|from|according)\b",
+    r"\s*(?:because|since|as|for|due|based|given|with|which|and not|not|rather|instead|but|in|from|according|wählen|nehmen|sagen)\b",
     re.IGNORECASE,
 )
 MUSICAL_AFTER = lazy(r"[ -](?:minor|major|flat|sharp|chord|note|natural|dorian|string|key)\b", re.IGNORECASE)
@@ -53,12 +53,14 @@ _ADVERB = r"(?:(?:most )?(?:likely|probably)|clearly|therefore|thus|definitely|(
 _IS = r"(?:is|was|are|would be|should be|must be|will be|might be|has to be|could be|appears to be|seems to be|ist|lautet|wäre|es|est|serait|sería|é|è)\b"
 DECLARED = lazy(
     r"(?:\b(?:answer|option|choice|odd one out|response|conclusion|selection|guess|pick|solution|antwort|lösung|respuesta|opción|réponse|resposta|risposta|ответ)"
-    r"(?: (?:correcta?|correcte|juste|richtige|final|here|(?:that|which|to|for|of|based on)\b[^.;:,\n?]{1,80}?))?\s*"
-    rf"(?:{_IS}\s*:?|'s\b|[:=]|->|→)"
-    r"|\bi(?:'d| would|'ll| will| am| have to| must|'m)?\s*(?:\w+ly )?(?:choose|chose|choosing|pick|picked|select|selected|going with|go with|opt for|vote for|settle on|lean(?:ing)? (?:towards?|to)|answer|guess|say)\b"
+    r"(?: (?:corr?ett?[aeo]?|correcta?|correcte|juste|richtige|exacta|certa|giusta|final|here|(?:that|which|to|for|of|based on)\b[^.;:,\n?]{1,80}?))?\s*"
+    rf"(?:{_IS}\s*:?|'s\b|[:=]|->|→|-(?=\s*[(\[\"']*[A-Z]\b)|(?<=wort|onse|esta|osta|ción)(?= [(\"']*(?-i:[A-Z])\b))"
+    r"|\bi(?:'d| would|'ll| will| am| have to| must|'m)?\s*(?:\w+ly )?(?:choose|chose|choosing|pick|picked|select|selected|going with|go (?:with|for)|opt for|vote for|settle on|rank|lean(?:ing)? (?:towards?|to)|answer|guess|say)\b"
+    r"|\b(?:tips?|points?|leans?|leaning|pointing)(?: \w+)? (?:to|towards?)(?= [(\"']*(?:option )?(?-i:[A-Z])\b)"
+    r"|\b(?:ich (?:würde|wähle|nehme)|je (?:choisis|dirais)|(?:yo )?(?:elijo|escojo|elegiría)|(?:io )?(?:scelgo|sceglierei)|(?:eu )?escolho)\b"
     r"|(?:答案|正确选项|选项|选择)\s*(?:应该|应当|应)?\s*(?:是|为|:)\s*(?:选项)?|(?:我|应|应该|故|所以|因此)?选(?:择)?(?=\s*[(\[]?[A-Z])"
     r"|(?:答え|答|正解|回答)\s*(?:は|:)|(?:정답|답변|답)\s*(?:은|는|:))"
-    rf"\s*(?:{_ADVERB}[,:]?\s+)*",
+    rf"\s*(?:{_ADVERB}[,:]?\s+)*(?-i:(?:la|le|el|il|a|o|die|der|das|lettre|letra|lettera|opción|opção|Buchstabe)\s+(?=[(\[\"']*[A-Z]\b))?",
     re.IGNORECASE,
 )
 NOT_THE_ANSWER = lazy(
@@ -78,6 +80,14 @@ FINAL_LABEL = lazy(
     r"|(?P<comma>,|\b(?:with|to|by|suggests|means|indicates|matches|fits))\s+(?:option|choice|answer)\s+(?P<c>[A-Z])(?![\w'’#♯&/+])"
     r"|,\s+(?P<d>[A-Z])(?=[.!]?\s*$)"
 )
+INTERJECTION = lazy(
+    r"[\s\"'-]*(?:(?:well|oh|ah|hm+|um+|uh|okay|ok|sure|alright|嗯|啊|哦)\b[,.!…:]*\s*)*[\s\"'-]*", re.IGNORECASE
+)
+"""What may stand in front of an answer at the start of a response."""
+SHARE = lazy(r"\s*\d{1,3}(?:\.\d+)?\s?%")
+"""A label in front of a share is one of a list: "A: 10%, B: 80%"."""
+LONE_LABEL = lazy(r"(?<=[a-z\d][.!?。] )[(\[]?([A-Z])[)\]]?[.!。]?$")
+"""A label as the last sentence: "It rolls. C."."""
 AFTER_LABEL = lazy(
     r"[)\]\"'.!。]*\s*(?:$|\n|(?=[A-Z(\"])|です|,?\s*not\b|,\s+(?:the|an?|as|because|since|which|it|this|that|so|I)\b|\s+as (?:the|my)\b)"
 )
@@ -91,7 +101,8 @@ RIGHT = lazy(
 )
 ORDINAL = lazy(
     r"\b(first|second|third|fourth|fifth|1st|2nd|3rd|4th)\s+(?:option|choice|one|answer)\b(?=[^.\n]{0,40}[.!]?\s*$)"
-    r"|\b(?:the )?(first|second|third|fourth|fifth)\s+(?:option|choice|one|answer) (?:is|fits|seems) (?:the )?(?:correct|right|best|most)",
+    r"|\b(?:the )?(first|second|third|fourth|fifth)\s+(?:option|choice|one|answer) (?:is|fits|seems) (?:the )?(?:correct|right|best|most)"
+    r"|(?:^\W*|\b(?:is|choose|select|pick|with) )(?:option|choice|number)\s?(?:number |no\. ?|#)?([1-5])(?=\W*$)",
     re.IGNORECASE,
 )
 GOOD = lazy(

@@ -66,6 +66,9 @@ def _tail(passage: Passage) -> Iterator[Commitment]:
             found = labelled(passage, tag.start(), len(passage.text), words.pop(), "tag") if len(words) == 1 else None
         if found and found.letter:
             yield found
+    lone = None if negation.REFUSAL.search(raw) else cues.LONE_LABEL.search(raw, max(0, len(raw) - 8))
+    if lone and lone[1] in passage.offered.letters:
+        yield Commitment(lone.start(), len(passage.raw), lone[1], "last_line")
     above, newline, line = raw.rpartition("\n")
     listed = cues.LIST_LABEL.match(above.rstrip().rpartition("\n")[2]) and cues.LIST_LABEL.match(line + " .")
     if newline and line[:1] not in "<" and not listed and line.count("(") == line.count(")"):
@@ -102,7 +105,7 @@ def declarations(passage: Passage) -> Iterator[Commitment]:
         if letter in letters and cue.start() not in passage.denied:
             yield Commitment(cue.start(), cue.end(), letter, "answer_is")
     for cue in [*cues.ORDINAL.finditer(text)][-_MANY:]:
-        letter = passage.offered.at_position((cue.group(1) or cue.group(2)).lower())
+        letter = passage.offered.at_position((cue.group(1) or cue.group(2) or cue.group(3)).lower())
         named = {m.letter for m in passage.inside(0, cue.start())}
         if letter and cue.start() not in passage.denied and len(named) < 2:
             yield Commitment(cue.start(), cue.end(), letter, "position")

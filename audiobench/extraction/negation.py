@@ -80,7 +80,7 @@ _REJECTED_AFTER = lazy(
     r"|(?:only |first |one )?(?:one|option|answer|choice) (?:that |which )?(?:i|we|you|one) "
     r"(?:can |could |would |must |should |will )?(?:safely |easily |definitely )?(?:rule[sd]? out|reject(?:ed)?|exclude[sd]?|eliminate[sd]?|dismiss(?:ed)?|discard(?:ed)?))"
     r"|\b(?:is|are|was|were|does|do|did|ca|could|would|wo|has|had)n't\b"
-    r"|\b(?:cannot|does not|do not|did not|can not|could not|would not|doesn't)\b"
+    r"|\b(?:cannot(?! be (?:\w+ )?(?:excluded|ruled|dismissed|eliminated))|does not|do not|did not|can not|could not|would not|doesn't)\b"
     r"|\bwould (?:\w+ly )?(?!be\b|suggest|indicat|fit|match|say|choose|answer|pick|select|go\b|lean|guess|call|best|most|likely|then|represent)\w"
     r"|\b(?:can|could|might|may) (?:be|also be)\b(?= (?:possible|considered|an option|ruled))"
     r"|,? but (?:this|that|it) is not (?:among|in|on|one of|listed|an option)\b"
@@ -88,7 +88,7 @@ _REJECTED_AFTER = lazy(
     re.IGNORECASE,
 )
 _CLAUSE_START = lazy(
-    r"[;!?\n。]|\.(?!\d)|\b(?:but|so|therefore|thus|hence|while|whereas|because|since)\b|,\s*as\b|但|所以|因此|而",
+    r"[;!?\n。]|\.(?!\d)|\b(?:but|so|therefore|thus|hence|while|whereas|although|though|because|since)\b|,\s*as\b|但|所以|因此|而",
     re.IGNORECASE,
 )
 _SENTENCE = lazy(r"[^.!?\n;。]*(?:[.!?\n;。]|$)")

@@ -24,12 +24,14 @@ _SAME_WORD = {
     "anger": "angry", "once": "1", "twice": "2", "thrice": "3", "equal": "same", "identical": "same", "equally": "same",
     "hungrily": "hungry", "melancholy": "melancholic", "bpm": "beat", "maj": "major", "min": "minor", "sorrow": "sad",
     "women": "woman", "men": "man", "children": "child",
+    "yeah": "yes", "yep": "yes", "yup": "yes", "nope": "no", "nah": "no",
 }  # fmt: skip
 _CLITIC = re.compile(r"(?<=\w)'(?:s|re|m|ve|ll|d)$")
 _ENDING = re.compile(
     r"(?<=\w{3})(?:fulness|iness|ness|fully|ful|ingly|edly|ive|ing|ed|ance|ion|ement|ly|ies|es|(?<!s)s|y|e)$"
 )
 _POSITION = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "1st": 0, "2nd": 1, "3rd": 2, "4th": 3}
+_POSITION |= {str(slot + 1): slot for slot in range(5)}
 
 
 @lru_cache(maxsize=65536)
@@ -155,7 +157,8 @@ class Options:
             rest = words[mention.last_token + 1 :]
             if all(w in _FILLERS or w in _SUBJECTS for w in around) and not any(w.text[-1].isalnum() for w in rest):
                 return mention
-        return None
+        spelt = frozenset(o.letter for o in self.all if _sound(o.strict) == _sound(form)) if len(form) > 6 else None
+        return Mention(0, len(text), spelt) if spelt and len(spelt) == 1 else None
 
     def words(self, text: str) -> list[Token]:
         """The tokens of a normalised text, without symbols that no option contains."""
@@ -228,6 +231,11 @@ class Options:
         """True when an option's text begins with this letter as a word of its own ("C major", "B. F. Skinner")."""
         low = letter.casefold()
         return any(o.exact[:1] == (low,) or o.strict.startswith(low + ".") for o in self.all)
+
+
+def _sound(form: str) -> str:
+    """A text with any vowel for each vowel and no letter doubled: "accordian" and "accordion" sound alike."""
+    return form[:3] + re.sub(r"(.)\1+", r"\1", re.sub("[aeiou]", "a", form[3:])) if form.isalpha() else form
 
 
 def _compared(letters: Sequence[str], texts: Sequence[str], raw: Sequence[tuple[str, ...]]) -> tuple[Option, ...]:

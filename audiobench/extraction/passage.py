@@ -143,8 +143,10 @@ class Passage:
         )
 
     def is_note(self, mention: Mention) -> bool:
-        """True for "the chord G", where "G" is an option."""
+        """True for "the chord G" and "the word is 'a'", where "G" and "a" are options."""
         before = self.text[max(0, mention.start - 12) : mention.start]
+        if re.search(r"(?:\bis|:) [\"']$", before) and self.text[mention.end : mention.end + 1] in ("'", '"'):
+            return True
         return self.text[mention.start].isupper() and bool(
             re.search(r"\b(?:chord|note|key|tonic)(?: of| is)? [\"']?$", before)
         )

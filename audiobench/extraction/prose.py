@@ -29,7 +29,8 @@ def prose(passage: Passage, opposite: bool) -> Commitment | None:
             return None
     numbers = all(o.pattern and o.pattern[0][-1:].isdigit() for o in passage.offered.all)
     if numbers and len(passage.words) > _CALCULATION:
-        return _meant(passage, *passage.sentences[-1], "option_text")
+        stated = _predicates(passage, *passage.sentences[-1]) | passage.labelled(*passage.sentences[-1])
+        return Commitment(*passage.sentences[-1], stated.pop(), "option_text") if len(stated) == 1 else None
     return _meant(passage, 0, end, "option_text")
 
 

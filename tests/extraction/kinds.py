@@ -12,6 +12,7 @@ NOT_HEARD = "Which of these sounds can NOT be heard in the clip?"
 TEMPI = ("Slow", "Moderate", "Fast")
 CHORDS = ("A:min/1", "D#:maj/1", "F:7/1", "G:maj6/1")
 ERRANDS = ("To fix the boiler", "To return a book", "To borrow a ladder")
+YES_NO = ("Yes", "No")
 TEN = ("2 m/s", "4 m/s", "6 m/s", "8 m/s", "10 m/s", "12 m/s", "14 m/s", "16 m/s", "18 m/s", "20 m/s")
 
 KINDS = (
@@ -165,6 +166,51 @@ KINDS = (
     (TEN, "The best answer is J.", "J"),
     (TEN, "Therefore, the speed is **14 m/s**.\n\nFinal Answer: **(G)**", "G"),
     (TEN, "We have v = at, and t is the time, so the distance is s = 0.5", None),
+)
+
+KINDS += (
+    # an interjection in front, and yes and no in other words
+    (YES_NO, "Well, no, I don't think so.", "B"),
+    (YES_NO, "Yeah, that's right.", "A"),
+    (YES_NO, "Hmm... nope.", "B"),
+    (SOUNDS, "Oh, thunder!", "C"),
+    (SOUNDS, "Certainly! A", "A"),
+    (SOUNDS, "It rolls for a while. C.", "C"),
+    (SOUNDS, "I cannot hear it. C.", None),
+    # more languages
+    (SOUNDS, "Das Rollen ist tief, also ist die Antwort C.", "C"),
+    (SOUNDS, "Ich würde A wählen.", "A"),
+    (SOUNDS, "Je choisis D.", "D"),
+    (SOUNDS, "La opción correcta es la A.", "A"),
+    (SOUNDS, "A resposta certa é B.", "B"),
+    (SOUNDS, "La risposta giusta è C.", "C"),
+    # what cannot be excluded, shares, places in the list
+    (SOUNDS, "Option C seems the most plausible, although D cannot be fully excluded.", "C"),
+    (SOUNDS, "The roll tips it towards C.", "C"),
+    (SOUNDS, "Everything points to option B.", "B"),
+    (SOUNDS, "A: 10%, B: 5%, C: 80%, D: 5%", None),
+    (("10%", "33%", "50%"), "The closest answer is C. 50%.", "C"),
+    (SOUNDS, "The answer is option number 3.", "C"),
+    (SOUNDS, "Option 2", "B"),
+    (SOUNDS, "Correct option - D", "D"),
+    (SOUNDS, "I will go for letter B", "B"),
+    # a quoted function word, and letters that sound alike
+    (("said", "a", "twenty"), "The unstressed word is 'a'.", "B"),
+    (("said", "a", "twenty"), "There is a word that is not stressed.", None),
+    (("Accordion", "Saxophone"), "Accordian", "A"),
+    (("Accordion", "Saxophone"), "Saxaphone", "B"),
+    (("Hyperthermia", "Fever"), "Hypothermia", None),
+    # of a calculation the last sentence counts where it states an option
+    (
+        TEN,
+        "The car starts at rest and takes three seconds to the lamp. " * 3 + "So v = at with a of 4 is 12, or (F).",
+        "F",
+    ),
+    (
+        TEN,
+        "The car starts at rest and takes three seconds to the lamp. " * 3 + "The time to 6 m/s at this rate is 4.",
+        None,
+    ),
 )
 
 NEGATIVE = (
