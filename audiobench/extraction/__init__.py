@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from audiobench.core.errors import UsageError
 from audiobench.core.types import LETTERS, Answer
 from audiobench.extraction import short
-from audiobench.extraction.choice import Found, choose
-from audiobench.extraction.patterns import lazy
+from audiobench.extraction.choice import choose
+from audiobench.extraction.patterns import lazy, phrase, words
 from audiobench.extraction.quantities import final_number
 from audiobench.extraction.text import final_answer, readable
 
@@ -25,68 +25,43 @@ _Extractor = Callable[[str, _Options, str], Answer]
 """(response, options, question) -> answer."""
 
 _NOTHING = Answer(None)
-_TEXT_RULES = frozenset(
-    (
-        "option_text",
-        "conclusion",
-        "paraphrase",
-        "corrected",
-        "verdict",
-        "position",
-        "bold",
-        "last_line",
-        "answer_is",
-        "json",
-    )
-) | {"answer_tag", "response_tag", "tag", "boxed"}
-_SAID_IN_WORDS = frozenset(("option_text", "conclusion", "paraphrase", "position", "bold"))
+_IN_WORDS = words("option_text conclusion paraphrase position bold")
+"""What `choose` calls an option that the response gives by its text; `option_letter` does not take these."""
+_BY_TEXT_OR_BOTH = _IN_WORDS | words("corrected verdict last_line answer_is json answer_tag response_tag tag boxed")
 _BOXED = lazy(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
-_RESPONSE = lazy(r"<response>(.*?)(?:</response>|$)", re.IGNORECASE | re.DOTALL)
+_RESPONSE = phrase(r"<response>(.*?)(?:</response>|$)", re.DOTALL)
 
 
-def _choice(found: Found | None) -> Answer:
-    if found is None:
-        return _NOTHING
-    return Answer(found.letter, found.rule, LETTERS.index(found.letter))
+def _option(takes: Callable[[str], bool]) -> _Extractor:
+    """The chosen option, where `takes` accepts the rule that found it."""
+
+    def extractor(text: str, options: _Options, question: str) -> Answer:
+        found = choose(text, options, question)
+        return (
+            Answer(found.letter, found.rule, LETTERS.index(found.letter)) if found and takes(found.rule) else _NOTHING
+        )
+
+    return extractor
 
 
-def _multiple_choice(text: str, options: _Options, question: str) -> Answer:
-    return _choice(choose(text, options, question))
+def _wrapped(pattern: re.Pattern[str], rule: str) -> _Extractor:
+    """What the last match of a pattern holds: an option where there are options, else its content."""
 
-
-def _option_letter(text: str, options: _Options, question: str) -> Answer:
-    found = choose(text, options, question)
-    return _choice(found) if found and found.rule not in _SAID_IN_WORDS else _NOTHING
-
-
-def _option_text(text: str, options: _Options, question: str) -> Answer:
-    found = choose(text, options, question)
-    return _choice(found) if found and found.rule in _TEXT_RULES else _NOTHING
-
-
-def _wrapped(pattern: re.Pattern[str], rule: str, text: str, options: _Options, question: str) -> Answer:
-    answer = readable(text)
-    contents = pattern.findall(answer) if answer else []
-    if not contents:
-        return _NOTHING
-    content = contents[-1].strip()
-    if options:
+    def extractor(text: str, options: _Options, question: str) -> Answer:
+        contents = pattern.findall(readable(text) or "")
+        content = contents[-1].strip() if contents else ""
+        if not options:
+            return Answer(content, rule) if content else _NOTHING
         found = choose(content, options, question)
         return Answer(found.letter, rule, LETTERS.index(found.letter)) if found else _NOTHING
-    return Answer(content, rule) if content else _NOTHING
 
-
-def _boxed(text: str, options: _Options, question: str) -> Answer:
-    return _wrapped(_BOXED, "boxed", text, options, question)
-
-
-def _response_tag(text: str, options: _Options, question: str) -> Answer:
-    return _wrapped(_RESPONSE, "response_tag", text, options, question)
+    return extractor
 
 
 def _plain(find: Callable[[str], tuple[str, str] | None]) -> _Extractor:
+    """What `find` reads, whatever is offered."""
+
     def extractor(text: str, options: _Options, question: str) -> Answer:
-        del options, question
         found = find(text)
         return Answer(*found) if found else _NOTHING
 
@@ -94,8 +69,7 @@ def _plain(find: Callable[[str], tuple[str, str] | None]) -> _Extractor:
 
 
 def _number(text: str) -> tuple[str, str] | None:
-    answer = readable(text)
-    return final_number(answer) if answer else None
+    return final_number(readable(text) or "")
 
 
 def _full_text(text: str) -> tuple[str, str] | None:
@@ -104,11 +78,14 @@ def _full_text(text: str) -> tuple[str, str] | None:
 
 
 EXTRACTORS: Mapping[str, tuple[_Extractor, str]] = {
-    "multiple_choice": (_multiple_choice, "the chosen option, by letter or by text (the default for choices)"),
-    "option_letter": (_option_letter, "the chosen option, where the response gives its letter"),
-    "option_text": (_option_text, "the chosen option, where the response gives its text"),
-    "boxed": (_boxed, "what the last \\boxed{} holds: an option where there are options, else the content"),
-    "response_tag": (_response_tag, "what the last <RESPONSE> tag holds"),
+    "multiple_choice": (_option(bool), "the chosen option, by letter or by text (the default for choices)"),
+    "option_letter": (_option(lambda r: r not in _IN_WORDS), "the chosen option, where the response gives its letter"),
+    "option_text": (_option(_BY_TEXT_OR_BOTH.__contains__), "the chosen option, where the response gives its text"),
+    "boxed": (
+        _wrapped(_BOXED, "boxed"),
+        "what the last \\boxed{} holds: an option where there are options, else the content",
+    ),
+    "response_tag": (_wrapped(_RESPONSE, "response_tag"), "what the last <RESPONSE> tag holds"),
     "number": (_plain(_number), "the final number: boxed, behind 'answer is' or '####', else the last one"),
     "yes_no": (_plain(short.yes_no), "yes or no"),
     "valid_invalid": (_plain(short.valid_invalid), "valid or invalid"),

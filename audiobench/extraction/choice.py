@@ -27,8 +27,14 @@ from audiobench.extraction.explicit import channels, declarations
 from audiobench.extraction.numbers import in_figures
 from audiobench.extraction.options import Options
 from audiobench.extraction.passage import Passage
-from audiobench.extraction.prose import prose
 from audiobench.extraction.text import readable
+
+_CALCULATION = 25
+"""Words; where the options are numbers, only the last sentence of a longer response is read as prose."""
+_LONG = 500
+"""Characters; a label in brackets that a longer piece mentions once chooses nothing."""
+_PARAPHRASE = 80
+"""Words; a longer response is not searched for an option in other words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,96 +97,27 @@ def _read(passage: Passage, opposite: bool = False) -> Commitment | None:
     """The commitment that counts."""
     if any(o.strict == n for n in cues.NUMBERED.findall(passage.text) for o in passage.offered.all):
         return None  # "Option 2" where an option's text is "2"
-    explicit = _outermost([*channels(passage, _read), *declarations(passage)])
+    explicit: list[Commitment] = []
+    for one in sorted([*channels(passage, _read), *declarations(passage)], key=lambda c: (c.start, -c.end)):
+        if not explicit or one.end > explicit[-1].end:  # else a part of another one ("is B" in "the answer is B")
+            explicit.append(one)
     last = explicit[-1] if explicit else _verdicts(passage) or _opening(passage)
-    corrected = _correction(passage, last)
-    if corrected:
+    if corrected := _correction(passage, last):
         return corrected
-    if len(explicit) > 1 and (_side_by_side(passage, *explicit[-2:]) or _recited(passage, explicit)):
-        return None
-    return last or prose(passage, opposite)
+    return None if _side_by_side(passage, explicit) else last or _prose(passage, opposite)
 
 
-def _side_by_side(passage: Passage, one: Commitment, other: Commitment) -> bool:
-    """True for two answers with nothing between them, as on two lines that follow each other."""
-    return one.letter != other.letter and not passage.raw[one.end : other.start].strip(" \n.,;")
-
-
-def _recited(passage: Passage, explicit: Sequence[Commitment]) -> bool:
-    """True for a run of declarations that goes through three options or more without a word between them."""
-    letters = {explicit[-1].letter}
+def _side_by_side(passage: Passage, explicit: Sequence[Commitment]) -> bool:
+    """True for two answers with nothing between them, or a run through three or more with hardly a word between them."""
+    letters = {one.letter for one in explicit[-1:]}
     for one, other in zip(explicit[-2::-1], explicit[:0:-1], strict=True):
-        if cues.REPEATED.sub("", passage.raw[one.end : other.start]):
+        between = passage.raw[one.end : other.start]
+        if len(letters) == 1 and one.letter not in letters and not between.strip(" \n.,;"):
+            return True
+        if cues.REPEATED.sub("", between):
             break
         letters.add(one.letter)
     return len(letters) > 2
-
-
-def _opening(passage: Passage) -> Commitment | None:
-    """A label or an option at the start of the response."""
-    lead = cues.INTERJECTION.match(passage.text)
-    start = lead.end() if lead else 0
-    found = whole(passage, passage.raw, "option_text", 0, len(passage.text))
-    if found:
-        label = label_at(passage, start)
-        return Commitment(0, found.end, found.letter, label[2] if label and found.letter == label[0] else found.rule)
-    mention, label = passage.at(start), label_at(passage, start, strict=True)
-    if label and not (mention and mention.start < label[1] < mention.end):
-        if _part_of_an_option(passage) or (
-            passage.cut_off and label[2] == "paren_letter" and not text_behind(passage, label[1], label[0])
-        ):
-            return Commitment(start, label[1], None, label[2])
-        found = labelled(passage, start, label[1], label[0], label[2])
-        if found and found.letter and not (mention and mention.end == found.end):
-            rest = passage.text[found.end :]
-            stated = passage.statements(found.end)
-            if (found.end == label[1] and stated and found.letter not in stated) or re.match(
-                r"\s*,?\s*[(\[]?[B-Z][)\]]?\s*(?:[,.]|$)", rest
-            ):
-                return Commitment(start, found.end, None, found.rule)
-        return found
-    if (
-        not mention
-        or negation.rejected_at(passage.text, mention.end)
-        or not re.match(r"\s*(?:[,.;:!\n。—]|$|\s[-–—]\s|\()", passage.text[mention.end :])
-    ):
-        return None
-    end = passage.sentence_end(mention.end)
-    others = (passage.named(mention.end, end) | passage.labelled(mention.end, end)) - mention.letters
-    stated = passage.statements(mention.end) - mention.letters
-    if others or mention.start in passage.considered:
-        return None
-    refused = negation.REFUSAL.search(passage.text, mention.end) or cues.NONE_OF_THEM.search(passage.text, mention.end)
-    letter = None if refused or stated or passage.joined(mention) else mention.letter
-    return Commitment(start, mention.end, letter, "option_text")
-
-
-def _part_of_an_option(passage: Passage) -> bool:
-    """True when the whole text is a piece of one option ("D. Salinger" of "J.D. Salinger")."""
-    words = tuple(w.text for w in passage.words)
-    return len(words) > 1 and any(
-        o.exact[i : i + len(words)] == words for o in passage.offered.all for i in range(len(o.exact) - len(words) + 1)
-    )
-
-
-def _correction(passage: Passage, last: Commitment | None) -> Commitment | None:
-    """What the response says where it takes back its last commitment, or a commitment to none."""
-    rest = cues.withdrawn(passage.text[last.end if last else 0 :])
-    if rest is None:
-        return None
-    at = len(passage.text) - len(rest)
-    opening = cues.CORRECTED.match(passage.text, at)
-    said = passage.at(at)
-    if said:  # "No" is an option here: said again, it corrects nothing; said for the first time, it leaves two answers
-        return None if not last or last.letter in said.letters else Commitment(at, said.end, None, "corrected")
-    found = head(passage, at, opening.end() if opening else at, "corrected", loose=False)
-    if found:
-        return found
-    named = passage.named(at, len(passage.text), hedged=False) | passage.labelled(at, len(passage.text))
-    if len(named) == 1:
-        return Commitment(at, len(passage.text), named.pop(), "corrected")
-    strong = cues.TAKEN_BACK.match(rest)
-    return Commitment(at, len(passage.text), None, "corrected") if named or strong else None
 
 
 def _verdicts(passage: Passage) -> Commitment | None:
@@ -188,24 +125,131 @@ def _verdicts(passage: Passage) -> Commitment | None:
     good: set[str] = set()
     bad: set[str] = set()
     for line in re.finditer(r"[^\n]+", passage.text):
-        label = cues.LIST_LABEL.match(line.group().strip())
-        mention = passage.at(line.start())
-        letter = label.group(1).upper() if label else mention.letter if mention else None
-        if letter in passage.offered.letters:
-            verdict = line.group()[2:]
-            if cues.BAD.search(verdict):
-                bad.add(letter or "")
-            elif cues.GOOD.search(verdict):
-                good.add(letter or "")
-    if len(good) == 1 and bad and not good & bad:
-        return Commitment(0, len(passage.text), good.pop(), "verdict")
+        label, mention = cues.LIST_LABEL.match(line[0].strip()), passage.at(line.start())
+        letter = label[1].upper() if label else mention.letter if mention else ""
+        if letter in passage.offered.letters and (cues.BAD.search(line[0][2:]) or cues.GOOD.search(line[0][2:])):
+            (bad if cues.BAD.search(line[0][2:]) else good).add(letter)
+    return (
+        Commitment(0, len(passage.text), good.pop(), "verdict") if len(good) == 1 and bad and not good & bad else None
+    )
+
+
+def _opening(passage: Passage) -> Commitment | None:
+    """A label or an option at the start of the response; an explanation behind it must not speak for another one."""
+    lead = cues.INTERJECTION.match(passage.text)
+    start = lead.end() if lead else 0
+    if found := whole(passage, passage.raw, "option_text", 0, len(passage.text)):
+        label = label_at(passage, start)
+        return Commitment(0, found.end, found.letter, label[2] if label and found.letter == label[0] else found.rule)
+    mention, label = passage.at(start), label_at(passage, start, strict=True)
+    if label and not (mention and mention.start < label[1] < mention.end):
+        letter, end, rule = label
+        item_of_a_list = passage.cut_off and rule == "paren_letter" and not text_behind(passage, end, letter)
+        found = labelled(passage, start, end, letter, rule)
+        alone = found and found.letter and not (mention and mention.end == found.end)
+        stated = passage.statements(found.end) if found and alone and found.end == end else set[str]()
+        contradicted = stated and letter not in stated
+        if (
+            item_of_a_list
+            or _part_of_an_option(passage)
+            or (found and alone and (contradicted or cues.NEXT_LABEL.match(passage.text, found.end)))
+        ):
+            return Commitment(start, end, None, rule)
+        return found
+    if not mention or negation.rejected_at(passage.text, mention.end) or not cues.ENDS.match(passage.text, mention.end):
+        return None
+    end, text = mention.end, passage.text
+    others = passage.named(end, passage.sentence_end(end)) | passage.labelled(end, passage.sentence_end(end))
+    if others - mention.letters or mention.start in passage.considered:
+        return None
+    refused = negation.REFUSAL.search(text, end) or cues.NONE_OF_THEM.search(text, end)
+    doubtful = refused or passage.statements(end) - mention.letters or passage.joined(mention)
+    return Commitment(start, end, None if doubtful else mention.letter, "option_text")
+
+
+def _part_of_an_option(passage: Passage) -> bool:
+    """True when the whole text is a piece of one option ("D. Salinger" of "J.D. Salinger")."""
+    words = tuple(w.text for w in passage.words)
+    starts = range(len(words) > 1 and 30)
+    return any(o.exact[i : i + len(words)] == words for o in passage.offered.all for i in starts)
+
+
+def _correction(passage: Passage, last: Commitment | None) -> Commitment | None:
+    """What the response says where it takes back its last commitment, or a commitment to none."""
+    rest = cues.withdrawn(passage.text[last.end if last else 0 :])
+    if rest is None:
+        return None
+    end = len(passage.text)
+    at = end - len(rest)
+    if said := passage.at(
+        at
+    ):  # "No" is an option: said again, it corrects nothing; for the first time, it is a second one
+        return None if not last or last.letter in said.letters else Commitment(at, said.end, None, "corrected")
+    opening = cues.CORRECTED.match(passage.text, at)
+    if found := head(passage, at, opening.end() if opening else at, "corrected", loose=False):
+        return found
+    named = passage.named(at, end, hedged=False) | passage.labelled(at, end)
+    taken_back = named or cues.TAKEN_BACK.match(rest)
+    return Commitment(at, end, named.pop() if len(named) == 1 else None, "corrected") if taken_back else None
+
+
+# ---- prose: what is named and meant, where nothing is an explicit commitment ----------------------------------------
+def _prose(passage: Passage, opposite: bool) -> Commitment | None:
+    """The option that the response names and means."""
+    end, sentences = len(passage.text), passage.sentences
+    if passage.cut_off or not sentences or _refuses(passage):
+        return None
+    if opposite and len(negated := passage.negated(0, end)) == 1:
+        return Commitment(0, end, negated.pop(), "option_text")
+    for a, b in [s for s in sentences if cues.CONCLUSION.search(passage.text, *s)][-1:]:
+        found = _meant(passage, a, b, "conclusion")
+        if found or (a, b) == sentences[-1]:
+            return found
+    numbers = all(o.pattern and o.pattern[0][-1:].isdigit() for o in passage.offered.all)
+    if numbers and len(passage.words) > _CALCULATION:
+        stated = _predicates(passage, *sentences[-1]) | passage.labelled(*sentences[-1])
+        return Commitment(*sentences[-1], stated.pop(), "option_text") if len(stated) == 1 else None
+    return _meant(passage, 0, end, "option_text")
+
+
+def _meant(passage: Passage, start: int, end: int, rule: str) -> Commitment | None:
+    """The only option that a stretch of prose names and means, or paraphrases."""
+    letters = passage.labelled(start, end) if end - start < _LONG else set[str]()
+    for hedged in (False, True):
+        named = passage.named(start, end, hedged=hedged)
+        if len(named | letters) == 1:
+            return Commitment(start, end, (named | letters).pop() or None, rule if named else "option_letter")
+        if named or letters:
+            answers = _predicates(passage, start, end)
+            return Commitment(start, end, answers.pop(), rule) if len(answers) == 1 else None
+    if passage.text.count(" ", start, end) <= _PARAPHRASE and (near := passage.nearest(start, end)):
+        return Commitment(start, end, near, "paraphrase")
     return None
 
 
-def _outermost(commitments: Sequence[Commitment]) -> list[Commitment]:
-    """The commitments in order, less those that are part of another one ("is B" in "the answer is B")."""
-    kept: list[Commitment] = []
-    for commitment in sorted(commitments, key=lambda c: (c.start, -c.end)):
-        if not kept or commitment.end > kept[-1].end:
-            kept.append(commitment)
-    return kept
+def _predicates(passage: Passage, start: int, end: int) -> set[str]:
+    """Letters of the options that a stretch states after a verb of its own ("There are four people ...").
+
+    Behind one of them, a colon explains it ("four: a man, ...") and an "and" states another one.
+    """
+    found: set[str] = set()
+    for a, b in passage.sentences:
+        stated = None
+        for mention in passage.inside(a, b) if start <= a < end else ():
+            before = passage.text[max(a, mention.start - 30) : mention.start]
+            added = stated and passage.text[stated.end : mention.start].lstrip(" ,").startswith("and ")
+            said = cues.PREDICATE.search(before) and not (stated and before.rstrip(" \"'").endswith(":"))
+            if (added or said) and mention.letter in passage.named(mention.start, mention.end, hedged=False):
+                stated = mention
+                found |= {mention.letter} | passage.joined(mention)
+    return found
+
+
+def _refuses(passage: Passage) -> bool:
+    """True where the response declines or finds no option right, in words that are not an option's own."""
+    for refusal in (m for p in (negation.REFUSAL, cues.NONE_OF_THEM) for m in p.finditer(passage.text)):
+        if not any(m.start <= refusal.start() and refusal.end() <= m.end for m in passage.mentions):
+            start = next((a for a, b in passage.sentences if a <= refusal.start() < b), 0)
+            if not (cues.ASIDE.match(refusal[0]) and passage.named(start, refusal.start(), hedged=False)):
+                return True
+    return False

@@ -22,7 +22,9 @@ class Commitment:
 
 def whole(passage: Passage, content: str, rule: str, start: int, end: int) -> Commitment | None:
     """The commitment of a piece that is nothing but a label, an option, or both."""
-    inner = Passage(content, passage.offered)
+    if len(content) > passage.offered.reach:
+        return None
+    inner = passage if content is passage.raw else Passage(content, passage.offered)
     bare = inner.text.strip().strip(cues.WRAPPING + "()[]")
     if re.fullmatch("[A-Za-z]", bare):
         return labelled(passage, start, end, bare.upper(), rule)

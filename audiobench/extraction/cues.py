@@ -84,6 +84,9 @@ INTERJECTION = lazy(
     r"[\s\"'-]*(?:(?:well|oh|ah|hm+|um+|uh|okay|ok|sure|alright|嗯|啊|哦)\b[,.!…:]*\s*)*[\s\"'-]*", re.IGNORECASE
 )
 """What may stand in front of an answer at the start of a response."""
+NEXT_LABEL = lazy(r"\s*,?\s*[(\[]?[B-Z][)\]]?\s*(?:[,.]|$)")
+ENDS = lazy(r"\s*(?:[,.;:!\n。—]|$|\s[-–—]\s|\()")
+"""What follows an option that is an answer of its own at the start of a response."""
 SHARE = lazy(r"\s*\d{1,3}(?:\.\d+)?\s?%")
 """A label in front of a share is one of a list: "A: 10%, B: 80%"."""
 LONE_LABEL = lazy(r"(?<=[a-z\d][.!?。] )[(\[]?([A-Z])[)\]]?[.!。]?$")

@@ -113,8 +113,8 @@ class Mention:
 
 
 def strict_form(text: str) -> str:
-    """Case-folded, single blanks, no wrapping quotes, no closing punctuation."""
-    return " ".join(clean(text).casefold().split()).strip("\"'*").rstrip(".!,;。").strip("\"'* ")
+    """A clean text case-folded, with single blanks, no wrapping quotes and no closing punctuation."""
+    return " ".join(text.casefold().split()).strip("\"'*").rstrip(".!,;。").strip("\"'* ")
 
 
 class Options:
@@ -130,7 +130,8 @@ class Options:
         self.reach = 200 + 2 * max(map(len, texts), default=0)
         """Characters behind a cue within which an option's text must stand."""
         self.asked = frozenset(stem(t.text) for t in tokens(clean(question[-2000:])))
-        raw = [tuple(t.text for t in tokens(clean(text))) for text in texts]
+        texts = [clean(text).strip() for text in texts]
+        raw = [tuple(t.text for t in tokens(text)) for text in texts]
         self.all = _compared(self.letters, texts, raw)
         self.by_letter = {option.letter: option for option in self.all}
         offered = {s for o in self.all for s in o.pattern}
@@ -145,12 +146,11 @@ class Options:
 
     def exact(self, text: str) -> Mention | None:
         """The option whose text this is: letter for letter first, else word by word."""
-        if len(text) > self.reach:
+        if len(text) > self.reach - 160:
             return None
         form = strict_form(text)
         if found := frozenset(o.letter for o in self.all if o.strict and o.strict == form):
             return Mention(0, len(text), found)
-        text = clean(text)
         words = self.words(text)
         for mention in self.mentions(text, words):
             around = [w.text for w in words[: mention.first_token]]
@@ -250,7 +250,7 @@ def _compared(letters: Sequence[str], texts: Sequence[str], raw: Sequence[tuple[
     for letter, text, form, plain, pattern in zip(letters, texts, strict, exact, loose, strict=True):
         twin = any(p == pattern and f != form for p, f in zip(loose, strict, strict=True))
         own = frozenset(s for s in pattern if held[s] == 1 and s not in _FUNCTION and not (len(s) == 1 and s.isalpha()))
-        options.append(Option(letter, clean(text).strip(), form, plain, plain if twin else pattern, own, twin))
+        options.append(Option(letter, text, form, plain, plain if twin else pattern, own, twin))
     return tuple(options)
 
 
