@@ -41,15 +41,14 @@ def whole(passage: Passage, content: str, rule: str, start: int, end: int) -> Co
 def labelled(passage: Passage, start: int, end: int, letter: str, rule: str) -> Commitment | None:
     """The commitment of a label that ends at `end`, with the option's own text behind it or not."""
     as_text = passage.offered.is_letter_text(letter)
-    own = text_behind(passage, end, letter)
     if letter not in passage.offered.letters:
         return Commitment(start, end, min(as_text) if len(as_text) == 1 else None, rule)
+    own = text_behind(passage, end, letter)
     if own and (letter in own.letters or not passage.offered.by_letter[own.letter].silent):
-        if letter not in own.letters:
-            return Commitment(start, own.end, None, rule)
         end = own.end
-    elif as_text - {letter}:
-        return Commitment(start, end, None, rule)
+        as_text = own.letters
+    if as_text - {letter} and letter not in as_text:
+        return Commitment(start, end, None, rule)  # the letter of one option with the text of another
     if negation.rejected_at(passage.text, end):
         return None
     return Commitment(start, end, None if several(passage, end, {letter}) else letter, rule)
@@ -60,29 +59,28 @@ def text_behind(passage: Passage, end: int, letter: str) -> Mention | None:
     mention = passage.at(end)
     if mention is None or "\n" in passage.text[end : mention.start]:
         return None
-    after = re.match(r"[\s\"')]*(?:[.,;:!?(\n。]|$|because\b|since\b)", passage.text[mention.end : mention.end + 20])
-    return mention if after or letter in mention.letters else None
+    return mention if letter in mention.letters or cues.TEXT_ENDS.match(passage.text, mention.end) else None
 
 
 def several(passage: Passage, end: int, letters: set[str]) -> bool:
     """True where another option is joined to the one that ends at `end`: "B or C", "(D) for x, and (I) for y"."""
-    rest = "" if passage.text[end - 1] in ".!" else passage.text[end : passage.sentence_end(end)]
-    joint = cues.JOINED.match(passage.text, end, end + 40)
-    if joint:
-        mention = passage.at(joint.end())
-        label = re.match(r"[(\[]?([A-Z])(?![\w'’])", passage.text[joint.end() :])
+    text = passage.text
+    others: set[str] = set()
+    if joint := cues.JOINED.match(text, end, end + 40):
+        mention, label = passage.at(joint.end()), cues.JOINED_LABEL.match(text, joint.end())
         if mention and not mention.letters & letters:
             return True
-        if label and label.group(1) in passage.offered.letters and label.group(1) not in letters:
-            return True
-    following = re.match(r"[.,;]?\s*\n\s*[-*]?\s*[(\[]?([A-Z])[)\].:]", passage.text[end : end + 20])
-    if following and (own := text_behind(passage, end + following.end(), following.group(1))):
-        return following.group(1) in own.letters and following.group(1) not in letters
-    comma = end - (passage.text[end - 1 : end] == ",")
-    if listed := re.match(r"\s*,\s*[(\[]?([A-Z])[)\]]?\s*(?=[,.;]|and\b|or\b|$)", passage.text[comma : comma + 20]):
-        return listed.group(1) in passage.offered.letters and listed.group(1) not in letters
-    also = {g for m in cues.ALSO.finditer(rest) for g in m.groups() if g and end + m.start() not in passage.denied}
-    return bool(also & {*passage.offered.letters} - letters)
+        others |= {label[1]} if label else set()
+    listed = cues.NEXT_LINE.match(text, end, end + 20)
+    if listed and (own := text_behind(passage, listed.end(), listed[1])):
+        return listed[1] in own.letters and listed[1] not in letters
+    if following := cues.LISTED_LABEL.match(text, end - (text[end - 1 : end] == ","), end + 20):
+        others.add(following[1])
+    rest = end if text[end - 1] in ".!" else passage.sentence_end(end)
+    others |= {
+        g for m in cues.ALSO.finditer(text, end, rest) for g in m.groups() if g and m.start() not in passage.denied
+    }
+    return bool(others & {*passage.offered.letters} - letters)
 
 
 def label_at(passage: Passage, at: int, *, strict: bool = False) -> tuple[str, int, str] | None:

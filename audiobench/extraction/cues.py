@@ -38,6 +38,10 @@ JOINED = lazy(
     r"[\s,.;)*\"']*(?:\b(?:or|and|nor|either)\b|\b(?:i\.\s?e\.|(?:ie|namely|that is|in other words)\b),?|/|&|\||或者?|和|以及|与)[\s(*\"']*",
     re.IGNORECASE,
 )
+JOINED_LABEL = lazy(r"[(\[]?([A-Z])(?![\w'’])")
+NEXT_LINE = lazy(r"[.,;]?\s*\n\s*[-*]?\s*[(\[]?([A-Z])[)\].:]")
+LISTED_LABEL = lazy(r"\s*,\s*[(\[]?([A-Z])[)\]]?\s*(?=[,.;]|and\b|or\b|$)")
+TEXT_ENDS = lazy(r"[\s\"')]*(?:[.,;:!?(\n。]|$|because\b|since\b)")
 ALSO = lazy(r"\b(?:and|or|nor|and/or)\s+(?:option\s+|also\s+)?[(\[]([A-Z])[)\]]|,\s*[(\[]([A-Z])[)\]]")
 SHARING = lazy(r"([^\W_]+)\s*(?:\b(?:or|and|to)\b|/|&|或|和)\s*(?:an?\s+|the\s+)?$", re.IGNORECASE)
 OR_BEHIND = lazy(r"\s*,?\s*(?:or\b|to\b|/)", re.IGNORECASE)
