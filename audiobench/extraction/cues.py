@@ -56,13 +56,14 @@ PAIR = lazy(r"(?<![\w'’.&/#♯+-])[(\[]?([A-Z])[)\]]?\s*(?:\bor\b|\band\b|\bno
 _ADVERB = r"(?:(?:most )?(?:likely|probably)|clearly|therefore|thus|definitely|(?:almost )?certainly|simply|indeed|obviously|then|still|just|also|as follows)"
 _IS = r"(?:is|was|are|would be|should be|must be|will be|might be|has to be|could be|appears to be|seems to be|ist|lautet|wäre|es|est|serait|sería|é|è)\b"
 DECLARED = lazy(
-    r"(?:\b(?:answer|option|choice|odd one out|response|conclusion|selection|guess|pick|solution|antwort|lösung|respuesta|opción|réponse|resposta|risposta|ответ)"
+    r"(?:\b(?:answer|ans|option|choice|odd one out|response|conclusion|selection|guess|pick|solution|antwort|lösung|respuesta|opción|réponse|resposta|risposta|ответ)"
     r"(?: (?:corr?ett?[aeo]?|correcta?|correcte|juste|richtige|exacta|certa|giusta|final|here|(?:that|which|to|for|of|based on)\b[^.;:,\n?]{1,80}?))?\s*"
     rf"(?:{_IS}\s*:?|'s\b|[:=]|->|→|-(?=\s*[(\[\"']*[A-Z]\b)|(?<=wort|onse|esta|osta|ción)(?= [(\"']*(?-i:[A-Z])\b))"
-    r"|\bi(?:'d| would|'ll| will| am| have to| must|'m)?\s*(?:\w+ly )?(?:choose|chose|choosing|pick|picked|select|selected|going with|go (?:with|for)|opt for|vote for|settle on|rank|lean(?:ing)? (?:towards?|to)|answer|guess|say)\b"
+    r"|\bi(?:'d| would|'ll| will| am| have to| must|'m)?\s*(?:\w+ly )?(?:choose|chose|choosing|pick|picked|select|selected|going with|go (?:with|for)|opt for|vote for|settle on|rank|lean(?:ing)?(?: (?:towards?|to))?|answer|guess|say)\b"
+    r"|\bi (?:think|believe|bet)(?= [(\"']*(?:option )?(?-i:[A-Z])\b)"
     r"|\b(?:tips?|points?|leans?|leaning|pointing)(?: \w+)? (?:to|towards?)(?= [(\"']*(?:option )?(?-i:[A-Z])\b)"
     r"|\b(?:ich (?:würde|wähle|nehme)|je (?:choisis|dirais)|(?:yo )?(?:elijo|escojo|elegiría)|(?:io )?(?:scelgo|sceglierei)|(?:eu )?escolho)\b"
-    r"|(?:答案|正确选项|选项|选择)\s*(?:应该|应当|应)?\s*(?:是|为|:)\s*(?:选项)?|(?:我|应|应该|故|所以|因此)?选(?:择)?(?=\s*[(\[]?[A-Z])"
+    r"|(?:答案|正确选项|选项|选择)\s*(?:应该|应当|应)?\s*(?:是|为|:|\])\s*(?:选项)?|(?:我|应|应该|故|所以|因此)?选(?:择)?(?=\s*[(\[]?[A-Z])"
     r"|(?:答え|答|正解|回答)\s*(?:は|:)|(?:정답|답변|답)\s*(?:은|는|:))"
     rf"\s*(?:{_ADVERB}[,:]?\s+)*(?-i:(?:la|le|el|il|a|o|die|der|das|lettre|letra|lettera|opción|opção|Buchstabe)\s+(?=[(\[\"']*[A-Z]\b))?",
     re.IGNORECASE,
@@ -77,8 +78,8 @@ SUPERLATIVE = lazy(
     re.IGNORECASE,
 )
 FINAL_LABEL = lazy(
-    r"(?P<strong>\b(?:is|are|was|be|as|so|thus|therefore|hence|leaves|leaving|[Ii]t's|[Tt]hat's|select|choose|pick|must be)\b|:|[-=]>|→|[是は])[,:]?\s*(?:the\s+)?(?:(?:option|choice|letter|answer|number)\s*)?"
-    r"[(\[\"']{0,3}(?P<a>[A-Z])(?![\w'’#♯&/+°^=]|[.][A-Za-z]\b|-[A-Za-z])"
+    r"(?P<strong>\b(?:is|are|was|be|as|so|thus|therefore|hence|leaves|leaving|[Ii]t's|[Tt]hat's|select|choose|pick|must be)\b|:|[-=]>|→|[是は∴⇒])[,:]?\s*(?:the\s+)?(?:(?:option|choice|letter|answer|number)\s*)?"
+    r"[(\[\"']{0,3}(?P<a>[A-Z])(?![A-Za-z0-9_'’#♯&/+°^=]|[.][A-Za-z]\b|-[A-Za-z])"
     r"|(?P<weak>\b(?:with|to|of|in|for|by|on|at|from|than|suggests|means|indicates|matches|fits|supports|describes|under|,)|,)\s*(?:the\s+)?"
     r"(?:(?:option|choice|letter|answer)\s+)?[(\[\"']{1,3}(?P<b>[A-Z])(?=[)\]\"'])"
     r"|(?P<comma>,|\b(?:with|to|by|suggests|means|indicates|matches|fits))\s+(?:option|choice|answer)\s+(?P<c>[A-Z])(?![\w'’#♯&/+])"
@@ -96,7 +97,7 @@ SHARE = lazy(r"\s*\d{1,3}(?:\.\d+)?\s?%")
 LONE_LABEL = lazy(r"(?<=[a-z\d][.!?。] )[(\[]?([A-Z])[)\]]?[.!。]?$")
 """A label as the last sentence: "It rolls. C."."""
 AFTER_LABEL = lazy(
-    r"[)\]\"'.!。]*\s*(?:$|\n|(?=[A-Z(\"])|です|,?\s*not\b|,\s+(?:the|an?|as|because|since|which|it|this|that|so|I)\b|\s+as (?:the|my)\b)"
+    r"[)\]\"'.!。]*\s*(?:$|\n|(?=[A-Z(\"])|です|[吧啊呢哦]|,?\s*not\b|,\s+(?:the|an?|as|because|since|which|it|this|that|so|I)\b|\s+as (?:the|my)\b)"
 )
 """What may follow a label that ends its sentence or its clause."""
 RIGHT = lazy(
@@ -113,7 +114,7 @@ ORDINAL = lazy(
     re.IGNORECASE,
 )
 GOOD = lazy(
-    r"^[\s\w]{0,3}\W*(?:correct|right|yes|true|best|✓|✔|✅)|(?<!\bnot )\b(?:correct\b|fits\b|matches\b|right answer|the answer|best|✓|✔|✅)|✓|✔|✅",
+    r"^[\s\w]{0,3}\W*(?:correct|right|yes|true|best|✓|✔|✅)|(?<!\bnot )\b(?:correct\b|fits\b|matches\b|right answer|the answer|best\b|present\b|plausible\b|consistent\b|likely\b)|✓|✔|✅",
     re.IGNORECASE,
 )
 BAD = lazy(
@@ -183,7 +184,7 @@ CUT = lazy(
     re.IGNORECASE,
 )
 EVERYDAY = lazy(
-    r"[,:]\s*[\"']?$|^\W*[^.!?\n。;]{1,60}\b(?:is|was|are|were|goes|went|sounds|appears?|heard|said)\s+(?:the\s+|an?\s+)?[\"']?$",
+    r"(?:[,:]\s*|\b(?:so|thus|hence|therefore)\s+)[\"']?$|^\W*[^.!?\n。;]{1,60}\b(?:is|was|are|were|goes|went|sounds|appears?|heard|said)\s+(?:the\s+|an?\s+)?[\"']?$",
     re.IGNORECASE,
 )
 """What may stand before an everyday word for it to be the answer: a comma or colon, or one sentence that states it."""

@@ -24,7 +24,7 @@ _SAME_WORD = {
     "anger": "angry", "once": "1", "twice": "2", "thrice": "3", "equal": "same", "identical": "same", "equally": "same",
     "hungrily": "hungry", "melancholy": "melancholic", "bpm": "beat", "maj": "major", "min": "minor", "sorrow": "sad",
     "women": "woman", "men": "man", "children": "child",
-    "yeah": "yes", "yep": "yes", "yup": "yes", "nope": "no", "nah": "no",
+    "afraid": "fear", "scared": "fear", "yeah": "yes", "yep": "yes", "yup": "yes", "nope": "no", "nah": "no",
 }  # fmt: skip
 _CLITIC = re.compile(r"(?<=\w)'(?:s|re|m|ve|ll|d)$")
 _ENDING = re.compile(
@@ -93,7 +93,7 @@ class Option:
     def silent(self) -> bool:
         """True when the text is a function word or a single letter: inside a sentence it says nothing."""
         word = self.pattern[0] if len(self.pattern) == 1 else ""
-        return word in _FUNCTION or (len(word) == 1 and word.isascii() and word.isalpha())
+        return bool(word) and word.isascii() and _says_nothing(word)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,9 +249,16 @@ def _compared(letters: Sequence[str], texts: Sequence[str], raw: Sequence[tuple[
     options: list[Option] = []
     for letter, text, form, plain, pattern in zip(letters, texts, strict, exact, loose, strict=True):
         twin = any(p == pattern and f != form for p, f in zip(loose, strict, strict=True))
-        own = frozenset(s for s in pattern if held[s] == 1 and s not in _FUNCTION and not (len(s) == 1 and s.isalpha()))
+        own = frozenset(s for s in pattern if held[s] == 1 and not _says_nothing(s))
         options.append(Option(letter, text, form, plain, plain if twin else pattern, own, twin))
     return tuple(options)
+
+
+def _says_nothing(word: str) -> bool:
+    """True for a function word and a single letter; a Chinese character is a word."""
+    return word in _FUNCTION or (
+        len(word) == 1 and (word in "不没无非是的了在有" if not word.isascii() else word.isalpha())
+    )
 
 
 def _is_note(option: Sequence[str], i: int, musical: bool) -> bool:

@@ -20,7 +20,9 @@ _VULGAR = lazy(r"((?<=\d)\s?)?([¼-¾⅐-⅞↉]|[⁰¹²³⁴-⁹]{1,2}\u2044[�
 _SUPERSCRIPT = lazy(r"([x×*·]\s?)?(?<![\d.,])(\d{1,6})([²³¹⁰⁴-⁹]{1,2})(?![²³¹⁰⁴-⁹\u2044])")
 _THIN = lazy(r"(?<=\d)[\u00a0\u2007-\u2009\u202f](?=\d{3}(?!\d))")
 _SPACES = lazy(r"\s{2,}")
-_QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "−": "-", "–": "-", "‐": "-", "\u2044": "/"})
+_QUOTES = str.maketrans(
+    {"’": "'", "‘": "'", "“": '"', "”": '"', "−": "-", "–": "-", "‐": "-", "【": "[", "】": "]", "\u2044": "/"}
+)
 
 # A token is a number (with its sign and decimal point, a range or fraction whole: "2-3", "3/4"), a word (a sharp sign
 # kept: C is not C#), one CJK character, or one symbol. Everything else separates.

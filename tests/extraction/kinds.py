@@ -200,6 +200,22 @@ KINDS += (
     (("Accordion", "Saxophone"), "Accordian", "A"),
     (("Accordion", "Saxophone"), "Saxaphone", "B"),
     (("Hyperthermia", "Fever"), "Hypothermia", None),
+    # a verdict in other words for each option
+    (SOUNDS, "(A) Rain: not present.\n(B) Applause: not present.\n(C) Thunder: present.\n(D) Waves: not present.", "C"),
+    (SOUNDS, "A: unlikely\nB: unlikely\nC: unlikely\nD: likely", "D"),
+    # more ways to say it
+    (SOUNDS, "It could be A or C, but I lean C.", "C"),
+    (SOUNDS, "I think B, with about 70% confidence.", "B"),
+    (SOUNDS, "I think B is wrong.", None),
+    (SOUNDS, "Ans: (d)", "D"),
+    (SOUNDS, "【C】", "C"),
+    (SOUNDS, "【答案】D", "D"),
+    (SOUNDS, "我觉得应该是D吧", "D"),
+    (SOUNDS, "∴ C", "C"),
+    (("Same", "Yes", "No"), "It is not him, so no.", "C"),
+    (("Joy", "Anger", "Fear"), "The speaker is afraid.", "C"),
+    (("男性", "女性"), "说话的人是女的。", "B"),
+    (("高兴", "不高兴"), "我不清楚。", None),
     # of a calculation the last sentence counts where it states an option
     (
         TEN,
