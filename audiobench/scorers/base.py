@@ -120,7 +120,7 @@ class Scorer:
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "ifeval": ("langdetect", "nltk"),
-    "asr": ("kaldialign", "contractions"),
+    "asr": ("kaldialign", "contractions", "num2words"),
     "captions": ("aac_metrics",),
     "comet": ("comet",),
 }

@@ -1,8 +1,4 @@
-"""Chinese text before a character error rate: numbers written out, punctuation removed.
-
-Two conventions, so that figures can be compared with either: SpeechIO's `cn_tn.TextNorm` with all flags off (years
-and phone numbers digit by digit, per cent, decimals), and URO-Bench's (punctuation stripped, then cn2an).
-"""
+"""URO-Bench's rule for Chinese text before a character error rate: punctuation stripped, numbers written out as by cn2an."""
 
 from __future__ import annotations
 
@@ -53,20 +49,6 @@ def _group(group: str) -> str:
         elif not words.endswith("零"):
             words += "零"
     return words.rstrip("零")
-
-
-def speechio(text: str) -> str:
-    """SpeechIO's text normalisation, all flags off; punctuation becomes a blank, so one can be left at the end."""
-    text = re.sub(r"(\d{4}|\d{2})(?=年)", lambda m: digit_by_digit(m.group()), text)
-    text = re.sub(r"(?<!\d)1[3-9]\d{9}(?!\d)", lambda m: digit_by_digit(m.group()), text)
-    text = re.sub(r"(\d+(?:\.\d+)?)%", lambda m: "百分之" + cardinal(m.group(1)), text)
-    text = re.sub(r"\d+(?:\.\d+)?", lambda m: cardinal(m.group()), text)
-    return re.sub(r"\s+", " ", _PUNCTUATION.sub(" ", text))
-
-
-def speechio_letters(text: str) -> str:
-    """`speechio` without blanks and in lower case: what the characters are counted in."""
-    return "".join(speechio(text).lower().split())
 
 
 def uro(text: str) -> str:

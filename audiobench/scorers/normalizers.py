@@ -22,7 +22,12 @@ NORMALIZERS: Mapping[str, str] = {
     "whisper_en": "text.whisper_english",
     "whisper_basic": "text.whisper_basic",
     "uro_zh": "chinese.uro",
-    "speechio": "chinese.speechio_letters",
+    "speechio": "speechio.plain_letters",
+    "speechio_leaderboard": "speechio.leaderboard_letters",
+    "open_asr": "open_asr.english",
+    "open_asr_multilingual": "open_asr.multilingual",
+    "mixed": "mixed.tokens",
+    "wenetspeech": "mixed.wenetspeech",
 }
 """Name -> module of this package and its function."""
 

@@ -78,12 +78,38 @@ def char_counts(reference: str, hypothesis: str) -> dict[str, int]:
     return {"sub": out.substitutions, "del": out.deletions, "ins": out.insertions, "ref": len(reference)}
 
 
+def edit_counts(
+    reference: Sequence[str], hypothesis: Sequence[str], *, prefer: str, keep_equal: bool = False
+) -> dict[str, int]:
+    """{cor, sub, ins, del} of the alignment that an official code takes among those with the fewest edits.
+
+    `prefer`: of s (substitution or match), i and d the one that is taken where they cost the same, best first;
+    `keep_equal`: equal tokens are always matched.
+    """
+    kinds = ("cor", "sub", "ins", "del")
+    above = [(n, 0, 0, n, 0) for n in range(len(hypothesis) + 1)]  # edits, then as in `kinds`
+    for row, token in enumerate(reference, 1):
+        line = [(row, 0, 0, 0, row)]
+        for column, said in enumerate(hypothesis, 1):
+            equal = token == said
+            edits, cor, sub, ins, gone = above[column - 1]
+            options = {"s": (edits + (not equal), cor + equal, sub + (not equal), ins, gone)}
+            if not (equal and keep_equal):
+                edits, cor, sub, ins, gone = line[column - 1]
+                options["i"] = (edits + 1, cor, sub, ins + 1, gone)
+                edits, cor, sub, ins, gone = above[column]
+                options["d"] = (edits + 1, cor, sub, ins, gone + 1)
+            line.append(min((options[kind] for kind in prefer if kind in options), key=lambda one: one[0]))
+        above = line
+    return dict(zip(kinds, above[-1][1:], strict=True))
+
+
 def rate(edits: Mapping[str, float]) -> float:
     """One text's errors over reference length."""
     return float(WER.value(WER.counted(edits)) or 0.0)
 
 
-def _error_rate(
+def error_rate(
     normaliser: Normalizer, counts: Callable[[str, str], dict[str, int]]
 ) -> Callable[[Answer, Sample, str], ScoreResult]:
     def score(answer: Answer, sample: Sample, text: str) -> ScoreResult:
@@ -148,8 +174,8 @@ def _error_scorer(
     name: str, metric: Rate, doc: str, normaliser: Normalizer, counts: Callable[[str, str], dict[str, int]]
 ) -> Scorer:
     return Scorer(
-        name, "1", _error_rate(normaliser, counts), f"corpus {metric.label} {doc}", metric,
-        source="jiwer; whisper-normalizer", score_after=lambda other: _error_rate(other, counts),
+        name, "1", error_rate(normaliser, counts), f"corpus {metric.label} {doc}", metric,
+        source="jiwer; whisper-normalizer", score_after=lambda other: error_rate(other, counts),
     )  # fmt: skip
 
 
@@ -170,9 +196,6 @@ WER_RAW = _error_scorer("wer_raw", WER, "of the texts as they are", unchanged, w
 CER_LETTERS = _error_scorer("cer", CER, "of letters and digits", letters_only, char_counts)
 CER_URO = _error_scorer(
     "cer_zh_uro", CER, "with numbers in Chinese, without punctuation (URO-Bench)", chinese.uro, char_counts
-)
-CER_SPEECHIO = _error_scorer(
-    "cer_zh_speechio", CER, "after SpeechIO's normalisation", chinese.speechio_letters, char_counts
 )
 BLEU = _bleu_scorer("bleu", Bleu())
 BLEU_ZH = _bleu_scorer("bleu_zh", Bleu(tokenizer="zh"))

@@ -218,3 +218,78 @@ def test_every_extra_of_a_scorer_is_one_that_can_be_installed(root):
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
     assert set(EXTRAS) <= set(project["optional-dependencies"])
     assert {scorer.extra for scorer in SCORERS.values()} <= {"", *EXTRAS}
+
+
+def heard(text: str, *, entities: list[str] | None = None, language: str = "English") -> Sample:
+    return Sample("1", "", target=text, metadata={"entity_list": entities or [], "language": language})
+
+
+def test_an_entity_inside_another_counts_once():
+    sample = heard("I love New York City.", entities=["New York", "New York City"])
+    for name in ("contextasr_wer", "contextasr_ne_wer", "contextasr_ne_fnr"):
+        assert scored(name, "I love New York City", sample).value == 0.0
+    assert scored("contextasr_ne_wer", "I love New Pork City", sample).value == pytest.approx(1 / 3)
+    assert scored("contextasr_ne_wer", "You love New York City", sample).value == 0.0, "an edit outside of entities"
+    assert corpus("contextasr_ne_fnr", [("we met doctor", heard("we met Ann", entities=["Ann"])),
+                                        ("I love New York City", sample)]) == 0.5  # fmt: skip
+
+
+def test_chinese_entities_are_counted_by_the_character():
+    sample = heard("张三去了北京大学。", entities=["张三", "北京大学"], language="Chinese")
+    assert scored("contextasr_ne_wer", "张山去了北京大雪", sample).value == pytest.approx(2 / 6)
+    assert scored("contextasr_ne_fnr", "张山去了北京大学", sample).value == 0.5
+
+
+@pytest.mark.parametrize(
+    ("reference", "hypothesis", "rate"),
+    [
+        ("我用iPhone打电话", "我用iphone打电话。", 0.0),
+        ("我用iPhone打电话", "我用iPhone打", 2 / 6),
+        ("12345", "67890", 1.0),
+        ("don’t stop", "don't STOP", 0.0),
+        ("café 很好", "cafe 很好", 1 / 3),
+        ("日本語です", "日本語です", 0.0),
+    ],
+)
+def test_mixed_error_rate_cuts_between_scripts(reference, hypothesis, rate):
+    assert scored("mer", hypothesis, heard(reference)).value == pytest.approx(rate)
+
+
+def test_lmms_takes_chinese_after_a_latin_letter_for_one_word():
+    verdict = official("mer", "我用iphone打电话", heard("我用iPhone打电话"))
+    assert verdict == pytest.approx(100 / 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("共有12345个", "共有一万两千三百四十五个"),
+        ("12345", "一二三四五"),
+        ("2021年3月15日", "二零二一年三月十五日"),
+        ("增长3.5%", "增长百分之三点五"),
+        ("电话13912345678。", "电话一三九一二三四五六七八"),
+        ("他女儿在那边儿，呃好", "他女儿在那边好"),
+        ("B2B", "B2B"),
+        ("10500个", "一万零五百个"),
+    ],
+)
+def test_speechio_writes_numbers_as_they_are_read(text, read):
+    from audiobench.scorers import speechio
+
+    assert speechio.leaderboard_letters(text) == read
+    assert speechio.leaderboard_letters(read) == read, "what is read out stays"
+
+
+def test_open_asr_has_other_words_than_whisper():
+    pytest.importorskip("kaldialign", reason="kaldialign is not installed (the extra asr)")
+    assert corpus("wer_open_asr", [("jon's ok in the b b c", heard("John's okay in the BBC"))]) == 0.0
+    assert corpus("wer_open_asr", [("ice cream", heard("icecream")), ("a b", heard("a c"))]) == pytest.approx(1 / 3)
+
+
+def test_the_facts_of_a_wrong_answer_are_not_asked_for():
+    judge = SCORERS["aurascore_fcs"].judge
+    assert judge is not None and judge.gated
+    assert judge.parse('```json\n{"factual_consistency_score": 0.75,}\n```', HYPERBATON) == 0.75
+    assert judge.parse('{"factual_consistency_score": 1.5}', HYPERBATON) is None
+    answer = SCORERS["aura_answer"].judge
+    assert answer is not None and answer.parse('{"is_correct": "false"}', HYPERBATON) is None

@@ -15,7 +15,16 @@ from typing import Any
 import pytest
 
 from audiobench.core.types import Sample
-from audiobench.scorers import SCORERS, chinese, mmar_rubrics, mmau_pro, official_verdicts, spoken_mqa, wildspeech
+from audiobench.scorers import (
+    SCORERS,
+    chinese,
+    mmar_rubrics,
+    mmau_pro,
+    official_verdicts,
+    speechio,
+    spoken_mqa,
+    wildspeech,
+)
 from audiobench.scorers import mmau as mmau_rule
 from audiobench.scorers import text as text_scorers
 
@@ -236,7 +245,7 @@ SYSTEMS: dict[str, Callable[[dict[str, Any]], tuple[Any, Any]]] = {
         mmau_rule.string_match(c["answer"], c["prediction"], c["choices"]),
         c["expected"],
     ),
-    "speechio_cn_tn": lambda c: (chinese.speechio(c["text"]), c["expected"]),
+    "speechio_cn_tn": lambda c: (speechio.plain(c["text"]), c["expected"]),
     "uro_bench_zh_cer": lambda c: (
         round(text_scorers.rate(text_scorers.char_counts(chinese.uro(c["ref"]), chinese.uro(c["hyp"]))), 6),
         c["cer"],
