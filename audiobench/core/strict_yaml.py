@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from audiobench.core.errors import UsageError
+from audiobench.core.plain import plain_bytes
 
 MAX_BYTES = 1_000_000
 MAX_ALIASES = 100
@@ -75,9 +76,7 @@ def load(path: Path) -> tuple[Any, dict[KeyPath, int]]:
         UsageError: unreadable, too large, not YAML, a tag that would build an object, a duplicate key, too many aliases.
     """
     try:
-        if path.exists() and not path.is_file():
-            raise UsageError(f"{path}: not a plain file")
-        raw = path.read_bytes()
+        raw = plain_bytes(path)
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if len(raw) > MAX_BYTES:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from audiobench.core.errors import UsageError
-from audiobench.data.rows import Row, check_plain
+from audiobench.core.plain import check_plain
+from audiobench.data.rows import Row
 from audiobench.media.container import sniff
 
 Store = Callable[[bytes], dict[str, Any]]
@@ -20,12 +21,12 @@ def parquet_rows(path: Path, store: Store) -> Iterator[Row]:
     Raises:
         UsageError: not a parquet file, or broken.
     """
-    check_plain(path)
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     def read() -> Iterator[Row]:
         try:
+            check_plain(path)
             with pq.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
                 for batch in file.iter_batches(batch_size=_BATCH, use_threads=False):
                     rows = batch.to_pylist()

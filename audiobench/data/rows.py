@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from audiobench.core.errors import UsageError
+from audiobench.core.plain import check_plain, plain_bytes
 
 Row = dict[str, Any]
 Progress = Callable[[str, int, int], None]
@@ -42,12 +43,6 @@ class Rows:
         return place if self.numbers is None else self.numbers[place]
 
 
-def check_plain(path: Path) -> None:
-    """Raises UsageError for what is there and is no plain file (a pipe would be waited for, a device has no end)."""
-    if path.exists() and not path.is_file():
-        raise UsageError(f"{path}: must be a plain file")
-
-
 def read_jsonl(path: Path) -> list[Row]:
     """The rows of a JSON-lines file; blank lines are skipped.
 
@@ -55,8 +50,8 @@ def read_jsonl(path: Path) -> list[Row]:
         UsageError: unreadable, or a line is not a JSON object (named by its number).
     """
     rows: list[Row] = []
-    check_plain(path)
     try:
+        check_plain(path)
         with path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 if line.isspace():
@@ -79,9 +74,8 @@ def read_json(path: Path) -> list[Row]:
     Raises:
         UsageError: unreadable, not JSON, or of another shape.
     """
-    check_plain(path)
     try:
-        value = orjson.loads(path.read_bytes())
+        value = orjson.loads(plain_bytes(path))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     except orjson.JSONDecodeError as error:

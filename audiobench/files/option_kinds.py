@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from audiobench.core.plain import plain_bytes
+
 _FILE = re.compile(r"\.ya?ml\Z|\.py(?::|\Z)")
 
 
@@ -86,7 +88,7 @@ class Ids(Names):
         if not text.startswith("@"):
             return super().split(text)
         try:
-            return Path(text[1:]).read_text(encoding="utf-8").splitlines()
+            return plain_bytes(Path(text[1:])).decode().splitlines()
         except OSError as error:
             raise ValueError(f"{text}: cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:

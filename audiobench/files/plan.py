@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from audiobench.core.errors import IncompleteError, UsageError
+from audiobench.core.plain import plain_bytes
 from audiobench.core.types import Condition
 from audiobench.files.records import Count
 from audiobench.task.spec import TaskSpec
@@ -62,7 +63,7 @@ def read(path: Path) -> tuple[Plan, TaskSpec]:
         IncompleteError: not a plan of this version; the message names the field.
     """
     try:
-        plan = msgspec.json.decode(path.read_bytes(), type=Plan)
+        plan = msgspec.json.decode(plain_bytes(path), type=Plan)
         return plan, TaskSpec.model_validate(plan.task)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error

@@ -16,6 +16,7 @@ import msgspec
 
 import audiobench
 from audiobench.core.errors import IncompleteError, UsageError
+from audiobench.core.plain import plain_bytes
 from audiobench.core.plain_text import one_line
 from audiobench.core.redact import is_redacted, redacted
 from audiobench.files import journal
@@ -124,7 +125,7 @@ def read(folder: Path, missing: str | None = None) -> RunInfo:
     """
     file = folder / FILE
     try:
-        return msgspec.json.decode(file.read_bytes(), type=RunInfo, dec_hook=_decoded)
+        return msgspec.json.decode(plain_bytes(file), type=RunInfo, dec_hook=_decoded)
     except OSError as error:
         raise UsageError(missing or f"{file}: {error.strerror}") from error
     except msgspec.ValidationError as error:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from audiobench.core.errors import UsageError
+from audiobench.core.plain import plain_bytes
 from audiobench.core.types import Condition
 from audiobench.statistics.intervals import By, Interval
 
@@ -219,7 +220,7 @@ def read(path: Path) -> list[SummaryEntry]:
         UsageError: not a summary of this version; the message names the field.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=list[SummaryEntry])
+        return msgspec.json.decode(plain_bytes(path), type=list[SummaryEntry])
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     except ValueError as error:  # also msgspec's errors

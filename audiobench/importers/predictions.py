@@ -12,6 +12,7 @@ import orjson
 from msgspec import structs
 
 from audiobench.core.errors import UsageError
+from audiobench.core.plain import check_plain
 from audiobench.core.thought import Tags
 from audiobench.core.types import Response, Sample, check_options
 from audiobench.extraction import OPTION_RULES
@@ -42,6 +43,7 @@ def read(path: Path) -> Iterator[Entry]:
         UsageError: unreadable, empty, not JSON, or an entry that is not an object with `id` and `output`.
     """
     try:
+        check_plain(path)
         found = logs.read_whole(path)
         if found is None:
             entries = _parse(path.read_bytes(), path)

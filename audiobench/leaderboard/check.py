@@ -18,6 +18,7 @@ import msgspec
 import orjson
 
 from audiobench.core.errors import AudiobenchError, UsageError
+from audiobench.core.plain import plain_bytes
 from audiobench.core.types import STATUSES
 from audiobench.extraction import VERSION as EXTRACTION_VERSION
 from audiobench.files import run_info
@@ -291,7 +292,7 @@ def _check_removed(folder: Path, base: str, found: Findings) -> None:
 
 def _read(path: Path, found: Findings) -> Any:
     try:
-        return orjson.loads(path.read_bytes())
+        return orjson.loads(plain_bytes(path))
     except OSError as error:
         found.problems.append(f"{path}: {error.strerror}")
     except orjson.JSONDecodeError as error:

@@ -63,9 +63,10 @@ def _noise(samples: np.ndarray, seed: Sequence[int]) -> bool:
         return numpy.sum(squares, axis=0) / len(samples)
 
     blocks = [samples[at : at + BLOCK] for at in range(0, len(samples), BLOCK)]
-    level = numpy.sqrt(power(blocks) / power(noise()))
+    kept = list(noise()) if len(blocks) == 1 else None  # a longer one is drawn a second time, not held
+    level = numpy.sqrt(power(blocks) / power(kept or noise()))
     over = False
-    for block, drawn in zip(blocks, noise(), strict=True):
+    for block, drawn in zip(blocks, kept or noise(), strict=True):
         drawn *= level
         over = over or bool(numpy.abs(drawn).max() > 1.0)
         numpy.clip(drawn, -1.0, 1.0, out=block, casting="same_kind")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from audiobench.core.types import Clip
 
-_SAMPLE = 4096
+_SAMPLE = 1024
 """Bytes looked at in the middle of files of one size: other sound has other bytes there."""
 
 

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from audiobench.core.errors import install
 from audiobench.media.container import promised, untagged
 from audiobench.media.errors import InvalidAudioError
-from audiobench.media.raw import Segment, Sound
+from audiobench.media.raw import LENGTH_UNKNOWN, Segment, Sound
 
 if TYPE_CHECKING:
     import numpy as np
 
 NAMES = {"m4a": "MPEG-4 audio", "aac": "AAC", "webm": "WebM"}
+_CODECS = {"m4a": ("aac", "alac"), "aac": ("aac",), "webm": ("opus", "vorbis")}
+"""What a model that takes the container expects in it."""
 _SLACK_SECONDS = 0.1
 """A container counts in milliseconds or packets, and its last packet may be filled up."""
 
@@ -42,13 +44,17 @@ def sound(data: bytes, container: str, path: Path) -> Sound:
             seconds = None
             if container != "aac":  # there FFmpeg guesses from the bit rate
                 seconds = track.duration * track.time_base if track.duration else file.duration and file.duration / 1e6
-            rate, channels, alone = track.rate, track.channels, len(file.streams) == 1
+            rate, channels = track.rate, track.channels
+            usual = len(file.streams) == 1 and track.codec_context.name in _CODECS[container]
     except _errors(av) as error:
         raise InvalidAudioError(path, f"corrupt: {error}") from None
     about = None if not seconds else round(seconds * rate)
+    if container == "webm" and b"webm" not in data[:64]:  # Matroska, which is more
+        usual = False
+    notes = () if about or container == "aac" else (LENGTH_UNKNOWN,)
     return Sound(
-        rate, channels, None, (Segment(data, decoder="ffmpeg"),), alone,
-        about=about, slack=round(_SLACK_SECONDS * rate), padded=container == "m4a",
+        rate, channels, None, (Segment(data, decoder="ffmpeg"),), usual and not notes,
+        about=about, slack=round(_SLACK_SECONDS * rate), padded=container == "m4a", notes=notes,
     )  # fmt: skip
 
 

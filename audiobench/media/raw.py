@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+LENGTH_UNKNOWN = "its header does not say how long it is"
+"""A note of `Sound`."""
 Decoder = Literal["libsndfile", "ffmpeg"]
 
 

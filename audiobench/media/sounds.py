@@ -13,14 +13,13 @@ from pathlib import Path
 from audiobench.media import mpeg, ogg, wav
 from audiobench.media.container import promised, untagged
 from audiobench.media.errors import InvalidAudioError
-from audiobench.media.raw import Segment, Sound
+from audiobench.media.raw import LENGTH_UNKNOWN, Segment, Sound
 
 _SUBTYPES = {
     (wav.PCM, 1): "PCM_U8", (wav.PCM, 2): "PCM_16", (wav.PCM, 3): "PCM_24", (wav.PCM, 4): "PCM_32",
     (wav.FLOAT, 4): "FLOAT", (wav.FLOAT, 8): "DOUBLE", (wav.ALAW, 1): "ALAW", (wav.ULAW, 1): "ULAW",
 }  # fmt: skip
 """libsndfile's name of bare samples by WAV encoding and bytes a sample."""
-LENGTH_UNKNOWN = "its header does not say how long it is"
 
 
 def sound_in(data: bytes, container: str, path: Path) -> Sound:

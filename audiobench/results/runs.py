@@ -20,6 +20,7 @@ from typing import Any
 import orjson
 
 from audiobench.core.errors import IncompleteError, UsageError
+from audiobench.core.plain import plain_bytes
 from audiobench.core.types import Condition, Outcome, Sample
 from audiobench.files import annotations, journal, plan, records, run_info
 from audiobench.files.annotations import Judgement, Reading, Slot, Transcript
@@ -206,7 +207,7 @@ def read_json(path: Path, missing: str | None = None) -> Any:
         UsageError: missing or not JSON.
     """
     try:
-        return orjson.loads(path.read_bytes())
+        return orjson.loads(plain_bytes(path))
     except OSError as error:
         raise UsageError(missing or f"{path}: {error.strerror}") from error
     except orjson.JSONDecodeError as error:

@@ -208,10 +208,13 @@ FFMPEG = {
 @pytest.mark.parametrize("kind", FFMPEG)
 def test_mpeg4_aac_and_webm_are_decoded_whole_or_refused(tmp_path: Path, kind: str):
     data = FFMPEG[kind]()
-    assert heard(tmp_path, data) == (pytest.approx(1.0, abs=0.05), [])
+    untouched = (
+        [] if kind != "live webm" else ["its header does not say how long it is", "re-encoded webm->wav (16 bits)"]
+    )
+    assert heard(tmp_path, data) == (pytest.approx(1.0, abs=0.05), untouched)
     seconds, changes = heard(tmp_path, data, AudioSupport(sample_rate=RATE))
     assert seconds == pytest.approx(1.0, abs=0.05)
-    assert changes[0] == "resampled 48000->16000"
+    assert "resampled 48000->16000" in changes
     for part in (0.4, 0.7, 0.97):
         with pytest.raises(InvalidAudioError, match=r"truncated|damaged|corrupt|tracks"):
             heard(tmp_path, data[: int(len(data) * part)])

@@ -346,6 +346,26 @@ def test_what_is_no_plain_file_is_invalid_audio(kind: str, tmp_path: Path) -> No
         audio.read(Clip(path))
 
 
+@pytest.mark.parametrize("endless", ["pipe", "/dev/zero"])
+def test_no_file_that_is_named_is_waited_for(endless: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / endless
+    if endless == "pipe":
+        os.mkfifo(file)
+    assert "not a plain file" in check(capsys, "score", "--task", "mmau", "--predictions", file)[1]
+    assert (
+        "not a plain file" in check(capsys, "run", "--model", "oracle", "--tasks", "listening", "--ids", f"@{file}")[1]
+    )
+    assert (
+        command_line.main(
+            ["run", "--model", "oracle", "--tasks", str(make_task(tmp_path / "t", 1)), "--out", str(tmp_path / "r")]
+        )
+        == 0
+    )
+    (tmp_path / "r" / "toy" / "plan.json").unlink()
+    (tmp_path / "r" / "toy" / "plan.json").symlink_to(file)
+    assert "plan.json: not a plain file" in check(capsys, "report", tmp_path / "r")[1]
+
+
 def test_a_run_does_not_wait_for_a_pipe(cli: Cli, tmp_path: Path) -> None:
     file = make_task(tmp_path / "t", 3)
     clip = tmp_path / "t" / "audio" / "1.wav"
@@ -357,7 +377,7 @@ def test_a_run_does_not_wait_for_a_pipe(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "t" / "items.jsonl").unlink()
     os.mkfifo(tmp_path / "t" / "items.jsonl")
     result = cli("run", "--model", "first_choice", "--tasks", file, "--out", tmp_path / "out2", timeout=20)
-    assert result.returncode == 2 and "must be a plain file" in result.stderr, result.stderr
+    assert result.returncode == 2 and "not a plain file" in result.stderr, result.stderr
 
 
 @pytest.mark.parametrize(
