@@ -149,6 +149,8 @@ def _opening(passage: Passage) -> Commitment | None:
         alone = found and found.letter and not (mention and mention.end == found.end)
         stated = passage.statements(found.end) if found and alone and found.end == end else set[str]()
         contradicted = stated and letter not in stated
+        rest = passage.text[end:] if found and found.end == end else ""
+        item_of_a_list |= bool(re.search(rf"\n\W{{0,4}}(?:Option )?{chr(ord(letter) + 1)}[).:]", rest))
         if (
             item_of_a_list
             or _part_of_an_option(passage)

@@ -34,7 +34,7 @@ def whole(passage: Passage, content: str, rule: str, start: int, end: int) -> Co
         if own:
             letter = label[0] if label[0] in own.letters else None
             return Commitment(start, end, letter, rule)
-    named = passage.offered.exact(inner.text.strip()) or passage.offered.exact(bare)
+    named = passage.offered.exact(inner.text.strip()) or (passage.offered.exact(bare) if "?" not in content else None)
     return Commitment(start, end, named.letter, rule) if named else None
 
 

@@ -61,7 +61,7 @@ DECLARED = lazy(
     rf"(?:{_IS}\s*:?|'s\b|[:=]|->|→|-(?=\s*[(\[\"']*[A-Z]\b)|(?<=wort|onse|esta|osta|ción)(?= [(\"']*(?-i:[A-Z])\b))"
     r"|\bi(?:'d| would|'ll| will| am| have to| must|'m)?\s*(?:\w+ly )?(?:choose|chose|choosing|pick|picked|select|selected|going with|go (?:with|for)|opt for|vote for|settle on|rank|lean(?:ing)?(?: (?:towards?|to))?|answer|guess|say)\b"
     r"|\bi (?:think|believe|bet)(?= [(\"']*(?:option )?(?-i:[A-Z])\b)"
-    r"|\b(?:tips?|points?|leans?|leaning|pointing)(?: \w+)? (?:to|towards?)(?= [(\"']*(?:option )?(?-i:[A-Z])\b)"
+    r"|\b(?:tips?|points?|leans?|leaning|pointing)(?: \w+)? (?:to|towards?)(?= [(\"']*(?:option )?(?-i:[A-Z])[)\"']*\s*(?:[.,;:!]|$))"
     r"|\b(?:ich (?:würde|wähle|nehme)|je (?:choisis|dirais)|(?:yo )?(?:elijo|escojo|elegiría)|(?:io )?(?:scelgo|sceglierei)|(?:eu )?escolho)\b"
     r"|(?:答案|正确选项|选项|选择)\s*(?:应该|应当|应)?\s*(?:是|为|:|\])\s*(?:选项)?|(?:我|应|应该|故|所以|因此)?选(?:择)?(?=\s*[(\[]?[A-Z])"
     r"|(?:答え|答|正解|回答)\s*(?:は|:)|(?:정답|답변|답)\s*(?:은|는|:))"
@@ -78,7 +78,7 @@ SUPERLATIVE = lazy(
     re.IGNORECASE,
 )
 FINAL_LABEL = lazy(
-    r"(?P<strong>\b(?:is|are|was|be|as|so|thus|therefore|hence|leaves|leaving|[Ii]t's|[Tt]hat's|select|choose|pick|must be)\b|:|[-=]>|→|[是は∴⇒])[,:]?\s*(?:the\s+)?(?:(?:option|choice|letter|answer|number)\s*)?"
+    r"(?P<strong>\b(?:is|are|was|be|as|so|thus|therefore|hence|leaves|leaving|[Ii]t's|[Tt]hat's|select|choose|pick|must be)\b|:|[-=]>|→|(?<!还)[是は∴⇒])[,:]?\s*(?:the\s+)?(?:(?:option|choice|letter|answer|number)\s*)?"
     r"[(\[\"']{0,3}(?P<a>[A-Z])(?![A-Za-z0-9_'’#♯&/+°^=]|[.][A-Za-z]\b|-[A-Za-z])"
     r"|(?P<weak>\b(?:with|to|of|in|for|by|on|at|from|than|suggests|means|indicates|matches|fits|supports|describes|under|,)|,)\s*(?:the\s+)?"
     r"(?:(?:option|choice|letter|answer)\s+)?[(\[\"']{1,3}(?P<b>[A-Z])(?=[)\]\"'])"

@@ -155,6 +155,8 @@ class Options:
         for mention in self.mentions(text, words):
             around = [w.text for w in words[: mention.first_token]]
             rest = words[mention.last_token + 1 :]
+            if around and text.rstrip()[-1:] == "?":
+                return None
             if all(w in _FILLERS or w in _SUBJECTS for w in around) and not any(w.text[-1].isalnum() for w in rest):
                 return mention
         spelt = frozenset(o.letter for o in self.all if _sound(o.strict) == _sound(form)) if len(form) > 6 else None

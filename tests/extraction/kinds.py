@@ -200,6 +200,13 @@ KINDS += (
     (("Accordion", "Saxophone"), "Accordian", "A"),
     (("Accordion", "Saxophone"), "Saxaphone", "B"),
     (("Hyperthermia", "Fever"), "Hypothermia", None),
+    (SOUNDS, "Option A: 20%\nOption B: 20%\nOption C: 60%", None),
+    (SOUNDS, "A: likely\nB: likely\nC: unlikely", None),
+    (SOUNDS, "The arrow points to B on the map.", None),
+    (SOUNDS, "是A还是B呢", None),
+    (SOUNDS, "I lean against C.", None),
+    (SOUNDS, "Je ne choisis pas D.", None),
+    (("Happy", "Sad"), "Is she happy?", None),
     # a verdict in other words for each option
     (SOUNDS, "(A) Rain: not present.\n(B) Applause: not present.\n(C) Thunder: present.\n(D) Waves: not present.", "C"),
     (SOUNDS, "A: unlikely\nB: unlikely\nC: unlikely\nD: likely", "D"),
