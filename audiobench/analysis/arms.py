@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from audiobench.core.errors import UsageError
-from audiobench.core.modes import AudioCondition, Think
+from audiobench.core.modes import Think
 from audiobench.core.types import LETTERS, Condition
 from audiobench.results.runs import Run, Scored, TaskRun
+from audiobench.results.selection import split
 from audiobench.results.summary import chance
 
 
@@ -117,22 +117,13 @@ class Selector:
 
     @classmethod
     def parse(cls, text: str) -> Selector:
-        """`RUN` or `RUN:CONDITION`, where CONDITION is `think=on,audio=none`, or bare values such as `on` or `none`.
+        """`RUN` or `RUN:CONDITION` (`results.selection`).
 
         Raises:
             UsageError: no such run, or a condition that is not one.
         """
-        path, condition = _split(text)
-        run = Run.open(path)
-        wanted: dict[str, str] = {}
-        for item in filter(None, (part.strip() for part in condition.split(","))):
-            name, equals, value = item.partition("=")
-            if not equals:
-                name, value = _field_of(item), item
-            if name not in How._fields:
-                raise UsageError(f"{text}: {item!r} is not a condition; write e.g. think=on,audio=none")
-            wanted[name] = value
-        return cls(text, run, wanted)
+        path, wanted = split(text)
+        return cls(text, Run.open(path), wanted)
 
     def arms(self, task: str) -> list[Arm]:
         """The arms of `task` that were asked for.
@@ -146,26 +137,6 @@ class Selector:
             have = "; ".join(f"think={arm.how.think},audio={arm.how.audio}" for arm in found)
             raise UsageError(f"{self.text}: task {task} has no such condition; it has: {have}")
         return chosen
-
-
-def _split(text: str) -> tuple[Path, str]:
-    if Path(text).is_dir() or ":" not in text:
-        return Path(text), ""
-    places = [i for i, character in enumerate(text) if character == ":"]
-    for place in places:
-        if Path(text[:place]).is_dir():
-            return Path(text[:place]), text[place + 1 :]
-    return Path(text[: places[0]]), text[places[0] + 1 :]
-
-
-def _field_of(value: str) -> str:
-    if value in list(AudioCondition):
-        return "audio"
-    try:
-        Think.parse(value)
-    except ValueError:
-        return value
-    return "think"
 
 
 def matched(selectors: Sequence[Selector], task: str) -> list[list[Arm]]:

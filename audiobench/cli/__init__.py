@@ -10,7 +10,7 @@ import errno
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import audiobench
@@ -41,6 +41,32 @@ COMMANDS = {
 }
 
 
+EXAMPLES = {
+    "run": ("run --model tiny-audio-r1 --tasks listening --limit 60",
+            "run --model my-model --base-url http://localhost:8000/v1 --tasks mmau --think on,off",
+            "run --model my-model --tasks mmau --audio full,swap --dry-run"),
+    "score": ("score --task mmau --predictions answers.jsonl",),
+    "tasks": ("tasks list", "tasks show mmau", "tasks check my_task.yaml"),
+    "models": ("models list", "models show tiny-audio-r1"),
+    "report": ("report results", "report results/my-model/RUN:on,full --out table.tex"),
+    "compare": ("compare RUN_A RUN_B", "compare RUN:off RUN:on --out table.csv"),
+    "ablate": ("ablate results/my-model/RUN", "ablate RUN --out ablation.md"),
+    "difficulty": ("difficulty RUN --out difficulty",),
+    "traces": ("traces RUN --judge my-judge --measures grounding",),
+    "gate": ("gate --baseline results/baselines/m.json --run RUN --update-baseline",
+             "gate --baseline results/baselines/m.json --run RUN --margin 2pp --junit gate.xml"),
+    "leaderboard": ("leaderboard results --out board.html", "leaderboard RUN_A:on,full RUN_B:on,full --format latex",
+                    "leaderboard --check results/published"),
+    "view": ("view RUN", "view RUN --out page --embed s1,s2"),
+    "export": ("export RUN --format csv --out samples.csv",),
+    "merge": ("merge SHARD_1 SHARD_2 --out whole",),
+    "verify": ("verify RUN", "verify RUN --repair"),
+    "serve": ("serve step-audio-r1 --dry-run",),
+    "doctor": ("doctor", "doctor step-audio-r1"),
+}  # fmt: skip
+"""Shown below each command's options."""
+
+
 class Parser(argparse.ArgumentParser):
     """Takes options only as they are written out, and tells what is unknown beside the usage of its own command."""
 
@@ -51,8 +77,25 @@ class Parser(argparse.ArgumentParser):
         """Refuses what is not known; a sub-command would hand it up to the whole program."""
         found, unknown = super().parse_known_args(*args, **options)
         if unknown:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+            flags = (word.partition("=")[0] for word in unknown if word.startswith("-"))
+            hint = next((text for flag in flags if (text := _meant(flag, self._option_string_actions))), "")
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
         return found, unknown
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Names the choice that was meant."""
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            error.message += _meant(str(value), map(str, action.choices or ()))
+            raise
+
+
+def _meant(word: str, known: Iterable[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
@@ -67,7 +110,11 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
         end = "" if summary.endswith("?") else "."
-        command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + end)
+        shown = "\n".join(["examples:", *(f"  audiobench {example}" for example in EXAMPLES[name])])
+        command = commands.add_parser(
+            name, help=summary, description=summary[0].upper() + summary[1:] + end, epilog=shown,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
         if name == only:
             module = importlib.import_module(f"audiobench.cli.{name}")
             module.configure(command)

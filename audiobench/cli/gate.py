@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audiobench.core.errors import AudiobenchError, UsageError
+from audiobench.core.errors import AudiobenchError, ExitCode, UsageError
 from audiobench.core.plain_text import plural, printable
 
 if TYPE_CHECKING:
+    from audiobench.gate.arms import Arm
     from audiobench.gate.policy import Policy
     from audiobench.gate.verdict import Verdict
     from audiobench.results.runs import Run
@@ -27,6 +29,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--summary", type=Path, metavar="FILE", help="append Markdown, as $GITHUB_STEP_SUMMARY wants it")
     add("--json", type=Path, metavar="FILE", help="write the verdict as JSON")
     add("--update-baseline", action="store_true", help="write the run to the baseline file instead of judging it")
+    add("--accept-regression", action="store_true", help="let --update-baseline lower the bar")
+    add("--one-line", action="store_true", help="print the verdict on one line, as for a chat")
     add("--confirm", type=int, default=0, metavar="N", help="run tasks that failed for N more epochs, and pool all")
     add("--base-url", action="append", default=[], metavar="URL", help="server for --confirm, where it has moved")
     add("--require-power", action="store_true", default=None, help="fail where a drop of the margin could go unseen")
@@ -50,11 +54,16 @@ def run(args: argparse.Namespace) -> int:
         verdict = Verdict("", str(args.baseline), "", str(args.run_folder), 0.05, 0.8)
         verdict.error, verdict.error_code = str(error), error.exit_code
         _tell(_write(args, verdict))
+        _annotate(verdict)
         raise
-    from audiobench.gate.terminal import print_verdict
+    from audiobench.gate.terminal import one_line, print_verdict
 
     unwritten = _write(args, verdict)
-    print_verdict(verdict)
+    if args.one_line:
+        print(one_line(verdict))
+    else:
+        print_verdict(verdict)
+    _annotate(verdict)
     if unwritten and not verdict.exit_code:
         raise unwritten[0]
     _tell(unwritten)
@@ -114,12 +123,49 @@ def _update(args: argparse.Namespace) -> int:
 
     found = _open(args.run_folder)
     arms = arms_of_run(found, _tasks(args))
+    if not _better_or_told(args, found, arms):
+        return int(ExitCode.REGRESSION)
     update(args.baseline, found, arms)
     size = args.baseline.stat().st_size
     outcomes = sum(len(arm.rows) for arm in arms)
     counts = f"{len(arms)} {plural(len(arms), 'arm')}, {outcomes} {plural(outcomes, 'outcome')}"
     print(f"{args.baseline}: {counts}, {size} bytes")
     return 0
+
+
+def _better_or_told(args: argparse.Namespace, found: Run, arms: list[Arm]) -> bool:
+    """Show the bar before and after; False where it would fall and nobody said that it may."""
+    from audiobench.gate.baseline import read
+    from audiobench.gate.checks import evaluate
+    from audiobench.gate.terminal import print_verdict
+
+    try:
+        before = read(args.baseline)
+    except AudiobenchError:  # none yet, or none that can be read: what is written is a first one
+        return True
+    verdict = evaluate(
+        before, arms, _policy(args), tasks=_tasks(args), names=(found.model, str(args.baseline), str(found.folder))
+    )
+    print(f"{args.baseline}: before ({before.created}) and after:")
+    old = {arm.key: arm for arm in before.arms}
+    for arm in arms:
+        was, now = (arm.metric.shown.show(found.score) if found else "-" for found in (old.get(arm.key), arm))
+        print(f"  {arm.task}, {arm.condition.label}: {was} -> {now}")
+    print_verdict(verdict)
+    if verdict.level != "regression" or args.accept_regression:
+        return True
+    print(
+        f"audiobench: {args.baseline}: not written: the run is worse; --accept-regression lowers the bar",
+        file=sys.stderr,
+    )
+    return False
+
+
+def _annotate(verdict: Verdict) -> None:
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        from audiobench.gate.terminal import workflow_commands
+
+        print("\n".join(workflow_commands(verdict)))
 
 
 def _write(args: argparse.Namespace, verdict: Verdict) -> list[Exception]:

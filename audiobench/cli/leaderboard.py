@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
-    add("runs", nargs="*", type=Path, metavar="RUN", help="run directories or folders of them (default: results)")
+    add(
+        "runs", nargs="*", metavar="RUN[:CONDITION]",
+        help="run directories or folders of them (default: results); CONDITION is think=on,audio=full or on,full",
+    )  # fmt: skip
     output.configure(parser, (*output.FORMATS, "html"), default="md", short=())
     add("--tasks", metavar="A,B", help="only these tasks, in this order")
     add(
@@ -45,10 +48,11 @@ def run(args: argparse.Namespace) -> int:
         print(submit(Run.open(args.submit), args.out or Path("results") / "published"))
         return 0
     from audiobench.leaderboard.board import make_board
+    from audiobench.results.selection import split
     from audiobench.task.find import expand
 
-    folders = args.runs or ([Path("results")] if Path("results").is_dir() else [])
-    for folder in args.runs:
+    folders = [split(text) for text in args.runs] or ([(Path("results"), {})] if Path("results").is_dir() else [])
+    for folder, _ in folders:
         if not folder.is_dir():
             raise UsageError(f"{folder}: no such folder")
     tasks = expand([name.strip() for name in args.tasks.split(",") if name.strip()]) if args.tasks else None

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from audiobench.cli import output
+
+if TYPE_CHECKING:
+    from audiobench.model.spec import ModelSpec
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the sub-commands."""
     commands = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = commands.add_parser("list", help="every declared model, a line each")
-    listing.add_argument("--json", action="store_true", help="the declarations as JSON")
+    listing = commands.add_parser("list", help="every declared model: think modes, audio formats, price, key")
+    output.configure(listing)
     show = commands.add_parser("show", help="one model: how it is reached, asked and priced")
     show.add_argument("model", help="declared model, model YAML or adapter:served-name")
-    show.add_argument("--json", action="store_true", help="the declaration as JSON, defaults included")
+    output.configure(show, ("text", "json"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -24,29 +31,55 @@ def _list(args: argparse.Namespace) -> int:
     from audiobench.model.registry import find_model, model_files
 
     specs = [find_model(name) for name in model_files()]
-    if args.json:
-        import json
-
-        print(json.dumps([spec.model_dump(mode="json", exclude_none=True) for spec in specs], indent=1))
+    form = output.chosen(args)
+    if form == "json":
+        output.write_json([spec.model_dump(mode="json", exclude_none=True) for spec in specs], args.out)
         return 0
-    name, adapter = (max(len(getattr(spec, field)) for spec in specs) for field in ("name", "adapter"))
-    for spec in specs:
-        modes = [mode for mode in ("on", "off", "budget") if getattr(spec.thinking, mode).how != "unsupported"]
-        retires = f"  retires {spec.retires_on}" if spec.retires_on else ""
-        print(
-            f"{spec.name:<{name}}  {spec.adapter:<{adapter}}  think: {','.join(modes) or '-':<14} {spec.served_model}{retires}"
-        )
+    names = ("model", "adapter", "think", "formats", "$ per M tokens", "key", "served as", "retires")
+    rows = [_row(spec) for spec in specs]
+    if form == "text" and args.out is None and not sys.stdout.isatty():
+        output.write(output.lines([names, *rows]))
+        return 0
+    from audiobench.core.sheet import Column, Sheet
+
+    sheet = Sheet("", [Column(name, text=True, later=name in ("served as", "retires")) for name in names], left=1)
+    sheet.rows += rows
+    sheet.notes.append(
+        "price: text in / audio in / out, today; key: the environment variable that holds it, ! where unset"
+    )
+    output.write_sheets([sheet], form, args.out)
     return 0
+
+
+def _row(spec: ModelSpec) -> tuple[str, ...]:
+    import os
+    from datetime import date
+
+    modes = [mode for mode in ("on", "off", "budget") if getattr(spec.thinking, mode).how != "unsupported"]
+    price = spec.price_on(date.today())
+    parts = () if price is None else (price.input, price.audio_input, price.output)
+    key = " or ".join(spec.api_key_env)
+    unset = " !" if key and not any(os.environ.get(name) for name in spec.api_key_env) else ""
+    return (
+        spec.name, spec.adapter, ",".join(modes) or "-", " ".join(spec.audio.formats) or "-",
+        " / ".join("-" if part is None else f"{part:g}" for part in parts) or "-", key + unset or "-", spec.served_model,
+        str(spec.retires_on or "-"),
+    )  # fmt: skip
 
 
 def _show(args: argparse.Namespace) -> int:
     from audiobench.model.registry import find_model
 
     spec = find_model(args.model)
-    if args.json:
-        print(spec.model_dump_json(indent=1, exclude_none=True))
+    if output.chosen(args) == "json":
+        output.write(spec.model_dump_json(indent=1, exclude_none=True) + "\n", args.out)
         return 0
     import yaml
 
-    print(yaml.safe_dump(spec.model_dump(mode="json", exclude_none=True, exclude_defaults=True), sort_keys=False))
+    from audiobench.core.sheet import console
+
+    declared = spec.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    longest = max(map(len, str(declared).split()))  # a line may end with a word that begins within the width
+    width = max(40, console().width - min(longest, 24))
+    output.write(yaml.safe_dump(declared, sort_keys=False, allow_unicode=True, width=width) + "\n", args.out)
     return 0

@@ -59,6 +59,13 @@ def write_json(value: Any, out: Path | None = None) -> None:
     )
 
 
+def lines(rows: Sequence[Sequence[str]]) -> str:
+    """A line each, for other programs: what `write_sheets` would wrap on a terminal."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    padded = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "".join(f"{line.rstrip()}\n" for line in padded)
+
+
 def write_sheets(sheets: Sequence[Sheet], form: str, out: Path | None = None) -> None:
     """Write tables in a format; as text on standard output they fit the terminal."""
     from audiobench.core.sheet import FORMATS as WRITERS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from audiobench.cli import output
@@ -11,13 +11,17 @@ from audiobench.core.errors import UsageError
 
 if TYPE_CHECKING:
     from audiobench.core.sheet import Sheet
+    from audiobench.files.summary_entry import SummaryEntry
     from audiobench.results.runs import Run
     from audiobench.task.spec import TaskSpec
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("runs", nargs="*", type=Path, default=[Path("results")], metavar="RUN", help="run directories")
+    parser.add_argument(
+        "runs", nargs="*", default=["results"], metavar="RUN[:CONDITION]",
+        help="run directories, or folders of them; CONDITION is think=on,audio=full or on,full",
+    )  # fmt: skip
     parser.add_argument("--breakdown", metavar="COLUMN", help="show this breakdown whole, and only it")
     output.configure(parser)
 
@@ -25,51 +29,69 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Summarise and print."""
     from audiobench.results import cost
-    from audiobench.results.runs import find_runs
-    from audiobench.results.summary import summaries
 
     form = output.chosen(args)
     if form == "json" and args.breakdown:
         raise UsageError("--breakdown: JSON has all breakdowns; leave out one of the two")
-    runs = find_runs(args.runs)
+    found = _summarised(args.runs)
     if form == "json":
-        found = [
-            {"run": str(r.folder), "model": r.model, "dollars": cost.of_run(r.folder, r.spec), "results": summaries(r)}
-            for r in runs
+        document = [
+            {"run": str(r.folder), "model": r.model, "dollars": cost.of_run(r.folder, r.spec), "results": entries}
+            for r, entries in found
         ]
-        output.write_json(found, args.out)
+        output.write_json(document, args.out)
         return 0
-    columns = sorted(
-        {column for found in runs for task_run in found.tasks.values() for column in task_run.task.breakdown}
-    )
+    columns = sorted({column for run, _ in found for task in run.tasks.values() for column in task.task.breakdown})
     if args.breakdown and args.breakdown not in columns:
         raise UsageError(f"--breakdown {args.breakdown}: no such column; they are: {', '.join(columns) or 'none'}")
     if args.breakdown or form != "text" or args.out is not None:
-        output.write_sheets([sheet for found in runs for sheet in _sheets(found, args.breakdown)], form, args.out)
+        output.write_sheets(
+            [s for run, entries in found for s in _sheets(run, entries, args.breakdown)], form, args.out
+        )
         return 0
     from audiobench.core.sheet import console
     from audiobench.report.estimate import dollars
     from audiobench.report.terminal import print_run
 
-    for found in runs:
+    for run, entries in found:
         out = console()
-        out.print(found.model, style="bold", markup=False)
-        print_run(summaries(found), _tasks(found), found.folder, model=found.model)
-        if (spent := cost.of_run(found.folder, found.spec)) is not None:
+        out.print(run.model, style="bold", markup=False)
+        print_run(entries, _tasks(run), run.folder)
+        if (spent := cost.of_run(run.folder, run.spec)) is not None:
             out.print(f"${dollars(spent)} for the model's answers, at the prices of their days", markup=False)
     return 0
+
+
+def _summarised(texts: Sequence[str]) -> list[tuple[Run, list[SummaryEntry]]]:
+    """Each run with the entries of the conditions that were asked for.
+
+    Raises:
+        UsageError: no such run, or it has no such condition.
+    """
+    from audiobench.results.runs import find_runs
+    from audiobench.results.selection import chosen, split
+    from audiobench.results.summary import summaries
+
+    found: list[tuple[Run, list[SummaryEntry]]] = []
+    for text in texts:
+        path, wanted = split(text)
+        kept = [
+            (run, [e for e in summaries(run) if chosen(e.condition.condition, wanted)]) for run in find_runs([path])
+        ]
+        if not any(entries for _, entries in kept) and wanted:
+            raise UsageError(f"{text}: no result has this condition")
+        found += [(run, entries) for run, entries in kept if entries or not wanted]
+    return found
 
 
 def _tasks(run: Run) -> dict[str, TaskSpec]:
     return {name: task_run.task for name, task_run in run.tasks.items()}
 
 
-def _sheets(run: Run, breakdown: str | None) -> list[Sheet]:
+def _sheets(run: Run, entries: Sequence[SummaryEntry], breakdown: str | None) -> list[Sheet]:
     """The scores of a run, or one breakdown of them."""
     from audiobench.report.terminal import breakdown_table, condition_label, score_sheet
-    from audiobench.results.summary import summaries
 
-    entries = summaries(run)
     if breakdown is None:
         return [score_sheet(entries, _tasks(run), run.model)]
     return [

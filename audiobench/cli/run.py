@@ -216,7 +216,7 @@ def _run_and_show(spec: RunSpec, args: argparse.Namespace) -> RunResult:
     if not args.json:
         from audiobench.report.terminal import print_run
 
-        print_run(result.summaries, result.tasks, result.folder, model=result.model)
+        print_run(result.summaries, result.tasks, result.folder)
         for entry in result.summaries:
             for reason in entry.errors:
                 print(f"{entry.task}: {reason.n} x {reason.message}", file=sys.stderr)

@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="with --dry-run: plan for these GPUs, such as 8xH100-80, not for this machine's",
     )
     parser.usage = "%(prog)s [options] model [-- ARGS ...]"
-    parser.epilog = "ARGS, after --: further options for vLLM's server."
+    parser.epilog = f"ARGS, after --: further options for vLLM's server.\n\n{parser.epilog}"
 
 
 def run(args: argparse.Namespace) -> int:

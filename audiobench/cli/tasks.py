@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
+from typing import Any
+
+from audiobench.cli import output
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the sub-commands."""
     commands = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = commands.add_parser("list", help="every task, a line each")
-    listing.add_argument("--json", action="store_true", help="{task, title, group, file} of each as JSON")
+    listing = commands.add_parser("list", help="every task: samples, scorer, licence, title")
+    output.configure(listing)
     show = commands.add_parser("show", help="one task: source, prompts, scorer, reference scores")
     show.add_argument("task", help="task or task YAML")
-    show.add_argument("--json", action="store_true", help="the declaration as JSON")
+    output.configure(show, ("text", "json"))
     check = commands.add_parser("check", help="validate a task YAML; errors point at line and key")
     check.add_argument("files", nargs="+", metavar="FILE", help="task YAML")
     fetch = commands.add_parser("fetch", help="download a task's data into the cache and check it")
@@ -27,37 +31,53 @@ def run(args: argparse.Namespace) -> int:
     return {"list": _list, "show": _show, "check": _check, "fetch": _fetch}[args.action](args)
 
 
-def _list(args: argparse.Namespace) -> int:
-    """Read only what a list needs: the tasks' names and titles, not the whole declarations."""
-    import yaml
+_FACTS = re.compile(r"^(task_alias|expected_rows|scorer|  license): *(.+?)(?: +#.*)?$", re.MULTILINE)
 
+
+def _list(args: argparse.Namespace) -> int:
+    """Read only what a list needs of each file, not the whole declarations."""
     from audiobench.task.find import task_files
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    rows = []
-    for name, path in sorted(task_files().items()):
-        lines = path.read_text(encoding="utf-8").splitlines()
-        alias = next((line.split(":", 1)[1] for line in lines if line.startswith("task_alias:")), name)
-        rows.append(
-            {"task": name, "title": str(yaml.load(alias, loader)), "group": path.parent.name, "file": str(path)}
-        )
-    if args.json:
-        import json
-
-        print(json.dumps(rows, indent=1))
+    rows = [_row(name, path) for name, path in sorted(task_files().items())]
+    form = output.chosen(args)
+    if form == "json":
+        output.write_json(rows, args.out)
         return 0
-    width = max(len(row["task"]) for row in rows) if rows else 0
-    for row in rows:
-        print(f"{row['task']:<{width}}  {row['group']:<10}  {row['title']}")
+    names = ("task", "group", "n", "scorer", "licence", "title")
+    cells = [["-" if row[name] is None else str(row[name]) for name in names] for row in rows]
+    if form == "text" and args.out is None and not sys.stdout.isatty():
+        output.write(output.lines([names, *cells]))
+        return 0
+    from audiobench.core.sheet import Column, Sheet
+
+    text = {"task", "group", "scorer", "licence", "title"}
+    sheet = Sheet("", [Column(name, text=name in text, later=name == "title") for name in names], left=1)
+    sheet.rows += cells
+    output.write_sheets([sheet], form, args.out)
     return 0
+
+
+def _row(name: str, path: Path) -> dict[str, Any]:
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    found = _FACTS.findall(path.read_text(encoding="utf-8"))
+    facts = {key.strip(): yaml.load(value, loader) for key, value in found}
+    rows = facts.get("expected_rows")
+    licence = re.split(r" \(|;", str(facts.get("license", "")))[0]
+    return {
+        "task": name, "title": str(facts.get("task_alias", name)), "group": path.parent.name, "file": str(path),
+        "n": rows, "scorer": str(facts.get("scorer", "option_match")),
+        "licence": licence or None,
+    }  # fmt: skip
 
 
 def _show(args: argparse.Namespace) -> int:
     from audiobench.task.find import find_task
 
     task, path = find_task(args.task)
-    if args.json:
-        print(task.model_dump_json(indent=1, by_alias=True, exclude_none=True))
+    if output.chosen(args) == "json":
+        output.write(task.model_dump_json(indent=1, by_alias=True, exclude_none=True) + "\n", args.out)
         return 0
     source = task.source
     lines = [
@@ -81,7 +101,7 @@ def _show(args: argparse.Namespace) -> int:
             f"    {s.model:<28} {s.value:g} {s.metric}  {s.source}{'; ' + s.notes if s.notes else ''}"
             for s in task.reference_scores
         )
-    print("\n".join(line for line in lines if line))
+    output.write("\n".join(line for line in lines if line) + "\n", args.out)
     return 0
 
 

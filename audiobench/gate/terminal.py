@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from audiobench.core.plain_text import spaced
 from audiobench.core.sheet import Column, Sheet, console
-from audiobench.gate.verdict import FAILURES, WARNINGS, Item, Level, Verdict, shown, size
+from audiobench.gate.verdict import FAILURES, WARNINGS, WORST_FIRST, Item, Level, Verdict, shown, size
 
 WORDS: dict[Level, str] = {
     "pass": "pass", "warn": "pass (warning)", "regression": "REGRESSION", "not_comparable": "NOT COMPARABLE",
@@ -25,12 +25,19 @@ def verdict_sheet(verdict: Verdict) -> Sheet:
         Column("verdict", text=True, styles=STYLES),
     )  # fmt: skip
     sheet = Sheet("", header, left=3, all_columns=True)
-    sheet.rows += [_cells(item) for item in verdict.items]
+    sheet.rows += [_cells(item, condition) for item, condition in zip(verdict.items, conditions(verdict), strict=True)]
     return sheet
 
 
-def _cells(item: Item) -> list[str]:
-    found, head = item.measured, [item.task, item.kind.replace("_", " "), item.condition]
+def conditions(verdict: Verdict) -> list[str]:
+    """Each item's condition, without `audio=full` where all have it."""
+    found = [item.condition for item in verdict.items]
+    plain = all(" audio=full" in condition for condition in found)
+    return [condition.replace(" audio=full", "") if plain else condition for condition in found]
+
+
+def _cells(item: Item, condition: str) -> list[str]:
+    found, head = item.measured, [item.task, item.kind.replace("_", " "), condition]
     if found is None:
         return [*head, str(item.n), *["-"] * 5, WORDS[item.level]]
     signed = item.kind == "think_gain"
@@ -68,6 +75,43 @@ def print_verdict(verdict: Verdict) -> None:
         out.print(line, markup=False, soft_wrap=not out.is_terminal)
     word = WORDS[verdict.level]
     out.print(f"\ngate: [{STYLES[word]}]{word}[/] (exit code {int(verdict.exit_code)})")
+
+
+def one_line(verdict: Verdict) -> str:
+    """The verdict for a chat: the worst items first, three of them at most."""
+    if verdict.error is not None:
+        return f"audiobench gate: ERROR: {plain(verdict.error, 300)}"
+    names = f"{plain(verdict.model)} against {plain(verdict.baseline_model)}"
+    worst_first = sorted(
+        zip(verdict.items, conditions(verdict), strict=True), key=lambda p: WORST_FIRST.index(p[0].level)
+    )
+    shown_items = [p for p in worst_first if p[0].level == verdict.level] or worst_first
+    told = [_in_short(item, condition) for item, condition in shown_items[:3]]
+    more = f"; and {len(shown_items) - 3} more" if len(shown_items) > 3 else ""
+    return f"audiobench gate: {WORDS[verdict.level]}: {names}: {'; '.join(told)}{more}"
+
+
+def _in_short(item: Item, condition: str) -> str:
+    what = " think gain" if item.kind == "think_gain" else ""
+    head = plain(f"{item.task} {condition}{what}")
+    if item.measured is None:
+        return f"{head} {WORDS[item.level].lower()}"
+    found, signed = item.measured, item.kind == "think_gain"
+    before, after = (shown(item, value, sign=signed) for value in (found.baseline, found.candidate))
+    return f"{head} {before} -> {after} ({shown(item, found.difference, sign=True)}, p={found.p_adjusted:.2g})"
+
+
+def workflow_commands(verdict: Verdict) -> list[str]:
+    """Workflow commands of GitHub Actions: an error for each failure, a warning for each warning."""
+    found = [("error", "gate", verdict.error)] if verdict.error is not None else []
+    for kind, levels in (("error", FAILURES), ("warning", WARNINGS)):
+        found += [(kind, item.task, text) for item in verdict.items for text in item.messages(*levels)]
+    return [f"::{kind} title={_command(title, ':,')}::{_command(text)}" for kind, title, text in found]
+
+
+def _command(text: str, further: str = "") -> str:
+    """Text in a workflow command; a line end or a `%` would begin another."""
+    return "".join(f"%{ord(c):02X}" if c in f"%\r\n{further}" else c for c in plain(text, 1000))
 
 
 def plain(text: str, longest: int = 500) -> str:

@@ -12,9 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from audiobench.core.errors import NotComparableError, UsageError
+from audiobench.core.types import Condition
 from audiobench.leaderboard.gains import fill_gains
 from audiobench.leaderboard.rows import IN_WORDS, Cell, Gain, Row, difference, measured_rows, published_rows, shipped
+from audiobench.results.selection import chosen
 from audiobench.statistics.intervals import By, Interval
 from audiobench.statistics.macro import macro_average, rank_ranges, standard_error
 from audiobench.task.find import task_files
@@ -79,10 +83,10 @@ class Board:
 
 
 def make_board(
-    folders: Sequence[Path], *, tasks: Sequence[str] | None = None, metric: str | None = None, published: bool = False,
+    folders: Sequence[Path | tuple[Path, Mapping[str, str]]], *, tasks: Sequence[str] | None = None, metric: str | None = None, published: bool = False,
     source: str | None = None, strict: bool = False,
 ) -> Board:  # fmt: skip
-    """The board of every run at or under `folders`.
+    """The board of every run at or under `folders`, of all its conditions or of those chosen (`results.selection`).
 
     `metric` restricts it to tasks of that metric; `official` shows the official scorers' own numbers instead.
     `published` adds the reference scores of the task files, restricted to sources that contain `source`.
@@ -91,9 +95,12 @@ def make_board(
         UsageError: nothing to show.
         NotComparableError: fingerprints are mixed and `strict` is set.
     """
-    measured, notes = measured_rows(folders, tasks, metric)
-    fill_gains(measured, metric)
-    rows = list(measured.values())
+    wanted = [(folder, {}) if isinstance(folder, Path) else folder for folder in folders]
+    measured, notes = measured_rows([folder for folder, _ in wanted], tasks, metric)
+    fill_gains(measured, metric)  # before a choice of conditions leaves out what the gain is over
+    for row in measured.values():
+        row.cells = {task: cell for task, cell in row.cells.items() if _is_wanted(row.condition, cell, wanted)}
+    rows = [row for row in measured.values() if row.cells]
     found = list(tasks or dict.fromkeys(task for row in rows for task in row.cells))
     if published and not found:
         found = [name for name in sorted(task_files()) if (spec := shipped(name)) and spec.reference_scores]
@@ -103,7 +110,7 @@ def make_board(
     if not names:
         raise UsageError(
             "leaderboard: nothing to show: no run with scores in "
-            f"{', '.join(map(str, folders)) or 'no folder'} ({', '.join(tasks or ['any task'])}); --published shows papers'"
+            f"{', '.join(str(folder) for folder, _ in wanted) or 'no folder'} ({', '.join(tasks or ['any task'])}); --published shows papers'"
         )
     specs = {task: shipped(task) for task in names}
     averaged = [task for task in names if all(r.cells[task].averaged for r in rows if task in r.cells)]
@@ -117,6 +124,11 @@ def make_board(
     _rank(board)
     board.rows.sort(key=lambda row: (row.published, row.source, row.average is None, -_height(row, board), row.model))
     return board
+
+
+def _is_wanted(condition: Condition, cell: Cell, wanted: Sequence[tuple[Path, Mapping[str, str]]]) -> bool:
+    how, run = structs.replace(condition, prompt=cell.prompt), Path(cell.run)
+    return any((folder == run or folder in run.parents) and chosen(how, choice) for folder, choice in wanted)
 
 
 def _mark(board: Board, expected: Mapping[str, int | None], strict: bool) -> None:

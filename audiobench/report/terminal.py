@@ -18,10 +18,6 @@ LONGEST_BREAKDOWN = 12
 NARROW = 110
 """Columns; on a narrower terminal a result takes two lines instead of a table's row."""
 
-MOST_REFERENCES = 6
-"""Published scores shown under a table; `audiobench tasks show` has them all."""
-
-
 percent = UNITS["share"].show
 """0.777 -> 77.7; an absent value is a dash."""
 
@@ -108,21 +104,8 @@ def breakdown_table(entry: SummaryEntry, column: str, title: str = "") -> Sheet:
     return sheet
 
 
-def reference_lines(task: TaskSpec, model: str) -> list[str]:
-    """Published scores with their sources: the model's own, then the highest others."""
-    best_first = sorted(task.reference_scores, key=lambda score: (score.model != model, -score.value))
-    lines = [
-        f"  {score.model} {score.value:g} ({score.metric}{', think=' + score.think if score.think else ''};"
-        f" {score.source}{'; ' + score.notes if score.notes else ''})"
-        for score in best_first[:MOST_REFERENCES]
-    ]
-    if len(best_first) > MOST_REFERENCES:
-        lines.append(f"  and {len(best_first) - MOST_REFERENCES} more: audiobench tasks show {task.task}")
-    return lines
-
-
 def print_run(
-    summaries: Sequence[SummaryEntry], tasks: Mapping[str, TaskSpec], folder: Path, *, model: str = "",
+    summaries: Sequence[SummaryEntry], tasks: Mapping[str, TaskSpec], folder: Path, *,
     breakdowns: bool = True,
 ) -> None:  # fmt: skip
     """The closing table of a run."""
@@ -147,10 +130,6 @@ def print_run(
         if tasks[name].answers_withheld:
             file, where = folder / name / tasks[name].submission["file"], tasks[name].source.homepage
             out.print(f"\nto submit{f' to {where}' if where else ''}: {file}", markup=False, soft_wrap=True)
-        lines = reference_lines(tasks[name], model)
-        if lines:
-            out.print(f"\npublished scores for {name} (their prompts and scorers, not ours):", markup=False)
-            out.print(printable("\n".join(lines)), markup=False)
     if len(single) < len(summaries):
         out.print(f"\nconditions side by side, paired: audiobench ablate {folder}", markup=False)
     out.print(f"\nstored in {folder}", markup=False, soft_wrap=True)

@@ -405,6 +405,41 @@ def test_a_report_that_cannot_be_written_hides_no_verdict(
         assert capsys.readouterr().out.endswith("gate: pass (exit code 0)\n")
 
 
+def test_an_update_shows_before_and_after_and_lowers_no_bar_unless_told(
+    gate: Gate, good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "b.json"
+    kept = file.read_bytes()
+    worse = write_run(tmp_path / "worse", {"t": answers([0] * 200, think="on") + answers([0] * 200, think="off")})
+    update = ["gate", "--baseline", str(file), "--update-baseline", "--run"]
+    capsys.readouterr()
+    assert main([*update, str(worse)]) == 1
+    shown = capsys.readouterr()
+    assert "t, think=on audio=full: 75.0 -> 0.0" in shown.out and "REGRESSION" in shown.out
+    assert "not written: the run is worse; --accept-regression lowers the bar" in shown.err
+    assert file.read_bytes() == kept
+    assert main([*update, str(worse), "--accept-regression"]) == 0 and file.read_bytes() != kept
+    assert main([*update, str(good)]) == 0, "a better run needs no word"
+
+
+def test_the_verdict_for_a_chat_is_one_line_and_names_what_failed(
+    gate: Gate, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = answers([0] * 200, think="on") + answers([i < 100 for i in range(200)], think="off")
+    worse = write_run(tmp_path / "worse", {"t": bad}, model="m\n::error::x")
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    capsys.readouterr()
+    assert gate(worse, "--one-line")[0] == 1
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("audiobench gate: REGRESSION: m ::error::x against m: t think=on 75.0 -> 0.0 (-75.0, p=")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert gate(worse, "--one-line")[0] == 1
+    commands = [line for line in capsys.readouterr().out.splitlines() if line.startswith("::")]
+    assert [line.partition("::t, ")[0] for line in commands] == ["::error title=t"] * 2
+    assert main(["gate", "--baseline", str(tmp_path / "none.json"), "--run", str(worse)]) == 4
+    assert "::error title=gate::" in capsys.readouterr().out
+
+
 def test_controls_are_not_gated(gate: Gate, tmp_path: Path) -> None:
     silent = [{**line, "condition": condition(audio="silence")} for line in answers([1] * 30)]
     deaf = [{**line, "condition": condition(audio="silence")} for line in answers([0] * 30)]

@@ -9,6 +9,7 @@ import pytest
 
 from audiobench.analysis.arms import arms_of, common
 from audiobench.analysis.measure import difference
+from audiobench.cli import main
 from audiobench.leaderboard.board import make_board
 from audiobench.leaderboard.page import html
 from audiobench.results.runs import Run
@@ -67,6 +68,24 @@ def test_tasks_with_prompts_of_different_names_have_paired_gains(tmp_path: Path)
         alone = {row.condition.think: row for row in make_board([tmp_path], tasks=[task]).measured}["on"]
         assert together.gains[task].paired and together.gains[task] == alone.gains[task]
     assert together.average_gain is not None and together.average_gain.paired
+
+
+def test_conditions_can_be_chosen_and_keep_their_gain(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A table for a paper has the rows that were named, and no silence; the gain over thinking off stays."""
+    silent = [
+        {**line, "condition": {**line["condition"], "audio": "silence"}} for line in answers([0] * 30, think="on")
+    ]
+    lines = [*answers([1] * 30, think="on"), *answers([i < 20 for i in range(30)], think="off"), *silent]
+    run = write_run(tmp_path / "a:b" / "run", {"t": lines})
+    for command, extra in (("leaderboard", ["--format", "csv"]), ("report", ["--format", "csv"])):
+        assert main([command, f"{run}:on,full", *extra]) == 0
+        shown = capsys.readouterr().out
+        assert "think=off" not in shown and "silence" not in shown and "100.0" in shown
+        assert main([command, f"{run}:noise"]) == 2
+        assert main([command, f"{run}:loud"]) == 2
+        assert "'loud' is not a condition" in capsys.readouterr().err
+    (row,) = make_board([(run, {"think": "on", "audio": "full"})]).measured
+    assert row.gains["t"].paired and row.gains["t"].value == pytest.approx(100 / 3)
 
 
 def test_fewer_word_errors_are_shown_as_good(tmp_path: Path) -> None:

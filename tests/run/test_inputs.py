@@ -16,6 +16,7 @@ from rich.console import Console
 
 from audiobench import cli as command_line
 from audiobench import media as audio
+from audiobench.cli import COMMANDS, build_parser, main
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Clip
 from audiobench.files.summary_entry import SummaryEntry
@@ -175,6 +176,38 @@ def test_a_model_file_with_a_password_is_refused(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="must have no user and password") as caught:
             find_model(str(file))
         assert "hunter22" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [(["runn"], "run"), (["models", "lst"], "list"), (["run", "--modle", "x"], "--model"), (["tasks", "list", "--formt", "md"], "--format")],
+)  # fmt: skip
+def test_a_word_that_is_nearly_one_gets_a_suggestion(
+    capsys: pytest.CaptureFixture[str], words: list[str], meant: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2 and capsys.readouterr().err.endswith(f"; did you mean {meant}?\n")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_examples_that_the_parser_takes(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    examples = [line.split()[1:] for line in capsys.readouterr().out.splitlines() if line.startswith("  audiobench ")]
+    assert examples
+    for words in examples:
+        assert build_parser(command).parse_args(words).command == command
+
+
+@pytest.mark.parametrize("form", ["text", "md", "csv", "latex", "json"])
+def test_lists_of_models_and_tasks_come_in_every_form(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    assert main(["models", "list", "--format", form]) == 0
+    shown = capsys.readouterr().out
+    assert "GEMINI\\_API\\_KEY" in shown if form == "latex" else "GEMINI" in shown
+    assert main(["tasks", "list", "--format", form]) == 0
+    shown = capsys.readouterr().out
+    assert "cc-by-nc-4.0" in shown and "1000" in shown and "wer" in shown
 
 
 def test_control_characters_do_not_reach_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
