@@ -272,6 +272,13 @@ class Gemini:
         self._http.check(reply)
         return reply
 
+    async def identity(self) -> dict[str, list[str]]:
+        """As `TellsItself`; Vertex AI says nothing."""
+        if self.options.vertex is not None:
+            return {}
+        version = json_object(await self.send(f"/models/{self.spec.served_model}")).get("version")
+        return {"version": [version]} if isinstance(version, str) and version else {}
+
     async def _uploaded(self, request: Request) -> dict[int, str]:
         """Place -> address, for the clips of a request that are together too large to go inline."""
         if sum(len(part.data) for part in request.media) <= self.options.inline_bytes:

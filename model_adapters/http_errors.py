@@ -103,8 +103,8 @@ def retry_after(headers: Mapping[str, str], details: Iterable[Mapping[str, Any]]
         try:
             waits.append(float(value) * scale)
         except ValueError:
-            if (seconds := _until(value)) is not None:
-                waits.append(seconds)
+            if (moment := date_of(value)) is not None:
+                waits.append(moment - time.time())
         break
     for detail in details:
         delay = str(detail.get("retryDelay", ""))
@@ -114,10 +114,11 @@ def retry_after(headers: Mapping[str, str], details: Iterable[Mapping[str, Any]]
     return max(sane) if sane else None
 
 
-def _until(date: str) -> float | None:
+def date_of(text: str) -> float | None:
+    """Seconds since 1970 of a date as HTTP writes it; None where it is none."""
     from email.utils import parsedate_to_datetime
 
     try:
-        return parsedate_to_datetime(date).timestamp() - time.time()
-    except (TypeError, ValueError):
+        return parsedate_to_datetime(text).timestamp()
+    except (TypeError, ValueError, OverflowError):
         return None

@@ -22,13 +22,16 @@ from audiobench.model.spec import ModelSpec
 from model_adapters.bodies import counts, decode, first, index, mended, object_in
 from model_adapters.dialects import MIME, VIDEO_MIME, Dialect, find_dialect, merge, same_model, sampling_fields
 from model_adapters.http import HttpClient, Reply, find_key, json_object, where
-from model_adapters.http_errors import error_fields
+from model_adapters.http_errors import date_of, error_fields
 from model_adapters.splicing import spliced
 
 FILTER_CODES = frozenset(
     {"content_filter", "data_inspection_failed", "datainspectionfailed", "content_policy_violation"}
 )
 """Error codes by which a server says that it blocks the prompt: an answer (a refusal), not a failure."""
+TOLD = ("created", "root", "revision", "digest", "sha", "version")
+"""Fields of a model's entry that change when another checkpoint is served under its name."""
+CLOCK_SECONDS = 5
 FINISH = {"max_tokens": "length", "model_length": "length", "eos_token": "stop", "stop_sequence": "stop"}
 
 
@@ -279,10 +282,28 @@ class OpenAIChat:
         """The names that the server knows (`GET /models`); empty where it has no such list."""
         if self.dialect.models_path is None:
             return []
+        return [str(card["id"]) for card in (await self._cards())[0]]
+
+    async def _cards(self) -> tuple[list[dict[str, Any]], float]:
+        """The entries of the server's list of models, and the server's clock (seconds since 1970)."""
+        if self.dialect.models_path is None:
+            return [], 0.0
         reply = await self._http.get(self.base_url + self.dialect.models_path, self._headers())
         self._http.check(reply)
         listed = json_object(reply).get("data")
-        return [str(m["id"]) for m in listed or [] if isinstance(m, dict) and "id" in m]
+        clock = date_of(reply.headers.get("Date", "")) or time.time()
+        return [m for m in listed if isinstance(m, dict) and "id" in m] if isinstance(listed, list) else [], clock
+
+    async def identity(self) -> dict[str, list[str]]:
+        """As `TellsItself`, from the model's entry in the list of models; a `created` that is the time of the request, as
+        vLLM's is, says nothing.
+        """
+        cards, clock = await self._cards()
+        card = next((c for c in cards if c["id"] == self.spec.served_model), None) or {}
+        said = {name: card[name] for name in TOLD if isinstance(card.get(name), str | int | float) and card[name]}
+        if isinstance(created := said.get("created"), int | float) and abs(created - clock) < CLOCK_SECONDS:
+            del said["created"]
+        return {name: [str(value)] for name, value in said.items()}
 
     async def close(self) -> None:
         """Let go of the shared connections."""

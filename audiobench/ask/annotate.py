@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from audiobench.ask.concurrency import Concurrency
@@ -10,6 +9,7 @@ from audiobench.ask.engine import Ending, Engine
 from audiobench.ask.identity import check_not_retired
 from audiobench.ask.retry import RetryPolicy
 from audiobench.ask.stage import Stage
+from audiobench.core import event_loop
 from audiobench.core.errors import ExitCode
 from audiobench.core.limits import ATTEMPTS, TIMEOUT_SECONDS
 from audiobench.model.adapter import Adapter
@@ -41,7 +41,7 @@ def carry(
         RetryPolicy(attempts=attempts, attempt_seconds=timeout),
         allow_other_model=allow_other_model,
     )
-    ending = asyncio.run(engine.run())
+    ending = event_loop.run(engine.run())
     if ending.reason is None and stage.failures:
         ending = Ending(ExitCode.INCOMPLETE, stage.failed_in_words())
     return ending

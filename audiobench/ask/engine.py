@@ -22,6 +22,7 @@ from audiobench.ask.concurrency import Concurrency, DismissedError
 from audiobench.ask.identity import check_answered
 from audiobench.ask.retry import ExhaustedError, RetryPolicy, call
 from audiobench.ask.stage import EXPECTED, I, Stage, why
+from audiobench.core import event_loop
 from audiobench.core.errors import AudiobenchError, ExitCode, IncompleteError
 from audiobench.core.plain_text import plural
 from audiobench.core.redact import redacted
@@ -106,7 +107,7 @@ class Engine(Generic[I]):
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
-        numbers = (signal.SIGINT, signal.SIGTERM)
+        numbers = (signal.SIGINT, signal.SIGTERM) if event_loop.takes_signals() else ()
         for number in numbers:
             loop.add_signal_handler(number, self._interrupted, number)
         try:

@@ -15,16 +15,18 @@ from msgspec import structs
 from audiobench import media as audio
 from audiobench.ask import protocols
 from audiobench.ask.batch.jobs import Submitted
+from audiobench.ask.identity import FINGERPRINT, check_same
 from audiobench.ask.retry import ExhaustedError
 from audiobench.ask.stage import Ask, Reply, Stage, why
 from audiobench.ask.work import TaskWork, schedule
+from audiobench.core.errors import UsageError
 from audiobench.core.modes import FinishReason
 from audiobench.core.types import AudioPart, MediaPart, Request, Response, VideoPart
 from audiobench.files import records
 from audiobench.files.journal import Journal, UnwritableError
 from audiobench.files.records import ClipFacts, Failure, Record, kept
 from audiobench.media import InvalidAudioError, video
-from audiobench.model.adapter import RetryableError, SampleError
+from audiobench.model.adapter import RetryableError, RunError, SampleError
 from model_adapters.bodies import counts
 
 EMPTY_RETRIES = 2
@@ -47,10 +49,12 @@ class Slot:
 class ModelStage(Stage[Slot]):
     """The open slots of some tasks."""
 
-    def __init__(self, works: Sequence[TaskWork], observe: Observer) -> None:
+    def __init__(self, works: Sequence[TaskWork], observe: Observer, fingerprints: Sequence[str] = ()) -> None:
         super().__init__(works[0].model)
         self.works = {work.task.task: work for work in works}
         self._observe = observe
+        self._fingerprints = fingerprints
+        """System fingerprints of earlier starts' answers, one of which the first answer must have; then empty."""
         self._threads = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="audio")
 
     def begin(self) -> None:
@@ -96,6 +100,7 @@ class ModelStage(Stage[Slot]):
     def accept(self, item: Slot, request: Request, response: Response, *, last: bool) -> Response:
         """An empty answer is requested again; only the thought of a first pass may be empty."""
         records.checked(response)
+        self._check_fingerprint(response)
         empty = not response.text and not response.reasoning and response.finish_reason == FinishReason.STOP
         plan = item.work.thinks[item.record.condition.think]
         if empty and not (plan.two_pass and item.request and request.prefill == item.request.prefill):
@@ -104,6 +109,17 @@ class ModelStage(Stage[Slot]):
                 item.record.discarded.append(counts(response.usage))  # it is billed all the same
                 raise RetryableError("the answer is empty")
         return response
+
+    def _check_fingerprint(self, response: Response) -> None:
+        fingerprint = response.raw.get(FINGERPRINT)
+        if not self._fingerprints or not fingerprint:
+            return
+        try:
+            answers = sum(len(work.finished) for work in self.works.values())
+            check_same({FINGERPRINT: self._fingerprints}, {FINGERPRINT: [str(fingerprint)]}, answers=answers)
+        except UsageError as error:
+            raise RunError(f"{error}; nothing of it was kept", incomplete=True) from None
+        self._fingerprints = ()
 
     async def answer(self, item: Slot, ask: Ask) -> Record:
         """The exchange with the model, as a journal record."""

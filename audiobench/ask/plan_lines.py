@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 from audiobench.ask import corrected
 from audiobench.ask.prepare import Prepared
@@ -33,7 +33,21 @@ def plan_lines(prepared: Prepared) -> list[str]:
     lines.extend(f"  note: {note}" for note in [*_two_passes(prepared), *retiring(prepared.model), *earlier(prepared)])
     to_send = prepared.total - prepared.finished
     lines.append(f"model {prepared.model.name}: {to_send:,} {plural(to_send, 'request')} to send -> {prepared.folder}")
+    if not to_send and (when := answered(prepared)):
+        lines.append(f"  note: every answer is of an earlier start, {when}; --fresh starts a new run")
     return lines
+
+
+def answered(prepared: Prepared) -> str:
+    """When the answers that are there were given; empty where that is not known."""
+    spans = [work.answered for work in prepared.works if work.answered]
+    if not spans:
+        return ""
+    first, last = (
+        datetime.fromtimestamp(moment).astimezone().isoformat(" ", "minutes")
+        for moment in (min(span[0] for span in spans), max(span[1] for span in spans))
+    )
+    return f"given on {first}" if first == last else f"given from {first} to {last}"
 
 
 def _two_passes(prepared: Prepared) -> list[str]:

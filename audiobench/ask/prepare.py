@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import orjson
@@ -16,7 +17,7 @@ from audiobench.ask.work import TaskWork
 from audiobench.core.errors import UsageError
 from audiobench.core.modes import AudioCondition
 from audiobench.core.types import Condition, Sample
-from audiobench.files import run_info
+from audiobench.files import journal, run_info
 from audiobench.files.run_spec import RunSpec
 from audiobench.model import think
 from audiobench.model.adapter import SampleError
@@ -44,6 +45,8 @@ class Prepared:
     folder: Path
     starts: list[run_info.Start]
     """What run.json says so that `audiobench run --from` can repeat it."""
+    server: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """What the server says of the model now."""
 
     @property
     def total(self) -> int:
@@ -130,6 +133,8 @@ def prepare(options: RunSpec, *, dry_run: bool = False) -> Prepared:
     """
     resolved = resolve(options)
     folder = run_folder(resolved.model, options)
+    if options.fresh and not dry_run:
+        set_aside(folder)
     if starts_server(resolved.model, options.base_url) and not dry_run and not (folder / run_info.FILE).is_file():
         plan_server(resolved.model)  # before any download; what a run holds already may be all there is to do
     works, datasets = [], {}
@@ -149,6 +154,19 @@ def prepare(options: RunSpec, *, dry_run: bool = False) -> Prepared:
         works.append(task_work(options, resolved.model, resolved.thinks, task, data.samples, folder))
     starts = [run_info.start(options, {task.task: named for task, _, named in resolved.tasks})]
     return ready(Prepared(options, resolved.model, works, datasets, folder, starts))
+
+
+def set_aside(folder: Path) -> None:
+    """Move a run out of the way of a new one, to `<folder>.earlier-1` (or -2, ...); nothing where there is none.
+
+    Raises:
+        UsageError: another process writes there.
+    """
+    if not (folder / run_info.FILE).is_file():
+        return
+    journal.RunLock(folder).release()
+    number = next(n for n in count(1) if not folder.with_name(f"{folder.name}.earlier-{n}").exists())
+    folder.rename(folder.with_name(f"{folder.name}.earlier-{number}"))
 
 
 def run_folder(model: ModelSpec, options: RunSpec) -> Path:
@@ -379,4 +397,4 @@ def run_name(model: ModelSpec, options: RunSpec) -> str:
             parts.append({name: chosen})
             label += f"_{name}{chosen if isinstance(chosen, int) else len(chosen)}"
     digest = hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()[:8]
-    return f"{label}_{digest}"
+    return "_".join([label, digest, *([options.name] if options.name else [])])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import gc
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from audiobench import data as dataset
-from audiobench.ask import corrected
+from audiobench.ask import corrected, identity
 from audiobench.ask.concurrency import Concurrency
 from audiobench.ask.engine import Ending, Engine
 from audiobench.ask.model_stage import ModelStage
@@ -21,6 +20,7 @@ from audiobench.ask.prepare import Prepared, run_name
 from audiobench.ask.progress import Progress, Tally
 from audiobench.ask.retry import RetryPolicy
 from audiobench.ask.work import TaskWork
+from audiobench.core import event_loop
 from audiobench.core.errors import ExitCode, UsageError
 from audiobench.core.types import Outcome
 from audiobench.extraction import VERSION as EXTRACTION_VERSION
@@ -68,12 +68,14 @@ def execute(prepared: Prepared) -> RunResult:
         if options.max_cost is not None:
             tally.spent_before = cost.of_run(prepared.folder, prepared.model) or 0.0
         if prepared.finished == prepared.total:
+            check_server(prepared, reached(prepared))
             write_plans(prepared)
         else:
             if not options.batch:
                 no_open_batch(prepared.folder)
             with endpoints(prepared.model, options.base_url, quiet=options.quiet) as base_urls:
                 adapter = adapter or adapter_for(prepared, base_urls)
+                check_server(prepared, adapter)
                 write_plans(prepared)
                 tally.started = time.monotonic()
                 with Progress(tally, quiet=options.quiet) as progress:
@@ -101,6 +103,24 @@ def execute(prepared: Prepared) -> RunResult:
     code = ending.exit_code if ending.exit_code is not ExitCode.OK else completeness(summaries)
     tasks = {work.task.task: work.task for work in prepared.works}
     return RunResult(prepared.folder, code, ending.reason, summaries, tally, prepared.model.name, tasks)
+
+
+def check_server(prepared: Prepared, adapter: Adapter | None) -> None:
+    """Raise UsageError when the server says that it is another model than the one that gave this run's answers."""
+    options, file = prepared.options, prepared.folder / run_info.FILE
+    prepared.server = identity.told(adapter)
+    if prepared.finished and file.is_file() and not options.allow_other_model:
+        identity.check_same(run_info.read(prepared.folder).server, prepared.server, answers=prepared.finished)
+
+
+def reached(prepared: Prepared) -> Adapter | None:
+    """The adapter of a server that the user names, to ask it what it serves; None where that cannot be."""
+    if not (prepared.options.base_url or prepared.model.base_url):
+        return None
+    try:
+        return adapter_for(prepared, prepared.options.base_url)
+    except UsageError:
+        return None
 
 
 def reach(prepared: Prepared) -> Adapter | None:
@@ -188,12 +208,15 @@ def _drive(prepared: Prepared, adapter: Adapter, tally: Tally, progress: Progres
             )
         return None
 
-    stage = ModelStage(prepared.works, observe)
+    known = run_info.read(prepared.folder).server.get(identity.FINGERPRINT, [])
+    varies = len(known) > max(1, len(options.base_url))  # by itself, so that a new one says nothing
+    check = prepared.finished and not varies and not options.allow_other_model
+    stage = ModelStage(prepared.works, observe, known if check else ())
     if options.batch:
         from audiobench.ask.batch.driver import BatchDriver
 
-        identity = run_name(model, options)
-        return BatchDriver.carry(stage, adapter, prepared.folder, identity, list(stage.works), options)
+        named = run_name(model, options)
+        return BatchDriver.carry(stage, adapter, prepared.folder, named, list(stage.works), options)
     gc.freeze()  # the plan lives to the end: no need to look through it again and again
     maximum = options.max_concurrency or model.max_concurrency or DEFAULT_MAX_CONCURRENCY
     engine = Engine(
@@ -204,7 +227,7 @@ def _drive(prepared: Prepared, adapter: Adapter, tally: Tally, progress: Progres
         stop_when=over_budget,
         allow_other_model=options.allow_other_model,
     )
-    return asyncio.run(engine.run())
+    return event_loop.run(engine.run())
 
 
 def write_plans(prepared: Prepared) -> None:
@@ -232,7 +255,7 @@ def write_plans(prepared: Prepared) -> None:
             ),
         )
     tasks = [work.task.task for work in prepared.works]
-    info = run_info.started(prepared.folder, model, tasks, options.base_url, prepared.starts)
+    info = run_info.started(prepared.folder, model, tasks, options.base_url, prepared.starts, prepared.server)
     run_info.write(prepared.folder, info)
 
 
@@ -259,8 +282,10 @@ def write_summaries(prepared: Prepared) -> list[SummaryEntry]:
             from audiobench.results.submission import write_submission
 
             write_submission(run.tasks[work.task.task])
-    if served := run.served_models():
-        run_info.write(prepared.folder, msgspec.structs.replace(run.info, served_models=served))
+    served, fingerprints = run.served()
+    if served or fingerprints:
+        server = {**run.info.server, **({identity.FINGERPRINT: fingerprints} if fingerprints else {})}
+        run_info.write(prepared.folder, msgspec.structs.replace(run.info, served_models=served, server=server))
     return summaries
 
 

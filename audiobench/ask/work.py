@@ -39,6 +39,8 @@ class Done:
     """`records.content` of the item."""
     place: int
     """Of the journal's line, in bytes."""
+    time: float
+    """Seconds since 1970."""
 
 
 @dataclass(slots=True)
@@ -64,6 +66,8 @@ class TaskWork:
     """Place of a line that answers today's request -> its item as the data has it today, where the line's is another."""
     left_out: list[Slot] = field(default_factory=list)
     """Slots that the journal answers and this start does not ask for."""
+    answered: tuple[float, float] | None = None
+    """When the first and the last of the finished requests were answered; None where none is, or it is not known."""
     _read: int | None = None
     """Bytes of the journal that `finished` and `stale` know of."""
 
@@ -149,6 +153,7 @@ class TaskWork:
         self._read = size
         done = read_done(self.journal_path)
         self.finished, self.stale, self.corrected = set(), [], {}
+        times: list[float] = []
         for sample in self.samples if done else ():
             today: dict[int, tuple[ShownSample, int]] = {}
             for condition in self.asked(sample):
@@ -161,6 +166,7 @@ class TaskWork:
                         self.stale.append(slot)
                         continue
                     self.finished.add(slot)
+                    times.append(record.time)
                     if (order := condition.option_order) not in today:
                         shown = records.read_back(self.shown(sample, order))
                         today[order] = shown, records.content(shown)
@@ -168,6 +174,7 @@ class TaskWork:
                     if content != record.shown:
                         self.corrected[record.place] = shown
         self.left_out = list(done)
+        self.answered = (min(times), max(times)) if times and min(times) > 0 else None
 
     def _key(self, sample: Sample, condition: Condition, epoch: int, record: Done) -> str | None:
         """Today's key of a slot that was answered before; None where today's prompt cannot be made for it."""
@@ -212,7 +219,7 @@ def read_done(path: Path) -> dict[Slot, Done]:
         if record.stale:
             done.pop(record.slot, None)
         if record.response is not None:
-            done[record.slot] = Done(record.key, record.audio, records.content(record.sample), place)
+            done[record.slot] = Done(record.key, record.audio, records.content(record.sample), place, record.time)
     return done
 
 

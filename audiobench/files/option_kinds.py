@@ -52,6 +52,15 @@ class Text(Kind):
         return value
 
 
+class Label(Text):
+    """A name that can stand in a file's."""
+
+    def read(self, value: Any) -> str:
+        if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,60}", value):
+            raise ValueError(f"{value!r}: must be letters, digits, dots, dashes and underscores")
+        return value
+
+
 class Model(Text):
     """A model: its name, or a path (`model.yaml`, `code.py:Class`)."""
 

@@ -87,6 +87,8 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     command: list[str] = []
     """Of the last start."""
     host: dict[str, str] = {}
+    server: dict[str, list[str]] = {}
+    """What the server says of the model: fields of its entry in the list of models, and `system_fingerprint`."""
     served_models: dict[str, Count] = {}
     """Answers by the name under which the server gave them."""
     starts: list[Start] = []
@@ -143,8 +145,9 @@ def write(folder: Path, info: RunInfo) -> None:
 
 
 def started(
-    folder: Path, model: ModelSpec, tasks: Sequence[str], base_urls: Sequence[str], starts: Sequence[Start]
-) -> RunInfo:
+    folder: Path, model: ModelSpec, tasks: Sequence[str], base_urls: Sequence[str], starts: Sequence[Start],
+    server: Mapping[str, Sequence[str]] | None = None,
+) -> RunInfo:  # fmt: skip
     """What run.json says from this start on. Earlier starts stay with the tasks that this one does not run."""
     now = time.time()
     before = read(folder) if (folder / FILE).is_file() else None
@@ -161,9 +164,15 @@ def started(
         tasks=list(tasks),
         base_urls=list(base_urls),
         command=command_line(),
+        server=merged(before.server if before else {}, server or {}),
         host={"system": platform.system(), "machine": platform.machine(), "release": platform.release()},
         starts=[*(kept for start in earlier if (kept := start.of(sorted(others)))), *starts],
     )
+
+
+def merged(before: Mapping[str, Sequence[str]], now: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """The values of both, each once."""
+    return {name: sorted({*before.get(name, ()), *now.get(name, ())}) for name in sorted({*before, *now})}
 
 
 def start(spec: RunSpec, tasks: Mapping[str, str]) -> Start:
@@ -173,9 +182,9 @@ def start(spec: RunSpec, tasks: Mapping[str, str]) -> Start:
 
 
 def command_line() -> list[str]:
-    """The command that is running."""
+    """The command that is running; repeated, it continues what `--fresh` began."""
     name = Path(sys.argv[0]).name
-    return ["audiobench" if name == "__main__.py" else name, *sys.argv[1:]]
+    return ["audiobench" if name == "__main__.py" else name, *(word for word in sys.argv[1:] if word != "--fresh")]
 
 
 def hidden_flags(spec: RunSpec) -> list[str]:

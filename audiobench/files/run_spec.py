@@ -21,6 +21,7 @@ from audiobench.files.option_kinds import (
     Folder,
     Ids,
     Kind,
+    Label,
     Model,
     Names,
     Number,
@@ -81,6 +82,13 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     out: Annotated[
         Path | None, Option(Folder(), "run directory (default: results/<model>/<run>)", "DIR", recorded=False)
     ] = None
+    name: Annotated[
+        str | None, Option(Label(), "name of the run, at the end of its directory's: another run beside it", "NAME")
+    ] = None
+    fresh: Annotated[
+        bool,
+        Option(Switch(), "start a new run; what the directory holds is kept as <directory>.earlier-N", recorded=False),
+    ] = False
     judge: Annotated[str | None, Option(Model(), "text model that judges tasks which need a judge", "M")] = None
     judge_base_url: Annotated[str | None, Option(Text(), "server of the judge", "URL")] = None
     judge_batch: Annotated[

@@ -6,6 +6,7 @@ reply, and says how a failed call may be treated by which of three errors it rai
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -58,6 +59,15 @@ class Adapter(Protocol):
 
     async def close(self) -> None:
         """Release connections, processes and files."""
+        ...
+
+
+@runtime_checkable
+class TellsItself(Adapter, Protocol):
+    """An adapter whose server says which model it serves, beside its name, at no cost."""
+
+    async def identity(self) -> Mapping[str, Sequence[str]]:
+        """What the server says (`created`, `root`, `revision`): a value for each server; raises as `generate`."""
         ...
 
 

@@ -194,10 +194,18 @@ class Run:
             said = " ".join(str(error).split())
             raise IncompleteError(f"{self.folder / run_info.FILE}: model: {said}") from error
 
-    def served_models(self) -> dict[str, int]:
-        """Answers by the name under which the server gave them; empty where it gives none."""
-        responses = (r.response for task_run in self.tasks.values() for r in task_run.records())
-        return dict(sorted(Counter(r.served_model for r in responses if r and r.served_model).items()))
+    def served(self) -> tuple[dict[str, int], list[str]]:
+        """Answers by the name under which the server gave them, and the servers' system fingerprints; empty where a
+        server gives none.
+        """
+        names: Counter[str] = Counter()
+        fingerprints: set[str] = set()
+        for response in (r.response for task_run in self.tasks.values() for r in task_run.records()):
+            if response and response.served_model:
+                names[response.served_model] += 1
+            if response and (fingerprint := response.raw.get("system_fingerprint")):
+                fingerprints.add(str(fingerprint))
+        return dict(sorted(names.items())), sorted(fingerprints)
 
 
 def read_json(path: Path, missing: str | None = None) -> Any:

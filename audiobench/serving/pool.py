@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from audiobench.core.types import Request, Response
-from audiobench.model.adapter import Adapter, RetryableError
+from audiobench.model.adapter import Adapter, RetryableError, RunError, SampleError, TellsItself
 
 REST_SECONDS = (1.0, 30.0)
 """A server that keeps failing gets nothing for this long (doubling up to the second), while another one is well."""
@@ -89,6 +90,15 @@ class EndpointPool:
             chosen.in_flight -= 1
         chosen.failures = chosen.rests = 0
         return response
+
+    async def identity(self) -> dict[str, list[str]]:
+        """What each server says of its model; one that does not answer says nothing."""
+        told: dict[str, list[str]] = {}
+        for adapter in (e.adapter for e in self._endpoints if isinstance(e.adapter, TellsItself)):
+            with contextlib.suppress(RetryableError, SampleError, RunError):
+                for name, values in (await adapter.identity()).items():
+                    told[name] = sorted({*told.get(name, []), *values})
+        return told
 
     async def close(self) -> None:
         """Close all of them."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from audiobench.core import event_loop
 from audiobench.core.errors import UsageError
 from audiobench.view.clips import TYPES, FoundClip
 
@@ -89,4 +90,4 @@ def serve(folder: Path, clips: Mapping[str, FoundClip], port: int, ready: Callab
         await stop.wait()
         await runner.cleanup()
 
-    asyncio.run(run())
+    event_loop.run(run())

@@ -20,6 +20,7 @@ from audiobench.ask.closing import close
 from audiobench.ask.engine import Ending
 from audiobench.ask.identity import check_answered, check_not_retired
 from audiobench.ask.stage import I, Reply, Stage
+from audiobench.core import event_loop
 from audiobench.core.errors import AudiobenchError, ExitCode, UsageError
 from audiobench.core.limits import BATCH_POLL_SECONDS
 from audiobench.core.types import Request, Response
@@ -98,7 +99,7 @@ class BatchDriver(Generic[I]):
             stage, adapter, folder, identity, tasks, poll_seconds=options.batch_poll,
             allow_other_model=options.allow_other_model, quiet=options.quiet,
         )  # fmt: skip
-        return asyncio.run(driver.run())
+        return event_loop.run(driver.run())
 
     async def groups(self) -> AsyncIterator[Group]:
         """The open requests, cut into jobs; all requests about one item are in the same job."""
@@ -198,7 +199,8 @@ class BatchDriver(Generic[I]):
     async def run(self) -> Ending:
         """Submit, wait, collect; the ending says what is left."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        signals = (signal.SIGINT, signal.SIGTERM) if event_loop.takes_signals() else ()
+        for number in signals:
             loop.add_signal_handler(number, self._interrupted, number)
         try:
             self.stage.begin()
@@ -215,7 +217,7 @@ class BatchDriver(Generic[I]):
         except (RunError, AudiobenchError) as error:
             self.stop(error.exit_code, str(error))
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in signals:
                 loop.remove_signal_handler(number)
             self.stage.end()
             for journal in self._journals.values():
