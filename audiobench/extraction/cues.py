@@ -183,6 +183,12 @@ CUT = lazy(
     r"(?:[,(=+\\-]|,\s*[\"']|\b(?:to|is|are|was|the|of|and|or|a|an|by|with|that|which|in|for|can|will|be|we|if|from|as|answer)|\n\s*\d{1,2}[.)])\s*$",
     re.IGNORECASE,
 )
+SEEN = lazy(r"[^\n]")
+QUOTED_WORD = lazy(r"(?:\bis|:) [\"']$")
+NOTE = lazy(r"\b(?:chord|note|key|tonic)(?: of| is)? [\"']?$")
+IN_CLAUSE = lazy(r"\b(?:who|that|which) \w+ $")
+CLAUSE_VERB = lazy(r"\s+(?:is|are|was|were)\b")
+AFTER_EVERYDAY = lazy(r"[\"')\s]*(?:[.,;:!?\n。]|$|because|since|as\b|(?:playing|in|from|with)\b)")
 EVERYDAY = lazy(
     r"(?:[,:]\s*|\b(?:so|thus|hence|therefore)\s+)[\"']?$|^\W*[^.!?\n。;]{1,60}\b(?:is|was|are|were|goes|went|sounds|appears?|heard|said)\s+(?:the\s+|an?\s+)?[\"']?$",
     re.IGNORECASE,

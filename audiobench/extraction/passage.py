@@ -35,8 +35,13 @@ class Passage:
 
     @cached_property
     def scopes(self) -> str:
-        """The text with an "o" for every character of an option."""
-        return self._without_options()
+        """The text with an "o" for every character of an option: its own "not" or full stop is none of the sentence's."""
+        pieces: list[str] = []
+        done = 0
+        for mention in self.mentions:
+            pieces += [self.text[done : mention.start], "o" * (mention.end - mention.start)]
+            done = mention.end
+        return "".join(pieces) + self.text[done:]
 
     @cached_property
     def denied(self) -> negation.Spans:
@@ -55,37 +60,23 @@ class Passage:
 
     def _without_echo(self, text: str) -> str:
         """The text without a repeated list of the options; what repeats one of them once more stays."""
-        run: list[tuple[int, int, str]] = []
-        runs = [run]
+        runs: list[list[tuple[int, int, str]]] = [[]]
         for label in cues.LIST_LABEL.finditer(text):
-            option = self.offered.by_letter.get(label.group(1).upper())
-            said = text[label.end() : label.end() + len(option.source) + 6] if option else ""
-            if (
-                option is None
-                or not option.source
-                or not said.lstrip("*_ ").casefold().startswith(option.source.casefold())
-            ):
+            option = self.offered.by_letter.get(label[1].upper())
+            lead = text[label.end() : label.end() + 6]
+            start = label.end() + len(lead) - len(lead.lstrip("*_ "))
+            end = start + len(option.source) if option else start
+            if option is None or start == end or text[start:end].casefold() != option.source.casefold():
                 continue
-            end = label.end() + said.casefold().index(option.source.casefold()) + len(option.source)
-            apart = text[run[-1][1] : label.start()].strip(" \n\t.,;*_|-") if run else ""
-            if apart or option.letter in {letter for _, _, letter in run}:
-                run = []
-                runs.append(run)
-            run.append((label.start(), end, option.letter))
+            apart = text[runs[-1][-1][1] : label.start()].strip(" \n\t.,;*_|-") if runs[-1] else ""
+            if apart or option.letter in {letter for _, _, letter in runs[-1]}:
+                runs.append([])
+            runs[-1].append((label.start(), end, option.letter))
         for listed in runs:
             if len(listed) >= max(2, min(3, len(self.offered.all))):
                 start, end = listed[0][0], listed[-1][1]
-                text = text[:start] + re.sub(r"[^\n]", " ", text[start:end]) + text[end:]
+                text = text[:start] + cues.SEEN.sub(" ", text[start:end]) + text[end:]
         return text
-
-    def _without_options(self) -> str:
-        """The text with an "o" for every character of an option: its own "not" or full stop is none of the sentence's."""
-        pieces: list[str] = []
-        done = 0
-        for mention in self.mentions:
-            pieces += [self.text[done : mention.start], "o" * (mention.end - mention.start)]
-            done = mention.end
-        return "".join(pieces) + self.text[done:]
 
     def _unspoken(self, quoted: re.Match[str]) -> str:
         """Quoted speech as blanks, unless the quotation is an option (with its label or without) or the object."""
@@ -116,45 +107,32 @@ class Passage:
         """Letters of the options that a stretch names by text and means: not denied, nor (unless `hedged`) weighed."""
         found: set[str] = set()
         for mention in self.inside(start, end):
-            if mention.start in self.denied or (not hedged and mention.start in self.considered):
-                continue
-            option = self.offered.by_letter[mention.letter]
-            if (
-                (option.silent and not self.is_note(mention))
-                or (option.common and not self.states(mention))
-                or self.in_clause(mention)
-            ):
-                continue
-            found |= {mention.letter} | self.joined(mention)
+            weighed = mention.start in self.denied or (not hedged and mention.start in self.considered)
+            if not weighed and self._counts(mention):
+                found |= {mention.letter} | self.joined(mention)
         return found
+
+    def _counts(self, mention: Mention) -> bool:
+        """False for a word in passing: one that says nothing or is common and not stated, one in a clause of the subject."""
+        option, text = self.offered.by_letter[mention.letter], self.text
+        before, after = text[max(0, mention.start - 80) : mention.start], text[mention.end : mention.end + 12]
+        if option.silent:  # "the chord G" and "the word is 'a'", where "G" and "a" are options
+            quoted = cues.QUOTED_WORD.search(before) and after[:1] in ("'", '"')
+            if not (quoted or (text[mention.start].isupper() and cues.NOTE.search(before))):
+                return False
+        if option.common:  # "The tone is high." states it
+            sentence = re.split("[.!?\n]", before)[-1]
+            if not (
+                (not sentence.strip(" \"'") or cues.EVERYDAY.search(sentence)) and cues.AFTER_EVERYDAY.match(after)
+            ):
+                return False
+        return not (
+            cues.IN_CLAUSE.search(before) and cues.CLAUSE_VERB.match(after)
+        )  # "the friends who helped Ann are ..."
 
     def negated(self, start: int, end: int) -> set[str]:
         """Letters of the options that a stretch names and denies."""
         return {m.letter for m in self.inside(start, end) if m.start in self.denied}
-
-    def states(self, mention: Mention) -> bool:
-        """True where an everyday word is the statement ("The tone is high.") and not a word in passing."""
-        begin = max(self.text.rfind(mark, 0, mention.start) for mark in ".!?\n") + 1
-        before = self.text[max(begin, mention.start - 80) : mention.start]
-        after = self.text[mention.end : mention.end + 12]
-        stated = not before.strip(" \"'") or cues.EVERYDAY.search(before)
-        return bool(
-            stated and re.match(r"[\"')\s]*(?:[.,;:!?\n。]|$|because|since|as\b|(?:playing|in|from|with)\b)", after)
-        )
-
-    def is_note(self, mention: Mention) -> bool:
-        """True for "the chord G" and "the word is 'a'", where "G" and "a" are options."""
-        before = self.text[max(0, mention.start - 12) : mention.start]
-        if re.search(r"(?:\bis|:) [\"']$", before) and self.text[mention.end : mention.end + 1] in ("'", '"'):
-            return True
-        return self.text[mention.start].isupper() and bool(
-            re.search(r"\b(?:chord|note|key|tonic)(?: of| is)? [\"']?$", before)
-        )
-
-    def in_clause(self, mention: Mention) -> bool:
-        """True within a clause about the subject: "the friends who helped Ann are ..."."""
-        before, after = self.text[max(0, mention.start - 40) : mention.start], self.text[mention.end : mention.end + 8]
-        return bool(re.search(r"\b(?:who|that|which) \w+ $", before) and re.match(r"\s+(?:is|are|was|were)\b", after))
 
     def joined(self, mention: Mention) -> set[str]:
         """Letters of other options tied to a mention by "or", "and": "acoustic or electric guitar", "60 to 90 bpm"."""
@@ -222,7 +200,7 @@ class Passage:
 
 
 def _blank(match: re.Match[str]) -> str:
-    return re.sub(r"[^\n]", " ", match.group())
+    return cues.SEEN.sub(" ", match.group())
 
 
 def _inner(match: re.Match[str]) -> str:
