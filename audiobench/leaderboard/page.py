@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from html import escape
 
 from audiobench.leaderboard.board import Board
@@ -53,7 +54,19 @@ svg { display: block; margin: 5px 0 0 auto; }
 ol, ul { padding-left: 20px; color: var(--muted); font-size: 13.5px; } li { margin: 3px 0; overflow-wrap: anywhere; }
 details summary { cursor: pointer; margin: 40px 0 10px; font-size: 18px; font-weight: 600; }
 footer { padding-top: 28px; padding-bottom: 48px; color: var(--muted); font-size: 13px; }
-@media (max-width: 640px) { header, main, footer { padding-left: 14px; padding-right: 14px; } td, th { padding: 8px 10px; } }
+form { display: flex; flex-wrap: wrap; gap: 10px; margin: 18px 0 22px; align-items: center; }
+input, select { font: inherit; color: inherit; background: var(--surface); border: 1px solid var(--line); border-radius: 8px;
+  padding: 6px 10px; min-width: 0; max-width: 100%; } input { flex: 1 1 200px; }
+output { color: var(--muted); font-size: 13px; } [hidden], .off { display: none !important; }
+@media (max-width: 640px) { header, main, footer { padding-left: 14px; padding-right: 14px; } select { flex: 1 1 140px; }
+  .board thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  .board, .board tbody, .board tr, .board td { display: block; width: 100%; }
+  .board tr { padding: 12px 14px; } .board tbody tr + tr { border-top: 1px solid var(--line); }
+  .board tbody tr td { padding: 3px 0; border: 0; white-space: normal; overflow-wrap: anywhere; background: none; }
+  .board td::before { content: attr(data-label); float: left; margin-right: 14px; max-width: 55%; text-align: left;
+    color: var(--muted); font-size: 13px; font-weight: 400; }
+  .board td.m { position: static; } .board td.m::before { content: none; }
+  .board td::after { content: ""; display: block; clear: both; } .board td[data-key=""] { display: none; } }
 """
 SCRIPT = """
 for (const button of document.querySelectorAll("th button")) {
@@ -73,6 +86,39 @@ for (const button of document.querySelectorAll("th button")) {
     body.append(...rows);
   });
 }
+const form = document.querySelector("form"), fields = form ? [...form.elements].filter((field) => field.name) : [];
+const rows = [...document.querySelectorAll("tr[data-model]")];
+function show() {
+  const { q, condition, task } = Object.fromEntries(fields.map((field) => [field.name, field.value]));
+  const words = q.toLowerCase().split(/\\s+/).filter(Boolean);
+  let shown = 0;
+  for (const row of rows) {
+    const text = `${row.dataset.model} ${row.dataset.condition} ${row.dataset.source}`.toLowerCase();
+    const cell = task && [...row.cells].find((one) => one.dataset.task === task);
+    const out = !words.every((word) => text.includes(word)) || (condition && row.dataset.condition !== condition)
+      || (task && (!cell || cell.dataset.key === ""));
+    row.hidden = Boolean(out);
+    shown += !out;
+  }
+  for (const cell of document.querySelectorAll("[data-task]")) cell.classList.toggle("off", Boolean(task) && cell.dataset.task !== task);
+  form.querySelector("output").textContent = `${shown} of ${rows.length} rows`;
+}
+function link() {
+  const kept = new URLSearchParams(fields.filter((field) => field.value).map((field) => [field.name, field.value]));
+  history.replaceState(null, "", kept.size ? `#${kept}` : location.pathname + location.search);
+}
+function restore() {
+  const asked = new URLSearchParams(location.hash.slice(1));
+  for (const field of fields) field.value = asked.get(field.name) ?? "";
+  show();
+}
+if (form) {
+  form.hidden = false;
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("input", () => { show(); link(); });
+  window.addEventListener("hashchange", restore);
+  restore();
+}
 document.documentElement.dataset.ready = "true";
 """
 WIDTH = 96
@@ -85,7 +131,7 @@ def html(board: Board) -> str:
     dates = sorted(cell.date for row in board.measured for cell in row.cells.values() if cell.date)
     facts = [f"{models} model{'s' * (models != 1)}", f"{len(board.tasks)} task{'s' * (len(board.tasks) != 1)}"]
     facts += [f"newest result {dates[-1]}"] if dates else []
-    body = [f"<header><h1>Leaderboard</h1><p>{escape(', '.join(facts))}</p></header><main>"]
+    body = [f"<header><h1>Leaderboard</h1><p>{escape(', '.join(facts))}</p></header><main>", _filters(board)]
     if board.measured:
         body += [
             f"<p>{escape(LEGEND)} Bars run from 0 to 100; the grey tick is chance.</p>",
@@ -122,38 +168,61 @@ def _table(board: Board, rows: list[Row], *, published: bool = False) -> str:
     heads += [_head("Model", "m")]
     heads += [_head("Average", "avg")] if averaged else []
     heads += [_head("Think gain")] if gains else []
-    heads += [_head(board.titles[task]) for task in board.tasks]
+    heads += [_head(board.titles[task], task=task) for task in board.tasks]
     heads += [_head("Source", "t")] if published else []
     lines = "\n".join(_row(board, row, averaged=averaged, gains=gains) for row in rows)
-    return f'<div class="card"><table><thead><tr>{"".join(heads)}</tr></thead><tbody>{lines}</tbody></table></div>'
+    return f'<div class="card"><table class="board"><thead><tr>{"".join(heads)}</tr></thead><tbody>{lines}</tbody></table></div>'
 
 
-def _head(text: str, css: str = "") -> str:
-    return f'<th scope="col" class="{css}"><button type="button">{escape(text)}</button></th>'
+def _filters(board: Board) -> str:
+    """A search, and choices of condition and task; the address keeps them. Shown only where the script runs."""
+    labels = {row.label: row.label for row in board.rows if row.label}
+    titles = {task: board.titles[task] for task in board.tasks}
+    return (
+        '<form hidden role="search"><input type="search" name="q" placeholder="Search models" aria-label="Search models">'
+        f"{_select('condition', 'All conditions', labels)}{_select('task', 'All tasks', titles)}"
+        '<output aria-live="polite"></output></form>'
+    )
+
+
+def _select(name: str, everything: str, options: Mapping[str, str]) -> str:
+    words = "".join(f'<option value="{escape(value)}">{escape(text)}</option>' for value, text in options.items())
+    return f'<select name="{name}" aria-label="{everything}"><option value="">{everything}</option>{words}</select>'
+
+
+def _head(text: str, css: str = "", task: str = "") -> str:
+    own = f' data-task="{escape(task)}"' if task else ""
+    return f'<th scope="col" class="{css}"{own}><button type="button">{escape(text)}</button></th>'
 
 
 def _row(board: Board, row: Row, *, averaged: bool, gains: bool) -> str:
     cells = []
     if not row.published:
         key = row.rank[0] if row.rank else ""
-        cells.append(f'<td data-key="{key}"><span class="pill">{escape(rank(row))}</span></td>')
+        cells.append(f'<td data-key="{key}" data-label="Rank"><span class="pill">{escape(rank(row))}</span></td>')
     sub = f'<span class="sub">{escape(row.label)}</span>' if row.label else ""
     cells.append(
         f'<td class="m" data-key="{escape(row.model)}"><span class="name">{escape(row.model)}</span>{sub}</td>'
     )
     if averaged:
-        cells.append(_score(row.average, "avg", row.average_se))
+        cells.append(_score(row.average, "Average", "avg", row.average_se))
     if gains:
         cells.append(_gain(row.average_gain if averaged else row.gains.get(board.tasks[0])))
-    cells += [_score(row.cells.get(task), gained=row.gains.get(task)) for task in board.tasks]
+    cells += [
+        _score(row.cells.get(task), board.titles[task], gained=row.gains.get(task), task=task) for task in board.tasks
+    ]
     if row.published:
-        cells.append(f'<td class="t" data-key="{escape(row.source)}">{escape(row.source)}</td>')
-    return f"<tr>{''.join(cells)}</tr>"
+        cells.append(f'<td class="t" data-key="{escape(row.source)}" data-label="Source">{escape(row.source)}</td>')
+    about = f'data-model="{escape(row.model)}" data-condition="{escape(row.label)}" data-source="{escape(row.source)}"'
+    return f"<tr {about}>{''.join(cells)}</tr>"
 
 
-def _score(cell: Cell | None, css: str = "", se: float | None = None, gained: Gain | None = None) -> str:
+def _score(
+    cell: Cell | None, label: str, css: str = "", se: float | None = None, gained: Gain | None = None, task: str = ""
+) -> str:
+    about = f'data-label="{escape(label)}"' + (f' data-task="{escape(task)}"' if task else "")
     if cell is None:
-        return '<td data-key="">-</td>'
+        return f'<td data-key="" {about}>-</td>'
     mark = f'<span class="mark">{escape(cell.mark)}</span>' if cell.mark else ""
     error = f" ± {se:.1f}" if se is not None else ""
     below = ""
@@ -162,7 +231,7 @@ def _score(cell: Cell | None, css: str = "", se: float | None = None, gained: Ga
         below = f'<span class="sub">{cell.low:.1f} to {cell.high:.1f}{n}</span>{_picture(cell)}'
     if gained is not None:
         below += f'<span class="sub">thinking <b class="{_tone(gained)}">{gained.value:+.1f}</b></span>'
-    return f'<td class="{css}" data-key="{cell.value:.4f}"><span class="v">{cell.value:.1f}{error}</span>{mark}{below}</td>'
+    return f'<td class="{css}" data-key="{cell.value:.4f}" {about}><span class="v">{cell.value:.1f}{error}</span>{mark}{below}</td>'
 
 
 def _picture(cell: Cell) -> str:
@@ -180,10 +249,10 @@ def _picture(cell: Cell) -> str:
 
 def _gain(found: Gain | None) -> str:
     if found is None:
-        return '<td data-key="">-</td>'
+        return '<td data-key="" data-label="Think gain">-</td>'
     css = _tone(found)
     value, _, span = gain(found).partition(" ")
-    return f'<td data-key="{found.value:.4f}"><span class="v {css}">{escape(value)}</span><span class="sub">{escape(span)}</span></td>'
+    return f'<td data-key="{found.value:.4f}" data-label="Think gain"><span class="v {css}">{escape(value)}</span><span class="sub">{escape(span)}</span></td>'
 
 
 def _tone(found: Gain) -> str:
@@ -206,8 +275,14 @@ def _details(board: Board) -> str:
     heads = [
         f'<th scope="col" class="{c}">{escape(col.head)}</th>' for c, col in zip(css, columns.values(), strict=True)
     ]
+    names = [column.head for column in columns.values()]
     lines = [
-        "<tr>" + "".join(f'<td class="{c}">{escape(v)}</td>' for c, v in zip(css, row, strict=True)) + "</tr>"
+        "<tr>"
+        + "".join(
+            f'<td class="{c}" data-label="{escape(name)}">{escape(v)}</td>'
+            for c, name, v in zip(css, names, row, strict=True)
+        )
+        + "</tr>"
         for row in sheet.rows
     ]
-    return f'<div class="card"><table><thead><tr>{"".join(heads)}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+    return f'<div class="card"><table class="board"><thead><tr>{"".join(heads)}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
