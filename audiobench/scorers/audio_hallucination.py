@@ -8,11 +8,12 @@ reads "no" in lower case. 2024 counts what it cannot read as No, 2025 leaves it 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
-from audiobench.core.types import Answer, Outcome, Sample
-from audiobench.scorers.base import Scorer, ScoreResult, choice_text, option_match, or_crash
-from audiobench.scorers.metrics import Counts, Metric
+from audiobench.core.types import Sample
+from audiobench.scorers.base import Scorer, choice_text, or_crash
+from audiobench.scorers.lists import OneF1, class_scorer
 
 Edition = Literal["interspeech2024", "icassp2025"]
 _SAYS = (
@@ -96,28 +97,6 @@ def object_report(items: Iterable[tuple[Iterable[str], Iterable[str]]]) -> list[
     return [_percent(sum(one[name] for one in found) / len(found)) for name in ("chair", "cover", "hal")]
 
 
-class NoF1(Metric):
-    """F1 of the answer "no", the one that a model that makes sounds up does not give."""
-
-    name, label, unit = "f1_no", "F1 of the answer no", "graded"
-    names = ("hit", "said", "meant")
-
-    def counts(self, outcome: Outcome) -> Counts:
-        """Whether no was said, meant, and both."""
-        said, meant = outcome.detail.get("said") == "no", outcome.detail.get("meant") == "no"
-        return {"hit": float(said and meant), "said": float(said), "meant": float(meant)}
-
-    def value(self, total: Counts) -> float | None:
-        """2 hits over what was said and meant."""
-        either = total.get("said", 0.0) + total.get("meant", 0.0)
-        return 2 * total.get("hit", 0.0) / either if either else None
-
-
-def _score(answer: Answer, sample: Sample, text: str) -> ScoreResult:
-    said = (choice_text(answer, sample) or "").lower()
-    return option_match(answer, sample, text)[0], {"said": said, "meant": str(sample.target).lower()}
-
-
 def _scorer(edition: Edition, report: Any) -> Scorer:
     def official(text: str | None, sample: Sample) -> Any:
         del sample
@@ -129,17 +108,13 @@ def _scorer(edition: Edition, report: Any) -> Scorer:
         value = parts["f1"] / 100 if isinstance(parts, dict) else None
         return {"name": "f1", "value": value, "n": len(rows), "parts": parts}
 
-    return Scorer(
-        name=f"hallucination_{edition[-4:]}",
-        version="1",
-        score=_score,
-        doc="the extracted yes or no is the target; F1 of no (audio hallucination)",
-        metric=NoF1(),
+    doc = "F1 of no, of the extracted yes or no (audio hallucination)"
+    return replace(
+        class_scorer(f"hallucination_{edition[-4:]}", OneF1("no"), doc),
         source=f"kuan2jiu99/audio-hallucination {edition}/evaluation.py @dd12901",
         official=official,
         official_extracted=lambda answer, sample: official(f"{choice_text(answer, sample) or ''}.", sample),
         official_summary=summary,
-        extraction=("multiple_choice",),
     )
 
 

@@ -123,6 +123,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "asr": ("kaldialign", "contractions", "num2words"),
     "captions": ("aac_metrics",),
     "comet": ("comet",),
+    "flores": ("sentencepiece",),
 }
 """Optional dependencies of scorers -> the modules that they bring."""
 

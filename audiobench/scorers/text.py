@@ -15,7 +15,7 @@ from typing import Any
 
 from audiobench.core.types import Answer, Outcome, Sample
 from audiobench.scorers import chinese
-from audiobench.scorers.base import Normalizer, Scorer, ScoreResult, references
+from audiobench.scorers.base import Normalizer, Score, Scorer, ScoreResult, references
 from audiobench.scorers.metrics import CER, WER, Counts, Metric, Rate
 
 
@@ -179,15 +179,20 @@ def _error_scorer(
     )  # fmt: skip
 
 
-def _bleu_scorer(name: str, metric: Bleu) -> Scorer:
+def bleu_score(metric: Bleu) -> Score:
+    """Sentence BLEU (0 to 100), and the texts that the corpus figure counts in."""
+
     def score(answer: Answer, sample: Sample, text: str) -> ScoreResult:
-        """Sentence BLEU (0 to 100), and the texts that the corpus figure counts in."""
         del text
         hypothesis, refs = answer.value or "", list(references(sample)) or [""]
         return metric.sentence(hypothesis, refs), {"hypothesis": hypothesis, "references": refs}
 
+    return score
+
+
+def _bleu_scorer(name: str, metric: Bleu) -> Scorer:
     doc = f"corpus BLEU, sacrebleu tokenizer {metric.tokenizer}, case kept"
-    return Scorer(name, "1", score, doc, metric, source="sacrebleu")
+    return Scorer(name, "1", bleu_score(metric), doc, metric, source="sacrebleu")
 
 
 WER_ENGLISH = _error_scorer("wer", WER, "after Whisper's English normaliser", whisper_english, word_counts)

@@ -217,7 +217,7 @@ class TaskSpec(Columns):
 
 def _scorer(declared: dict[str, Any]) -> Scorer:
     try:
-        return find_scorer(declared["scorer"], declared.get("normalizer"))
+        return find_scorer(declared["scorer"])
     except (KeyError, UsageError):
         return SCORERS["option_match"]  # `audiobench.task.check` says what is wrong with the name
 

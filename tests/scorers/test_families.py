@@ -293,3 +293,86 @@ def test_the_facts_of_a_wrong_answer_are_not_asked_for():
     assert judge.parse('{"factual_consistency_score": 1.5}', HYPERBATON) is None
     answer = SCORERS["aura_answer"].judge
     assert answer is not None and answer.parse('{"is_correct": "false"}', HYPERBATON) is None
+
+
+def tagged(*target: str) -> Sample:
+    return Sample("1", "Which tags?", target=target)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Guitar, rock and slow", '["slow", "rock", "guitar"]', "- rock\n- slow\n- a guitar", "1) rock; slow; guitar"],
+)
+def test_tags_are_read_in_any_list(text):
+    assert scored("tags_micro_f1", text, tagged("rock", "guitar", "slow")).value == 1.0
+
+
+def test_micro_and_macro_f1_of_tags_differ_by_the_rare_one():
+    pairs = [("rock", tagged("rock"))] * 8 + [("rock", tagged("jazz")), ("rock, jazz", tagged("rock", "jazz"))]
+    assert corpus("tags_micro_f1", pairs) == pytest.approx(2 * 10 / (11 + 11))
+    assert corpus("tags_macro_f1", pairs) == pytest.approx((2 * 9 / (10 + 9) + 2 * 1 / (1 + 2)) / 2)
+    assert corpus("tags_macro_f1", [("polka", tagged("rock"))]) == 0.0
+
+
+def test_f1_of_options_takes_each_option_for_a_class():
+    def asked(target: str) -> Sample:
+        return Sample("1", "?", choices=("dog", "cat"), target=target)
+
+    pairs = [("dog", asked("dog")), ("dog", asked("dog")), ("dog", asked("cat"))]
+    assert corpus("option_micro_f1", pairs) == pytest.approx(2 / 3)
+    assert corpus("option_macro_f1", pairs) == pytest.approx((2 * 2 / (3 + 2) + 0) / 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("It was written by J. K. Rowling.", 1.0), ("rowling", 1.0), ("Rowlingson", 0.0), ("", 0.0), ("Tolkien", 0.0)],
+)
+def test_an_alias_stands_as_whole_words(text, value):
+    assert scored("alias_contained", text, tagged("J. K. Rowling", "Rowling")).value == value
+
+
+def test_chrf_is_sacrebleus():
+    from sacrebleu.metrics.chrf import CHRF
+
+    pairs = [
+        ("the cat sat", ["a cat sat down", "the cat was sitting"]),
+        ("", ["x"]),
+        ("Guten Tag", ["guten tag", "Hallo"]),
+    ]
+    samples = [(said, Sample("1", "", target=tuple(refs))) for said, refs in pairs]
+    references = [[refs[i] if i < len(refs) else refs[-1] for _, refs in pairs] for i in range(2)]
+    expected = CHRF().corpus_score([said for said, _ in pairs], references).score
+    assert corpus("chrf", samples) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("name", "reply", "value"), [
+    ("judge_rating_5", "4", 4.0), ("judge_rating_5", "6", None), ("judge_rating_5", "4/5", 4.0), ("judge_rating_5", "4 or 5", None),
+    ("judge_rating_10", "10", 10.0), ("judge_rating_10", "0", None),
+])  # fmt: skip
+def test_a_rating_is_one_number_on_its_scale(name, reply, value):
+    judge = SCORERS[name].judge
+    assert judge is not None and judge.parse(reply, HYPERBATON) == value
+    assert f"from 1 to {SCORERS[name].metric.bounds[1]:.0f} and nothing else" in judge.render(HYPERBATON, "x", "")[0][1]
+
+
+def test_comet_takes_source_translation_and_the_nearest_reference(monkeypatch):
+    from audiobench.scorers import translation
+
+    class Model:
+        def predict(self, rows, **options):
+            assert [row["src"] for row in rows] == ["Guten Tag"] * 2
+            return type("Found", (), {"scores": [float(row["mt"] == row["ref"]) for row in rows]})
+
+    monkeypatch.setattr(translation, "_comet", Model)
+    sample = Sample("1", "", target=("hello", "good day"), transcript="Guten Tag")
+    assert scored("comet", "good day", sample).value == 1.0
+
+
+def test_a_missing_extra_is_one_line_that_names_it(monkeypatch):
+    from audiobench.core.errors import UsageError
+    from audiobench.scorers import base
+
+    monkeypatch.setattr(base, "find_spec", lambda module: None)
+    with pytest.raises(UsageError, match=r"scorer comet needs comet: pip install 'audiobench-harness\[comet\]'"):
+        base.require("comet", "scorer comet")
+    base.require("", "scorer wer")
