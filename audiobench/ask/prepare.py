@@ -314,7 +314,7 @@ def _check_spent(prepared: Prepared) -> None:
     limit = prepared.options.max_cost
     if limit is None or prepared.finished == prepared.total:
         return
-    spent = cost.of_run(prepared.folder, prepared.model) or 0.0
+    spent = cost.spent(prepared.folder, prepared.model)
     if spent >= limit:
         raise UsageError(f"--max-cost {limit:g}: earlier starts of this run have spent ${spent:.2f}; raise it to go on")
 

@@ -7,10 +7,13 @@ import time
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from audiobench.core.types import Outcome
+from audiobench.core.modes import FinishReason
+from audiobench.core.types import Outcome, Response
 from audiobench.statistics.intervals import binomial
 
 PLAIN_EVERY_SECONDS = 10.0
+MANY = 20
+"""Answers without text after which people are told."""
 LIVE_EVERY_SECONDS = 0.25
 
 
@@ -29,8 +32,24 @@ class Tally:
     spent_before: float = 0.0
     """Spent by earlier starts of the same run."""
     priced: bool = False
+    thoughts: int = 0
+    """Answers that hold reasoning and no text; -1 once that was told."""
+    estimated: int = 0
+    """Answers whose cost is an estimate, where a limit must be kept and the server gives no counts."""
     retries: int = 0
     started: float = field(default_factory=time.monotonic)
+
+    def only_thought(self, response: Response | None) -> bool:
+        """Count a response; True once, when at least half of the answers, and 20, hold reasoning and no text."""
+        if response is None or response.text.strip() or not (response.reasoning or "").strip():
+            return False
+        if response.finish_reason != FinishReason.STOP or self.thoughts < 0:
+            return False
+        self.thoughts += 1
+        if self.thoughts < MANY or 2 * self.thoughts < self.asked:
+            return False
+        self.thoughts = -1
+        return True
 
     def add(self, result: Outcome, attempts: int, dollars: float | None) -> None:
         """Count one finished request."""

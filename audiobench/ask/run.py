@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import inf, isfinite
 from pathlib import Path
 
 import msgspec
@@ -38,6 +40,10 @@ from audiobench.serving.planner import Plan, plan_server, starts_server
 from audiobench.task.spec import TaskSpec
 
 DEFAULT_MAX_CONCURRENCY = 256
+ONLY_THOUGHT = (
+    "20 answers hold reasoning and no text: the server's reasoning parser takes whole answers for thought, or the wrong one "
+    "is set (vLLM: --reasoning-parser); they count as unparsed"
+)
 
 
 @dataclass(slots=True)
@@ -66,7 +72,7 @@ def execute(prepared: Prepared) -> RunResult:
         ending = Ending()
         tally = Tally(prepared.total, prepared.finished)
         if options.max_cost is not None:
-            tally.spent_before = cost.of_run(prepared.folder, prepared.model) or 0.0
+            tally.spent_before = cost.spent(prepared.folder, prepared.model)
         if prepared.finished == prepared.total:
             check_server(prepared, reached(prepared))
             write_plans(prepared)
@@ -96,9 +102,15 @@ def execute(prepared: Prepared) -> RunResult:
         summaries = [] if gone and ending.reason else write_summaries(prepared)
     finally:
         lock.release()
-    if tally.priced and ending.reason and options.max_cost is not None:
+    if tally.priced and ending.reason and options.max_cost is not None and isfinite(tally.dollars):
         ending.reason += (
             f"; ${tally.dollars:.2f} spent by this command, ${tally.spent_before + tally.dollars:.2f} in all"
+        )
+    if tally.estimated and isfinite(tally.dollars):
+        print(
+            f"audiobench: warning: --max-cost: {tally.estimated} answers came without token counts and were counted at an "
+            "estimate (4 characters a token, sound by the second); the bill may differ",
+            file=sys.stderr,
         )
     code = ending.exit_code if ending.exit_code is not ExitCode.OK else completeness(summaries)
     tasks = {work.task.task: work.task for work in prepared.works}
@@ -198,10 +210,20 @@ def _drive(prepared: Prepared, adapter: Adapter, tally: Tally, progress: Progres
         result = outcome(record, work.task)
         if result.status == "pending":
             result = Outcome("scored")
-        tally.add(result, record.attempts, cost.of_record(record, model))
+        dollars = cost.of_record(record, model)
+        if dollars is None and record.response is not None and options.max_cost is not None:
+            dollars = cost.estimated(record, model)
+            tally.estimated += dollars > 0
+        tally.add(result, record.attempts, dollars)
+        if tally.only_thought(record.response):
+            print(f"audiobench: warning: {ONLY_THOUGHT}", file=sys.stderr, flush=True)
         progress.update()
 
     def over_budget() -> str | None:
+        if tally.dollars == inf:
+            return (
+                "--max-cost: the server does not say what an answer cost, and the model file has no price to count by"
+            )
         if options.max_cost is not None and tally.spent_before + tally.dollars >= options.max_cost:
             return (
                 f"--max-cost {options.max_cost:g}: reached, raise it to go on; what was on the wire was still paid for"

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from audiobench.ask.prepare import Prepared
     from audiobench.ask.work import TaskWork
 
-CHARACTERS_PER_TOKEN = 4.0
 ASSUMED_ANSWER_TOKENS = 30
 ASSUMED_THINKING_TOKENS = 1500
 ASSUMED_SPOKEN_TOKENS = 200
@@ -97,7 +96,7 @@ def _text_tokens(work: TaskWork) -> float:
                 continue  # it will be that sample's error, and is never sent
             length = sum(len(p.text) for m in request.messages for p in m.parts if isinstance(p, TextPart))
             characters += length * _passes(work, condition)
-    return characters * work.epochs / CHARACTERS_PER_TOKEN
+    return characters * work.epochs / cost.CHARACTERS_PER_TOKEN
 
 
 def _answered(work: TaskWork) -> list[tuple[Mapping[str, Any], float]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from math import inf
 from pathlib import Path
 from typing import Any
 
+from audiobench.core.modes import FinishReason
 from audiobench.files import records
 from audiobench.files.records import Record
 from audiobench.model.registry import capabilities
@@ -14,6 +16,9 @@ from audiobench.model.spec import ModelSpec, Price
 from model_adapters.bodies import counts
 
 MILLION = 1_000_000
+CHARACTERS_PER_TOKEN = 4.0
+AUDIO_TOKENS_PER_SECOND = 32.0
+"""Assumed of a model whose file does not say it: the highest rate of the shipped model files (Gemini's)."""
 
 
 def is_known(spec: ModelSpec) -> bool:
@@ -60,6 +65,34 @@ def of_record(record: Record, spec: ModelSpec) -> float | None:
         return None
     factor = price.batch_factor if record.batch else 1.0
     return sum(of_usage(usage, price) for usage in billed) * (factor or 1.0)
+
+
+def estimated(record: Record, spec: ModelSpec) -> float:
+    """US dollars of a record whose cost nobody says, for a spending limit only, never for a report; 0.0 without response.
+
+    Words at `CHARACTERS_PER_TOKEN`; sound at the model file's tokens a second, or `AUDIO_TOKENS_PER_SECOND`. Without a
+    price it is infinite: nothing could be counted.
+    """
+    response, price = record.response, spec.price_on(date.fromtimestamp(record.time))
+    if response is None or response.finish_reason == FinishReason.CONTENT_FILTER:
+        return 0.0
+    if price is None:
+        return inf
+    asked = sum(len(part) for turn in record.prompt for part in turn.parts if isinstance(part, str))
+    seconds = sum(clip.seconds or 0.0 for clip in record.audio)
+    audio = seconds * (spec.audio.tokens_per_second or AUDIO_TOKENS_PER_SECOND)
+    said = len(response.text) + len(response.reasoning or "")
+    usage = {
+        "prompt": asked / CHARACTERS_PER_TOKEN + audio, "audio": audio, "audio_seconds": seconds,
+        "completion": said / CHARACTERS_PER_TOKEN,
+    }  # fmt: skip
+    return of_usage(usage, price)
+
+
+def spent(folder: Path, spec: ModelSpec) -> float:
+    """US dollars of every answer of a run directory, for a spending limit: `estimated` where no cost is known."""
+    lines = (record for file in sorted(folder.glob(f"*/{records.FILE}")) for record in records.read(file))
+    return sum(estimated(record, spec) if (known := of_record(record, spec)) is None else known for record in lines)
 
 
 def of_run(folder: Path, spec: ModelSpec) -> float | None:
