@@ -15,7 +15,7 @@ from audiobench.media.memory import MEMORY
 from audiobench.media.raw import RawAudio
 from audiobench.media.reading import Bytes, look
 from audiobench.media.sounds import sound_in
-from audiobench.media.wav import pcm_wav
+from audiobench.media.wav import PCM, pcm_wav, wav_header
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +30,8 @@ SLACK_SECONDS = 0.01
 def passes(raw: RawAudio | Bytes, support: AudioSupport, transform: str = UNTOUCHED) -> bool:
     """True when the bytes can go out untouched and need no decode: PCM WAV within what the model takes."""
     if isinstance(raw, Bytes):
-        if raw.data[:4] != b"RIFF":
+        header = wav_header(raw.data) if raw.data[:4] == b"RIFF" else ""
+        if isinstance(header, str) or header.code != PCM or not header.consistent:
             return False
         try:
             raw = look(raw)

@@ -27,7 +27,9 @@ class Memory:
         """
         if size > self.limit:
             raise InvalidAudioError(
-                path, f"would take {size >> 20} MiB of memory to convert, over the cap of {self.limit >> 20} MiB"
+                path,
+                f"would take {size >> 20} MiB of memory to convert, over the cap of {self.limit >> 20} MiB: "
+                "convert it beforehand to what the model takes",
             )
         with self._freed:
             self._freed.wait_for(lambda: self._left >= size)

@@ -14,7 +14,8 @@ from audiobench.media.container import sniff
 
 TYPES = {
     "wav": "audio/wav", "flac": "audio/flac", "ogg": "audio/ogg", "mp3": "audio/mpeg", "aac": "audio/aac",
-    "m4a": "audio/mp4", "aiff": "audio/aiff", "webm": "audio/webm",
+    "m4a": "audio/mp4", "aiff": "audio/aiff", "webm": "audio/webm", "caf": "audio/x-caf", "au": "audio/basic",
+    "w64": "audio/x-w64", "sphere": "audio/x-nist",
 }  # fmt: skip
 """Container -> what a browser is told."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
