@@ -139,6 +139,15 @@ def _run(argv: Sequence[str] | None) -> int:
         end = arguments.index("--")
         arguments, after_dashes = arguments[:end], arguments[end + 1 :]
     json_wanted = "--json" in arguments
+    if odd := next((text for text in (*arguments, os.getcwd()) if not _is_text(text)), None):
+        shown = os.fsencode(odd).decode("utf-8", "replace")
+        encoding = sys.getfilesystemencoding()
+        return _fail(
+            f"{shown}: this Python reads file names as {encoding}, which has not all of these letters; set PYTHONUTF8=1, or "
+            "a UTF-8 locale such as LC_ALL=C.UTF-8",
+            ExitCode.USAGE,
+            json_wanted,
+        )
     try:
         parsed = build_parser(only).parse_args(arguments)
         parsed.after_dashes = after_dashes
@@ -161,6 +170,11 @@ def _run(argv: Sequence[str] | None) -> int:
             ExitCode.INTERNAL,
             json_wanted,
         )
+
+
+def _is_text(name: str) -> bool:
+    """Whether a file name came whole out of the file system's encoding."""
+    return not any("\udc80" <= letter <= "\udcff" for letter in name)
 
 
 def _fail(message: str, code: ExitCode, as_json: bool) -> int:

@@ -129,6 +129,12 @@ class HubRepository:
             if status in (401, 403):
                 raise UsageError(f"{what}: access refused (HTTP {status}); set a valid HF_TOKEN, or {own}") from None
             raise IncompleteError(f"{what}: the Hub answered HTTP {status}; try again, or {own}") from None
+        except ValueError as error:  # a proxy's or a portal's page under HTTP 200
+            endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+            raise IncompleteError(
+                f"{what}: {endpoint} answered with what is not the Hub's ({type(error).__name__}): is a proxy or a log-in page "
+                f"in between? {own[0].upper() + own[1:]}"
+            ) from None
         except (OSError, errors.OfflineModeIsEnabled) as error:
             if isinstance(error, OSError) and (error.filename is not None or error.errno in _DISK):
                 raise  # a full disk or a cache folder that cannot be written: the caller knows what to say

@@ -76,3 +76,9 @@ def test_answers_that_are_all_thought_are_told_after_twenty(
         "run", "--model", "openai_chat:mock", "--tasks", toy(count), "--base-url", url, "--out", "out", "--quiet"
     )
     assert done.stderr.count("20 answers hold reasoning and no text") == told, done.stderr
+
+
+def test_letters_that_the_locale_does_not_have_are_told_and_are_no_bug(cli: Any, tmp_path: Path) -> None:
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    refused = cli("run", "--model", "oracle", "--tasks", "toy.yaml", "--out", tmp_path / "\u00e9", **ascii_only)
+    assert refused.returncode == 2 and "set PYTHONUTF8=1" in refused.stderr, refused.stderr
