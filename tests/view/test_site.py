@@ -20,7 +20,7 @@ from audiobench.results.runs import Run
 from audiobench.results.summary import summaries
 from audiobench.view.clips import ClipIndex, clip_of
 from audiobench.view.collect import arm_labels, collect, difference
-from audiobench.view.site import Written, write_site
+from audiobench.view.site import PAGE, Written, write_site
 
 from .synthetic import HOSTILE_IDS, SOUNDS, many, record, task_json, wav, write_run
 
@@ -284,3 +284,10 @@ def test_word_error_rates_are_pooled_and_fewer_errors_are_a_gain(tmp_path: Path,
     compared = compare(off, on, common([off, on]))
     assert (found["ci"], found["p"]) == ([compared.interval.low, compared.interval.high], compared.p)
     assert (found["gained"], found["lost"], shown["higher_is_better"]) == (20, 20, False)
+
+
+def test_two_dozen_arms_have_colours_of_their_own() -> None:
+    style = (PAGE / "style.css").read_text(encoding="utf-8")
+    colours = re.findall(r"\.arm-(\d+) \{ --arm: (light-dark\(.+?\)); \}", style)
+    assert [int(number) for number, _ in colours] == list(range(24)) and len({colour for _, colour in colours}) == 24
+    assert "(arm % 24)" in (PAGE / "core.js").read_text(encoding="utf-8")

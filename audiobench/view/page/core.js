@@ -104,4 +104,4 @@ AB.date = function (seconds) {
   return new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ") + " UTC";
 };
 
-AB.hue = (arm) => "arm-" + (arm % 6);
+AB.hue = (arm) => "arm-" + (arm % 24);
