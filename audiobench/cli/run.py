@@ -195,15 +195,23 @@ def _run_all(specs: Sequence[RunSpec], args: argparse.Namespace) -> int:
 
 
 def _estimate(spec: RunSpec, args: argparse.Namespace) -> list[dict[str, Any]]:
-    """The plan and what it will take."""
-    from audiobench.ask.plan_lines import plan_lines
-    from audiobench.ask.prepare import prepare
-    from audiobench.report.estimate import estimate, estimate_lines
+    """The plan and what it will take, as far as that is known without a download."""
+    from msgspec.structs import replace
 
-    prepared = prepare(spec, dry_run=True)
-    if not spec.quiet:
-        print("\n".join(plan_lines(prepared)), file=sys.stderr)
-    entries = estimate(prepared)
+    from audiobench.ask.plan_lines import plan_lines
+    from audiobench.ask.prepare import prepare, resolve
+    from audiobench.data.loading import at_hand
+    from audiobench.report.estimate import declared, estimate, estimate_lines
+
+    tasks = resolve(spec).tasks
+    absent = [task for task, file, _ in tasks if not at_hand(task, file, spec.data.get(task.task))]
+    entries = [declared(task, spec) for task in absent]
+    here = [named for task, _, named in tasks if task not in absent]
+    if here:
+        prepared = prepare(replace(spec, tasks=here), dry_run=True)
+        if not spec.quiet:
+            print("\n".join(plan_lines(prepared)), file=sys.stderr)
+        entries = [*estimate(prepared), *entries]
     if not args.json:
         print("\n".join(estimate_lines(entries)))
     return entries

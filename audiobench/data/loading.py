@@ -89,6 +89,12 @@ def load(
     return Dataset(samples, len(all_ids), rows.source, rows.revision, builder.form, digest, notes, all_ids)
 
 
+def at_hand(task: TaskSpec, task_file: Path, data: Path | None = None) -> bool:
+    """Whether the task's rows can be read without a download."""
+    local = local_data(task, task_file, data) is not None
+    return local or task.dataset_path.startswith("builtin:") or manifest(task) is not None
+
+
 def read_rows(
     task: TaskSpec, task_file: Path, data: Path | None, progress: Progress | None, refresh: bool = False
 ) -> Rows:

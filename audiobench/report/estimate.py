@@ -17,6 +17,8 @@ from audiobench.results import cost
 if TYPE_CHECKING:
     from audiobench.ask.prepare import Prepared
     from audiobench.ask.work import TaskWork
+    from audiobench.files.run_spec import RunSpec
+    from audiobench.task.spec import TaskSpec
 
 ASSUMED_ANSWER_TOKENS = 30
 ASSUMED_THINKING_TOKENS = 1500
@@ -137,10 +139,30 @@ def dollars(amount: float) -> str:
     return f"{amount:.2f}" if amount >= 0.1 else f"{amount:.4f}"
 
 
+def declared(task: TaskSpec, options: RunSpec) -> dict[str, Any]:
+    """As `estimate`, of a task whose data are not here: requests by the rows that it declares, the rest unknown."""
+    rows = len(options.ids) if options.ids else task.expected_rows
+    if rows is not None and options.limit is not None:
+        rows = min(rows, options.limit)
+    if rows is not None and options.shard is not None:
+        rows = -(-rows // options.shard[1])
+    times = len(options.think) * len(options.audio) * options.option_order * options.epochs
+    unknown = ("audio_hours", "text_tokens", "audio_tokens", "completion_tokens", "dollars")
+    return {
+        "task": task.task, "requests": None if rows is None else rows * times, **dict.fromkeys(unknown),
+        "completion_from": "unknown", "dollars_without_audio": False, "data": "not fetched",
+    }  # fmt: skip
+
+
 def estimate_lines(entries: list[dict[str, Any]]) -> list[str]:
     """The estimate as text."""
     lines = []
     for entry in entries:
+        if entry.get("data") == "not fetched":
+            many = "requests: unknown" if entry["requests"] is None else f"{entry['requests']:,} requests, as declared"
+            fetch = f"audiobench tasks fetch {entry['task']}"
+            lines.append(f"{entry['task']}: {many}; audio, tokens and price are known once its data are here: {fetch}")
+            continue
         audio = "unknown" if entry["audio_tokens"] is None else f"{entry['audio_tokens']:,}"
         amount: float | None = entry["dollars"]
         money = "no price known"

@@ -210,6 +210,23 @@ def test_lists_of_models_and_tasks_come_in_every_form(capsys: pytest.CaptureFixt
     assert "cc-by-nc-4.0" in shown and "1000" in shown and "wer" in shown
 
 
+def test_a_dry_run_needs_no_data_and_fetches_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AUDIOBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("AUDIOBENCH_DATA", raising=False)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    asked = ["--model", "oracle", "--limit", "100", "--think", "off", "--audio", "full,swap", "--dry-run"]
+    assert main(["run", "--tasks", "mmau,listening_count", *asked]) == 0
+    shown = capsys.readouterr().out
+    assert "mmau: 200 requests, as declared; audio, tokens and price are known once its data are here" in shown
+    assert "listening_count: 200 requests, 0." in shown
+    assert main(["run", "--tasks", "mmau", *asked, "--json"]) == 0
+    (entry,) = json.loads(capsys.readouterr().out)["estimate"]
+    assert (entry["requests"], entry["dollars"], entry["data"]) == (200, None, "not fetched")
+    assert not list((tmp_path / "cache").glob("*MMAU*"))
+
+
 def test_control_characters_do_not_reach_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     evil = "\x1b[2J\x1b]0;owned\x07re\x9b31md\u202e\r\n"
     score = {"value": 0.5, "ci": (0.1, 0.9), "interval": "wilson", "n": 2}
