@@ -77,7 +77,7 @@ class Dialect:
     """Fields that are always sent."""
     can: frozenset[str] = WORDS
     """See `audiobench.model.capabilities`."""
-    batch: Literal["openai"] | None = None
+    batch: bool = False
     """It has OpenAI's batch jobs."""
     tells_cost: bool = False
     """An answer's usage says what it cost."""
@@ -143,7 +143,7 @@ DIALECTS: dict[str, Dialect] = {
             key_env=("OPENAI_API_KEY",),
             parameters=_OPENAI,
             body={"store": False},
-            batch="openai",
+            batch=True,
         ),
         Dialect(
             "azure",

@@ -23,11 +23,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from audiobench.core.errors import UsageError, install
+from audiobench.core.json_values import counts, object_in
 from audiobench.core.types import MediaPart, Message, Request, Response, TextPart
 from audiobench.model.adapter import RetryableError, SampleError
 from audiobench.model.capabilities import WORDS, Capabilities, check
 from audiobench.model.spec import ModelSpec
-from model_adapters.bodies import counts, first, object_in
+from model_adapters.batch import GeminiBatch
+from model_adapters.bodies import first
 from model_adapters.dialects import GEMINI_PARAMETERS, merge, same_model, sampling_fields
 from model_adapters.gemini_files import Files
 from model_adapters.http import HttpClient, Reply, address, find_key, json_object
@@ -51,6 +53,8 @@ BLOCKED = frozenset(
     {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY", "JAILBREAK", "MODEL_ARMOR"}
 )
 DEVELOPER_API = "https://generativelanguage.googleapis.com"
+
+KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 
 
 class Vertex(BaseModel):
@@ -85,6 +89,8 @@ class Gemini:
         UsageError: no key, no project, an unknown option.
     """
 
+    key_variables = KEY_VARIABLES
+
     @staticmethod
     def capabilities(spec: ModelSpec) -> Capabilities:
         """Batch jobs are the Developer API's only."""
@@ -94,7 +100,7 @@ class Gemini:
             "gemini",
             GEMINI_PARAMETERS,
             audio_out=False,
-            batch=None if vertex else "gemini",
+            batch=not vertex,
             no_batch="only Gemini's Developer API, not Vertex AI, is supported" if vertex else "",
         )
 
@@ -103,7 +109,7 @@ class Gemini:
         self.options = spec.read_options(Options)
         self._google: _GoogleToken | None = None
         if self.options.vertex is None:
-            variables = spec.api_key_env or ["GOOGLE_API_KEY", "GEMINI_API_KEY"]
+            variables = spec.api_key_env or list(KEY_VARIABLES)
             self._key = find_key(variables, required=True, model=spec.name)
             base = base_url or os.environ.get("GOOGLE_GEMINI_BASE_URL") or DEVELOPER_API
             self._base, version = _version(address(base, spec.name), self.options.api_version or "v1")
@@ -288,6 +294,10 @@ class Gemini:
             raise SampleError(f"the clips are larger than {limit} bytes, and Vertex AI has no Files API")
         kinds = [(part, MIME[part.kind]) for part in request.media]
         return {place: await self.files.clip(part, known[part.format]) for place, (part, known) in enumerate(kinds)}
+
+    def batch_api(self) -> GeminiBatch:
+        """Its provider's batch jobs."""
+        return GeminiBatch(self)
 
     async def close(self) -> None:
         """Let go of the shared connections."""

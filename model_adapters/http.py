@@ -22,7 +22,9 @@ from urllib.parse import quote, urlsplit
 from pydantic import SecretStr
 
 from audiobench.core.errors import UsageError
+from audiobench.core.json_values import decode
 from audiobench.core.plain_text import printable
+from audiobench.core.urls import check_url
 from audiobench.model.adapter import RetryableError, RunError, SampleError
 from audiobench.model.spec import ReplyLimits
 from model_adapters import bodies
@@ -100,26 +102,6 @@ def find_key(variables: Iterable[str], *, required: bool, model: str) -> SecretS
     if required:
         raise UsageError(f"model {model}: no API key: set {' or '.join(names)} in the environment")
     return None
-
-
-def check_url(url: str, *, of: str = "--base-url") -> None:
-    """Whether a base URL (http, https, or ws, wss for realtime) can be used and written down. Never shows the URL, which
-    may hold a password; `of` is what errors call it.
-
-    Raises:
-        UsageError: it is not one, or it holds a user, a password, a query or a fragment.
-    """
-    try:
-        parts = urlsplit(url.strip())
-        usable = parts.scheme in ("http", "https", "ws", "wss") and parts.hostname and (parts.port or 1) > 0
-    except ValueError:
-        usable, parts = False, urlsplit("")
-    if "@" in parts.netloc:
-        raise UsageError(f"{of}: it must have no user and password; keys come from the environment")
-    if not usable:
-        raise UsageError(f"{of}: it must look like http://host:port/v1 or https://host/v1")
-    if parts.query or parts.fragment:
-        raise UsageError(f"{of}: it must have no query; keys come from the environment")
 
 
 def address(url: str, model: str) -> str:
@@ -300,7 +282,7 @@ class HttpClient:
         if 300 <= reply.status < 400:
             raise RunError(f"{reply.where}: HTTP {reply.status}: redirects are not followed; give the final base URL")
         try:
-            data = bodies.decode(reply.body)
+            data = decode(reply.body)
         except ValueError:
             data = page_title(reply.body[:4000].decode("utf-8", "replace"))
         self.fail(reply.status, data, where=reply.where, headers=reply.headers)
@@ -347,13 +329,13 @@ async def _blocks(pieces: Sequence[bytes]) -> AsyncIterator[memoryview]:
 
 
 def json_object(reply: Reply) -> dict[str, Any]:
-    """The body of a successful `reply`, mended where a server writes what is no JSON (`bodies.decode`).
+    """The body of a successful `reply`, mended where a server writes what is no JSON (`decode`).
 
     Raises:
         RetryableError: it is not a JSON object (cut off, a proxy's page).
     """
     try:
-        data = bodies.decode(reply.body)
+        data = decode(reply.body)
     except ValueError:
         html = reply.body.lstrip().startswith(b"<")
         what = "an HTML page: is the base URL right?" if html else f"not valid JSON ({len(reply.body)} bytes)"

@@ -23,6 +23,11 @@ _RATE_TEXT = re.compile(
     r"(?i)rate.?limit|too many requests|throttl|(requests|tokens) per (second|minute)|\b(rpm|tpm|qps)\b"
 )
 
+FILTER_CODES = frozenset(
+    {"content_filter", "data_inspection_failed", "datainspectionfailed", "content_policy_violation"}
+)
+"""Error codes by which a server says that it blocks the prompt: an answer (a refusal), not a failure."""
+
 
 def error_fields(data: Any) -> tuple[str, str, list[dict[str, Any]]]:
     """(code, message, Google's details) of an error body, in any of the shapes that servers use."""

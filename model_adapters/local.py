@@ -6,7 +6,6 @@ Requests that are waiting at the same time are answered as one batch, in one wor
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from audiobench.core.types import Request, Response, TextPart, VideoPart
 from audiobench.model.adapter import RunError, SampleError
 from audiobench.model.capabilities import WORDS, Capabilities, check, unsupported
 from audiobench.model.spec import ModelSpec
+from model_adapters.step_audio import PROMPT_VERSION
 from model_adapters.waveforms import waveform
 
 if TYPE_CHECKING:
@@ -80,14 +80,17 @@ class Local:
         UsageError: an option is unknown, PyTorch or transformers are not installed, or there is no checkpoint.
     """
 
-    capabilities = Capabilities(
-        WORDS | {"assistant_audio"},
-        parameters=PARAMETERS,
-        audio_out=False,
-        in_process=True,
-        own_prompts=True,
-        reads_checkpoint=True,
-    )
+    @staticmethod
+    def capabilities(spec: ModelSpec) -> Capabilities:
+        """The same for every checkpoint."""
+        return Capabilities(
+            WORDS | {"assistant_audio"},
+            parameters=PARAMETERS,
+            audio_out=False,
+            in_process=True,
+            prompt_version=PROMPT_VERSION,
+            checkpoint=_checkpoint(spec),
+        )
 
     def __init__(self, spec: ModelSpec, *, base_url: str | None = None, timeout: float = TIMEOUT_SECONDS) -> None:
         self.spec = spec
@@ -162,7 +165,7 @@ class Local:
         asked: list[tuple[int, Prompt, Sampling]] = []
         for i, request in enumerate(requests):
             try:
-                check(self.spec, self.capabilities, request)
+                check(self.spec, self.capabilities(self.spec), request)
                 asked.append((i, *_prepare(model, request)))
             except SampleError as error:
                 results[i] = error
@@ -212,16 +215,18 @@ class Local:
         lacking = [name for name in ("torch", "transformers", "safetensors") if importlib.util.find_spec(name) is None]
         if lacking:
             raise UsageError(f"model {self.spec.name}: adapter local needs {', '.join(lacking)}: {install('local')}")
-        named = self.options.checkpoint or (self.spec.weights.repo if self.spec.weights else None)
-        if named is None:
-            return EMBEDDED
-        folder = Path(os.path.expanduser(named))
+        folder = _checkpoint(self.spec)
         if not (folder / "config.json").is_file():
             field = "options.checkpoint" if self.options.checkpoint else "weights.repo"
             raise UsageError(
                 f"model {self.spec.name}: {field}: no config.json in {folder}; adapter local takes a folder on this machine"
             )
         return folder
+
+
+def _checkpoint(spec: ModelSpec) -> Path:
+    named = spec.options.get("checkpoint") or (spec.weights.repo if spec.weights else None)
+    return Path(named).expanduser() if named else EMBEDDED
 
 
 def _prepare(model: Reference, request: Request) -> tuple[Prompt, Sampling]:

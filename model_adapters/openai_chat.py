@@ -15,20 +15,32 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from audiobench.core.errors import UsageError
+from audiobench.core.json_values import counts, decode, mended, object_in
 from audiobench.core.types import AudioPart, MediaPart, Message, Parts, Request, Response, TextPart, VideoPart
 from audiobench.model.adapter import RetryableError, SampleError
 from audiobench.model.capabilities import Capabilities, check
 from audiobench.model.spec import ModelSpec
-from model_adapters.bodies import counts, decode, first, index, mended, object_in
-from model_adapters.dialects import MIME, VIDEO_MIME, Dialect, find_dialect, merge, same_model, sampling_fields
-from model_adapters.http import HttpClient, Reply, find_key, json_object, where
-from model_adapters.http_errors import date_of, error_fields
-from model_adapters.splicing import spliced
-
-FILTER_CODES = frozenset(
-    {"content_filter", "data_inspection_failed", "datainspectionfailed", "content_policy_violation"}
+from model_adapters.batch import OpenAIBatch
+from model_adapters.bodies import first, index
+from model_adapters.dialects import (
+    DIALECTS,
+    MIME,
+    VIDEO_MIME,
+    Dialect,
+    find_dialect,
+    merge,
+    same_model,
+    sampling_fields,
 )
-"""Error codes by which a server says that it blocks the prompt: an answer (a refusal), not a failure."""
+from model_adapters.http import HttpClient, Reply, find_key, json_object, where
+from model_adapters.http_errors import FILTER_CODES, date_of, error_fields
+from model_adapters.splicing import spliced
+from model_adapters.step_audio import PROMPT_VERSION
+
+NO_AUDIO_CHAT = (
+    "OpenAI does not offer its audio chat models in batch jobs "
+    "(https://developers.openai.com/api/docs/models/gpt-audio-1.5)"
+)
 TOLD = ("created", "root", "revision", "digest", "sha", "version")
 """Fields of a model's entry that change when another checkpoint is served under its name."""
 CLOCK_SECONDS = 5
@@ -62,19 +74,23 @@ class OpenAIChat:
         UsageError: unknown dialect or option, no address, no key.
     """
 
+    key_variables = tuple(name for dialect in DIALECTS.values() for name in dialect.key_env)
+
     @staticmethod
     def capabilities(spec: ModelSpec) -> Capabilities:
         """What the dialect can say."""
         dialect = find_dialect(spec.dialect, spec.name)
+        no_batch = NO_AUDIO_CHAT if dialect.batch and spec.served_model.startswith("gpt-audio") else ""
         return Capabilities(
             dialect.can if dialect.prefill else dialect.can - {"prefill", "prefill_audio"},
             dialect.name,
             dialect.parameters,
             audio_out=False,
             startable=True,
-            batch=dialect.batch,
+            batch=dialect.batch and not no_batch,
+            no_batch=no_batch,
             tells_cost=dialect.tells_cost,
-            own_prompts=dialect.own_prompts or (spec.serve is not None and spec.serve.plugin),
+            prompt_version=PROMPT_VERSION if dialect.own_prompts or (spec.serve and spec.serve.plugin) else None,
         )
 
     def __init__(self, spec: ModelSpec, *, base_url: str | None, timeout: float) -> None:
@@ -304,6 +320,10 @@ class OpenAIChat:
         if isinstance(created := said.get("created"), int | float) and abs(created - clock) < CLOCK_SECONDS:
             del said["created"]
         return {name: [str(value)] for name, value in said.items()}
+
+    def batch_api(self) -> OpenAIBatch:
+        """Its provider's batch jobs."""
+        return OpenAIBatch(self)
 
     async def close(self) -> None:
         """Let go of the shared connections."""

@@ -12,11 +12,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from audiobench.core.json_values import counts, object_in
 from audiobench.core.types import AudioPart, Request, Response
 from audiobench.model.adapter import RetryableError, SampleError
 from audiobench.model.capabilities import WORDS, Capabilities
 from audiobench.model.spec import ModelSpec
-from model_adapters.bodies import counts, object_in
 from model_adapters.dialects import MIME, find_dialect, same_model
 from model_adapters.http import HttpClient, find_key, json_object
 

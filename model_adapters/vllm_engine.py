@@ -24,6 +24,8 @@ from audiobench.core.types import Message, Request, Response, TextPart
 from audiobench.model.adapter import RetryableError, RunError, SampleError
 from audiobench.model.capabilities import WORDS, Capabilities, check
 from audiobench.model.spec import ModelSpec
+from audiobench.serving.planner import located, plan_server, planned_arguments
+from model_adapters.step_audio import CHAT_TEMPLATE, PROMPT_VERSION
 
 PARAMETERS = {
     "max_gen_toks": "max_tokens",
@@ -63,7 +65,14 @@ class VLLMEngine:
     def capabilities(spec: ModelSpec) -> Capabilities:
         """With our plugin the chat template is ours."""
         plugin = spec.serve is not None and spec.serve.plugin
-        return Capabilities(WORDS, "vLLM", parameters=PARAMETERS, audio_out=False, in_process=True, own_prompts=plugin)
+        return Capabilities(
+            WORDS,
+            "vLLM",
+            parameters=PARAMETERS,
+            audio_out=False,
+            in_process=True,
+            prompt_version=PROMPT_VERSION if plugin else None,
+        )
 
     def __init__(self, spec: ModelSpec, *, base_url: str | None = None, timeout: float = TIMEOUT_SECONDS) -> None:
         self.spec = spec
@@ -180,7 +189,6 @@ class VLLMEngine:
             return self._engine
 
     def _start(self) -> Any:
-        from audiobench.serving.planner import located, plan_server, planned_arguments
 
         plan = plan_server(self.spec, tensor_parallel=self.options.tensor_parallel)
         os.environ.update(plan.launches[0].environment)  # the user's own values are in it
@@ -201,7 +209,6 @@ class VLLMEngine:
     def _chat_template(self) -> str | None:
         if not (self.spec.serve and self.spec.serve.plugin):
             return None
-        from model_adapters.step_audio import CHAT_TEMPLATE
 
         return Path(CHAT_TEMPLATE).read_text(encoding="utf-8")
 

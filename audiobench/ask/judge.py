@@ -20,7 +20,7 @@ from audiobench.core.types import Message, Request, Response, TextPart
 from audiobench.files.annotations import Judgement
 from audiobench.files.records import Record
 from audiobench.model import think
-from audiobench.model.registry import build_adapter, find_model
+from audiobench.model.registry import build_adapter, find_model, sha256_of
 from audiobench.model.spec import ModelSpec
 from audiobench.results.heard import pending
 from audiobench.results.runs import Run, Scored, TaskRun
@@ -72,7 +72,7 @@ class JudgeStage(Stage[Judged]):
             record.key,
             template.combine(ratings) if template.combine else None,
             judge=self.model.name,
-            judge_sha256=self.model.sha256(),
+            judge_sha256=sha256_of(self.model),
             template=template.name,
             served_models=sorted({response.served_model for response in said if response.served_model}),
             prompt_sha256=digest(turns(template, record)),
@@ -113,7 +113,7 @@ def judge_run(works: Sequence[Any], options: Any) -> Ending:
         from audiobench.ask.batch.driver import BatchDriver
 
         adapter = build_adapter(spec, base_url=options.judge_base_url, timeout=options.timeout)
-        return BatchDriver.carry(stage, adapter, run.folder / "judge", spec.sha256(), list(stage.tasks), options)
+        return BatchDriver.carry(stage, adapter, run.folder / "judge", sha256_of(spec), list(stage.tasks), options)
     return carry(
         stage,
         base_url=options.judge_base_url,
@@ -126,7 +126,7 @@ def judge_run(works: Sequence[Any], options: Any) -> Ending:
 
 def open_records(task_run: TaskRun, judge: ModelSpec) -> list[Record]:
     """Responses without a verdict, with one that could not be read, or with one by another judge."""
-    verdicts, digest = task_run.judgements(), judge.sha256()
+    verdicts, digest = task_run.judgements(), sha256_of(judge)
     unread = {slot for slot, line in verdicts.items() if line.value is None or line.judge_sha256 != digest}
     return [s.record for s in task_run.scored() if awaits_judge(s) or s.slot in unread]
 

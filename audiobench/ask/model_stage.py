@@ -20,6 +20,7 @@ from audiobench.ask.retry import ExhaustedError
 from audiobench.ask.stage import Ask, Reply, Stage, why
 from audiobench.ask.work import TaskWork, schedule
 from audiobench.core.errors import UsageError
+from audiobench.core.json_values import counts
 from audiobench.core.modes import FinishReason
 from audiobench.core.types import AudioPart, MediaPart, Request, Response, VideoPart
 from audiobench.files import records
@@ -27,7 +28,6 @@ from audiobench.files.journal import Journal, UnwritableError
 from audiobench.files.records import ClipFacts, Failure, Record, kept
 from audiobench.media import InvalidAudioError, video
 from audiobench.model.adapter import RetryableError, RunError, SampleError
-from model_adapters.bodies import counts
 
 EMPTY_RETRIES = 2
 """An empty answer is asked for again this often; after that it stands, as unparsed."""

@@ -17,11 +17,12 @@ from audiobench.ask.work import TaskWork
 from audiobench.core.errors import UsageError
 from audiobench.core.modes import AudioCondition
 from audiobench.core.types import Condition, Sample
+from audiobench.core.urls import check_url
 from audiobench.files import journal, run_info
 from audiobench.files.run_spec import RunSpec
 from audiobench.model import think
 from audiobench.model.adapter import SampleError
-from audiobench.model.registry import capabilities, find_model, refusal, stages
+from audiobench.model.registry import capabilities, find_model, refusal, sha256_of, stages
 from audiobench.model.spec import ModelSpec
 from audiobench.results import cost
 from audiobench.scorers import find_scorer
@@ -31,7 +32,6 @@ from audiobench.task import generation
 from audiobench.task.check import scoring
 from audiobench.task.find import find_tasks
 from audiobench.task.spec import Prompt, TaskSpec
-from model_adapters.http import check_url
 
 
 @dataclass(slots=True)
@@ -196,7 +196,7 @@ def task_work(
         epochs=options.epochs,
         folder=folder / task.task,
         model=model,
-        model_sha256=model.sha256(),
+        model_sha256=sha256_of(model),
         thinks=thinks,
         seed=options.seed,
         overrides=options.gen,
@@ -253,7 +253,7 @@ def check_folder(folder: Path, model: ModelSpec) -> None:
     """Raise UsageError when `folder` holds a run of another model: its answers must not be taken for this one's."""
     if (folder / run_info.FILE).is_file():
         before = run_info.read(folder).model
-        if before.sha256 != model.sha256():
+        if before.sha256 != sha256_of(model):
             what = (
                 f"model {before.name}, whose file, or the prompt that audiobench writes for it, was another then"
                 if before.name == model.name
@@ -386,7 +386,7 @@ def _swap(samples: Sequence[Sample], seed: int) -> dict[str, Sample]:
 def run_name(model: ModelSpec, options: RunSpec) -> str:
     """Name of the run's directory: the same command finds its own journal again."""
     parts: list[object] = [
-        model.sha256(), options.prompt, options.think, options.audio, options.option_order,
+        sha256_of(model), options.prompt, options.think, options.audio, options.option_order,
         options.gen, options.seed, options.shard,
     ]  # fmt: skip
     label = "-".join(mode.replace(":", "") for mode in options.think)

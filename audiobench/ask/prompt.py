@@ -10,9 +10,7 @@ from typing import Any
 from audiobench.core import template
 from audiobench.core.errors import UsageError
 from audiobench.core.modes import AudioCondition
-from audiobench.core.template import Option
 from audiobench.core.types import (
-    LETTERS,
     AudioPart,
     Clip,
     Condition,
@@ -77,7 +75,7 @@ def build(
         elif kind == "video":
             parts.extend(map(VideoPart, sample.videos))
         elif prompt.text is not None:
-            parts.append(TextPart(template.render(prompt.text, variables(sample))))
+            parts.append(TextPart(template.render(prompt.text, template.variables(sample))))
     if not parts:
         raise UsageError(
             f"task {task.task}: prompt {prompt.name} is audio only: nothing is left to ask under audio={condition.audio}"
@@ -109,21 +107,6 @@ def generation_parameters(
         merged["max_gen_toks"] = min(limits)
     merged = {**merged, "seed": seed, **overrides}
     return {name: value for name, value in merged.items() if value is not None}
-
-
-def variables(sample: Sample) -> dict[str, Any]:
-    """What a prompt template can use."""
-    return {
-        "id": sample.id,
-        "question": sample.question,
-        "options": [Option(letter, text) for letter, text in sample.options],
-        "slots": [Option(LETTERS[i], text) for i, text in enumerate(sample.choices)],
-        "choices": list(sample.choices),
-        "letters": [letter for letter, _ in sample.options],
-        "transcript": sample.transcript,
-        "doc": sample.doc,
-        "row": sample.doc,
-    }
 
 
 def _audio(

@@ -8,23 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from audiobench.core.modes import FinishReason
 from audiobench.core.parts import continued
-from audiobench.core.types import Request, Response
+from audiobench.core.types import Exchange, Request, Response
 from audiobench.model.think import ThinkPlan, split
 
 Ask = Callable[[Request], Awaitable[Response]]
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """What was said: every turn as it was sent and came back, and the response that counts."""
-
-    response: Response
-    turns: tuple[tuple[Request, Response], ...]
 
 
 Converse = Callable[[Ask, Request], Awaitable[Exchange]]

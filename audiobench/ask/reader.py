@@ -26,7 +26,7 @@ from audiobench.files import annotations
 from audiobench.files.annotations import Reading, Slot
 from audiobench.files.records import Record
 from audiobench.model import think
-from audiobench.model.registry import find_model
+from audiobench.model.registry import find_model, sha256_of
 from audiobench.model.spec import ModelSpec
 from audiobench.results.runs import Run, TaskRun
 from audiobench.scorers.base import Judge, Turns
@@ -114,7 +114,7 @@ class ReaderStage(Stage[Unread]):
                 record.key,
                 READER.parse(text, record.shown()),
                 reader=self.model.name,
-                reader_sha256=self.model.sha256(),
+                reader_sha256=sha256_of(self.model),
                 served_model=response.served_model,
                 template_sha256=READER.template_sha256,
                 prompt_sha256=_prompt_sha256(record),
@@ -134,7 +134,7 @@ def holds(reading: Reading | None, reader: ModelSpec, record: Record) -> bool:
     """Whether a reading is by this reader and template, of this question, these options and this response."""
     return (
         reading is not None
-        and reading.reader_sha256 == reader.sha256()
+        and reading.reader_sha256 == sha256_of(reader)
         and reading.template_sha256 == READER.template_sha256
         and reading.prompt_sha256 == _prompt_sha256(record)
     )

@@ -23,6 +23,7 @@ from audiobench.ask.progress import Progress, Tally
 from audiobench.ask.retry import RetryPolicy
 from audiobench.ask.work import TaskWork
 from audiobench.core import event_loop
+from audiobench.core.disk import write_json
 from audiobench.core.errors import ExitCode, UsageError
 from audiobench.core.types import Outcome
 from audiobench.extraction import VERSION as EXTRACTION_VERSION
@@ -258,7 +259,7 @@ def write_plans(prepared: Prepared) -> None:
     for work in prepared.works:
         data = prepared.datasets[work.task.task]
         parts = work.task.fingerprint(work.prompt, fingerprint_extra(work.task, data, model))
-        journal.write_json(
+        write_json(
             work.folder / plan.FILE,
             plan.Plan(
                 task=work.task.model_dump(mode="json", by_alias=True),

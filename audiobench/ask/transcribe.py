@@ -20,7 +20,7 @@ from audiobench.core.types import Clip, Message, Request, TextPart
 from audiobench.files.annotations import Transcript
 from audiobench.files.records import Record
 from audiobench.model.adapter import SampleError
-from audiobench.model.registry import find_model
+from audiobench.model.registry import find_model, sha256_of
 from audiobench.model.spec import ModelSpec
 from audiobench.results.heard import answer_audio
 from audiobench.results.runs import Run, TaskRun
@@ -64,7 +64,7 @@ class TranscribeStage(Stage[Spoken]):
                 if about is None:
                     continue
                 line = lines.get((record.id, record.key))
-                heard = line is not None and line.asr_sha256 == self.model.sha256()
+                heard = line is not None and line.asr_sha256 == sha256_of(self.model)
                 if line is None or not heard or line.audio_sha256 != about.sha256:
                     yield task_run, record
 
@@ -109,7 +109,7 @@ class TranscribeStage(Stage[Spoken]):
                 about.sha256,
                 epoch=record.epoch,
                 asr=self.model.name,
-                asr_sha256=self.model.sha256(),
+                asr_sha256=sha256_of(self.model),
                 served_model=response.served_model,
                 finish_reason=response.finish_reason,
                 usage=response.usage,

@@ -132,6 +132,6 @@ def _command(run: Run, k: int) -> str:
 def _write(path: Path, lines: Iterable[dict[str, Any]]) -> None:
     import orjson
 
-    from audiobench.files.journal import write_whole
+    from audiobench.core.disk import write_whole
 
     write_whole(path, b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines))

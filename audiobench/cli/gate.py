@@ -170,7 +170,7 @@ def _annotate(verdict: Verdict) -> None:
 
 def _write(args: argparse.Namespace, verdict: Verdict) -> list[Exception]:
     """Write every report that was asked for; what could not be written, since none of it changes the verdict."""
-    from audiobench.files.journal import write_json
+    from audiobench.core.disk import write_json
     from audiobench.gate.junit import write_junit
     from audiobench.gate.markdown import write_summary
 

@@ -43,7 +43,7 @@ def write(text: str, out: Path | None = None) -> None:
     if out is None:
         sys.stdout.write(text)
         return
-    from audiobench.files.journal import write_whole
+    from audiobench.core.disk import write_whole
 
     write_whole(out, text.encode())
 

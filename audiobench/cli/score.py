@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     import msgspec
     import orjson
 
-    from audiobench.files.journal import write_whole
+    from audiobench.core.disk import write_whole
     from audiobench.importers import predictions
     from audiobench.task.find import find_task
 

@@ -7,6 +7,9 @@ import re
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """ANSI sequences whole; C0 and C1 but for tab and newline; the characters that turn the direction of writing."""
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+"""First characters that make a spreadsheet compute a cell (OWASP, CSV injection)."""
+
 
 def printable(text: str) -> str:
     """`text` without control characters; tabs and newlines stay."""
@@ -26,3 +29,16 @@ def one_line(text: str) -> str:
 def plural(number: int, noun: str) -> str:
     """`noun` as it stands after `number`: `request` after 1, else `requests`."""
     return noun if number == 1 else f"{noun}s"
+
+
+def neutral(text: str) -> str:
+    """`text` so that no spreadsheet computes it: an apostrophe goes before a formula's first character."""
+    return f"'{text}" if text.startswith(FORMULA) and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return text.strip() == text

@@ -19,8 +19,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from audiobench.core.plain_text import one_line, spaced
-from audiobench.report.export import neutral
+from audiobench.core.plain_text import neutral, one_line, spaced
 
 GAP = 2
 """Spaces between two columns of a terminal."""

@@ -20,6 +20,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from audiobench.core.errors import UsageError
+from audiobench.core.types import LETTERS, Sample
 
 MAX_RANGE = 1000
 """Numbers in one `range`."""
@@ -161,3 +162,18 @@ def render(template: str, row: Mapping[str, Any]) -> str:
     """The template's text over `row`."""
     value = evaluate(template, row)
     return value if isinstance(value, str) else str(value)
+
+
+def variables(sample: Sample) -> dict[str, Any]:
+    """What a prompt template can use."""
+    return {
+        "id": sample.id,
+        "question": sample.question,
+        "options": [Option(letter, text) for letter, text in sample.options],
+        "slots": [Option(LETTERS[i], text) for i, text in enumerate(sample.choices)],
+        "choices": list(sample.choices),
+        "letters": [letter for letter, _ in sample.options],
+        "transcript": sample.transcript,
+        "doc": sample.doc,
+        "row": sample.doc,
+    }

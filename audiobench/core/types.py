@@ -224,3 +224,11 @@ class Outcome:
     def counted_as(self) -> Status:
         """The end that a summary counts."""
         return "error" if self.status == "pending" else self.status
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What was said: every turn as it was sent and came back, and the response that counts."""
+
+    response: Response
+    turns: tuple[tuple[Request, Response], ...]

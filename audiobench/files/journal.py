@@ -9,7 +9,6 @@ wrote them, is read unchecked.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import os
@@ -21,8 +20,8 @@ from typing import Any, TypeVar
 from zlib import crc32
 
 import msgspec
-import orjson
 
+from audiobench.core.disk import write_whole
 from audiobench.core.errors import IncompleteError, UsageError
 
 FSYNC_SECONDS = 2.0
@@ -266,32 +265,3 @@ def at(path: Path, kind: type[T], places: Sequence[int]) -> Iterator[T]:
 def write_lines(path: Path, records: Iterable[msgspec.Struct]) -> None:
     """Replace `path` by these lines, at once."""
     write_whole(path, b"".join(map(encoded, records)))
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Replace `path` at once: temporary file, fsync, rename.
-
-    Raises:
-        IncompleteError: the disk is full.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise IncompleteError(f"{path}: {error.strerror} while writing {len(data)} bytes") from error
-
-
-def write_json(path: Path, value: Any) -> None:
-    """`value` as indented JSON, replaced at once."""
-    if isinstance(value, msgspec.Struct):
-        value = msgspec.to_builtins(value)
-    write_whole(
-        path, orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
-    )

@@ -16,12 +16,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Struct, field
 
-from audiobench.ask.protocols import Exchange
+from audiobench.core.json_values import counts, mended
 from audiobench.core.redact import redacted
-from audiobench.core.types import Condition, Request, Response, Sample, TextPart
+from audiobench.core.types import Condition, Exchange, Request, Response, Sample, TextPart
 from audiobench.files import journal
 from audiobench.model.adapter import SampleError
-from model_adapters.bodies import counts, mended
 
 FILE = "samples.jsonl"
 MOST = 2**53

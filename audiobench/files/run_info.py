@@ -15,13 +15,14 @@ from typing import Annotated, Any
 import msgspec
 
 import audiobench
+from audiobench.core.disk import write_json
 from audiobench.core.errors import IncompleteError, UsageError
 from audiobench.core.plain import plain_bytes
 from audiobench.core.plain_text import one_line
 from audiobench.core.redact import is_redacted, redacted
-from audiobench.files import journal
 from audiobench.files.records import Count, Seconds
 from audiobench.files.run_spec import RunSpec, options
+from audiobench.model.registry import sha256_of
 from audiobench.model.spec import ModelSpec
 
 SCHEMA_VERSION = 1
@@ -43,7 +44,7 @@ class RecordedModel:
     @classmethod
     def of(cls, model: ModelSpec) -> RecordedModel:
         """What is written of a model."""
-        return cls(model.name, model.sha256(), model.model_dump(mode="json"))
+        return cls(model.name, sha256_of(model), model.model_dump(mode="json"))
 
     @property
     def spec(self) -> ModelSpec:
@@ -141,7 +142,7 @@ def read(folder: Path, missing: str | None = None) -> RunInfo:
 def write(folder: Path, info: RunInfo) -> None:
     """Replace the run.json of `folder`. No secret gets into it (`audiobench.core.redact`)."""
     plain = redacted(msgspec.to_builtins(info, enc_hook=_encoded))
-    journal.write_json(folder / FILE, plain)
+    write_json(folder / FILE, plain)
 
 
 def started(

@@ -208,7 +208,7 @@ class SummaryEntry(Struct, kw_only=True):
 
 def write(folder: Path, entries: Sequence[SummaryEntry]) -> None:
     """Write `folder`/summary.json, replaced at once."""
-    from audiobench.files.journal import write_json
+    from audiobench.core.disk import write_json
 
     write_json(folder / FILE, msgspec.to_builtins(entries))
 

@@ -32,9 +32,9 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import audiobench
+from audiobench.core.disk import write_json
 from audiobench.core.errors import IncompleteError, NotComparableError, UsageError
 from audiobench.core.types import Condition
-from audiobench.files.journal import write_json
 from audiobench.gate.arms import UNUSABLE, Arm, Row
 from audiobench.results.runs import Run, read_json
 from audiobench.scorers import Metric, metric_named

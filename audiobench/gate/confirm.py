@@ -13,10 +13,11 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from audiobench import api
+from audiobench.ask.prepare import prepare
+from audiobench.ask.run import execute
+from audiobench.core.disk import write_json
 from audiobench.core.errors import ExitCode, IncompleteError, NotComparableError, UsageError
 from audiobench.files import run_info
-from audiobench.files.journal import write_json
 from audiobench.results.runs import Run, read_json
 
 MARKER = "confirms.json"
@@ -55,7 +56,7 @@ def ask_again(run: Run, tasks: Sequence[str], epochs: int, *, base_url: Sequence
     if base_url:
         changed["base_url"] = list(base_url)
     for start in starts:
-        result = api.run(replace(start.located(), **changed))
+        result = execute(prepare(replace(start.located(), **changed)))
         if result.exit_code is not ExitCode.OK:
             why = f" ({result.reason})" if result.reason else ""
             raise IncompleteError(

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
-from audiobench.files.journal import write_whole
+from audiobench.core.disk import write_whole
 from audiobench.gate.verdict import Check, Item, Verdict, shown
 
 ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from audiobench.core import sheet
+from audiobench.core.plain_text import neutral
 from audiobench.core.sheet import Column, Sheet
 from audiobench.leaderboard.board import Board
 from audiobench.leaderboard.rows import Cell, Gain, Row
-from audiobench.report.export import neutral
 
 
 def number(cell: Cell | None) -> str:

@@ -15,7 +15,7 @@ from lm_eval.models.api_models import JsonChatStr
 from audiobench import media as audio
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Clip, Outcome, Request, TextPart
-from audiobench.model.spec import AudioSupport
+from audiobench.media.support import AudioSupport
 
 PLACEHOLDER = "<audio>"
 """Where a clip belongs in the text, by lm-eval's convention."""

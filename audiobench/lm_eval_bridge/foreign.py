@@ -17,12 +17,13 @@ import orjson
 from lm_eval.api.instance import Instance
 
 from audiobench.ask.work import TaskWork
+from audiobench.core.disk import write_whole
 from audiobench.core.errors import UsageError
 from audiobench.core.types import AudioPart, Clip, Condition, Message, Part, Request, Sample, TextPart
 from audiobench.data import Dataset
-from audiobench.files.journal import write_whole
 from audiobench.lm_eval_bridge.contexts import PLACEHOLDER, Turns
 from audiobench.model import think
+from audiobench.model.registry import sha256_of
 from audiobench.model.spec import ModelSpec
 from audiobench.task.spec import TaskSpec
 
@@ -85,7 +86,7 @@ def foreign_work(
         epochs=int(first.repeats or 1),
         folder=folder / name,
         model=model,
-        model_sha256=model.sha256(),
+        model_sha256=sha256_of(model),
         thinks={plan.asked: plan},
         seed=seed,
         generation=generation,

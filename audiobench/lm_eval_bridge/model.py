@@ -34,7 +34,7 @@ from audiobench.lm_eval_bridge.contexts import Reply, Turns
 from audiobench.lm_eval_bridge.foreign import ForeignWork, foreign_work
 from audiobench.lm_eval_bridge.task import AudioBenchTask, Context
 from audiobench.model import think
-from audiobench.model.registry import find_model
+from audiobench.model.registry import find_model, sha256_of
 from audiobench.results import runs as results
 from audiobench.results.score import scorer_of
 
@@ -104,7 +104,7 @@ class AudiobenchLM(LM):
 
     def get_model_info(self) -> dict[str, Any]:
         """What lm-eval's results file says of the model."""
-        info = {"version": audiobench.__version__, "model": self.spec.name, "model_sha256": self.spec.sha256()}
+        info = {"version": audiobench.__version__, "model": self.spec.name, "model_sha256": sha256_of(self.spec)}
         return {"audiobench": {**info, "think": self.plan.asked, "think_effective": self.plan.effective}}
 
     def set_cache_hook(self, cache_hook: Any) -> None:
@@ -117,7 +117,7 @@ class AudiobenchLM(LM):
         if cache_hook.dbdict is None:
             return
         options = self.options
-        mine = f"{self.spec.sha256()} think={self.plan.asked} seed={options.seed} prompt={options.prompt}"
+        mine = f"{sha256_of(self.spec)} think={self.plan.asked} seed={options.seed} prompt={options.prompt}"
         if len(cache_hook.dbdict) == 0:
             cache_hook.dbdict["audiobench"] = mine
         elif cache_hook.dbdict.get("audiobench") != mine:

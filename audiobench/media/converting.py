@@ -20,7 +20,7 @@ from audiobench.media.wav import PCM, pcm_wav, wav_header
 if TYPE_CHECKING:
     import numpy as np
 
-    from audiobench.model.spec import AudioSupport
+    from audiobench.media.support import AudioSupport
 
 Span = tuple[float, float]
 SLACK_SECONDS = 0.01

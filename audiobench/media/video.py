@@ -15,7 +15,7 @@ from audiobench.media.raw import FileState
 from audiobench.media.reading import Limits, bytes_of
 
 if TYPE_CHECKING:
-    from audiobench.model.spec import VideoSupport
+    from audiobench.media.support import VideoSupport
 
 
 def sniff(head: bytes) -> str | None:

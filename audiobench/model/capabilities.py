@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from audiobench.core.types import AudioPart, Request, VideoPart
@@ -53,18 +54,18 @@ class Capabilities:
     """It answers in this process: there is no server to start or to name."""
     startable: bool = False
     """Its server can be started here, from `serve` in the model file."""
-    batch: Literal["openai", "gemini"] | None = None
-    """Whose batch jobs carry its requests."""
+    batch: bool = False
+    """Its provider has batch jobs (`audiobench.model.batch`)."""
     no_batch: str = ""
     """Why there are none, where it is not that this adapter has none."""
     tells_cost: bool = False
     """The server says what each answer cost."""
     made_of: tuple[str, ...] = ()
     """Options that name the models it is made of."""
-    own_prompts: bool = False
-    """This package writes the prompt itself, so that its version is part of the model's identity."""
-    reads_checkpoint: bool = False
-    """It loads the checkpoint's folder itself, so that `doctor` may let it answer."""
+    prompt_version: int | None = None
+    """Of the prompts, where the adapter's package writes them itself: part of the model's identity."""
+    checkpoint: Path | None = None
+    """Folder of the checkpoint that it loads itself, so that `doctor` may let it answer."""
 
 
 DECLARED_BY_MODEL: frozenset[str] = frozenset(get_args(ModelCapability))

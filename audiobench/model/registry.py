@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import importlib
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import orjson
 
 from audiobench.core import strict_yaml
 from audiobench.core.errors import UsageError
 from audiobench.core.limits import TIMEOUT_SECONDS
+from audiobench.core.own_code import load
 from audiobench.core.types import Request
+from audiobench.core.urls import check_url
 from audiobench.model import own_code
 from audiobench.model.adapter import Adapter
 from audiobench.model.capabilities import Capabilities, declared, refused_parameters, unmet
+from audiobench.model.checks import Family
 from audiobench.model.spec import ModelSpec
-from model_adapters import http
 
 ADAPTERS: dict[str, str] = {
     "openai_chat": "model_adapters.openai_chat:OpenAIChat",
@@ -34,6 +39,9 @@ ADAPTERS: dict[str, str] = {
 }
 """Adapter name -> module:class. An adapter is built as `Class(spec, base_url=..., timeout=...)`."""
 
+FAMILIES: dict[str, str] = {"step_audio_2": "model_adapters.step_audio.doctor"}
+"""`model_type` in a checkpoint's config.json -> module that examines such checkpoints (`audiobench.model.checks`)."""
+
 MODELS = Path(__file__).parents[2] / "model_adapters" / "models"
 
 
@@ -50,7 +58,7 @@ def find_model(name: str, *, base_url: str | None = None) -> ModelSpec:
     """
     spec = _find_model(name, base_url)
     _check_urls(spec, base_url)
-    made_of = {f"{stage}_sha256": _find_model(spec.options[stage], None).sha256() for stage in _stages(spec)}
+    made_of = {f"{stage}_sha256": sha256_of(_find_model(spec.options[stage], None)) for stage in _stages(spec)}
     return spec.model_copy(update={"options": {**spec.options, **made_of}}) if made_of else spec
 
 
@@ -71,7 +79,7 @@ def _check_urls(spec: ModelSpec, base_url: str | None) -> None:
         if not url:
             continue
         if spec.adapter in ADAPTERS and key not in options:
-            http.check_url(url, of=f"model {spec.name}: {key}")
+            check_url(url, of=f"model {spec.name}: {key}")
         elif "@" in url.partition("://")[2].partition("/")[0]:
             raise UsageError(
                 f"model {spec.name}: {key}: it must have no user and password; keys come from the environment"
@@ -123,12 +131,54 @@ def capabilities(spec: ModelSpec) -> Capabilities:
     return declared(_factory(spec)[0], spec)
 
 
-def own_prompts(spec: ModelSpec) -> bool:
-    """Whether this package writes the model's prompts itself; not where nobody knows the adapter."""
+def sha256_of(spec: ModelSpec) -> str:
+    """Hex digest of everything that can change a response (not prices, addresses, sources, licences or notes)."""
+    parts = spec.model_dump(
+        mode="json",
+        include={
+            "adapter": True, "served_model": True, "dialect": True, "system": True, "sampling": True, "options": True,
+            "weights": {"repo", "revision"},
+            "serve": {"args", "plugin"},
+            "thinking": True, "audio": True,
+        },
+        exclude={
+            "thinking": {"source": True, "on": {"label"}, "off": {"label"}, "budget": {"label"}},
+            "audio": {"source", "tokens_per_second"},
+        },
+    )  # fmt: skip
+    if spec.video is not None:
+        parts["video"] = spec.video.model_dump(mode="json", exclude={"source"})
+    if (version := _prompt_version(spec)) is not None:
+        parts["prompt_version"] = version
+    if spec.weights and spec.weights.quantisation:
+        parts["quantisation"] = spec.weights.quantisation
+    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _prompt_version(spec: ModelSpec) -> int | None:
+    """Of the prompts that the adapter writes itself; None also where nobody knows the adapter."""
     try:
-        return capabilities(spec).own_prompts
+        return capabilities(spec).prompt_version
     except UsageError:
-        return False
+        return None
+
+
+def family(model_type: str) -> Family | None:
+    """Who knows checkpoints of that type."""
+    name = FAMILIES.get(model_type)
+    return cast(Family, importlib.import_module(name)) if name else None
+
+
+def served_family(spec: ModelSpec) -> Family | None:
+    """Who knows the checkpoint of a model that is served with this package's plugin."""
+    return family(next(iter(FAMILIES))) if spec.serve is not None and spec.serve.plugin else None
+
+
+def key_variables() -> set[str]:
+    """Environment variables in which adapters look for keys where a model file names none."""
+    targets = [target.split(":") for target in ADAPTERS.values()]
+    classes = [getattr(importlib.import_module(module), name) for module, name in targets]
+    return {variable for found in classes for variable in getattr(found, "key_variables", ())}
 
 
 def refusal(spec: ModelSpec, request: Request) -> str | None:
@@ -149,7 +199,7 @@ def _factory(spec: ModelSpec) -> tuple[Any, str]:
     if not colon:
         raise UsageError(f"model {spec.name}: adapter: {spec.adapter!r} is unknown; known: {', '.join(ADAPTERS)}")
     try:
-        module = importlib.import_module(module_name) if own else own_code.load(module_name)
+        module = importlib.import_module(module_name) if own else load(module_name)
         return getattr(module, class_name), target
     except (ImportError, AttributeError, OSError) as error:
         raise UsageError(f"model {spec.name}: adapter {target}: {error}") from error

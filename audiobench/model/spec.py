@@ -6,14 +6,13 @@ and where each of these facts was read.
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date
 from typing import Any, Literal, TypeVar
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from audiobench.core.errors import UsageError
+from audiobench.media.support import AudioSupport, MediaSupport, VideoSupport
 
 Options = TypeVar("Options", bound=BaseModel)
 ModelCapability = Literal["assistant_audio", "prefill_audio", "tool_role"]
@@ -60,35 +59,6 @@ class Thinking(Declared):
     open_tag: str = "<think>"
     close_tag: str = "</think>"
     source: str | None = None
-
-
-class MediaSupport(Declared):
-    """Which files of one kind of medium a model (or its server) takes. Bytes pass through untouched when they fit."""
-
-    max_bytes: int | None = None
-    max_clips: int | None = None
-    source: str | None = None
-
-
-class AudioSupport(MediaSupport):
-    """Sound."""
-
-    formats: list[Literal["wav", "mp3", "flac", "ogg", "m4a", "aiff", "aac", "webm"]] = ["wav"]
-    sample_rate: int | None = None
-    """Hz to resample to; none = any rate passes."""
-    channels: int | None = None
-    chunk_seconds: float | None = None
-    """Longer clips are cut into consecutive pieces of this length, each an audio part of its own."""
-    max_seconds: float | None = None
-    """Longer clips are refused (`invalid_audio`), never cut."""
-    tokens_per_second: float | None = None
-    """Prompt tokens that a second of audio costs, for estimates before a run; a bill rests on stored usage."""
-
-
-class VideoSupport(MediaSupport):
-    """Moving pictures; they are never converted."""
-
-    formats: list[Literal["mp4", "mov", "webm", "mkv"]] = ["mp4"]
 
 
 class ReplyLimits(Declared):
@@ -195,39 +165,6 @@ class ModelSpec(Declared):
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
-
-    def sha256(self) -> str:
-        """Hex digest of everything that can change a response (not prices, addresses, sources, licences or notes)."""
-        parts = self.model_dump(
-            mode="json",
-            include={
-                "adapter": True, "served_model": True, "dialect": True, "system": True, "sampling": True, "options": True,
-                "weights": {"repo", "revision"},
-                "serve": {"args", "plugin"},
-                "thinking": True, "audio": True,
-            },
-            exclude={
-                "thinking": {"source": True, "on": {"label"}, "off": {"label"}, "budget": {"label"}},
-                "audio": {"source", "tokens_per_second"},
-            },
-        )  # fmt: skip
-        if self.video is not None:
-            parts["video"] = self.video.model_dump(mode="json", exclude={"source"})
-        if (version := self._prompt_version()) is not None:
-            parts["prompt_version"] = version
-        if self.weights and self.weights.quantisation:
-            parts["quantisation"] = self.weights.quantisation
-        return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-    def _prompt_version(self) -> int | None:
-        """Of the prompts of the Step-Audio family; None for models whose chat template is not ours."""
-        from audiobench.model.registry import own_prompts  # the registry reads this module
-
-        if not own_prompts(self):
-            return None
-        from model_adapters.step_audio import PROMPT_VERSION
-
-        return PROMPT_VERSION
 
     @property
     def quantisation(self) -> str | None:

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from audiobench.core.disk import write_whole
 from audiobench.core.errors import UsageError
-from audiobench.files.journal import write_whole
+from audiobench.core.plain_text import neutral
 from audiobench.results.runs import Run, Scored
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
-"""First characters that make a spreadsheet compute a cell (OWASP, CSV injection)."""
 COLUMNS = (
     "model", "run", "task", "id", "epoch", "think", "audio", "option_order", "protocol", "prompt", "status", "value",
     "answer", "rule", "target", "question", "choices", "cluster", "metadata", "text", "reasoning", "finish_reason",
@@ -25,19 +24,6 @@ _FLOATS = ("value", "seconds", "first_token_seconds", "audio_seconds", "time")
 BATCH = 2000
 RESPONSE = ("text", "reasoning", "finish_reason", "think_effective", "served_model")
 """Columns that are fields of the response."""
-
-
-def neutral(text: str) -> str:
-    """`text` so that no spreadsheet computes it: an apostrophe goes before a formula's first character."""
-    return f"'{text}" if text.startswith(FORMULA) and not _is_number(text) else text
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return text.strip() == text
 
 
 def lines(runs: Sequence[Run], tasks: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:

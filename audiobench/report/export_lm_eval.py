@@ -21,9 +21,9 @@ from typing import Any
 import orjson
 
 import audiobench
+from audiobench.core.disk import write_json, write_whole
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Condition
-from audiobench.files.journal import write_json, write_whole
 from audiobench.files.records import Record
 from audiobench.results.runs import Run, Scored, TaskRun
 from audiobench.results.score import metric_of

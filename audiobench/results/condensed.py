@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import structs
 
+from audiobench.core.json_values import counts
 from audiobench.core.types import Condition, Outcome, Response
 from audiobench.files.records import ClipFacts, Record, ShownSample
 from audiobench.files.summary_entry import Quantiles, Reasoning
@@ -18,7 +19,6 @@ from audiobench.results.reasoned import reasoned
 from audiobench.results.runs import Scored, TaskRun
 from audiobench.results.score import scorer_of
 from audiobench.scorers import Mean
-from model_adapters.bodies import counts
 
 RECENT = 4096
 """Samples and records that are looked through for a like one: the conditions and epochs of a sample stand together."""

@@ -8,12 +8,12 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from audiobench.core.json_values import counts
 from audiobench.core.modes import FinishReason
 from audiobench.files import records
 from audiobench.files.records import Record
 from audiobench.model.registry import capabilities
 from audiobench.model.spec import ModelSpec, Price
-from model_adapters.bodies import counts
 
 MILLION = 1_000_000
 CHARACTERS_PER_TOKEN = 4.0

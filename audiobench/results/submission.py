@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from audiobench.core import template
+from audiobench.core.disk import write_json
 from audiobench.core.errors import UsageError
-from audiobench.files.journal import write_json
 from audiobench.results.runs import TaskRun
 
 

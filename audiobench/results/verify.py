@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from audiobench.core.disk import write_whole
 from audiobench.core.errors import AudiobenchError
 from audiobench.files import journal, plan, records, run_info
 from audiobench.files.annotations import EarlyAnswer, Judgement, Reading, TraceVerdict, Transcript
@@ -92,8 +93,8 @@ def repair(folder: Path) -> list[Problem]:
                 continue
             aside = file.with_name(file.name + SET_ASIDE)
             before = aside.read_bytes() if aside.is_file() else b""
-            journal.write_whole(aside, before + b"".join(line.rstrip(b"\n") + b"\n" for line, _ in bad.values()))
-            journal.write_whole(file, b"".join(line for number, line in journal.lines(file) if number not in bad))
+            write_whole(aside, before + b"".join(line.rstrip(b"\n") + b"\n" for line, _ in bad.values()))
+            write_whole(file, b"".join(line for number, line in journal.lines(file) if number not in bad))
             done += [
                 Problem(file, number, f"set aside in {aside.name}: {problem}") for number, (_, problem) in bad.items()
             ]

@@ -29,7 +29,7 @@ def load(kind: str, name: str) -> tuple[Any, str, str] | None:
     """
     path, colon, attribute = name.rpartition(":")
     if colon and path.endswith(".py"):
-        from audiobench.model.own_code import load_file
+        from audiobench.core.own_code import load_file
 
         try:
             made = getattr(load_file(path), attribute)

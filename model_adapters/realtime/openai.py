@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 import pybase64
 
+from audiobench.core.json_values import counts, object_in
 from audiobench.core.types import Request, TextPart
 from audiobench.model.adapter import RetryableError, SampleError
-from model_adapters.bodies import counts, object_in
 from model_adapters.dialects import merge, sampling_fields
 from model_adapters.http import HttpClient
 from model_adapters.realtime.failures import reported

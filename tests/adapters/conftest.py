@@ -19,7 +19,8 @@ from aiohttp import web
 
 from audiobench.core.parts import words
 from audiobench.core.types import AudioPart, Clip, Message, Request, TextPart
-from audiobench.model.spec import AudioSupport, ModelSpec
+from audiobench.media.support import AudioSupport
+from audiobench.model.spec import ModelSpec
 
 Handler = Callable[[web.Request, bytes], Awaitable[web.StreamResponse]]
 

@@ -14,7 +14,7 @@ import pytest
 from audiobench.core.parts import words
 from audiobench.core.types import Request
 from audiobench.model.adapter import Adapter, RetryableError
-from audiobench.model.registry import ADAPTERS, build_adapter, find_model, model_files, refusal
+from audiobench.model.registry import ADAPTERS, build_adapter, find_model, model_files, refusal, sha256_of
 from audiobench.model.spec import ModelSpec
 from model_adapters.dialects import DIALECTS
 
@@ -36,7 +36,7 @@ def test_every_model_file_is_valid_and_named_as_its_file(name):
     spec = find_model(name)
     assert spec.name == name
     assert spec.adapter in ADAPTERS
-    assert len(spec.sha256()) == 64
+    assert len(sha256_of(spec)) == 64
 
 
 @pytest.mark.parametrize("name", API)

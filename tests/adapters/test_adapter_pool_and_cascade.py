@@ -10,7 +10,7 @@ import pytest
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Message, Request, Response, TextPart
 from audiobench.model.adapter import Adapter, RetryableError, RunError
-from audiobench.model.registry import build_adapter, find_model
+from audiobench.model.registry import build_adapter, find_model, sha256_of
 from audiobench.serving.pool import EndpointPool
 from model_adapters.cascade import Cascade
 
@@ -264,10 +264,10 @@ def test_a_cascade_is_another_model_when_a_stage_is_another(stages, tmp_path):
     _, names = stages
     file = tmp_path / "both.yaml"
     file.write_text(json.dumps({"name": "both", "adapter": "cascade", "served_model": "both", "options": names}))
-    before = find_model(str(file)).sha256()
-    assert before == find_model(str(file)).sha256()
+    before = sha256_of(find_model(str(file)))
+    assert before == sha256_of(find_model(str(file)))
     (tmp_path / "asr.yaml").write_text("name: asr\nadapter: openai_chat\nserved_model: better\n")
-    assert find_model(str(file)).sha256() != before
+    assert sha256_of(find_model(str(file))) != before
 
 
 @pytest.mark.parametrize(

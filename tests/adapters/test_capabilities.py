@@ -12,10 +12,11 @@ import pytest
 
 from audiobench.core.parts import words
 from audiobench.core.types import AudioPart, Clip, Message, Request, TextPart, VideoPart
+from audiobench.media.support import VideoSupport
 from audiobench.model.adapter import SampleError
 from audiobench.model.capabilities import ALL, LACKS, Capabilities, needs, unmet
 from audiobench.model.registry import ADAPTERS, build_adapter, capabilities, find_model, model_files, refusal
-from audiobench.model.spec import ModelCapability, ModelSpec, VideoSupport
+from audiobench.model.spec import ModelCapability, ModelSpec
 from model_adapters.local import sampling_of
 
 RESOLVES = {"registry.py"}
@@ -75,9 +76,9 @@ def test_which_models_have_what() -> None:
     having = {name: capabilities(find_model(name)) for name in model_files()}
     assert {name for name, have in having.items() if have.made_of} == {"cascade-example"}
     assert {name for name, have in having.items() if have.tells_cost} == {"openrouter-gemini-2.5-flash-lite"}
-    assert {name for name, have in having.items() if have.reads_checkpoint} == {"tiny-audio-r1"}
-    assert having["gpt-5.4-mini"].batch == "openai" and having["gemini-3.8-flash"].batch == "gemini"
-    assert having["gemini-3.1-pro-preview-vertex"].batch is having["voxtral"].batch is None
+    assert {name for name, have in having.items() if have.checkpoint} == {"tiny-audio-r1"}
+    assert having["gpt-5.4-mini"].batch and having["gemini-3.8-flash"].batch
+    assert not having["gemini-3.1-pro-preview-vertex"].batch and not having["voxtral"].batch
     assert {name for name, have in having.items() if have.protocol == "realtime"} == {
         name for name in having if find_model(name).adapter == "realtime"
     }

@@ -13,7 +13,7 @@ from audiobench.ask import prompt
 from audiobench.core.types import AudioPart, Clip, Condition, Sample
 from audiobench.model import think
 from audiobench.model.adapter import SampleError
-from audiobench.model.registry import find_model
+from audiobench.model.registry import find_model, sha256_of
 from audiobench.task.find import find_task
 from model_adapters.openai_chat import OpenAIChat
 
@@ -109,7 +109,7 @@ def test_the_default_prompts_are_the_publishers() -> None:
 def test_a_quantised_model_says_so_and_is_another_model(name: str, words: str) -> None:
     quantised, plain = find_model(name), find_model("step-audio-r1")
     assert words in str(quantised.quantisation) and plain.quantisation is None
-    assert quantised.sha256() != plain.sha256()
+    assert sha256_of(quantised) != sha256_of(plain)
     assert quantised.thinking == plain.thinking and quantised.sampling == plain.sampling
     renamed = quantised.model_copy(update={"weights": quantised.weights.model_copy(update={"quantisation": "another"})})
-    assert renamed.sha256() != quantised.sha256()
+    assert sha256_of(renamed) != sha256_of(quantised)

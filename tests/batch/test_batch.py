@@ -20,10 +20,10 @@ import msgspec
 import pytest
 
 from audiobench import cli
-from audiobench.ask.batch.apis import GeminiBatch, OpenAIBatch
 from audiobench.files.records import Record
 from audiobench.model.registry import find_model
 from audiobench.results import cost
+from model_adapters.batch import GeminiBatch, OpenAIBatch
 from tests.batch.provider import MODEL, Provider, serving
 from tests.run.conftest import make_task
 

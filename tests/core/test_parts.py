@@ -16,8 +16,8 @@ from audiobench.core.parts import continued, words
 from audiobench.core.types import AudioPart, Clip, Message, Request, TextPart, VideoPart
 from audiobench.files.records import turns
 from audiobench.media import InvalidAudioError
+from audiobench.media.support import AudioSupport
 from audiobench.media.wav import pcm_wav
-from audiobench.model.spec import AudioSupport
 
 CLIP = Clip(Path("a.wav"), sha256="ab" * 32)
 USER = Message("user", (AudioPart(CLIP), TextPart("Which?")))

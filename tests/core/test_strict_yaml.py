@@ -11,6 +11,7 @@ import pytest
 
 from audiobench.core import strict_yaml
 from audiobench.core.errors import UsageError
+from audiobench.model.registry import sha256_of
 from audiobench.model.spec import ModelSpec
 
 GOOD = "name: m\nadapter: scripted\nserved_model: m\n"
@@ -119,7 +120,7 @@ def test_keys_are_text_as_in_json(tmp_path: Path) -> None:
     text = GOOD + "options: {logit_bias: {50256: -100, true: 1, 2026-01-01: 2, null: 3}}\n"
     spec = strict_yaml.validate(ModelSpec, write(tmp_path, text))
     assert spec.options["logit_bias"] == {"50256": -100, "true": 1, "2026-01-01": 2, "null": 3}
-    assert len(spec.sha256()) == 64
+    assert len(sha256_of(spec)) == 64
 
 
 def test_a_pipe_is_no_declaration(tmp_path: Path) -> None:

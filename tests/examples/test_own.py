@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from audiobench.model.registry import find_model
+from audiobench.model.registry import find_model, sha256_of
 
 MODEL = "own_model.py:ZeroCrossings"
 
@@ -42,10 +42,10 @@ def test_own_model_on_own_task(here: Path, cli: Any) -> None:
 
 def test_changed_code_is_another_model(here: Path, cli: Any) -> None:
     run(cli, MODEL)
-    before = find_model(f"{here}/{MODEL}").sha256()
+    before = sha256_of(find_model(f"{here}/{MODEL}"))
     file = here / "own_model.py"
     file.write_text(file.read_text().replace("pitch > 500", "pitch < 500"))
-    assert find_model(f"{here}/{MODEL}").sha256() != before
+    assert sha256_of(find_model(f"{here}/{MODEL}")) != before
     assert run(cli, MODEL)["metrics"]["acc"]["value"] == 0.0
 
 

@@ -12,7 +12,8 @@ import pandas
 import pytest
 
 from audiobench.cli import main
-from audiobench.report.export import COLUMNS, neutral
+from audiobench.core.plain_text import neutral
+from audiobench.report.export import COLUMNS
 from tests.gate.runs import answers, record, write_run
 
 FORMULA = '=HYPERLINK("http://x.example","y")'

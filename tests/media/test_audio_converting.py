@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from audiobench.core.errors import UsageError
 from audiobench.core.types import AudioPart, Clip, Sample
 from audiobench.media import InvalidAudioError, derangement, parts, passes, read, swaps
+from audiobench.media.support import AudioSupport
 from audiobench.media.wav import pcm_wav
-from audiobench.model.spec import AudioSupport
 
 
 def write(path: Path, samples: np.ndarray, rate: int, format: str = "WAV", subtype: str | None = "PCM_16") -> Clip:

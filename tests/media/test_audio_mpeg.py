@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from audiobench.core.types import Clip
 from audiobench.media import InvalidAudioError, parts, read
 from audiobench.media.mpeg import _frame_at, walk
-from audiobench.model.spec import AudioSupport
+from audiobench.media.support import AudioSupport
 
 NO_LENGTH = [
     "no true length in its header: some decoders would read only a part",

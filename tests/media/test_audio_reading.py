@@ -17,8 +17,8 @@ import soundfile
 from audiobench.core.errors import ExitCode, UsageError
 from audiobench.core.types import Clip
 from audiobench.media import InvalidAudioError, Limits, duration, parts, passes, read, sniff
+from audiobench.media.support import AudioSupport
 from audiobench.media.wav import pcm_wav
-from audiobench.model.spec import AudioSupport
 
 RATE = 16000
 

@@ -22,8 +22,8 @@ from audiobench.core.errors import IncompleteError
 from audiobench.core.types import Clip
 from audiobench.media import InvalidAudioError, parts, read
 from audiobench.media.memory import MEMORY, Memory
+from audiobench.media.support import AudioSupport
 from audiobench.media.wav import pcm_wav
-from audiobench.model.spec import AudioSupport
 from audiobench.view.clips import TYPES
 
 RATE = 16000

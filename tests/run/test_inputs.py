@@ -19,12 +19,13 @@ from audiobench import media as audio
 from audiobench.cli import COMMANDS, build_parser, main
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Clip
+from audiobench.core.urls import check_url
 from audiobench.files.summary_entry import SummaryEntry
-from audiobench.model.registry import build_adapter, find_model
+from audiobench.model.registry import build_adapter, find_model, sha256_of
 from audiobench.model.spec import ModelSpec
 from audiobench.report import terminal
 from audiobench.task.find import expand, find_task, task_files, task_tags
-from model_adapters.http import HttpClient, check_url
+from model_adapters.http import HttpClient
 from tests.run.conftest import command, make_task
 
 Cli = Callable[..., Any]
@@ -288,10 +289,10 @@ SPEC: dict[str, Any] = {
     ],
 )  # fmt: skip
 def test_a_model_is_the_same_model_as_long_as_its_answers_are(part: str, change: dict[str, Any], same: bool) -> None:
-    before = ModelSpec(**SPEC).sha256()
-    after = ModelSpec(**{**SPEC, part: {**SPEC[part], **change}}).sha256()
+    before = sha256_of(ModelSpec(**SPEC))
+    after = sha256_of(ModelSpec(**{**SPEC, part: {**SPEC[part], **change}}))
     assert (before == after) is same
-    assert ModelSpec(**{**SPEC, "notes": "b", "source": ["b"]}).sha256() == before
+    assert sha256_of(ModelSpec(**{**SPEC, "notes": "b", "source": ["b"]})) == before
 
 
 @pytest.mark.parametrize("flag", ["--tasks", "--think", "--audio", "--ids"])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 
-from audiobench.model.registry import find_model, model_files
+from audiobench.model.registry import find_model, model_files, sha256_of
 from tests.run.conftest import make_task
 
 OLD = Path(__file__).parent / "written_by_0_1"
@@ -101,5 +101,5 @@ PROMPTED_ANEW = {
 def test_every_shipped_model_keeps_the_identity_it_had_in_version_0_1_unless_its_prompts_changed() -> None:
     old = json.loads((OLD / "models.json").read_text())
     assert len(old) > 50
-    now = {name: find_model(name).sha256() for name in old if name in model_files()}
+    now = {name: sha256_of(find_model(name)) for name in old if name in model_files()}
     assert {name for name in now if now[name] != old[name]} == PROMPTED_ANEW

@@ -175,8 +175,7 @@ def test_hostile_yaml_is_one_clear_error(name, tmp_path, monkeypatch):
     ],
 )
 def test_templates_cannot_escape(template):
-    from audiobench.ask.prompt import variables
-    from audiobench.core.template import render
+    from audiobench.core.template import render, variables
     from audiobench.core.types import Sample
 
     with pytest.raises(UsageError):

@@ -11,9 +11,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from audiobench.ask.prompt import variables
 from audiobench.core import strict_yaml
-from audiobench.core.template import render
+from audiobench.core.template import render, variables
 from audiobench.data import Dataset, load
 from audiobench.task.find import find_task
 from audiobench.task.spec import TaskSpec

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from audiobench.ask.prompt import variables
-from audiobench.core.template import render
+from audiobench.core.template import render, variables
 from audiobench.core.types import Sample
 from audiobench.task.find import find_task
 

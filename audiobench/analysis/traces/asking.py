@@ -16,6 +16,7 @@ from audiobench.core.types import Request
 from audiobench.files import journal
 from audiobench.files.annotations import TraceVerdict
 from audiobench.files.records import Record
+from audiobench.model.registry import sha256_of
 from audiobench.model.spec import ModelSpec
 from audiobench.scorers.base import Judge
 
@@ -54,7 +55,7 @@ class TraceStage(Stage[Job]):
             line = known[job.folder].get((job.measure.name, self.model.name, job.record.id, job.record.key))
             same = line is not None and line.template_sha256 == job.measure.template_sha256
             # version 0.1 did not say which settings a judge's name stood for
-            same = same and line.judge_sha256 in ("", self.model.sha256()) if line else False
+            same = same and line.judge_sha256 in ("", sha256_of(self.model)) if line else False
             if line is None or not same or len(line.replies) < job.runs:
                 yield job
 
@@ -75,7 +76,7 @@ class TraceStage(Stage[Job]):
             record.key,
             measure.name,
             self.model.name,
-            judge_sha256=self.model.sha256(),
+            judge_sha256=sha256_of(self.model),
             served_models=sorted({response.served_model for response in said if response.served_model}),
             template_sha256=measure.template_sha256,
             prompt_sha256=digest(turns(measure, record)),

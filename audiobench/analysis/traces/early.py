@@ -29,7 +29,8 @@ from audiobench.files import journal
 from audiobench.files.annotations import EarlyAnswer
 from audiobench.files.records import ClipFacts
 from audiobench.media import video
-from audiobench.model.spec import ModelSpec, VideoSupport
+from audiobench.media.support import VideoSupport
+from audiobench.model.spec import ModelSpec
 from audiobench.model.think import split
 from audiobench.results.runs import Scored
 from audiobench.results.score import outcome

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic
 
-from audiobench.ask.batch.apis import BatchApi, Result, Status, batch_api
 from audiobench.ask.batch.jobs import Job, Submitted, jobs
 from audiobench.ask.closing import close
 from audiobench.ask.engine import Ending
@@ -28,6 +27,7 @@ from audiobench.files.journal import Journal
 from audiobench.files.records import BatchOrigin
 from audiobench.media import InvalidAudioError
 from audiobench.model.adapter import RetryableError, RunError, SampleError
+from audiobench.model.batch import BatchApi, Result, Status
 
 TRIES = 6
 """Calls that making a job may take."""
@@ -76,7 +76,7 @@ class BatchDriver(Generic[I]):
     ) -> None:  # fmt: skip
         self.stage = stage
         self.adapter = adapter
-        self.api: BatchApi = batch_api(adapter)
+        self.api: BatchApi = adapter.batch_api()
         self.folder = folder
         self.options = identity
         self.names = frozenset(tasks)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from audiobench.core.disk import write_json
 from audiobench.files import journal
 from audiobench.files.records import Record
 from audiobench.results.runs import read_json
@@ -56,7 +57,7 @@ class Job:
     def note(self, state: str, **facts: Any) -> None:
         """Replace job.json."""
         self.state.update(state=state, **facts)
-        journal.write_json(self.folder / "job.json", self.state)
+        write_json(self.folder / "job.json", self.state)
 
     @property
     def is_open(self) -> bool:

@@ -27,14 +27,9 @@ def check_judge(judge: ModelSpec) -> None:
 
 def _model(model: ModelSpec) -> str | None:
     name, have = f"model {model.name}", capabilities(model)
-    if have.batch is None:
+    if not have.batch:
         why = have.no_batch or "only OpenAI (dialect openai) and Gemini have batch jobs here"
         return f"{name} ({have.server or f'adapter {model.adapter}'}): {why}"
-    if model.served_model.startswith("gpt-audio"):
-        return (
-            f"{name}: OpenAI does not offer its audio chat models in batch jobs "
-            "(https://developers.openai.com/api/docs/models/gpt-audio-1.5)"
-        )
     price = model.price_on(date.today())
     if price is not None and price.batch_factor is None:
         return f"{name}: its model file gives prices but no batch_factor; is it offered in batch jobs?"

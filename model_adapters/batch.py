@@ -10,70 +10,23 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from audiobench.core.json_values import decode
 from audiobench.core.types import Request
-from audiobench.model.adapter import RetryableError, RunError, SampleError
-from audiobench.model.registry import capabilities
-from model_adapters.bodies import decode
-from model_adapters.gemini import Gemini
+from audiobench.model.adapter import RetryableError, SampleError
+from audiobench.model.batch import Result, Status
 from model_adapters.http import Reply, json_object
-from model_adapters.http_errors import error_fields
-from model_adapters.openai_chat import FILTER_CODES, OpenAIChat
+from model_adapters.http_errors import FILTER_CODES, error_fields
+
+if TYPE_CHECKING:
+    from model_adapters.gemini import Gemini
+    from model_adapters.openai_chat import OpenAIChat
 
 LISTED_PAGES = 5
 """Pages of the provider's list of jobs that are searched for a job of ours."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a job says to one request: a completion (`data`), a refusal, or an error."""
-
-    key: str
-    data: dict[str, Any] | None = None
-    refused: bool = False
-    error: str = ""
-
-
-@dataclass(slots=True)
-class Status:
-    """A job as it stands."""
-
-    state: Literal["running", "ended", "failed"]
-    word: str
-    """The provider's own word for it."""
-    done: int | None = None
-    message: str = ""
-    results: list[Result] = field(default_factory=list)
-    """Filled once it has ended."""
-
-
-class BatchApi(Protocol):
-    """One provider's batch jobs."""
-
-    name: str
-    most_requests: int
-    most_bytes: int
-    """Limits of one job."""
-
-    def line(self, key: str, request: Request) -> bytes:
-        """One request of a job; raises SampleError as the adapter's `body`."""
-        ...
-
-    async def submit(self, lines: Sequence[bytes], token: str) -> str:
-        """Make a job; returns its name. Raises as an adapter."""
-        ...
-
-    async def find(self, token: str) -> str | None:
-        """The job that was made under `token`, by a process that did not live to note its name."""
-        ...
-
-    async def status(self, job: str) -> Status:
-        """How far it is; with its results when it has ended."""
-        ...
 
 
 class OpenAIBatch:
@@ -244,14 +197,3 @@ def _gemini_result(line: Mapping[str, Any]) -> Result:
         return Result(key, line["response"])
     code, text, _ = error_fields(line)
     return Result(key, error=f"batch: {code}: {text}"[:300])
-
-
-APIS = {"openai": OpenAIBatch, "gemini": GeminiBatch}
-
-
-def batch_api(adapter: Any) -> OpenAIBatch | GeminiBatch:
-    """The batch API that the adapter declares (`support.check_batch` has been asked before)."""
-    name = capabilities(adapter.spec).batch
-    if name is None:
-        raise RunError(f"{adapter!r} has no batch jobs")
-    return APIS[name](adapter)

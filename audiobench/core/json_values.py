@@ -1,0 +1,58 @@
+"""JSON of strangers, read: what is out there (NaN, a lone surrogate, counts that cannot be true) is taken as it can be."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+MOST = 1_000_000_000
+"""Tokens (or seconds) that no answer has: a larger count is a mistake of the server's."""
+
+
+def decode(raw: bytes, *, piece: bool = False) -> Any:
+    """The JSON value in `raw`. Bytes that are no UTF-8 and lone surrogates become U+FFFD, NaN and infinities None.
+
+    `piece`: leave lone surrogates in, since the other half may stand in the next piece of a stream (`mended`).
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        found = json.loads(raw.decode("utf-8-sig", "replace"), strict=False, parse_constant=lambda _: None)
+        return found if piece else mended(found)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def mended(value: Any) -> Any:
+    """`value` (JSON's types) without lone surrogates, which no UTF-8 can hold, and without infinite numbers."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, dict):
+        return {mended(name): mended(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [mended(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def counts(found: Mapping[str, Any]) -> dict[str, float]:
+    """Those of a server's counts that can be true: finite, not negative, at most `MOST`."""
+    return {
+        name: count
+        for name, count in found.items()
+        if isinstance(count, int | float) and not isinstance(count, bool) and 0 <= count <= MOST
+    }
+
+
+def object_in(data: Any, name: str) -> Mapping[str, Any]:
+    """The object in field `name`; an empty one where there is none."""
+    inner = data.get(name) if isinstance(data, dict) else None
+    return inner if isinstance(inner, dict) else {}

@@ -1,0 +1,38 @@
+"""Which files a model takes, by kind of medium: what a model file says under `audio:` and `video:`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class MediaSupport(BaseModel):
+    """Which files of one kind of medium a model (or its server) takes. Bytes pass through untouched when they fit."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_bytes: int | None = None
+    max_clips: int | None = None
+    source: str | None = None
+
+
+class AudioSupport(MediaSupport):
+    """Sound."""
+
+    formats: list[Literal["wav", "mp3", "flac", "ogg", "m4a", "aiff", "aac", "webm"]] = ["wav"]
+    sample_rate: int | None = None
+    """Hz to resample to; none = any rate passes."""
+    channels: int | None = None
+    chunk_seconds: float | None = None
+    """Longer clips are cut into consecutive pieces of this length, each an audio part of its own."""
+    max_seconds: float | None = None
+    """Longer clips are refused (`invalid_audio`), never cut."""
+    tokens_per_second: float | None = None
+    """Prompt tokens that a second of audio costs, for estimates before a run; a bill rests on stored usage."""
+
+
+class VideoSupport(MediaSupport):
+    """Moving pictures; they are never converted."""
+
+    formats: list[Literal["mp4", "mov", "webm", "mkv"]] = ["mp4"]

@@ -1,0 +1,65 @@
+"""Batch jobs: what an adapter whose provider has them offers beside `generate`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from audiobench.core.types import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a job says to one request: a completion (`data`), a refusal, or an error."""
+
+    key: str
+    data: dict[str, Any] | None = None
+    refused: bool = False
+    error: str = ""
+
+
+@dataclass(slots=True)
+class Status:
+    """A job as it stands."""
+
+    state: Literal["running", "ended", "failed"]
+    word: str
+    """The provider's own word for it."""
+    done: int | None = None
+    message: str = ""
+    results: list[Result] = field(default_factory=list)
+    """Filled once it has ended."""
+
+
+class BatchApi(Protocol):
+    """One provider's batch jobs."""
+
+    name: str
+    most_requests: int
+    most_bytes: int
+    """Limits of one job."""
+
+    def line(self, key: str, request: Request) -> bytes:
+        """One request of a job; raises SampleError as the adapter's `body`."""
+        ...
+
+    async def submit(self, lines: Sequence[bytes], token: str) -> str:
+        """Make a job; returns its name. Raises as an adapter."""
+        ...
+
+    async def find(self, token: str) -> str | None:
+        """The job that was made under `token`, by a process that did not live to note its name."""
+        ...
+
+    async def status(self, job: str) -> Status:
+        """How far it is; with its results when it has ended."""
+        ...
+
+
+class HasBatches(Protocol):
+    """An adapter that declares `batch` among its capabilities."""
+
+    def batch_api(self) -> BatchApi:
+        """The jobs of its provider, under its key and address."""
+        ...
