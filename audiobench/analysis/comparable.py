@@ -23,7 +23,7 @@ from audiobench.results.summary import raters
 
 OWN_CLIPS = ("full", "silence", "noise", "reverse")
 PARTS = (
-    "prompt", "extraction", "extraction_version", "scorer", "scorer_version", "dataset", "revision",
+    "prompt", "extraction", "extraction_version", "scorer", "scorer_version", "dataset", "revision", "task_version",
     "samples", "audio", "judge", "recogniser", "quantisation",
 )  # fmt: skip
 

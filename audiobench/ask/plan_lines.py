@@ -22,8 +22,9 @@ def plan_lines(prepared: Prepared) -> list[str]:
         length = f"{seconds / 3600:.2f} h" if seconds >= 36 else f"{seconds:.1f} s"
         hours = f", {'' if exact else 'about '}{length} of audio" if seconds else ""
         data = prepared.datasets[work.task.task]
-        asked = f"{len(work.samples)} of {data.total}" if data.total != len(work.samples) else f"{data.total}"
-        why = f"{asked} {plural(data.total, 'sample')}{_factors(work)}"
+        whole = work.task.expected_rows or data.total
+        asked = f"{len(work.samples):,} of {whole:,}" if whole != len(work.samples) else f"{whole:,}"
+        why = f"{asked} {plural(whole, 'sample')}{_factors(work)}"
         done = f", {len(work.finished):,} already done" if work.finished else ""
         requests = f"{work.total:,} {plural(work.total, 'request')}"
         lines.append(f"{work.task.title}: {why}{hours} = {requests}{done}; prompt {work.prompt.name}")

@@ -15,6 +15,8 @@ PLAIN_EVERY_SECONDS = 10.0
 MANY = 20
 """Answers without text after which people are told."""
 LIVE_EVERY_SECONDS = 0.25
+MOST_SCORES = 3
+"""Scores in a progress line."""
 
 
 @dataclass(slots=True)
@@ -24,8 +26,8 @@ class Tally:
     total: int
     done_before: int = 0
     asked: int = 0
-    right: float = 0.0
-    valued: int = 0
+    scores: dict[str, tuple[float, int]] = field(default_factory=dict)
+    """Sum of values and their number, by task and condition: different ones have no score in common."""
     statuses: dict[str, int] = field(default_factory=dict)
     dollars: float = 0.0
     """Spent by this command."""
@@ -51,17 +53,21 @@ class Tally:
         self.thoughts = -1
         return True
 
-    def add(self, result: Outcome, attempts: int, dollars: float | None) -> None:
-        """Count one finished request."""
+    def add(self, result: Outcome, attempts: int, dollars: float | None, where: str = "") -> None:
+        """Count one finished request; `where`: its task and condition."""
         self.asked += 1
         self.statuses[result.status] = self.statuses.get(result.status, 0) + 1
         self.retries += max(0, attempts - 1)
         if result.value is not None:
-            self.valued += 1
-            self.right += result.value
+            right, valued = self.scores.get(where, (0.0, 0))
+            self.scores[where] = right + result.value, valued + 1
         if dollars is not None:
             self.dollars += dollars
             self.priced = True
+
+    def _shown(self) -> list[tuple[str, tuple[float, int]]]:
+        """Each score where there are few; of many none, as the closing table shows them."""
+        return list(self.scores.items()) if len(self.scores) <= MOST_SCORES else []
 
     def line(self) -> str:
         """The progress line."""
@@ -69,13 +75,7 @@ class Tally:
         seconds = max(time.monotonic() - self.started, 1e-9)
         rate = self.asked / seconds
         parts = [f"{done}/{self.total}", f"{done / self.total:.0%}" if self.total else "100%"]
-        if self.valued:
-            mean = self.right / self.valued
-            if 0 <= mean <= 1:
-                interval = binomial(round(self.right), self.valued)
-                parts.append(f"score {100 * mean:.1f} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]")
-            else:
-                parts.append(f"score {mean:.3g}")
+        parts += [_score(*found, where if len(self.scores) > 1 else "") for where, found in self._shown()]
         for status in ("unparsed", "truncated", "refused"):
             if self.statuses.get(status) or status == "unparsed":
                 parts.append(f"{status} {self.statuses.get(status, 0)}")
@@ -87,6 +87,14 @@ class Tally:
             parts.append(f"${self.dollars:.2f}")
         parts.append(f"ETA {clock((self.total - done) / rate)}" if self.asked else "ETA -")
         return "  ".join(parts)
+
+
+def _score(right: float, valued: int, where: str) -> str:
+    mean, name = right / valued, f"{where} " if where else ""
+    if not 0 <= mean <= 1:
+        return f"{name}score {mean:.3g}"
+    interval = binomial(round(right), valued)
+    return f"{name}score {100 * mean:.1f} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
 
 
 def clock(seconds: float) -> str:

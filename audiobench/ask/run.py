@@ -215,7 +215,7 @@ def _drive(prepared: Prepared, adapter: Adapter, tally: Tally, progress: Progres
         if dollars is None and record.response is not None and options.max_cost is not None:
             dollars = cost.estimated(record, model)
             tally.estimated += dollars > 0
-        tally.add(result, record.attempts, dollars)
+        tally.add(result, record.attempts, dollars, f"{work.task.task} {record.condition.label}")
         if tally.only_thought(record.response):
             print(f"audiobench: warning: {ONLY_THOUGHT}", file=sys.stderr, flush=True)
         progress.update()

@@ -20,7 +20,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     show.add_argument("task", help="task or task YAML")
     output.configure(show, ("text", "json"))
     check = commands.add_parser("check", help="validate a task YAML; errors point at line and key")
-    check.add_argument("files", nargs="+", metavar="FILE", help="task YAML")
+    check.add_argument("files", nargs="*", metavar="FILE", help="task YAML")
+    check.add_argument(
+        "--data",
+        nargs="?",
+        const="",
+        metavar="PATH",
+        help="open the data too (this copy of it, else where the task says it is): missing columns, clips and targets",
+    )
     fetch = commands.add_parser("fetch", help="download a task's data into the cache and check it")
     fetch.add_argument("task", nargs="+", help="tasks, groups or task YAMLs")
     fetch.add_argument("--refresh", action="store_true", help="ask the Hub again what an unpinned revision is")
@@ -106,9 +113,22 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
+    from audiobench.core.errors import UsageError
     from audiobench.task.check import check
 
-    findings = [finding for file in args.files for finding in check(Path(file))]
+    if args.data and args.data.endswith((".yaml", ".yml")):  # `--data` alone, before the task's file
+        args.files, args.data = [args.data, *args.files], ""
+    if not args.files:
+        raise UsageError("tasks check: name a task YAML")
+    findings = []
+    for file in map(Path, args.files):
+        found = check(file)
+        if not found and args.data is not None:
+            from audiobench.data.checking import data_findings
+
+            found, notes = data_findings(file, Path(args.data.rpartition("=")[2]) if args.data else None)
+            print("".join(f"{file}: note: {note}\n" for note in notes), end="")
+        findings += found
     for finding in findings:
         print(finding, file=sys.stderr)
     if findings:

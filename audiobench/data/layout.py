@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from audiobench.core.errors import UsageError
 from audiobench.task.spec import TaskSpec
 
-ROWS = (".parquet", ".jsonl", ".json")
+ROWS = (".parquet", ".jsonl", ".json", ".csv", ".tsv")
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 _NOT_ROWS = frozenset({"dataset_infos.json", "dataset_info.json", "state.json", "config.json", "package.json"})
 
@@ -21,7 +21,7 @@ def splits_of(task: TaskSpec) -> list[str]:
 def files_of_split(names: Sequence[str], split: str, config: str | None, where: str) -> list[str]:
     """The files among `names` that hold `split` (of the configuration `config`), in order.
 
-    Tried in this order, parquet before jsonl before json: `<split>.EXT` and `<split>-00000-of-00001.EXT`; files in a
+    Tried in this order, parquet before jsonl, json, csv and tsv: `<split>.EXT` and `<split>-00000-of-00001.EXT`; files in a
     folder `<split>/`; names that hold the split as a word (`test_mini.parquet` for `test`); a sole file.
 
     Raises:

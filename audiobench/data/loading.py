@@ -72,8 +72,7 @@ def load(
     builder = SampleBuilder(task, rows, allow_links or not audio_required)
     all_ids = builder.ids()
     notes = list(rows.notes)
-    if task.expected_rows is not None and len(all_ids) != task.expected_rows:
-        problem = f"{rows.source}: {len(all_ids)} rows, the task expects {task.expected_rows}"
+    if problem := other_size(task, rows):
         if rows.from_hub:
             raise UsageError(f"{problem}; correct dataset_revision or expected_rows in {task_file}")
         notes.append(problem)
@@ -93,6 +92,13 @@ def at_hand(task: TaskSpec, task_file: Path, data: Path | None = None) -> bool:
     """Whether the task's rows can be read without a download."""
     local = local_data(task, task_file, data) is not None
     return local or task.dataset_path.startswith("builtin:") or manifest(task) is not None
+
+
+def other_size(task: TaskSpec, rows: Rows) -> str | None:
+    """What is said of data that has another number of rows than the task expects."""
+    if task.expected_rows is None or len(rows.rows) == task.expected_rows:
+        return None
+    return f"{rows.source}: {len(rows.rows):,} rows, the task expects {task.expected_rows:,}"
 
 
 def read_rows(

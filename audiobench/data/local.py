@@ -1,4 +1,4 @@
-"""Rows from files on this machine: a .jsonl, .json or .parquet file, or a folder that holds one."""
+"""Rows from files on this machine: a .jsonl, .json, .parquet, .csv or .tsv file, or a folder that holds one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from audiobench.data.layout import files_of_split, splits_of
 from audiobench.data.rows import Rows, read_text_rows
 from audiobench.task.spec import TaskSpec
 
-SUFFIXES = (".jsonl", ".json", ".parquet")
+SUFFIXES = (".jsonl", ".json", ".parquet", ".csv", ".tsv")
 USUAL = ("items.jsonl", "metadata.jsonl")
 
 
@@ -54,7 +54,7 @@ def _entry(folder: Path, name: str) -> Path | None:
 
 def find_rows(folder: Path, task: TaskSpec) -> list[Path]:
     """The file(s) of a folder that hold the rows: the task's `data_files`, else items.jsonl or metadata.jsonl, else the
-    only .jsonl, else the only .json, else the .parquet files of the split.
+    only .jsonl, else the only .json, else the .parquet files of the split, else the only .csv or .tsv.
 
     Raises:
         UsageError: none, or several that could be meant.
@@ -65,8 +65,9 @@ def find_rows(folder: Path, task: TaskSpec) -> list[Path]:
         return named
     top = [p for p in files if p.parent == folder]
     usual = [p for p in top if p.name in USUAL]
-    tiers = [usual, *([p for p in top if p.suffix == suffix] for suffix in (".jsonl", ".json"))]
-    for tier in tiers:
+    parquet = [p for p in files if p.suffix == ".parquet"]
+    suffixes = (".jsonl", ".json") if parquet else (".jsonl", ".json", ".csv", ".tsv")
+    for tier in (usual, *([p for p in top if p.suffix == suffix] for suffix in suffixes)):
         if len(tier) == 1:
             return tier
         if tier:
@@ -77,7 +78,6 @@ def find_rows(folder: Path, task: TaskSpec) -> list[Path]:
             raise UsageError(
                 f"{folder}: several files could hold the rows ({names}): name one, --data {task.task}=FILE"
             )
-    parquet = [p for p in files if p.suffix == ".parquet"]
     if parquet:
         names = {p.relative_to(folder).as_posix(): p for p in parquet}
         return [
@@ -85,7 +85,7 @@ def find_rows(folder: Path, task: TaskSpec) -> list[Path]:
             for split in splits_of(task)
             for name in files_of_split(list(names), split, task.dataset_name, str(folder))
         ]
-    raise UsageError(f"{folder}: no .jsonl, .json or .parquet file with rows in it")
+    raise UsageError(f"{folder}: no {', '.join(SUFFIXES)} file with rows in it")
 
 
 def _of_splits(files: list[Path], folder: Path, task: TaskSpec) -> list[Path]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +17,8 @@ from audiobench.core.plain import check_plain, plain_bytes
 Row = dict[str, Any]
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, done, total); total 0 = unknown."""
+LONGEST_VALUE = 2**24
+"""Characters of one value in a CSV or TSV file."""
 CLIPS = "__audio__"
 """Column of a materialised row that holds its clips when they are not in a column of the data set itself."""
 
@@ -54,7 +58,9 @@ def read_jsonl(path: Path) -> list[Row]:
         check_plain(path)
         with path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
-                if line.isspace():
+                if number == 1:
+                    line = line.removeprefix(BOM_UTF8)
+                if not line.strip():
                     continue
                 try:
                     row = orjson.loads(line)
@@ -88,7 +94,38 @@ def read_json(path: Path) -> list[Row]:
     return value
 
 
+def read_table(path: Path) -> list[Row]:
+    """The rows of a CSV or TSV file with a header; every value is text, and an empty one None.
+
+    Raises:
+        UsageError: unreadable, not UTF-8, a column without a name or twice, a row with more or fewer values than columns.
+    """
+    rows: list[Row] = []
+    check_plain(path)
+    csv.field_size_limit(LONGEST_VALUE)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",", strict=True)
+            columns = next(lines, [])
+            if not all(columns) or len(set(columns)) < len(columns):
+                raise UsageError(f"{path}:1: each column needs a name of its own, found: {', '.join(columns)}")
+            for values in lines:
+                if values and len(values) != len(columns):
+                    raise UsageError(f"{path}:{lines.line_num}: {len(values)} values for {len(columns)} columns")
+                if values:
+                    rows.append({name: value or None for name, value in zip(columns, values, strict=True)})
+    except (OSError, ValueError, csv.Error) as error:
+        raise UsageError(f"{path}: cannot be read: {error}") from None
+    return rows
+
+
+READERS: dict[str, Callable[[Path], list[Row]]] = {
+    ".jsonl": read_jsonl, ".json": read_json, ".csv": read_table, ".tsv": read_table,
+}  # fmt: skip
+"""Rows files that are text, by suffix."""
+
+
 def read_text_rows(paths: Iterable[Path]) -> Iterator[tuple[Path, list[Row]]]:
-    """(file, rows) for each .jsonl or .json file."""
+    """(file, rows) for each file that is text."""
     for path in paths:
-        yield path, read_jsonl(path) if path.suffix == ".jsonl" else read_json(path)
+        yield path, READERS[path.suffix](path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -97,6 +98,17 @@ def _opened(text: str) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         return text
+
+
+def _listed(text: str) -> Any:
+    """A list that stands as text in a column, as JSON or as Python writes it."""
+    value = _opened(text)
+    if isinstance(value, str):
+        try:
+            return ast.literal_eval(text.strip())
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return text
+    return value
 
 
 def column_of(template: str | None) -> str | None:
@@ -199,10 +211,7 @@ class SampleBuilder:
             del raw[self._audio_column]  # not copied: ten thousand rows would stand in memory twice
         clean = neutralise_row(raw)
         self.neutralised += clean is not raw
-        choices = tuple(None if c is None else c if isinstance(c, str) else str(c) for c in self._choices(clean))
-        if self._choosing and all(choice is None for choice in choices):
-            raise RowError("it has no choices")
-        choices, target = self._answer(choices, clean, name)
+        choices, target = self._answer(list(self._choices(clean)), clean, name)
         metadata = {
             key: value
             for key, value in clean.items()
@@ -226,16 +235,19 @@ class SampleBuilder:
         )
 
     def _answer(
-        self, choices: tuple[str | None, ...], row: Row, name: str
+        self, given: Sequence[Any], row: Row, name: str
     ) -> tuple[tuple[str | None, ...], str | tuple[str, ...] | None]:
         """(choices, target) without prefixes; the right slot is found before prefixes go."""
+        choices = tuple(map(option_text, given))
+        if self._choosing and all(choice is None for choice in choices):
+            raise RowError("it has no choices")
         target = self._target(row)
         if not choices or not any(choice is not None for choice in choices):
             if isinstance(target, list | tuple):
                 return (), tuple(str(part) for part in target)
             return (), None if target is None else str(target)
         check_options(choices)
-        slot = _slot(choices, target)
+        slot = slot_of(given, target)
         text = choices[slot] if slot is not None else None if target is None else str(target)
         if slot is None:
             if self._withheld:
@@ -261,30 +273,58 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
         raise UsageError(f"choice_prefix {text!r}: not a regular expression: {error}") from None
 
 
-def _slot(choices: Sequence[str | None], target: Any) -> int | None:
-    """Slot of the right option: an index (from 0), the very text, or the only text that differs in white space alone.
+def option_text(given: Any) -> str | None:
+    """An option as text; None for an empty slot (null, NaN, no text)."""
+    if given is None or given != given or (isinstance(given, str) and not given.strip()):
+        return None
+    return given if isinstance(given, str) else str(given)
+
+
+def slot_of(given: Sequence[Any], target: Any) -> int | None:
+    """Slot of the right option among the options as the data has them: the one rule for runs and for `score`.
+
+    An integer is an index (from 0), as in lm-eval. Any other value is an option of the same type, or the text of one;
+    a text may differ in white space, if only one does.
 
     Raises:
-        RowError: a number that could be an index and is also the text of another option.
+        RowError: a number that could be an index and is also another option.
     """
-    if isinstance(target, int) and not isinstance(target, bool):
-        texts = [None if choice is None else choice.strip() for choice in choices]
-        if str(target) in texts and (not 0 <= target < len(texts) or texts[target] != str(target)):
+    choices = [option_text(choice) for choice in given]
+    if isinstance(target, list | tuple) and len(target) == 1:
+        target = target[0]
+    if isinstance(target, int | float) and not isinstance(target, bool):
+        same = [i for i, choice in enumerate(choices) if choice is not None and _number(choice) == target]
+        index = int(target) if target == int(target) and 0 <= target < len(choices) else None
+        if isinstance(target, float) and any(isinstance(choice, float) for choice in given):
+            index = None  # where options are such numbers, it is one of them
+        if same and same != [index] and not (index is None and isinstance(target, float)):
             raise RowError(
-                f"target {target} is the text of option {texts.index(str(target))} and would be the index of another: "
+                f"target {target} is the text of option {same[0]} and would be the index of another: "
                 "make it text (doc_to_target: '{{answer ~ \"\"}}') or, for an index, give the option itself "
                 "(doc_to_target: '{{choices[answer]}}')"
             )
-        return target if 0 <= target < len(choices) and choices[target] is not None else None
-    if isinstance(target, list | tuple) and len(target) == 1:
-        target = target[0]
+        if isinstance(target, int):
+            return index if index is not None and choices[index] is not None else None
+        return same[0] if len(same) == 1 else None
+    if isinstance(target, bool):
+        alike = [
+            i for i, choice in enumerate(choices) if choice is not None and choice.casefold() == str(target).casefold()
+        ]
+        return alike[0] if len(alike) == 1 else None
     if not isinstance(target, str):
         return None
     if target in choices:
         return choices.index(target)
     squeezed = " ".join(target.split())
     near = [i for i, choice in enumerate(choices) if choice is not None and " ".join(choice.split()) == squeezed]
-    return near[0] if len(near) == 1 else None
+    return near[0] if squeezed and len(near) == 1 else None
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _choice_getter(template: str | list[str] | None) -> Callable[[Row], Sequence[Any]]:
@@ -297,8 +337,8 @@ def _choice_getter(template: str | list[str] | None) -> Callable[[Row], Sequence
 
     def opened(row: Row) -> Sequence[Any]:
         value = whole(row)
-        if isinstance(value, str) and value.lstrip()[:1] == "[":
-            value = _opened(value)
+        if isinstance(value, str) and value.lstrip()[:1] in ("[", "("):
+            value = _listed(value)
         if value is None:
             return ()
         if not isinstance(value, list | tuple):

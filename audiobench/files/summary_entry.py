@@ -167,6 +167,8 @@ class SummaryEntry(Struct, kw_only=True):
     condition: How
     n: int = 0
     """Samples that were planned."""
+    rows: int | UnsetType = UNSET
+    """Of the whole data set as published, where it is another number than `n`."""
     counts: dict[str, int] = {}
     errors: list[Reason] = []
     coverage: float
@@ -199,6 +201,13 @@ class SummaryEntry(Struct, kw_only=True):
     def breakdowns(self) -> dict[str, dict[str, Score]]:
         """The metric by column and label."""
         return self.breakdown or {}
+
+    @property
+    def size(self) -> str:
+        """`n` in words: `8 of 60` where only 8 have a response, `60 of 1,000` where the data set has more rows."""
+        answered = self.metric[1].n if self.metric and self.failed else self.n
+        parts = [answered, self.n] if answered < self.n else [self.n]
+        return " of ".join(f"{part:,}" for part in (parts if self.rows is UNSET else [*parts, self.rows]))
 
     @property
     def failed(self) -> int:

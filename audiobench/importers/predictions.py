@@ -15,6 +15,7 @@ from audiobench.core.errors import UsageError
 from audiobench.core.plain import check_plain
 from audiobench.core.thought import Tags
 from audiobench.core.types import Response, Sample, check_options
+from audiobench.data.samples import RowError, option_text, slot_of
 from audiobench.extraction import OPTION_RULES
 from audiobench.files.annotations import Reading, Slot
 from audiobench.files.records import Failure, Record, ShownSample
@@ -237,16 +238,34 @@ def _sample(task: TaskSpec, entry: Mapping[str, Any], samples: Mapping[str, Samp
         id=str(entry["id"]),
         question=str(entry.get("question") or ""),
         choices=choices,
-        target=_target(task, entry.get("answer"), choices, place),
+        target=_target(task, entry.get("answer"), entry.get("choices"), choices, place),
         metadata={key: value for key, value in entry.items() if key not in _OURS},
     )
 
 
-def _target(task: TaskSpec, given: Any, choices: Sequence[str | None], place: str) -> str | tuple[str, ...] | None:
-    """The right answer: of options their text, also where their letter or index (from 0) is given."""
-    if choices and not task.answers_withheld and str(given) not in choices:
-        given = logs.settled([choice or "" for choice in choices], given, f"{place}: answer")
+def _target(
+    task: TaskSpec, given: Any, options: Any, choices: Sequence[str | None], place: str
+) -> str | tuple[str, ...] | None:
+    """The right answer: of options their text, also where their letter is given; an integer is an index (from 0)."""
+    if choices and not task.answers_withheld:
+        if isinstance(given, int | float):
+            given = _numbered(given, options, choices, place)
+        elif str(given) not in choices:
+            given = logs.settled([choice or "" for choice in choices], given, f"{place}: answer")
     return tuple(map(str, given)) if isinstance(given, list) else (None if given is None else str(given))
+
+
+def _numbered(given: float, options: Any, choices: Sequence[str | None], place: str) -> str | None:
+    try:
+        slot = slot_of(options, given)
+    except RowError:
+        raise UsageError(
+            f"{place}: answer: {given} is the text of one option and would be the index (from 0) of another: write the "
+            f'option itself, such as "{given}"'
+        ) from None
+    if slot is None:
+        raise UsageError(f"{place}: answer: {given} is none of its choices: {', '.join(map(repr, choices))}")
+    return choices[slot]
 
 
 def _choices(given: Any, place: str) -> tuple[str | None, ...]:
@@ -261,4 +280,4 @@ def _choices(given: Any, place: str) -> tuple[str | None, ...]:
         check_options(given)
     except UsageError as error:
         raise UsageError(f"{place}: choices: {error}") from None
-    return tuple(None if choice is None else str(choice) for choice in given)
+    return tuple(map(option_text, given))

@@ -26,7 +26,7 @@ from audiobench.task.spec import TaskSpec
 
 RATERS = ("judge", "recogniser")
 """Parts of a fingerprint that name who rated, in words."""
-IN_WORDS = (*RATERS, "quantisation")
+IN_WORDS = (*RATERS, "quantisation", "task_version")
 """Parts of a fingerprint that are words and no digests."""
 
 

@@ -58,7 +58,7 @@ def score_sheet(summaries: Sequence[SummaryEntry], tasks: Mapping[str, TaskSpec]
     for entry in summaries:
         name, value = _main(entry)
         sheet.rows.append(
-            (tasks[entry.task].task, condition_label(entry), name, str(entry.n), number(entry, value.value),
+            (tasks[entry.task].task, condition_label(entry), name, entry.size, number(entry, value.value),
              interval(entry, value.ci), percent(entry.coverage) + "%", percent(entry.chance), _official(entry),
              failures(entry.counts))
         )  # fmt: skip
@@ -69,7 +69,7 @@ def score_lines(entry: SummaryEntry) -> list[str]:
     """One result on two lines, for terminals that are too narrow for the table."""
     name, value = _main(entry)
     parts = [
-        f"{name} {number(entry, value.value)} {interval(entry, value.ci)}".removesuffix(" -"), f"n {entry.n}",
+        f"{name} {number(entry, value.value)} {interval(entry, value.ci)}".removesuffix(" -"), f"n {entry.size}",
         f"coverage {percent(entry.coverage)}%", f"chance {percent(entry.chance)}",
         f"official {_official(entry)}", f"not scored: {failures(entry.counts)}",
     ]  # fmt: skip

@@ -61,6 +61,7 @@ def summarise_condition(
         task=task.task,
         condition=How(**condition.as_dict(), epochs=task_run.epochs),
         n=asked,
+        rows=whole if (whole := whole_set(task_run)) and whole != len(task_run.plan.ids) else UNSET,
         counts={**counts, "missing": expected - len(group)},
         errors=reasons(group),
         coverage=(len(group) - counts["error"] - counts["invalid_audio"]) / expected if expected else 0.0,
@@ -91,6 +92,12 @@ def summarise_condition(
     if task.protocol == "realtime":
         entry.speech = speech(task, group, task_run.epochs)
     return entry
+
+
+def whole_set(task_run: TaskRun) -> int | None:
+    """Rows of the task's data set as published; of the copy that was read where the task does not say."""
+    held = task_run.plan.dataset.rows if task_run.plan.dataset else None
+    return task_run.task.expected_rows or held
 
 
 def with_reader(

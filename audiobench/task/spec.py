@@ -33,6 +33,10 @@ class Source(Declared):
     notes: str | None = None
 
 
+FIRST_VERSIONS = ("1.0", "1")
+"""Values of `metadata.version` that are no part of a fingerprint: so that runs from before it was one stay comparable."""
+
+
 class Prompt(Declared):
     """One named, versioned way of asking."""
 
@@ -200,7 +204,8 @@ class TaskSpec(Columns):
         """sha256 (hex) of each part that can change a score; `extra` brings the parts known only to a run.
 
         Parts: prompt (name, version, order, system, text), extraction, scorer (name; its version comes in `extra`),
-        dataset (path, name, split, filter; its content and revision come with the run). Generation parameters are the
+        dataset (path, name, split, filter; its content and revision come with the run), task_version (in words: the
+        `version` of `metadata`, as lm-eval raises it where numbers are no longer comparable; absent for the first). Generation parameters are the
         model's business: a run records them with its plan.
         """
         after = f" {self.normalizer.rpartition('/')[2]}" if self.normalizer else ""
@@ -211,6 +216,9 @@ class TaskSpec(Columns):
             "dataset": [self.dataset_path, self.dataset_name, self.test_split, self.doc_filter],
         }
         digests = {name: _digest(part) for name, part in parts.items()}
+        version = str(self.metadata.get("version", FIRST_VERSIONS[0]))
+        if version not in FIRST_VERSIONS:
+            digests["task_version"] = version
         digests.update(extra or {})
         return digests
 
