@@ -3,19 +3,22 @@
 A template that is nothing but one expression (`{{choices}}`) gives that value itself, not its text, so that a column
 may hold a list or bytes. `row` is the whole row, for columns whose name is no identifier (`{{row['sub-category']}}`).
 
-A template cannot run for long: `range` is short, loops nest two deep, there are no macros, powers or long repetitions,
-and its text has a limit.
+A template cannot run for long: `range` is short, loops nest two deep, there are no macros or powers, its text has a
+limit, and each evaluation a number of steps: items that a loop takes, and items and characters that operators, calls and
+filters are given, are asked to make, or make.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from functools import lru_cache
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache, wraps
 from typing import Any, NamedTuple
 
 import orjson
 from jinja2 import StrictUndefined, TemplateError, nodes
+from jinja2.compiler import CodeGenerator
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -28,6 +31,70 @@ MAX_LOOPS = 2
 """Loops inside of one another."""
 MAX_CHARS = 1_000_000
 """Characters that a template may give."""
+MAX_STEPS = 1_500_000
+"""Of one evaluation: about a second."""
+CALL = 4
+"""Steps of a call or filter by itself."""
+_SQUARE = frozenset(("striptags", "urlize", "wordwrap"))
+"""Filters whose time grows with the square of a text."""
+_GROWING = frozenset(("expandtabs", "format", "format_map", "indent", "join", "replace", "translate"))
+"""Calls and filters whose result can be as long as the product of what they are given."""
+_WIDTH = re.compile(r"\d{5,}|\*")
+"""In a format: a width that is long, or stands elsewhere."""
+
+
+class _Budget(threading.local):
+    left = MAX_STEPS
+
+
+_BUDGET = _Budget()
+
+
+def _spend(steps: int) -> None:
+    _BUDGET.left -= steps
+    if _BUDGET.left < 0:
+        raise SecurityError(f"takes more than {MAX_STEPS} steps")
+
+
+def _size(value: Any) -> int:
+    """What it costs to look at a value, or to make as many of something as it says."""
+    if isinstance(value, int):
+        return min(abs(value), 2 * MAX_STEPS)
+    return len(value) if isinstance(value, str | bytes | list | tuple | dict | range) else 1
+
+
+def _bounded(name: str, subject: Any, arguments: Iterable[Any], make: Callable[[], Any]) -> Any:
+    """What `make` makes of `subject`, if that can be afforded."""
+    sizes = [_size(argument) for argument in arguments]
+    _spend(CALL + (0 if isinstance(subject, int) else _size(subject)) + sum(sizes))
+    if name in _GROWING:
+        _spend(_size(subject) * max(sizes, default=1))
+    if name in _SQUARE:
+        _spend(_size(subject) ** 2 // 100)
+    if name.startswith("format") and isinstance(subject, str) and _WIDTH.search(subject):
+        raise SecurityError("a format with a width that is long, or not written out")
+    made = make()
+    if isinstance(made, str | bytes | list | tuple):
+        _spend(len(made))
+    return made
+
+
+def _counted(items: Iterable[Any]) -> Iterator[Any]:
+    """What a loop takes, each item a step."""
+    for item in items:
+        _spend(1)
+        yield item
+
+
+def _bounded_filter(name: str, given: Callable[..., Any]) -> Callable[..., Any]:
+    first = 1 if hasattr(given, "jinja_pass_arg") else 0  # some are handed the context before the value
+
+    @wraps(given)
+    def bounded(*arguments: Any, **options: Any) -> Any:
+        subject, *rest = arguments[first:] or (None,)
+        return _bounded(name, subject, (*rest, *options.values()), lambda: given(*arguments, **options))
+
+    return bounded
 
 
 class Option(NamedTuple):
@@ -37,10 +104,38 @@ class Option(NamedTuple):
     text: str | None
 
 
-class Sandbox(ImmutableSandboxedEnvironment):
-    """The sandbox, without arithmetic that takes all time or memory."""
+class _Code(CodeGenerator):
+    def visit_Concat(self, node: nodes.Concat, frame: Any) -> None:
+        """`a ~ b`, bounded like everything else that makes text."""
+        self.write("environment.concatenated((")
+        for part in node.nodes:
+            self.visit(part, frame)
+            self.write(", ")
+        self.write("))")
 
-    intercepted_binops = frozenset(("*", "**"))
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """The sandbox, without arithmetic, calls and filters that take all time or memory."""
+
+    intercepted_binops = frozenset(("*", "**", "+", "%"))
+    code_generator_class = _Code
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.filters = {name: _bounded_filter(name, given) for name, given in self.filters.items()}
+        self.filters["counted"] = _counted
+
+    def concatenated(self, parts: Sequence[Any]) -> str:
+        """The parts as one text."""
+        return _bounded("~", "", parts, lambda: "".join(map(str, parts)))
+
+    def call(self, __context: Any, __obj: Any, *arguments: Any, **options: Any) -> Any:
+        """What a call gives, within the budget of steps."""
+        make = super().call
+        method = getattr(__obj, "__wrapped__", __obj)  # the sandbox wraps a text's `format`
+        name, subject = getattr(method, "__name__", ""), getattr(method, "__self__", None)
+        values = (*arguments, *options.values())
+        return _bounded(name, subject, values, lambda: make(__context, __obj, *arguments, **options))
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """An attribute, if it is safe; an option's fields are, and asking would take half of a prompt's time."""
@@ -51,11 +146,17 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         if operator == "**":
             raise SecurityError("** is not for templates")
-        for many, times in ((left, right), (right, left)):
+        if operator == "%" and isinstance(left, str):
+            return _bounded(
+                "format", left, [right], lambda: super(Sandbox, self).call_binop(context, operator, left, right)
+            )
+        for many, times in ((left, right), (right, left)) if operator == "*" else ():
             sequence = isinstance(many, str | bytes | list | tuple) and isinstance(times, int)
             if sequence and len(many) * times > MAX_CHARS:
                 raise SecurityError(f"a repetition of more than {MAX_CHARS} characters")
-        return super().call_binop(context, operator, left, right)
+        made = super().call_binop(context, operator, left, right)
+        _spend(1 if isinstance(made, int) else _size(made))
+        return made
 
 
 def _range(*numbers: int) -> range:
@@ -102,11 +203,14 @@ def compiled(template: str) -> Any:
         UsageError: not a template.
     """
     try:
-        _check_loops(_ENVIRONMENT.parse(template))
+        tree = _ENVIRONMENT.parse(template)
+        _check_loops(tree)
+        for loop in tree.find_all(nodes.For):
+            loop.iter = nodes.Filter(loop.iter, "counted", [], [], None, None)
         single = _SINGLE.match(template)
         if single:
             return _ENVIRONMENT.compile_expression(single[1], undefined_to_none=False)
-        return _ENVIRONMENT.from_string(template)
+        return _ENVIRONMENT.from_string(tree)
     except (TemplateError, OverflowError) as error:
         raise UsageError(f"template {_shown(template)}: {error}") from error
     except (RecursionError, SyntaxError, MemoryError, ValueError) as error:  # SyntaxError: from Python, nested too deep
@@ -135,6 +239,7 @@ def evaluate(template: str, row: Mapping[str, Any]) -> Any:
         UsageError: a column is missing, or the template does something that the sandbox forbids.
     """
     ready = compiled(template)
+    _BUDGET.left = MAX_STEPS
     try:
         opened = row if isinstance(row, dict) else dict(Row(row).items())
         names = {"row": opened, **opened}

@@ -98,7 +98,7 @@ def other_size(task: TaskSpec, rows: Rows) -> str | None:
     """What is said of data that has another number of rows than the task expects."""
     if task.expected_rows is None or len(rows.rows) == task.expected_rows:
         return None
-    return f"{rows.source}: {len(rows.rows):,} rows, the task expects {task.expected_rows:,}"
+    return f"{rows.source}: {len(rows.rows)} rows, the task expects {task.expected_rows}"
 
 
 def read_rows(

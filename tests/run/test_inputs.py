@@ -89,6 +89,28 @@ def test_a_prompt_that_would_never_end(
     assert code == 2 and says in said and len(said) < 1000, said[-500:]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ 'a'|center(999999999) }}",
+        "{{ 'a'.ljust(width=999999999) }}",
+        "{{ '%999999999d' % 1 }}",
+        "{{ '{:999999999}'.format(1) }}",
+        "{{ choices|slice(999999999)|list }}",
+        "{{ ('x' * 999999).replace('x', 'y' * 999999) }}",
+        "{{ ('a' * 999999)|wordwrap(1) }}",
+        "{% set a = 'x' %}" + "{% set a = a ~ a %}" * 40 + "{{ a|length }}",
+        "{% for a in range(999) %}{% for b in range(999) %}{{ range(999)|sum }}{% endfor %}{% endfor %}",
+        "{% set a = 'x' * 999999 %}{% for b in a %}{% for c in a %}{% endfor %}{% endfor %}",
+    ],
+)
+def test_a_template_bomb_ends_soon(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = make_task(tmp_path / "t", 1)
+    file.write_text(file.read_text().split("    text:")[0] + f"    text: {json.dumps(text)}\n")
+    code, said = check(capsys, "run", "--model", "first_choice", "--tasks", file, "--out", tmp_path / "out")
+    assert code == 2 and ("steps" in said or "width" in said) and len(said) < 1000, said[-500:]
+
+
 def test_a_bug_is_neither_a_verdict_nor_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
