@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import file_digest
 from pathlib import Path
 from typing import Literal
 
@@ -28,17 +29,17 @@ class FoundClip:
     sha256: str
     path: Path
     state: Literal["ok", "missing", "changed"]
-    """missing: no audio file there; changed: not the size in bytes that the journal recorded."""
+    """missing: no audio file there; changed: not what the journal recorded."""
     seconds: float | None
     format: str | None
     """Container by its magic bytes; None unless `state` is ok."""
 
 
-def clip_of(fact: ClipFacts, run: Path) -> FoundClip | None:
+def clip_of(fact: ClipFacts, run: Path, *, hashed: bool = False) -> FoundClip | None:
     """What a journal's audio entry points at; None when the entry has no usable sha256.
 
     A relative path is looked up from the working directory, then from the run directory. Only files that begin like
-    audio are ever found, whatever a journal names.
+    audio are ever found, whatever a journal names; `hashed`, only those whose sha256 is the recorded one are `ok`.
     """
     if not _SHA256.fullmatch(fact.sha256):
         return None
@@ -52,16 +53,24 @@ def clip_of(fact: ClipFacts, run: Path) -> FoundClip | None:
             continue
         if kind is None:
             continue
-        state = "changed" if fact.bytes and fact.bytes != size else "ok"
+        same = (not fact.bytes or fact.bytes == size) and (not hashed or _sha256(place) == fact.sha256)
+        state = "ok" if same else "changed"
         return FoundClip(fact.sha256, place.resolve(), state, fact.seconds, kind if state == "ok" else None)
     return FoundClip(fact.sha256, path, "missing", fact.seconds, None)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 class ClipIndex:
     """Every clip of the pages, each looked up once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, hashed: bool = False) -> None:
         self.by_sha: dict[str, FoundClip] = {}
+        self.hashed = hashed
+        """Whether a file must have the very bytes that the journal recorded: for a page that takes copies of them."""
 
     def find(self, facts: Iterable[ClipFacts], run: Path) -> list[FoundClip | None]:
         """The clips of one record, in order."""
@@ -69,7 +78,7 @@ class ClipIndex:
         for fact in facts:
             known = self.by_sha.get(fact.sha256)
             if known is None or known.state != "ok":
-                known = clip_of(fact, run) or known
+                known = clip_of(fact, run, hashed=self.hashed) or known
                 if known is not None:
                     self.by_sha[known.sha256] = known
             found.append(known)

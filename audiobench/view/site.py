@@ -79,7 +79,7 @@ def write_site(
         UsageError: an id of `only` is in no run, or `out` is something else's folder.
     """
     _clear(out)
-    written = Written(out)
+    written = Written(out, clips=ClipIndex(hashed=audio == "embedded"))
     chosen = _choose(pages, only)
     folders = [run.folder for run in runs]
     for page in pages:

@@ -109,6 +109,16 @@ def test_embed_keeps_only_the_chosen_samples_and_brings_their_audio(tmp_path: Pa
     assert len(list((out / "data" / "clips").iterdir())) == 2
 
 
+def test_embed_takes_no_file_that_the_model_did_not_hear(tmp_path: Path) -> None:
+    heard, private = (wav(tmp_path / name, place, 1.0) for place, name in enumerate(("heard.wav", "private.wav")))
+    run = write_run(tmp_path / "run", many(2, [heard]), model="m")
+    journal = next(run.glob("*/samples.jsonl"))
+    journal.write_text(journal.read_text().replace(str(heard["path"]), str(private["path"])))
+    out = tmp_path / "page"
+    assert main(["view", str(run), "--out", str(out), "--embed", "house-00001"]) == 0
+    assert not list((out / "data").glob("clips/*"))
+
+
 def test_unknown_id_to_embed_is_refused(tmp_path: Path, run, capsys) -> None:
     assert main(["view", str(run), "--out", str(tmp_path / "x"), "--embed", "nobody"]) == 2
     assert "--embed nobody" in capsys.readouterr().err
