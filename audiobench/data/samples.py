@@ -283,7 +283,7 @@ def option_text(given: Any) -> str | None:
 def slot_of(given: Sequence[Any], target: Any) -> int | None:
     """Slot of the right option among the options as the data has them: the one rule for runs and for `score`.
 
-    An integer is an index (from 0), as in lm-eval. Any other value is an option of the same type, or the text of one;
+    An integer is an index (from 0), as in lm-eval, or where it can be none the option that is this number. Any other value is an option of the same type, or the text of one;
     a text may differ in white space, if only one does.
 
     Raises:
@@ -297,6 +297,8 @@ def slot_of(given: Sequence[Any], target: Any) -> int | None:
         index = int(target) if target == int(target) and 0 <= target < len(choices) else None
         if isinstance(target, float) and any(isinstance(choice, float) for choice in given):
             index = None  # where options are such numbers, it is one of them
+        if index is None and len(same) == 1 and isinstance(given[same[0]], int | float):
+            return same[0]  # it can be no index, and is an option
         if same and same != [index] and not (index is None and isinstance(target, float)):
             raise RowError(
                 f"target {target} is the text of option {same[0]} and would be the index of another: "
