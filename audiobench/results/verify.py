@@ -11,10 +11,11 @@ import msgspec
 
 from audiobench.core.disk import write_whole
 from audiobench.core.errors import AudiobenchError
-from audiobench.files import journal, plan, records, run_info
+from audiobench.files import journal, plan, records, run_info, summary_entry
 from audiobench.files.annotations import EarlyAnswer, Judgement, Reading, TraceVerdict, Transcript
 from audiobench.files.records import Record
-from audiobench.results.runs import Run, read_json
+from audiobench.files.summary_entry import SummaryEntry
+from audiobench.results.runs import Run
 from audiobench.results.summary import summarise
 
 KINDS: dict[str, tuple[type[msgspec.Struct], journal.Fault | None]] = {
@@ -152,30 +153,21 @@ def _summaries(folder: Path) -> Iterator[Problem]:
         if not file.is_file():
             continue
         try:
-            stored = {_how(entry): entry for entry in read_json(file)}
-            made = summarise(task_run)
-            for entry in made:
-                kept = stored.get(_how(entry))
+            stored = {repr(entry.condition): entry for entry in summary_entry.read(file)}
+            for entry in summarise(task_run):
+                kept = stored.get(repr(entry.condition))
                 if kept is None or _rules(kept) != _rules(entry):
                     continue
                 here, there = _numbers(kept), _numbers(entry)
-                for name in here:
-                    if here[name] != there[name]:
-                        yield Problem(file, None, f"{name} is {here[name]}, the journal gives {there[name]}")
+                for name in (name for name in there if here.get(name) != there[name]):
+                    yield Problem(file, None, f"{name} is {here.get(name)}, the journal gives {there[name]}")
         except AudiobenchError as error:
             yield _told(error)
-        except (LookupError, TypeError, AttributeError) as error:
-            yield Problem(file, None, f"not a summary of this version: {type(error).__name__}: {error}")
 
 
-def _how(entry: Any) -> str:
-    return str(sorted(entry["condition"].items()))
+def _rules(entry: SummaryEntry) -> list[str | None]:
+    return [entry.fingerprint.get(part) for part in ("extraction_version", "scorer_version", "scorer", "extraction")]
 
 
-def _rules(entry: Any) -> list[Any]:
-    return [entry["fingerprint"].get(part) for part in ("extraction_version", "scorer_version", "scorer", "extraction")]
-
-
-def _numbers(entry: Any) -> dict[str, Any]:
-    values = {name: made["value"] for name, made in entry["metrics"].items()}
-    return {"n": entry["n"], "counts": entry["counts"], **values}
+def _numbers(entry: SummaryEntry) -> dict[str, Any]:
+    return {"n": entry.n, "counts": entry.counts, **{name: made.value for name, made in entry.metrics.items()}}
