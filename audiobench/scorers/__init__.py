@@ -46,6 +46,7 @@ _BUILT_IN: Mapping[str, str] = {
     "bleu_zh": "text.BLEU_ZH",
     "bleu_flores200": "translation.BLEU",
     "chrf": "translation.CHRF",
+    "cider_d": "captions.SCORER",
     "comet": "translation.COMET",
     "alias_contained": "lists.ALIAS",
     "option_micro_f1": "lists.MICRO",

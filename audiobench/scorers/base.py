@@ -121,7 +121,7 @@ class Scorer:
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "ifeval": ("langdetect", "nltk"),
     "asr": ("kaldialign", "contractions", "num2words"),
-    "captions": ("aac_metrics",),
+    "captions": ("pycocoevalcap",),
     "comet": ("comet",),
     "flores": ("sentencepiece",),
 }

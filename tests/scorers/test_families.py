@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from audiobench.core.types import Outcome, Sample
@@ -376,3 +378,23 @@ def test_a_missing_extra_is_one_line_that_names_it(monkeypatch):
     with pytest.raises(UsageError, match=r"scorer comet needs comet: pip install 'audiobench-harness\[comet\]'"):
         base.require("comet", "scorer comet")
     base.require("", "scorer wer")
+
+
+def test_cider_is_a_figure_of_the_corpus():
+    pytest.importorskip("pycocoevalcap", reason="pycocoevalcap is not installed (the extra captions)")
+    if shutil.which("java") is None:
+        pytest.skip("no java")
+    meant = {"a dog barks": ("a dog is barking", "dogs bark"), "rain falls": ("rain falls on a roof", "it rains")}
+    samples = [Sample(said, "", target=refs) for said, refs in meant.items()]
+    right, wrong = (
+        [SCORERS["cider_d"].metric.tally([scored("cider_d", text, s)]) for text, s in zip(texts, samples, strict=True)]
+        for texts in (meant, ["music", "a dog barks"])
+    )
+    metric = SCORERS["cider_d"].metric
+    value = metric.of(right)
+    assert value > 1.0 and metric.of(wrong) == pytest.approx(0.0, abs=0.1)
+    interval = metric.interval(right)
+    assert interval.low <= value <= interval.high
+    assert metric.difference([wrong], [right]).difference == pytest.approx(value - metric.of(wrong))
+    summary = SCORERS["cider_d"].official_summary
+    assert summary is not None and summary(list(meant), samples)["value"] == pytest.approx(value)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
+import shutil
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -320,6 +322,23 @@ def wenetspeech_textnorm(row: Row) -> Any:
     return mixed.wenetspeech(row["text"])
 
 
+@cache
+def caption_scores(candidates: tuple[str, ...], references: tuple[tuple[str, ...], ...]) -> Any:
+    from audiobench.scorers import captions
+
+    return or_crash(lambda: captions.scores(list(zip(candidates, references, strict=True))))
+
+
+def captions(row: Row, corpus: Row | None) -> Any:
+    """An item's figures need its corpus, which is another row; of one that is not here, CIDEr-D alone is left out."""
+    whole = row if "candidates" in row else corpus
+    if whole is None:
+        alone = caption_scores((row["candidate"],), (tuple(row["references"]),))[1][0]
+        return {name: value for name, value in alone.items() if name != "cider_d"}
+    found = caption_scores(tuple(whole["candidates"]), tuple(map(tuple, whole["references"])))
+    return found if isinstance(found, str) else found[0] if whole is row else found[1][row["index"]]
+
+
 RULES: dict[str, tuple[Callable[[Row], Any], str]] = {
     "voicebench_bbh": (voicebench_bbh, ""),
     "voicebench_harm": (voicebench_harm, ""),
@@ -375,11 +394,27 @@ def test_every_vector(shared, file):
 
 NOT_SCORED_HERE = {
     "bfcl_ast": "tools", "echo": "a protocol of several turns", "speech_hands": "a protocol of several turns",
-    "speech_hands_wer": "a protocol of several turns", "audioldm_eval": "sound as an answer", "captions": "to come",
+    "speech_hands_wer": "a protocol of several turns", "audioldm_eval": "sound as an answer",
 }  # fmt: skip
 """Vectors of what is no scorer of texts."""
 
 
 def test_no_file_is_left_out(shared):
     files = {path.stem for path in (shared / "golden" / "more").glob("*.jsonl")}
-    assert files - set(RULES) - set(NOT_SCORED_HERE) == set()
+    assert files - set(RULES) - set(NOT_SCORED_HERE) - {"captions"} == set()
+
+
+@pytest.mark.slow
+def test_captions(shared):
+    pytest.importorskip("pycocoevalcap", reason="pycocoevalcap is not installed (the extra captions)")
+    if shutil.which("java") is None:
+        pytest.skip("no java")
+    lines = (shared / "golden" / "more" / "captions.jsonl").read_text("utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    corpus = next((row["input"] for row in rows if row["input"].get("level") == "corpus"), None)
+    for row in rows:
+        found, official = captions(row["input"], corpus), row["official"]
+        expected = official.get("pycocoevalcap", official["aac_metrics"])
+        if isinstance(found, dict) and isinstance(expected, dict):
+            expected = {name: expected[name] for name in found}
+        assert same(found, expected), row["id"]
