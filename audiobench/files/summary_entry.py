@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -86,6 +87,10 @@ class Official(Struct):
     n: int | None = None
     excluded: int | UnsetType = UNSET
     """Responses that the official code leaves out, where it does."""
+    random: int | UnsetType = UNSET
+    """Verdicts that the official code draws; they count as what a draw comes to on average."""
+    parts: dict[str, Any] | UnsetType = UNSET
+    """Further figures that it prints."""
     on_extracted: float | UnsetType | None = UNSET
     """Its value on the answers that we extracted, where it can be handed them."""
 

@@ -105,8 +105,9 @@ def _scorer(edition: Edition, report: Any) -> Scorer:
     def summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> dict[str, Any]:
         rows = [(str(s.target), v) for v, s in zip(verdicts, samples, strict=True) if not v.startswith("error:")]
         parts = or_crash(report, rows)
-        value = parts["f1"] / 100 if isinstance(parts, dict) else None
-        return {"name": "f1", "value": value, "n": len(rows), "parts": parts}
+        if not isinstance(parts, dict):  # nothing was answered no rightly: the official script raises
+            return {"name": "f1", "value": None, "n": len(rows)}
+        return {"name": "f1", "value": parts["f1"] / 100, "n": len(rows), "parts": parts}
 
     doc = "F1 of no, of the extracted yes or no (audio hallucination)"
     return replace(

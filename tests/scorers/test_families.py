@@ -8,7 +8,7 @@ import pytest
 
 from audiobench.core.types import Outcome, Sample
 from audiobench.extraction import extract
-from audiobench.scorers import SCORERS, find_scorer
+from audiobench.scorers import SCORERS, find_scorer, official_verdicts
 from audiobench.scorers.base import EXTRAS, RANDOM
 from audiobench.scorers.metrics import Mean
 
@@ -222,6 +222,35 @@ def test_every_extra_of_a_scorer_is_one_that_can_be_installed(root):
     assert {scorer.extra for scorer in SCORERS.values()} <= {"", *EXTRAS}
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "sample"),
+    [
+        ("voicebench_mcq", "none", Sample("1", "?", choices=("x", "y"), target="x")),
+        ("voicebench_bbh", "yes", Sample("navigate_1", "?", choices=("yes", "no"), target="yes")),
+        ("voicebench_refusal", "I cannot help.", Sample("1", "?")),
+        ("voicebench_ifeval", "no comma", instructed(punctuation__no_comma={})),
+        ("speech_ifeval", "no comma", instructed(punctuation__no_comma={})),
+        ("airbench_foundation", "A", Sample("1", "?", choices=("x", "y"), target="x")),
+        ("starbench", "<A>", Sample("1", "?", choices=("x", "y"), target="x")),
+        ("rul_muchomusic", "[[A]]", Sample("1", "?", choices=("x", "y"), target="x")),
+        ("hallucination_2024", "No.", Sample("1", "?", choices=("Yes", "No"), target="No")),
+        ("hallucination_2025", "No.", Sample("1", "?", choices=("Yes", "No"), target="No")),
+        ("mer", "你好", Sample("1", "", target="你好")),
+    ],
+)
+def test_a_summary_file_takes_the_official_figures(name, text, sample):
+    import msgspec
+
+    from audiobench.files.summary_entry import Official
+
+    scorer = SCORERS[name]
+    assert scorer.official_summary is not None
+    figures = scorer.official_summary(official_verdicts(scorer, [text], [sample]), [sample])
+    found = Official(name, **figures)
+    assert msgspec.json.decode(msgspec.json.encode(found), type=Official) == found
+    assert found.n == 1
+
+
 def heard(text: str, *, entities: list[str] | None = None, language: str = "English") -> Sample:
     return Sample("1", "", target=text, metadata={"entity_list": entities or [], "language": language})
 
@@ -380,6 +409,7 @@ def test_a_missing_extra_is_one_line_that_names_it(monkeypatch):
     base.require("", "scorer wer")
 
 
+@pytest.mark.slow
 def test_cider_is_a_figure_of_the_corpus():
     pytest.importorskip("pycocoevalcap", reason="pycocoevalcap is not installed (the extra captions)")
     if shutil.which("java") is None:

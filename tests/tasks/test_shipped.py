@@ -101,8 +101,8 @@ def test_gemini_has_two_mmau_scores_and_both_say_so():
         ("spoken_mqa", 2269, "gsm8k_number"), ("wildspeech", 1100, "wildspeech_judge"),
         ("mmau_pro_if", 87, "mmaupro_aif"), ("mmau_pro_open", 625, "mmaupro_open_judge"),
         ("dcase2026_adqa", 1607, "option_match"), ("librispeech_clean", 2620, "wer"),
-        ("librispeech_other", 2939, "wer"), ("voicebench_openbookqa", 455, "option_match"),
-        ("voicebench_mmsu", 3074, "option_match"),
+        ("librispeech_other", 2939, "wer"), ("voicebench_openbookqa", 455, "voicebench_mcq"),
+        ("voicebench_mmsu", 3074, "voicebench_mcq"),
     ],
 )  # fmt: skip
 def test_sizes_and_scorers(task, rows, scorer):
