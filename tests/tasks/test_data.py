@@ -114,6 +114,14 @@ def test_mmar_as_published_on_github(mmar):
     assert len(counts(samples, "sub-category")) == 16
     assert counts(samples, "language")["en"] == 554
     assert sum(None in sample.choices for sample in samples) == 4  # published empty: no option
+    asked = next(sample for sample in samples if sample.id == "BV1Tm4y1h7JU_00-00-00_00-00-25")
+    ends = {
+        "step_audio_r1": "B. Did not enter\nC. \n",
+        "lmms_eval": "C. \nThe best answer is:",
+        "mimo": "given 3 choices",
+    }
+    for prompt in find_task("mmar")[0].prompt:  # printed all the same, as each script does
+        assert ends[prompt.name] in render(prompt.text or "", variables(asked))
     assert sum(sample.id != sample.clips[0].path.stem for sample in samples) == 46
 
 
