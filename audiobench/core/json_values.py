@@ -13,10 +13,11 @@ MOST = 1_000_000_000
 """Tokens (or seconds) that no answer has: a larger count is a mistake of the server's."""
 
 
-def decode(raw: bytes, *, piece: bool = False) -> Any:
+def decode(raw: bytes, *, piece: bool = False, errors: str = "replace") -> Any:
     """The JSON value in `raw`. Bytes that are no UTF-8 and lone surrogates become U+FFFD, NaN and infinities None.
 
     `piece`: leave lone surrogates in, since the other half may stand in the next piece of a stream (`mended`).
+    `errors`: "strict" refuses bytes that are no UTF-8.
 
     Raises:
         ValueError: it is not JSON.
@@ -26,7 +27,7 @@ def decode(raw: bytes, *, piece: bool = False) -> Any:
     except orjson.JSONDecodeError:
         pass
     try:
-        found = json.loads(raw.decode("utf-8-sig", "replace"), strict=False, parse_constant=lambda _: None)
+        found = json.loads(raw.decode("utf-8-sig", errors), strict=False, parse_constant=lambda _: None)
         return found if piece else mended(found)
     except RecursionError:
         raise ValueError("nested too deeply") from None

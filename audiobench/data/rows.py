@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from audiobench.core.errors import UsageError
+from audiobench.core.json_values import decode
 from audiobench.core.plain import check_plain, plain_bytes
 
 Row = dict[str, Any]
@@ -63,8 +62,8 @@ def read_jsonl(path: Path) -> list[Row]:
                 if not line.strip():
                     continue
                 try:
-                    row = orjson.loads(line)
-                except orjson.JSONDecodeError as error:
+                    row = decode(line, errors="strict")
+                except ValueError as error:
                     raise UsageError(f"{path}:{number}: not JSON: {error}") from None
                 if not isinstance(row, dict):
                     raise UsageError(f"{path}:{number}: must be a JSON object, found {type(row).__name__}")
@@ -81,10 +80,10 @@ def read_json(path: Path) -> list[Row]:
         UsageError: unreadable, not JSON, or of another shape.
     """
     try:
-        value = orjson.loads(plain_bytes(path))
+        value = decode(plain_bytes(path), errors="strict")
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    except orjson.JSONDecodeError as error:
+    except ValueError as error:
         raise UsageError(f"{path}: not JSON: {error}") from None
     if isinstance(value, dict):
         lists = [part for part in value.values() if isinstance(part, list) and part and isinstance(part[0], dict)]

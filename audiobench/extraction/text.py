@@ -11,7 +11,7 @@ from audiobench.core.thought import separate
 from audiobench.extraction.numbers import in_figures
 from audiobench.extraction.patterns import lazy
 
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\ufffd"))
 _SPECIAL_TOKEN = lazy(r"<\|(?:open|close)\|>\s?\w{1,20}\s?<\|sep\|>|<\|[^<>|]{1,40}\|>")
 _ANSWER_TAGS = tuple(
     (lazy(f"<{name}>", re.IGNORECASE), lazy(f"</{name}>", re.IGNORECASE)) for name in ("answer", "response")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import orjson
 from msgspec import structs
 
 from audiobench.core.errors import UsageError
+from audiobench.core.json_values import decode
 from audiobench.core.plain import check_plain
 from audiobench.core.thought import Tags
 from audiobench.core.types import Response, Sample, check_options
@@ -66,14 +68,15 @@ def _parse(raw: bytes, path: Path) -> list[tuple[int, Any]]:
     number = 1
     try:
         if raw.lstrip()[:1] == b"[":
-            return list(enumerate(orjson.loads(raw), 1))
+            return list(enumerate(decode(raw, errors="strict"), 1))
         entries: list[tuple[int, Any]] = []
         for number, line in enumerate(raw.split(b"\n"), 1):
             if line.strip():
-                entries.append((number, orjson.loads(line)))
+                entries.append((number, decode(line, errors="strict")))
         return entries
-    except orjson.JSONDecodeError as error:
-        raise UsageError(f"{path}:{max(number, error.lineno)}: not JSON ({error.msg}); {_FORMAT}") from error
+    except ValueError as error:
+        line = error.lineno if isinstance(error, JSONDecodeError) else 1
+        raise UsageError(f"{path}:{max(number, line)}: not JSON ({error}); {_FORMAT}") from error
 
 
 def is_inline(entry: Mapping[str, Any]) -> bool:

@@ -107,6 +107,31 @@ def test_a_table_is_a_data_set(
     assert code == 2 and "1 values for 6 columns" in found["error"]
 
 
+@pytest.mark.parametrize("suffix", ["jsonl", "json"])
+def test_half_a_character_and_nan_in_the_data_lose_no_row(
+    suffix: str, task: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    items = rows(task, question="hi \ud83d", level=float("nan"))
+    text = json.dumps(items) if suffix == "json" else "\n".join(map(json.dumps, items))
+    data = task.parent / f"other.{suffix}"
+    data.write_bytes(text.encode())
+    code, found = ask(task, tmp_path / "out", capsys, "--data", f"toy={data}")
+    assert code == 0 and found["metrics"]["acc"]["value"] == 1.0
+    data.write_bytes(text.encode().replace(b"hi", b"\xff"))
+    code, found = ask(task, tmp_path / "bad", capsys, "--data", f"toy={data}")
+    assert code == 2 and "can't decode byte 0xff" in found["error"]
+
+
+@pytest.mark.parametrize("line", [{"output": "B \ud83d"}, {"output": "B", "logprob": float("nan")}])
+def test_half_a_character_and_nan_in_predictions_lose_no_answer(
+    line: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = {"id": "a", "question": "Who?", "choices": ["Woman", "Man"], "answer": "Man", **line}
+    (tmp_path / "p.jsonl").write_text(json.dumps(whole) + "\n")
+    assert cli.main(["score", "--task", "mmau", "--predictions", str(tmp_path / "p.jsonl"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["value"] == 1.0
+
+
 def test_tasks_check_opens_the_data(task: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["tasks", "check", str(task), "--data"]) == 0
     items = rows(task)

@@ -13,9 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from audiobench.core.errors import UsageError
+from audiobench.core.json_values import decode
 
 Entry = dict[str, Any]
 
@@ -83,6 +82,6 @@ def loads(raw: bytes, where: str) -> Any:
         UsageError: not JSON.
     """
     try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
+        return decode(raw, errors="strict")
+    except ValueError as error:
         raise UsageError(f"{where}: not JSON: {error}") from None
