@@ -11,7 +11,9 @@ from audiobench.analysis.listening import does_it_listen
 from audiobench.analysis.self_cognition import self_cognition
 from audiobench.analysis.stability import consistency, option_stability
 from audiobench.analysis.thinking import budget_curve, in_order, natural_lengths
+from audiobench.core.plain_text import of_whole
 from audiobench.results.runs import Run, TaskRun
+from audiobench.results.summary import whole_set
 from audiobench.scorers.metrics import UNITS, Unit
 
 VERDICTS = {
@@ -26,7 +28,7 @@ AUDIO_ORDER = ("full", "transcript", "reverse", "noise", "swap", "silence", "non
 def ablate_task(run: Run, task_run: TaskRun, *, allowed: Collection[str] = ()) -> dict[str, Any]:
     """Everything the conditions of one task say (JSON-ready).
 
-    Keys: task, n, conditions, epochs, option_orders, chance, and lists with one entry for each
+    Keys: task, n, rows (of the whole data set), conditions, epochs, option_orders, chance, and lists with one entry for each
     - thinking: audio condition (think modes compared: `comparison.compare_arms`);
     - audio: think mode (audio conditions compared);
     - scaling: audio condition with two or more budgets (`thinking.budget_curve`);
@@ -44,6 +46,7 @@ def ablate_task(run: Run, task_run: TaskRun, *, allowed: Collection[str] = ()) -
     found: dict[str, Any] = {
         "task": task_run.task.task,
         "n": len(task_run.plan.ids),
+        "rows": whole_set(task_run),
         "conditions": len(arms),
         "epochs": task_run.epochs,
         "option_orders": len({condition.option_order for condition in task_run.conditions}),
@@ -96,7 +99,7 @@ def in_short(found: dict[str, Any]) -> list[str]:
             continue
         for pair in entry["pairs"]:
             where = f" (audio={entry['audio']})" if len(found["thinking"]) > 1 or entry["audio"] != "full" else ""
-            effect = _effect(pair, entry["higher_is_better"], UNITS[entry["unit"]])
+            effect = _effect(pair, entry["higher_is_better"], UNITS[entry["unit"]], entry["rows"])
             lines.append(f"{pair['b']} against {pair['a']}{where}: {effect}")
     for curve in found["scaling"]:
         if curve["audio"] == "full" or len(found["scaling"]) == 1:
@@ -105,25 +108,25 @@ def in_short(found: dict[str, Any]) -> list[str]:
             )
     for entry in found["listening"]:
         if entry["verdict"]:
-            lines.append(_heard(entry))
+            lines.append(_heard(entry, found["rows"]))
     return lines
 
 
-def _effect(pair: dict[str, Any], higher_is_better: bool, unit: Unit) -> str:
+def _effect(pair: dict[str, Any], higher_is_better: bool, unit: Unit, rows: int | None) -> str:
     if pair["difference"] is None:
         return "no samples in common"
-    figures = f"{unit.show(pair['difference'], signed=True)}{unit.change} (n={pair['n']}, p={pair['p_adjusted']:.2g})"
+    figures = f"{unit.show(pair['difference'], signed=True)}{unit.change} (n={of_whole(pair['n'], rows)}, p={pair['p_adjusted']:.2g})"
     if pair["p_adjusted"] >= 0.05:
         mde = f"; smallest detectable effect: {unit.size(pair['mde'])}" if pair["mde"] is not None else ""
         return f"no significant difference, {figures}{mde}"
     return f"{'better' if (pair['difference'] > 0) == higher_is_better else 'worse'}, {figures}"
 
 
-def _heard(entry: dict[str, Any]) -> str:
+def _heard(entry: dict[str, Any], rows: int | None) -> str:
     controls = [c for c in entry["controls"].values() if c["soundless"]]
     measured = [c for c in controls if c["n"]]
     if not measured:
         return f"think={entry['think']}: {entry['verdict']} (no samples in common with {', '.join(c['audio'] for c in controls)})"
     gains = ", ".join(f"{c['audio']} {100 * c['gain']:+.1f} pp" for c in measured)
     word = VERDICTS.get(entry["verdict"], entry["verdict"])
-    return f"think={entry['think']}: {word} (gain of full over {gains}; n={measured[0]['n']})"
+    return f"think={entry['think']}: {word} (gain of full over {gains}; n={of_whole(measured[0]['n'], rows)})"

@@ -7,7 +7,7 @@ from typing import Any
 from audiobench.analysis.ablate import in_short
 from audiobench.analysis.listening import CONTENTLESS, SOUNDLESS
 from audiobench.analysis.sheets import change, comparison_sheets, number, p_value, points, requests_lost, span
-from audiobench.core.plain_text import plural
+from audiobench.core.plain_text import of_whole, plural
 from audiobench.core.sheet import Column, Sheet
 from audiobench.scorers.metrics import UNITS
 
@@ -18,7 +18,8 @@ def ablation_sheets(found: dict[str, Any], *, breakdown: str | None = None) -> l
         return _by_column(found, breakdown)
     chance = f", chance {points(found['chance'])} %" if found["chance"] is not None else ""
     nouns = {"n": "sample", "conditions": "condition", "option_orders": "option order", "epochs": "epoch"}
-    counts = [f"{found[key]} {plural(found[key], noun)}" for key, noun in nouns.items()]
+    whole = {"n": found["rows"]}
+    counts = [f"{of_whole(found[key], whole.get(key))} {plural(found[key], noun)}" for key, noun in nouns.items()]
     title = f"{found['task']}: {counts[0]}, {' x '.join(counts[1:])}{chance}"
     sheets = [Sheet(title, notes=in_short(found))]
     main = next((e for e in found["thinking"] if e["audio"] == "full"), None) or next(iter(found["thinking"]), None)
@@ -52,6 +53,8 @@ def _by_column(found: dict[str, Any], column: str) -> list[Sheet]:
         for control in entry["controls"].values():
             if column in control["breakdown"]:
                 sheets.append(_gains_by(entry, control, column))
+                if found["rows"] not in (None, found["n"]):
+                    sheets[-1].notes.append(f"{of_whole(control['n'], found['rows'])} samples of the data set")
     return sheets
 
 
@@ -67,7 +70,7 @@ def _thinking_elsewhere(entries: list[dict[str, Any]]) -> list[Sheet]:
         unit = UNITS[entry["unit"]]
         for pair in entry["pairs"]:
             sheet.rows.append(
-                (entry["audio"], f"b {pair['b']}, a {pair['a']}", str(pair["n"]), points(pair["value_a"], unit),
+                (entry["audio"], f"b {pair['b']}, a {pair['a']}", of_whole(pair["n"], entry["rows"]), points(pair["value_a"], unit),
                  points(pair["value_b"], unit), *change(pair, unit), p_value(pair["p_adjusted"]), points(pair["mde"], unit))
             )  # fmt: skip
     tests = dict.fromkeys(pair["test"] for entry in entries for pair in entry["pairs"])
@@ -171,7 +174,7 @@ def _listening(found: dict[str, Any]) -> Sheet:
             name = control["audio"] if control["soundless"] else f"({control['audio']})"
             word = _control_word(control["audio"], control["verdict"])
             sheet.rows.append(
-                (entry["think"], name, str(control["n"]), points(control["full"]),
+                (entry["think"], name, of_whole(control["n"], found["rows"]), points(control["full"]),
                  points(control["control"]), points(control["gain"], signed=True),
                  _span(control["ci"]), p_value(control["p"]), word,
                  points(control["corrected_gain"], signed=True), points(control["retention"]),
@@ -254,7 +257,7 @@ def _words(found: dict[str, Any]) -> list[Sheet]:
         row = entry["transcript"]
         if row:
             sheet.rows.append(
-                (entry["think"], str(row["n"]), points(row["b"]), points(row["a"]), *change(row), p_value(row["p"]),
+                (entry["think"], of_whole(row["n"], found["rows"]), points(row["b"]), points(row["a"]), *change(row), p_value(row["p"]),
                  row["test"])
             )  # fmt: skip
     sheet.notes.append("transcript: the audio replaced by its words; what it reaches needs no ear")
@@ -280,7 +283,7 @@ def _stability(found: dict[str, Any]) -> list[Sheet]:
     for entry in _with_the_sound(found["option_order"], sheet):
         place, ci = entry["position"], entry["circular_interval"]
         sheet.rows.append(
-            (entry["arm"], str(entry["n"]), " ".join(points(a) for a in entry["accuracy"]),
+            (entry["arm"], of_whole(entry["n"], found["rows"]), " ".join(points(a) for a in entry["accuracy"]),
              points(entry["spread"]), points(entry["sd"]), points(entry["circular"]),
              span((ci["low"], ci["high"]), ci["method"]), points(entry["consistency"]),
              " ".join(map(str, place["counts"])), " ".join(f"{e:.0f}" for e in place["expected"]),
@@ -307,7 +310,7 @@ def _agreement(found: dict[str, Any]) -> list[Sheet]:
         top = entry["epochs"]
         majorities = " ".join(f"{k}:{points(v)}" for k, v in entry["maj_at"].items())
         sheet.rows.append(
-            (entry["arm"], str(entry["n"]), points(entry["agreement"]), points(entry["unanimous"]),
+            (entry["arm"], of_whole(entry["n"], found["rows"]), points(entry["agreement"]), points(entry["unanimous"]),
              f"{entry['entropy']:.2f}", majorities, f"1:{points(entry['pass_at'][1])} "
              f"{top}:{points(entry['pass_at'][top])}", f"{top}:{points(entry['pass_hat'][top])}")
         )  # fmt: skip

@@ -12,14 +12,15 @@ from audiobench.analysis.spending import spending
 from audiobench.results.reasoned import contrary, counted
 from audiobench.results.runs import Scored
 from audiobench.results.score import metric_of
+from audiobench.results.summary import whole_set
 from audiobench.statistics.multiplicity import benjamini_hochberg
 
 
 def compare_arms(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> dict[str, Any]:
     """Compare every arm with the first, over the samples and option orders that all of them answered.
 
-    Returns a JSON-ready dict: task, metric, unit (of `scorers.metrics.UNITS`), higher_is_better, n, lost, arms
-    (value, ci, counts, parsed_only, spending), pairs (b - a with its breakdown), notes.
+    Returns a JSON-ready dict: task, metric, unit (of `scorers.metrics.UNITS`), higher_is_better, n, rows (of
+    the whole data set, None where that is not known), lost, arms (value, ci, counts, parsed_only, spending), pairs (b - a with its breakdown), notes.
 
     Raises:
         NotComparableError: the arms do not rest on the same prompt, samples, audio, extraction, scorer or judge.
@@ -56,6 +57,7 @@ def compare_arms(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> dict[
         "unit": made.unit,
         "higher_is_better": made.higher_is_better,
         "n": len(ids),
+        "rows": whole_set(arms[0].task_run),
         "lost": lost,
         "arms": [_arm(arm, ids) for arm in arms],
         "pairs": pairs,

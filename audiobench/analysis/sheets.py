@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from audiobench.core.plain_text import of_whole
 from audiobench.core.sheet import Column, Sheet
 from audiobench.scorers.metrics import UNITS, Unit
 
@@ -68,7 +69,7 @@ def _arms(found: dict[str, Any], title: str) -> Sheet:
         done = f" ({', '.join(arm['think_effective'])})" if arm["think_effective"] else ""
         only = "-" if parsed["value"] is None else f"{points(parsed['value'], unit)} (n={parsed['n']})"
         sheet.rows.append(
-            (arm["label"] + done, str(arm["n"]), points(arm["value"], unit), span(arm["ci"], arm["interval"], unit),
+            (arm["label"] + done, of_whole(arm["n"], found["rows"]), points(arm["value"], unit), span(arm["ci"], arm["interval"], unit),
              str(counts["responses"]) if repeated else "-",
              *(str(counts[k]) for k in ("unparsed", "refused", "truncated_thinking", "truncated_answer")), only)
         )  # fmt: skip
@@ -175,6 +176,8 @@ def _breakdowns(found: dict[str, Any], title: str, only: str | None = None) -> l
             cells = sum(len(rows) for rows in pair["breakdown"].values())
             if shown:
                 sheet.notes.append(f"p adjusted: Benjamini-Hochberg over all {cells} breakdown rows of this pair")
+            if only is not None and found["rows"] not in (None, found["n"]):
+                sheet.notes.append(f"{of_whole(found['n'], found['rows'])} samples of the data set")
             if long:
                 without = f"{len(labels) - len(shown)} labels without a significant change are omitted"
                 sheet.notes.append(f"{without}; --breakdown {column} shows all")

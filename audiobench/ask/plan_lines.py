@@ -7,7 +7,7 @@ from datetime import date, datetime
 from audiobench.ask import corrected
 from audiobench.ask.prepare import Prepared
 from audiobench.ask.work import TaskWork
-from audiobench.core.plain_text import plural
+from audiobench.core.plain_text import of_whole, plural
 from audiobench.files import run_info
 from audiobench.model.spec import ModelSpec
 
@@ -23,8 +23,7 @@ def plan_lines(prepared: Prepared) -> list[str]:
         hours = f", {'' if exact else 'about '}{length} of audio" if seconds else ""
         data = prepared.datasets[work.task.task]
         whole = work.task.expected_rows or data.total
-        asked = f"{len(work.samples):,} of {whole:,}" if whole != len(work.samples) else f"{whole:,}"
-        why = f"{asked} {plural(whole, 'sample')}{_factors(work)}"
+        why = f"{of_whole(len(work.samples), whole)} {plural(whole, 'sample')}{_factors(work)}"
         done = f", {len(work.finished):,} already done" if work.finished else ""
         requests = f"{work.total:,} {plural(work.total, 'request')}"
         lines.append(f"{work.task.title}: {why}{hours} = {requests}{done}; prompt {work.prompt.name}")

@@ -31,6 +31,12 @@ def plural(number: int, noun: str) -> str:
     return noun if number == 1 else f"{noun}s"
 
 
+def of_whole(*counts: int | None) -> str:
+    """`8 of 60 of 1,000`: each count is of the next; one that equals the next, or is not known, is left out."""
+    known = [count for count in counts if count is not None]
+    return " of ".join(f"{count:,}" for count, after in zip(known, [*known[1:], None], strict=True) if count != after)
+
+
 def neutral(text: str) -> str:
     """`text` so that no spreadsheet computes it: an apostrophe goes before a formula's first character."""
     return f"'{text}" if text.startswith(FORMULA) and not _is_number(text) else text

@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from audiobench.core.errors import UsageError
 from audiobench.core.plain import plain_bytes
+from audiobench.core.plain_text import of_whole
 from audiobench.core.types import Condition
 from audiobench.statistics.intervals import By, Interval
 
@@ -211,8 +212,12 @@ class SummaryEntry(Struct, kw_only=True):
     def size(self) -> str:
         """`n` in words: `8 of 60` where only 8 have a response, `60 of 1,000` where the data set has more rows."""
         answered = self.metric[1].n if self.metric and self.failed else self.n
-        parts = [answered, self.n] if answered < self.n else [self.n]
-        return " of ".join(f"{part:,}" for part in (parts if self.rows is UNSET else [*parts, self.rows]))
+        return of_whole(min(answered, self.n), self.n, self.whole)
+
+    @property
+    def whole(self) -> int | None:
+        """`rows`, None where that is `n`."""
+        return None if self.rows is UNSET else self.rows
 
     @property
     def failed(self) -> int:

@@ -14,7 +14,7 @@ from audiobench.core.types import Condition
 from audiobench.results.reasoned import contrary, counted
 from audiobench.results.runs import Run, Scored, TaskRun
 from audiobench.results.score import metric_of
-from audiobench.results.summary import fingerprint
+from audiobench.results.summary import fingerprint, whole_set
 from audiobench.scorers.metrics import Counts, Mean, Metric, Tally
 
 GATED_AUDIO = ("full", "transcript")
@@ -82,6 +82,8 @@ class Arm:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Generation parameters that the command line changed."""
     ids_sha256: str = ""
+    whole: int | None = None
+    """Rows of the whole data set; not known of a baseline."""
     id_bytes: int = 0
     """Bytes of the hashed ids; 0 where the ids themselves are known."""
 
@@ -150,6 +152,7 @@ def _arm(task_run: TaskRun, condition: Condition, group: Sequence[Scored]) -> Ar
         thought=contrary(condition.think, done, counted(s.record.response for s in group)),
         settings=dict(plan.overrides),
         ids_sha256=ids_digest(by_id),
+        whole=whole_set(task_run),
     )
 
 

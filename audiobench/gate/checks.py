@@ -87,6 +87,7 @@ def _score(item: Item, before: Arm, after: Arm | None, candidate: Sequence[Arm],
         empty = "baseline" if not before.rows else "run"
         return _refuse(item, "present", "incomplete", f"{where}: the {empty} has no samples")
     item.checks.append(Check("present", "pass", f"{where}: {len(after.rows)} samples"))
+    item.rows = after.whole
     item.unit = after.metric.unit  # a baseline of version 0.1 does not name it
     complete = not after.failures and before.ids_sha256 == after.ids_sha256
     different = _different_parts(before, after, complete)
@@ -252,7 +253,7 @@ def _gains(reference: Sequence[Arm], paired: dict[tuple[str, str], tuple[Arm, Ar
             continue
         item = Item(
             "think_gain", arm.task, label(arm), arm.metric.name, policy.margin_of(arm.task, arm.metric, gain=True),
-            n=len(arm.rows), unit=on_found[1].metric.unit, must_show=policy.must_show(arm.task, arm.metric, gain=True),
+            n=len(arm.rows), rows=on_found[1].whole, unit=on_found[1].metric.unit, must_show=policy.must_show(arm.task, arm.metric, gain=True),
         )  # fmt: skip
         on, off_pairs = _tallies(both), _tallies([(pair[0], *others[pair[0]]) for pair in both])
         sides = ([*on[0], *off_pairs[0]], [*on[1], *off_pairs[1]])

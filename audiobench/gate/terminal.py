@@ -39,11 +39,11 @@ def conditions(verdict: Verdict) -> list[str]:
 def _cells(item: Item, condition: str) -> list[str]:
     found, head = item.measured, [item.task, item.kind.replace("_", " "), condition]
     if found is None:
-        return [*head, str(item.n), *["-"] * 5, WORDS[item.level]]
+        return [*head, item.size, *["-"] * 5, WORDS[item.level]]
     signed = item.kind == "think_gain"
     change, low, high = (shown(item, value, sign=True) for value in (found.difference, *found.ci))
     return [
-        *head, str(found.n), shown(item, found.baseline, sign=signed), shown(item, found.candidate, sign=signed),
+        *head, item.size, shown(item, found.baseline, sign=signed), shown(item, found.candidate, sign=signed),
         f"{change} [{low}, {high}]", f"{found.p_adjusted:.2g}", size(item, found.mde), WORDS[item.level],
     ]  # fmt: skip
 
@@ -98,7 +98,8 @@ def _in_short(item: Item, condition: str) -> str:
         return f"{head} {WORDS[item.level].lower()}"
     found, signed = item.measured, item.kind == "think_gain"
     before, after = (shown(item, value, sign=signed) for value in (found.baseline, found.candidate))
-    return f"{head} {before} -> {after} ({shown(item, found.difference, sign=True)}, p={found.p_adjusted:.2g})"
+    size = f", n={item.size}" if item.rows not in (None, found.n) else ""
+    return f"{head} {before} -> {after} ({shown(item, found.difference, sign=True)}, p={found.p_adjusted:.2g}{size})"
 
 
 def workflow_commands(verdict: Verdict) -> list[str]:

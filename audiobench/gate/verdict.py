@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Any, Literal
 
 from audiobench.core.errors import ExitCode
+from audiobench.core.plain_text import of_whole
 from audiobench.gate.arms import Arm
 from audiobench.scorers.metrics import UNITS
 from audiobench.statistics.paired import PairedComparison
@@ -105,6 +106,8 @@ class Item:
     lower_is_better: bool = False
     n: int = 0
     """Samples of the baseline."""
+    rows: int | None = None
+    """Of the whole data set; None where that is not known."""
     unit: str = "share"
     """Of the metric (`scorers.metrics.UNITS`)."""
     must_show: float = 0.0
@@ -114,6 +117,11 @@ class Item:
     def level(self) -> Level:
         """The worst of the checks."""
         return worst([check.level for check in self.checks])
+
+    @property
+    def size(self) -> str:
+        """The samples in words: `60 of 1,000` where the data set has more."""
+        return of_whole(self.measured.n if self.measured else self.n, self.rows)
 
     def messages(self, *levels: Level) -> list[str]:
         """Messages of the checks at these levels."""

@@ -66,7 +66,7 @@ class Board:
                         "option_order": row.condition.option_order, "protocol": row.condition.protocol,
                         "task": task, "metric": cell.metric, "value": cell.value, "low": cell.low, "high": cell.high,
                         "interval": cell.interval or "", "se": row.average_se if task == "average" else None,
-                        "n": cell.n, "coverage": cell.coverage, "chance": cell.chance, "prompt": cell.prompt,
+                        "n": cell.n, "size": cell.size, "coverage": cell.coverage, "chance": cell.chance, "prompt": cell.prompt,
                         "date": cell.date, "run": cell.run, "comparable": not cell.mark,
                         "think_gain": gain.value if gain else None, "think_gain_low": gain.low if gain else None,
                         "think_gain_high": gain.high if gain else None, "think_gain_p": gain.p if gain else None,

@@ -227,8 +227,10 @@ def _score(
     error = f" ± {se:.1f}" if se is not None else ""
     below = ""
     if cell.low is not None and cell.high is not None:
-        n = "" if cell.n is None else f", n={cell.n}"
+        n = "" if cell.n is None else f", n={cell.size or cell.n}"
         below = f'<span class="sub">{cell.low:.1f} to {cell.high:.1f}{n}</span>{_picture(cell)}'
+    elif cell.size:
+        below = f'<span class="sub">n={cell.size}</span>'
     if gained is not None:
         below += f'<span class="sub">thinking <b class="{_tone(gained)}">{gained.value:+.1f}</b></span>'
     return f'<td class="{css}" data-key="{cell.value:.4f}" {about}><span class="v">{cell.value:.1f}{error}</span>{mark}{below}</td>'

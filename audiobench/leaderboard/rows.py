@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from audiobench.core.errors import UsageError
+from audiobench.core.plain_text import of_whole
 from audiobench.core.types import Condition
 from audiobench.files import run_info, summary_entry
 from audiobench.files.run_info import RunInfo
@@ -44,6 +45,8 @@ class Cell:
     """Whether more is better and 100 the most."""
     unit: str = "share"
     n: int | None = None
+    size: str = ""
+    """`n` in words, where the data set has another number of rows or not all of the samples have a response."""
     coverage: float | None = None
     """Share of the requests that got a response."""
     chance: float | None = None
@@ -180,12 +183,19 @@ def _cell(entry: SummaryEntry, spec: TaskSpec | None, metric: str | None, moment
         official = entry.official
         if not official or official.value is None:
             return None
-        return Cell(made.on_board(official.value), official.name, n=official.n, **about)
+        return Cell(made.on_board(official.value), official.name, n=official.n, size=_size(official.n, entry), **about)
     if metric not in (None, name):
         return None
     bounds = (None, None) if value.interval is By.NONE else value.ci
     low, high = (None if bound is None else made.on_board(bound) for bound in bounds)
-    return Cell(made.on_board(value.value), name, low, high, value.interval, n=value.n, **about)
+    return Cell(
+        made.on_board(value.value), name, low, high, value.interval, n=value.n, size=_size(value.n, entry), **about
+    )
+
+
+def _size(n: int | None, entry: SummaryEntry) -> str:
+    """`60 of 1,000`; empty where `n` says it all."""
+    return "" if n is None or (n == entry.n and entry.whole is None) else of_whole(n, entry.n, entry.whole)
 
 
 def _metric(name: str, value: MetricScore, spec: TaskSpec | None) -> Metric:

@@ -12,12 +12,13 @@ from audiobench.leaderboard.rows import Cell, Gain, Row
 
 
 def number(cell: Cell | None) -> str:
-    """`77.7 [75.0, 80.1]`, with the mark of a cell that is not comparable; a dash for none."""
+    """`77.7 [75.0, 80.1] (60 of 1,000)`, with the mark of a cell that is not comparable; a dash for none."""
     if cell is None:
         return "-"
     span = f" [{cell.low:.1f}, {cell.high:.1f}]" if cell.low is not None else ""
     mark = f" ^{cell.mark}" if cell.mark else ""
-    return f"{cell.value:.1f}{span}{mark}"
+    size = f" ({cell.size})" if cell.size else ""
+    return f"{cell.value:.1f}{span}{size}{mark}"
 
 
 def average(row: Row) -> str:
@@ -77,7 +78,7 @@ def detail_sheet(board: Board) -> Sheet:
         for task in board.tasks:
             if (cell := row.cells.get(task)) is not None:
                 sheet.rows.append(
-                    (row.model, row.label, board.titles[task], cell.metric, "-" if cell.n is None else str(cell.n),
+                    (row.model, row.label, board.titles[task], cell.metric, cell.size or ("-" if cell.n is None else f"{cell.n:,}"),
                      "-" if cell.coverage is None else f"{100 * cell.coverage:.1f}%",
                      "-" if cell.chance is None else f"{cell.chance:.1f}", cell.prompt, cell.date, cell.interval or "-")
                 )  # fmt: skip

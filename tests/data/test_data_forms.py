@@ -160,6 +160,39 @@ def test_another_number_of_rows_stands_beside_every_number(
     assert "2 of 1,000" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(f"leaderboard RUN --format {form}" for form in ("text", "md", "html", "latex", "csv", "json")),
+        *(f"compare RUN:full RUN:noise --format {form}" for form in ("text", "md", "latex", "csv")),
+        "compare RUN:full RUN:noise --breakdown group",
+        "ablate RUN", "ablate RUN --format md", "ablate RUN --breakdown group",
+        "gate --baseline BASE --run RUN", "gate --baseline BASE --run RUN --one-line",
+        "gate --baseline BASE --run RUN --summary /dev/stdout --one-line",
+    ],
+)  # fmt: skip
+def test_every_later_command_says_of_how_many_rows_its_samples_are(
+    command: str, short_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = {"RUN": str(short_run), "BASE": str(short_run / "base.json")}
+    for name, place in places.items():
+        command = command.replace(name, place)
+    capsys.readouterr()
+    assert cli.main(command.split()) == 0
+    assert "2 of 1,000" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def short_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two samples of a task that declares a thousand, with their sound and with noise; beside it its own baseline."""
+    folder = tmp_path_factory.mktemp("short")
+    task, run = make_task(folder / "toy", 2), folder / "out"
+    task.write_text(task.read_text(encoding="utf-8") + "expected_rows: 1000\n", encoding="utf-8")
+    assert cli.main(["run", "--model", "oracle", "--tasks", str(task), "--audio", "full,noise", "--out", str(run)]) == 0
+    assert cli.main(["gate", "--baseline", str(run / "base.json"), "--run", str(run), "--update-baseline"]) == 0
+    return run
+
+
 def test_an_interrupted_run_says_how_many_answers_its_score_rests_on(
     task: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
