@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from pydantic import ValidationError
 
 from audiobench.core.errors import IncompleteError, UsageError
 from audiobench.core.plain import plain_bytes
@@ -190,9 +191,10 @@ class Run:
         """
         try:
             return self.info.model.spec
-        except ValueError as error:
-            said = " ".join(str(error).split())
-            raise IncompleteError(f"{self.folder / run_info.FILE}: model: {said}") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, ("model", *first["loc"])))
+            raise IncompleteError(f"{self.folder / run_info.FILE}: {place}: {first['msg']}") from error
 
     def served(self) -> tuple[dict[str, int], list[str]]:
         """Answers by the name under which the server gave them, and the servers' system fingerprints; empty where a

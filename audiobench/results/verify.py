@@ -57,7 +57,7 @@ def verify(folder: Path) -> Verified:
     files that a killed process left half-written, and whether each summary.json is what the journals come to.
     """
     found = Verified(folder)
-    for read, file in ((run_info.read, folder), *((plan.read, file) for file in sorted(folder.glob(f"*/{plan.FILE}")))):
+    for read, file in ((_declaration, folder), *((plan.read, file) for file in sorted(folder.glob(f"*/{plan.FILE}")))):
         try:
             read(file)
         except AudiobenchError as error:
@@ -102,6 +102,11 @@ def repair(folder: Path) -> list[Problem]:
     finally:
         lock.release()
     return done
+
+
+def _declaration(folder: Path) -> None:
+    """Raises what reading run.json and its model raises."""
+    _ = Run(folder, run_info.read(folder), {}).spec
 
 
 def _append_only(folder: Path) -> list[Path]:

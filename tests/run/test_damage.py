@@ -158,6 +158,14 @@ def test_a_hostile_file_of_a_run_is_told(file: str, path: list[str], value: Any,
         assert code == 4 and f"{folder / file}" in out + said, (words, said)
 
 
+def test_verify_sees_a_model_that_report_cannot_read(folder: Path, run: Run) -> None:
+    file = folder / "run.json"
+    file.write_text(file.read_text().replace('"max_clips"', '"max_clipr"', 1))
+    for words in (["report"], ["verify"]):
+        code, out, said = run(*words, folder)
+        assert code == 4 and f"{file}: model.audio.max_clipr: " in out + said
+
+
 def test_a_hostile_model_name_commands_no_terminal(folder: Path, run: Run) -> None:
     file = folder / "run.json"
     file.write_text(file.read_text().replace('"name": "random"', '"name": "\\u001b[31mred\\n../x"', 1))
