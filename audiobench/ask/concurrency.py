@@ -119,15 +119,20 @@ class Concurrency:
             self.limit = min(self.maximum, grown)
             self._wake()
 
-    def rate_limited(self, began: float, retry_after: float | None) -> None:
-        """The server answered the request that began then with 429; `retry_after` in seconds."""
+    def rate_limited(self, began: float, retry_after: float | None) -> bool:
+        """The server answered the request that began then with 429; `retry_after` in seconds.
+
+        Returns:
+            Whether all requests wait; if not, this one waits by itself.
+        """
         now = asyncio.get_running_loop().time()
-        self.pace.refused(began, now, retry_after)
+        paused = self.pace.refused(began, now, retry_after)
         if self._adaptive and now >= self._cool_until:
             self._slow_start = False
             self._clean = 0
             self.limit = max(1, int(self.limit * CUT))
             self._cool_until = now + max(COOL_DOWN_SECONDS, retry_after or 0.0)
+        return paused
 
     def faulted(self, began: float) -> None:
         """The request that began then failed otherwise: no growth this round."""

@@ -1,8 +1,9 @@
 """How fast requests may start: as they come, until the server says that they come too fast; then as it lets them through.
 
-A refusal (429) holds for everybody, so it pauses all requests. Where more than a few are refused, what was let through
-since counting began, over the time that it took, is the rate from there on. It grows while nothing is refused, so that a
-limit that is lifted, or was judged too low, is found.
+Some servers refuse one request in ten however slowly they are asked, so a few refusals (429) hold for their requests
+alone. Where more are refused, all requests pause, and what was let through since counting began, over the time that it
+took, is the rate from there on. It grows until so many are refused again, so that a limit that is lifted, or was judged
+too low, is found.
 """
 
 from __future__ import annotations
@@ -12,17 +13,18 @@ from math import sqrt
 PAUSE_SECONDS = (0.5, 30.0)
 """First pause where a server does not say how long, doubled each time that nothing passes after it, up to the second; a
 server that says too little is not believed for longer."""
-TOLERATED = 0.15
-"""Share of refused requests that does not slow the others: some servers refuse one in ten however slowly they are asked."""
-MEMORY = 0.95
+TOLERATED = 0.37
+"""Share of the latest requests that may be refused without slowing the others."""
+MEMORY = 0.97
 """What a request counts for in that share for each one that started after it."""
 LEAST_SHARE = 0.9
 """Of the rate of the last minutes, below which no refusal slows requests down."""
 ENOUGH = 5
 """Requests let through after a pause that make a measure of their own."""
-GROWTH = 1.1
+AT_LEAST = 10.0
+"""Requests, the older the less, before a share of them says anything."""
 GROWN_AFTER = 10
-"""Requests let through in a row after which the rate grows by a tenth."""
+"""Requests let through after which the rate grows: by a tenth, then a fifth, ... until it doubles or all must pause."""
 
 
 class Pace:
@@ -42,7 +44,7 @@ class Pace:
         """Requests let through since then, in the last minutes."""
         self._asked = self._refused = 0.0
         """Requests, the older the less."""
-        self._clean = 0
+        self._clean = self._grown = 0
         self._paused = False
 
     def started(self, now: float) -> None:
@@ -50,9 +52,9 @@ class Pace:
         if not self._asked:
             self._since = self._begun = now
         if self._paused:
-            if self._refused > TOLERATED * self._asked:
-                self.rate = max(self._let_through(now), LEAST_SHARE * self._lately(now))
+            self.rate = max(self._let_through(now), LEAST_SHARE * self._lately(now))
             self._paused, self._resumed, self._after = False, now, 0
+            self._refused /= 2  # what led to the pause alone leads to no other
         self._asked, self._refused = MEMORY * self._asked + 1, MEMORY * self._refused
         self._passed += 1
         self._after += 1
@@ -82,10 +84,15 @@ class Pace:
         if self._clean % ENOUGH == 0 and self._after >= ENOUGH:
             self._since, self._passed = self._resumed, self._after
         if self.rate is not None and self._clean % GROWN_AFTER == 0:
-            self.rate *= GROWTH
+            self.rate *= min(2.0, 1 + 0.1 * 2 ** min(self._grown, 4))
+            self._grown += 1
 
-    def refused(self, began: float, now: float, wait: float | None) -> None:
-        """The request that started at `began` came too fast; `wait`: seconds to leave the server alone, where it says."""
+    def refused(self, began: float, now: float, wait: float | None) -> bool:
+        """The request that started at `began` came too fast; `wait`: seconds to leave the server alone, where it says.
+
+        Returns:
+            Whether all requests wait; if not, this one waits by itself.
+        """
         self._passed -= 1
         self._all -= 1
         self._refused += 1
@@ -93,9 +100,12 @@ class Pace:
             self._after -= 1
         if self._paused:  # of the same burst
             self.next = max(self.next, now + (wait or 0.0))
-            return
+            return True
+        if self._asked < AT_LEAST or self._refused <= TOLERATED * self._asked:
+            return False
         self._paused = True
-        self._clean = 0
+        self._clean = self._grown = 0
         doubled = min(PAUSE_SECONDS[0] * 2**self.fruitless, PAUSE_SECONDS[1])
         self.next = now + (wait if wait and not self.fruitless else max(doubled, wait or 0.0))
         self.fruitless += 1
+        return True

@@ -60,15 +60,16 @@ async def call(
             else:
                 gate.succeeded(began)
                 return response, number
+            gate_waits = False
             if failure.rate_limited:
                 wait = failure.retry_after
-                gate.rate_limited(began, None if wait is None else min(wait, policy.longest_wait_seconds))
+                gate_waits = gate.rate_limited(began, None if wait is None else min(wait, policy.longest_wait_seconds))
             else:
                 gate.faulted(began)
         starved = failure.rate_limited and gate.pace.fruitless >= policy.attempts
         if starved or number == policy.attempts:
             raise ExhaustedError(f"{failure} ({number} {plural(number, 'attempt')})", number, starved) from failure
-        if not failure.rate_limited:  # that pauses the gate
+        if not gate_waits:
             await asyncio.sleep(_wait(failure.retry_after, number, policy))
     raise AssertionError("unreachable")
 
