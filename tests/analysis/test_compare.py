@@ -39,7 +39,8 @@ def test_gained_lost_and_the_exact_test(tmp_path):
     assert pair["p"] == mcnemar(10, 3) == pytest.approx(0.09228515625)
     assert pair["difference"] == pytest.approx(7 / 32) and pair["ci"][0] < 7 / 32 < pair["ci"][1]
     assert [arm["value"] for arm in found["arms"]] == [20 / 32, 27 / 32]
-    assert 0 < pair["mde"] < 1 and found["notes"] == []
+    assert 0 < pair["mde"] < 1
+    assert found["notes"] == ["think=on: 32 of 32 responses hold no reasoning"]
 
 
 def test_only_common_samples_and_how_many_are_lost(tmp_path):

@@ -24,7 +24,7 @@ def test_the_plan_says_why_so_many_requests(capsys):
     words = ["run", "--model", "scripted", "--tasks", "listening", "--limit", "10", "--dry-run"]
     assert main([*words, "--think", "off,on", "--audio", "full,none,swap", "--option-order", "2", "--epochs", "3"]) == 0
     plan = capsys.readouterr().err
-    assert "10 of 1110 samples x 2 option orders x 2 think modes x 3 audio conditions x 3 epochs" in plan
+    assert "10 of 1,110 samples x 2 option orders x 2 think modes x 3 audio conditions x 3 epochs" in plan
     assert "= 360 requests" in plan and "two calls" not in plan
     assert main([*words, "--think", "off,on"]) == 0
     assert "samples x 2 think modes," in capsys.readouterr().err
