@@ -21,6 +21,7 @@ from audiobench.core.modes import FinishReason
 from audiobench.core.types import AudioPart, Message, Part, Request, Response, TextPart
 from audiobench.model.adapter import Adapter
 from audiobench.model.capabilities import WORDS, Capabilities
+from audiobench.model.registry import build_adapter, capabilities, find_model
 from audiobench.model.spec import ModelSpec
 from audiobench.model.think import split
 
@@ -57,8 +58,6 @@ class Cascade:
     capabilities = Capabilities(WORDS, audio_out=False, made_of=("asr", "llm"))
 
     def __init__(self, spec: ModelSpec, *, base_url: str | None, timeout: float) -> None:
-        from audiobench.model.registry import build_adapter, capabilities, find_model
-
         self.spec = spec
         self.options = spec.read_options(Options)
         asr, llm = find_model(self.options.asr), find_model(self.options.llm)

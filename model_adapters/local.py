@@ -22,6 +22,7 @@ from audiobench.model.adapter import RunError, SampleError
 from audiobench.model.capabilities import WORDS, Capabilities, check, unsupported
 from audiobench.model.spec import ModelSpec
 from model_adapters.step_audio import PROMPT_VERSION
+from model_adapters.step_audio.sizes import SAMPLE_RATE
 from model_adapters.waveforms import waveform
 
 if TYPE_CHECKING:
@@ -231,7 +232,6 @@ def _checkpoint(spec: ModelSpec) -> Path:
 
 def _prepare(model: Reference, request: Request) -> tuple[Prompt, Sampling]:
     from model_adapters.step_audio.prompts import PromptError, PromptForm, Turn, template_opening
-    from model_adapters.step_audio.sizes import SAMPLE_RATE
 
     sampling = sampling_of(request.generation)
     turns = [

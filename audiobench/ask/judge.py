@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from audiobench.ask.annotate import carry
+from audiobench.ask.batch.driver import BatchDriver
 from audiobench.ask.batch.jobs import Submitted
 from audiobench.ask.engine import Ending
 from audiobench.ask.stage import Reply, Stage, responses
@@ -110,8 +111,6 @@ def judge_run(works: Sequence[Any], options: Any) -> Ending:
     spec = find_model(options.judge, base_url=options.judge_base_url)
     stage = JudgeStage(spec, [run.tasks[work.task.task] for work in judged])
     if options.judge_batch:
-        from audiobench.ask.batch.driver import BatchDriver
-
         adapter = build_adapter(spec, base_url=options.judge_base_url, timeout=options.timeout)
         return BatchDriver.carry(stage, adapter, run.folder / "judge", sha256_of(spec), list(stage.tasks), options)
     return carry(

@@ -12,7 +12,9 @@ import orjson
 
 from audiobench import data as dataset
 from audiobench.ask import prompt
+from audiobench.ask.batch.support import check_batch, check_judge
 from audiobench.ask.identity import check_not_retired
+from audiobench.ask.transcribe import find_recogniser
 from audiobench.ask.work import TaskWork
 from audiobench.core.errors import UsageError
 from audiobench.core.modes import AudioCondition
@@ -20,6 +22,7 @@ from audiobench.core.types import Condition, Sample
 from audiobench.core.urls import check_url
 from audiobench.files import journal, run_info
 from audiobench.files.run_spec import RunSpec
+from audiobench.media.conditions import swaps
 from audiobench.model import think
 from audiobench.model.adapter import SampleError
 from audiobench.model.registry import capabilities, find_model, refusal, sha256_of, stages
@@ -90,20 +93,14 @@ def resolve(options: RunSpec) -> Resolved:
     _check_budget(model, options)
     judge = find_model(options.judge, base_url=options.judge_base_url) if options.judge else None
     if options.judge_batch:
-        from audiobench.ask.batch.support import check_judge
-
         if judge is None:
             raise UsageError("--judge-batch: name the judge with --judge")
         check_judge(judge)
     reader = find_model(options.reader, base_url=options.reader_base_url) if options.reader else None
     recogniser = None
     if options.asr:
-        from audiobench.ask.transcribe import find_recogniser
-
         recogniser = find_recogniser(options)
     if options.batch:
-        from audiobench.ask.batch.support import check_batch
-
         check_batch(model, thinks.values(), options)
     if not options.allow_other_model:
         for asked in (model, *stages(model), *filter(None, (judge, reader, recogniser))):
@@ -377,8 +374,6 @@ def _check_transcripts(task: TaskSpec, samples: Sequence[Sample]) -> None:
 
 
 def _swap(samples: Sequence[Sample], seed: int) -> dict[str, Sample]:
-    from audiobench.media.conditions import swaps
-
     by_id = {sample.id: sample for sample in samples}
     return {sample: by_id[other] for sample, other in swaps(samples, seed).items()}
 

@@ -15,12 +15,17 @@ import msgspec
 
 from audiobench import data as dataset
 from audiobench.ask import corrected, identity
+from audiobench.ask.batch.driver import BatchDriver
+from audiobench.ask.batch.jobs import jobs
 from audiobench.ask.concurrency import Concurrency
 from audiobench.ask.engine import Ending, Engine
+from audiobench.ask.judge import judge_run
 from audiobench.ask.model_stage import ModelStage
 from audiobench.ask.prepare import Prepared, run_name
 from audiobench.ask.progress import Progress, Tally
+from audiobench.ask.reader import reader_run
 from audiobench.ask.retry import RetryPolicy
+from audiobench.ask.transcribe import transcribe_run
 from audiobench.ask.work import TaskWork
 from audiobench.core import event_loop
 from audiobench.core.disk import write_json
@@ -36,8 +41,11 @@ from audiobench.model.spec import ModelSpec
 from audiobench.results import cost
 from audiobench.results import runs as results
 from audiobench.results.score import outcome, scorer_of
+from audiobench.results.submission import write_submission
 from audiobench.results.summary import summarise
+from audiobench.serving import launch
 from audiobench.serving.planner import Plan, plan_server, starts_server
+from audiobench.serving.pool import EndpointPool
 from audiobench.task.spec import TaskSpec
 
 DEFAULT_MAX_CONCURRENCY = 256
@@ -88,16 +96,10 @@ def execute(prepared: Prepared) -> RunResult:
                 with Progress(tally, quiet=options.quiet) as progress:
                     ending = _drive(prepared, adapter, tally, progress)
         if options.asr and ending.exit_code is ExitCode.OK:
-            from audiobench.ask.transcribe import transcribe_run
-
             ending = transcribe_run(prepared.works, options)
         if options.reader and ending.exit_code is ExitCode.OK:
-            from audiobench.ask.reader import reader_run
-
             ending = reader_run(prepared.works, options)
         if options.judge and ending.exit_code is ExitCode.OK:
-            from audiobench.ask.judge import judge_run
-
             ending = judge_run(prepared.works, options)
         gone = not (prepared.folder / run_info.FILE).is_file()
         summaries = [] if gone and ending.reason else write_summaries(prepared)
@@ -173,7 +175,6 @@ def endpoints(model: ModelSpec, base_urls: Sequence[str], *, quiet: bool = False
     if not starts_server(model, base_urls):
         yield base_urls
         return
-    from audiobench.serving import launch
 
     with launch.serve(model, progress=launch.silent if quiet else None) as server:
         yield server.base_urls
@@ -187,8 +188,6 @@ def adapter_for(prepared: Prepared, base_urls: Sequence[str]) -> Adapter:
         if isinstance(adapter, KeepsAudio):
             adapter.audio_folder = prepared.folder / "answers"
     if len(adapters) > 1:
-        from audiobench.serving.pool import EndpointPool
-
         return EndpointPool(adapters)
     return adapters[0]
 
@@ -197,7 +196,6 @@ def no_open_batch(folder: Path) -> None:
     """Raise UsageError when batch jobs of an earlier start may still bring what would be asked anew."""
     if not (folder / "batch").is_dir():
         return
-    from audiobench.ask.batch.jobs import jobs
 
     waiting = [job.name for job in jobs(folder) if job.is_open]
     if waiting:
@@ -236,8 +234,6 @@ def _drive(prepared: Prepared, adapter: Adapter, tally: Tally, progress: Progres
     check = prepared.finished and not varies and not options.allow_other_model
     stage = ModelStage(prepared.works, observe, known if check else ())
     if options.batch:
-        from audiobench.ask.batch.driver import BatchDriver
-
         named = run_name(model, options)
         return BatchDriver.carry(stage, adapter, prepared.folder, named, list(stage.works), options)
     gc.freeze()  # the plan lives to the end: no need to look through it again and again
@@ -302,8 +298,6 @@ def write_summaries(prepared: Prepared) -> list[SummaryEntry]:
         summary_entry.write(work.folder, entries)
         summaries.extend(entries)
         if work.task.answers_withheld:
-            from audiobench.results.submission import write_submission
-
             write_submission(run.tasks[work.task.task])
     served, fingerprints = run.served()
     if served or fingerprints:

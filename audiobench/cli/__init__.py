@@ -17,6 +17,7 @@ import audiobench
 from audiobench.cli import streams
 from audiobench.core.errors import AudiobenchError, ExitCode
 from audiobench.core.plain_text import printable
+from audiobench.core.redact import redacted
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
 
@@ -178,8 +179,6 @@ def _is_text(name: str) -> bool:
 
 
 def _fail(message: str, code: ExitCode, as_json: bool) -> int:
-    from audiobench.core.redact import redacted
-
     message = redacted(message)
     if as_json:
         import json

@@ -6,8 +6,13 @@ import argparse
 import sys
 from pathlib import Path
 
+from audiobench.analysis.ablate import ablate_task
+from audiobench.analysis.ablate_sheets import ablation_sheets
+from audiobench.analysis.plot import draw, targets
 from audiobench.cli import output
+from audiobench.cli.compare import check_withheld
 from audiobench.core.errors import UsageError
+from audiobench.results.runs import Run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -23,10 +28,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare all conditions of the run and print."""
-    from audiobench.analysis.ablate import ablate_task
-    from audiobench.cli.compare import check_withheld
-    from audiobench.results.runs import Run
-
     if args.more:
         runs = " ".join([str(args.run_folder), *args.more])
         raise UsageError(
@@ -44,14 +45,10 @@ def run(args: argparse.Namespace) -> int:
     for name in names:
         check_withheld(opened.tasks[name].task)
     if args.plot is not None:
-        from audiobench.analysis.plot import targets
-
         targets(args.plot)
     tasks = [ablate_task(opened, opened.tasks[name]) for name in names]
     files = []
     if args.plot is not None:
-        from audiobench.analysis.plot import draw
-
         files = draw(tasks, opened.model, args.plot)
     form = output.chosen(args)
     if form == "json":
@@ -59,7 +56,6 @@ def run(args: argparse.Namespace) -> int:
         document = {"run": str(opened.folder), "model": opened.model, "tasks": tasks, "plots": plots, "exit_code": 0}
         output.write_json(document, args.out)
         return 0
-    from audiobench.analysis.ablate_sheets import ablation_sheets
 
     sheets = [sheet for found in tasks for sheet in ablation_sheets(found, breakdown=args.breakdown)]
     if args.breakdown and not sheets:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from audiobench.analysis.arms import Selector, matched
+from audiobench.analysis.comparison import compare_arms
+from audiobench.analysis.sheets import comparison_sheets
 from audiobench.cli import output
 from audiobench.core.errors import UsageError
 
@@ -26,9 +29,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare and print."""
-    from audiobench.analysis.arms import Selector, matched
-    from audiobench.analysis.comparison import compare_arms
-
     selectors = [Selector.parse(text) for text in args.runs]
     if len(selectors) < 2:
         raise UsageError(
@@ -51,7 +51,6 @@ def run(args: argparse.Namespace) -> int:
     if form == "json":
         output.write_json({"comparisons": found, "tasks_left_out": left_out, "exit_code": 0}, args.out)
         return 0
-    from audiobench.analysis.sheets import comparison_sheets
 
     sheets = [s for entry in found for s in comparison_sheets(entry, entry["title"], breakdown=args.breakdown)]
     if args.breakdown and not sheets:

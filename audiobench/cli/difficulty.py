@@ -6,14 +6,19 @@ import argparse
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from audiobench.analysis.arms import Selector
+from audiobench.analysis.difficulty import difficulties
+from audiobench.analysis.measure import is_share
+from audiobench.analysis.sheets import points
 from audiobench.cli import output
+from audiobench.cli.compare import check_withheld, shared_tasks
+from audiobench.core.disk import write_whole
 from audiobench.core.errors import ExitCode, UsageError
 from audiobench.core.plain_text import plural
-
-if TYPE_CHECKING:
-    from audiobench.results.runs import Run
+from audiobench.core.sheet import Sheet
+from audiobench.results.runs import Run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,11 +39,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Count passes, write the manifest and the rewards, summarise."""
-    from audiobench.analysis.arms import Selector
-    from audiobench.analysis.difficulty import difficulties
-    from audiobench.analysis.measure import is_share
-    from audiobench.cli.compare import check_withheld, shared_tasks
-
     low, high = _range(args.keep, args.k)
     selector = Selector.parse(str(args.run_folder))
     names, _ = shared_tasks([selector], args.tasks)
@@ -88,8 +88,6 @@ def _report(args: Any, summaries: list[dict[str, Any]], out: Path, lines: int, r
         files = {"manifest": str(out), "rewards": str(args.rewards) if args.rewards else None}
         output.write_json({"tasks": summaries, **files, "exit_code": code})
         return
-    from audiobench.analysis.sheets import points
-    from audiobench.core.sheet import Sheet
 
     sheet = Sheet(
         f"samples by how many of {args.k} answers are right",
@@ -131,7 +129,5 @@ def _command(run: Run, k: int) -> str:
 
 def _write(path: Path, lines: Iterable[dict[str, Any]]) -> None:
     import orjson
-
-    from audiobench.core.disk import write_whole
 
     write_whole(path, b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines))

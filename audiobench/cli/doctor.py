@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from audiobench.doctor import machine
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -13,14 +15,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Look, and say what is wrong."""
-    from audiobench.doctor.machine import doctor, exit_code, show
-
-    checks = doctor(args.model)
+    checks = machine.doctor(args.model)
     if not args.json:
-        return int(show(checks))
+        return int(machine.show(checks))
     import json
     from dataclasses import asdict
 
-    code = exit_code(checks)
+    code = machine.exit_code(checks)
     print(json.dumps({"checks": [asdict(check) for check in checks], "exit_code": int(code)}, indent=1))
     return int(code)

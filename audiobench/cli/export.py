@@ -6,6 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from audiobench.report.export import check_tasks, write_csv, write_parquet
+from audiobench.report.export_lm_eval import write_lm_eval
+from audiobench.results.runs import find_runs
+
 FORMATS = ("parquet", "csv", "lm-eval")
 
 
@@ -20,15 +24,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read the journals, write the files."""
-    from audiobench.report.export import check_tasks, write_csv, write_parquet
-    from audiobench.results.runs import find_runs
-
     runs = find_runs(args.runs)
     tasks = [name.strip() for name in args.tasks.split(",") if name.strip()] if args.tasks else None
     check_tasks(runs, tasks)
     if args.format == "lm-eval":
-        from audiobench.report.export_lm_eval import write_lm_eval
-
         written = write_lm_eval(args.out, runs, tasks)
         print("\n".join(map(str, written)), file=sys.stderr)
         return 0

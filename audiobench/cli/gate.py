@@ -6,16 +6,20 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from audiobench.core.disk import write_json
 from audiobench.core.errors import AudiobenchError, ExitCode, UsageError
 from audiobench.core.plain_text import plural, printable
-
-if TYPE_CHECKING:
-    from audiobench.gate.arms import Arm
-    from audiobench.gate.policy import Policy
-    from audiobench.gate.verdict import Verdict
-    from audiobench.results.runs import Run
+from audiobench.gate.arms import Arm, arms_of_run
+from audiobench.gate.baseline import read, update
+from audiobench.gate.checks import evaluate
+from audiobench.gate.confirm import ask_again
+from audiobench.gate.junit import write_junit
+from audiobench.gate.markdown import write_summary
+from audiobench.gate.policy import Policy, read_policy
+from audiobench.gate.terminal import one_line, print_verdict, workflow_commands
+from audiobench.gate.verdict import Verdict
+from audiobench.results.runs import Run, find_runs
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -42,8 +46,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Judge, tell, and return the exit code."""
-    from audiobench.gate.verdict import Verdict
-
     if args.confirm < 0:
         raise UsageError(f"--confirm {args.confirm}: must not be negative")
     if args.update_baseline:
@@ -56,7 +58,6 @@ def run(args: argparse.Namespace) -> int:
         _tell(_write(args, verdict))
         _annotate(verdict)
         raise
-    from audiobench.gate.terminal import one_line, print_verdict
 
     unwritten = _write(args, verdict)
     if args.one_line:
@@ -71,10 +72,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _judge(args: argparse.Namespace) -> Verdict:
-    from audiobench.gate.arms import arms_of_run
-    from audiobench.gate.baseline import read
-    from audiobench.gate.checks import evaluate
-
     policy = _policy(args)
     baseline = read(args.baseline)
     tasks = _tasks(args)
@@ -85,7 +82,6 @@ def _judge(args: argparse.Namespace) -> Verdict:
     failed = list(dict.fromkeys(item.task for item in verdict.items if item.level == "regression"))
     if not args.confirm or not failed:
         return verdict
-    from audiobench.gate.confirm import ask_again
 
     print(f"audiobench: failed, running again: {', '.join(failed)}", file=sys.stderr)
     pooled = ask_again(found, failed, args.confirm, base_url=args.base_url)
@@ -96,8 +92,6 @@ def _judge(args: argparse.Namespace) -> Verdict:
 
 
 def _policy(args: argparse.Namespace) -> Policy:
-    from audiobench.gate.policy import read_policy
-
     names = ("margin", "alpha", "max_error_rate", "require_power", "allow_subset")
     return read_policy(args.policy, {name: getattr(args, name) for name in names})
 
@@ -107,8 +101,6 @@ def _tasks(args: argparse.Namespace) -> list[str] | None:
 
 
 def _open(folder: Path) -> Run:
-    from audiobench.results.runs import Run, find_runs
-
     if (folder / "run.json").is_file():
         return Run.open(folder)
     runs = find_runs([folder])
@@ -118,9 +110,6 @@ def _open(folder: Path) -> Run:
 
 
 def _update(args: argparse.Namespace) -> int:
-    from audiobench.gate.arms import arms_of_run
-    from audiobench.gate.baseline import update
-
     found = _open(args.run_folder)
     arms = arms_of_run(found, _tasks(args))
     if not _better_or_told(args, found, arms):
@@ -135,10 +124,6 @@ def _update(args: argparse.Namespace) -> int:
 
 def _better_or_told(args: argparse.Namespace, found: Run, arms: list[Arm]) -> bool:
     """Show the bar before and after; False where it would fall and nobody said that it may."""
-    from audiobench.gate.baseline import read
-    from audiobench.gate.checks import evaluate
-    from audiobench.gate.terminal import print_verdict
-
     try:
         before = read(args.baseline)
     except AudiobenchError:  # none yet, or none that can be read: what is written is a first one
@@ -163,17 +148,11 @@ def _better_or_told(args: argparse.Namespace, found: Run, arms: list[Arm]) -> bo
 
 def _annotate(verdict: Verdict) -> None:
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        from audiobench.gate.terminal import workflow_commands
-
         print("\n".join(workflow_commands(verdict)))
 
 
 def _write(args: argparse.Namespace, verdict: Verdict) -> list[Exception]:
     """Write every report that was asked for; what could not be written, since none of it changes the verdict."""
-    from audiobench.core.disk import write_json
-    from audiobench.gate.junit import write_junit
-    from audiobench.gate.markdown import write_summary
-
     unwritten: list[Exception] = []
     for path, write in (
         (args.junit, lambda path: write_junit(path, verdict)),

@@ -6,13 +6,17 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from audiobench.cli import output
 from audiobench.core.errors import ExitCode, UsageError
-
-if TYPE_CHECKING:
-    from audiobench.leaderboard.board import Board
+from audiobench.leaderboard.board import Board, make_board
+from audiobench.leaderboard.check import check
+from audiobench.leaderboard.page import html
+from audiobench.leaderboard.submit import submit
+from audiobench.leaderboard.text import FORMATS as TEXT
+from audiobench.results.runs import Run
+from audiobench.results.selection import split
+from audiobench.task.find import expand
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -42,14 +46,8 @@ def run(args: argparse.Namespace) -> int:
     if args.check is not None:
         return _check(args)
     if args.submit is not None:
-        from audiobench.leaderboard.submit import submit
-        from audiobench.results.runs import Run
-
         print(submit(Run.open(args.submit), args.out or Path("results") / "published"))
         return 0
-    from audiobench.leaderboard.board import make_board
-    from audiobench.results.selection import split
-    from audiobench.task.find import expand
 
     folders = [split(text) for text in args.runs] or ([(Path("results"), {})] if Path("results").is_dir() else [])
     for folder, _ in folders:
@@ -67,17 +65,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _renderer(name: str) -> Callable[[Board], str]:
     if name == "html":
-        from audiobench.leaderboard.page import html
-
         return html
-    from audiobench.leaderboard.text import FORMATS as TEXT
 
     return TEXT[name]
 
 
 def _check(args: argparse.Namespace) -> int:
-    from audiobench.leaderboard.check import check
-
     found = check(args.check, args.base)
     for problem in found.problems:
         print(problem, file=sys.stderr)

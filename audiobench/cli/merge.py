@@ -6,6 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
+from audiobench.ask.run import completeness
+from audiobench.core.errors import ExitCode
+from audiobench.importers.merge import merge
+from audiobench.report.terminal import print_run
+from audiobench.results.runs import Run
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -15,12 +21,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Merge and show; incomplete while a shard is missing."""
-    from audiobench.ask.run import completeness
-    from audiobench.core.errors import ExitCode
-    from audiobench.importers.merge import merge
-    from audiobench.report.terminal import print_run
-    from audiobench.results.runs import Run
-
     runs = [Run.open(folder) for folder in args.runs]
     merged = merge(runs, args.out)
     tasks = {name: task_run.task for found in runs for name, task_run in found.tasks.items()}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
 
 from audiobench.cli import output
-
-if TYPE_CHECKING:
-    from audiobench.model.spec import ModelSpec
+from audiobench.core.sheet import Column, Sheet, console
+from audiobench.model.registry import find_model, model_files
+from audiobench.model.spec import ModelSpec
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +27,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from audiobench.model.registry import find_model, model_files
-
     specs = [find_model(name) for name in model_files()]
     form = output.chosen(args)
     if form == "json":
@@ -40,7 +37,6 @@ def _list(args: argparse.Namespace) -> int:
     if form == "text" and args.out is None and not sys.stdout.isatty():
         output.write(output.lines([names, *rows]))
         return 0
-    from audiobench.core.sheet import Column, Sheet
 
     sheet = Sheet("", [Column(name, text=True, later=name in ("served as", "retires")) for name in names], left=1)
     sheet.rows += rows
@@ -68,15 +64,11 @@ def _row(spec: ModelSpec) -> tuple[str, ...]:
 
 
 def _show(args: argparse.Namespace) -> int:
-    from audiobench.model.registry import find_model
-
     spec = find_model(args.model)
     if output.chosen(args) == "json":
         output.write(spec.model_dump_json(indent=1, exclude_none=True) + "\n", args.out)
         return 0
     import yaml
-
-    from audiobench.core.sheet import console
 
     declared = spec.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     longest = max(map(len, str(declared).split()))  # a line may end with a word that begins within the width

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from audiobench.cli import output
 from audiobench.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from audiobench.core.sheet import Sheet
-    from audiobench.files.summary_entry import SummaryEntry
-    from audiobench.results.runs import Run
-    from audiobench.task.spec import TaskSpec
+from audiobench.core.sheet import Sheet, console
+from audiobench.files.summary_entry import SummaryEntry
+from audiobench.report.estimate import dollars
+from audiobench.report.terminal import breakdown_table, condition_label, print_run, score_sheet
+from audiobench.results import cost
+from audiobench.results.runs import Run, find_runs
+from audiobench.results.selection import chosen, split
+from audiobench.results.summary import summaries
+from audiobench.task.spec import TaskSpec
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +30,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Summarise and print."""
-    from audiobench.results import cost
-
     form = output.chosen(args)
     if form == "json" and args.breakdown:
         raise UsageError("--breakdown: JSON has all breakdowns; leave out one of the two")
@@ -49,9 +49,6 @@ def run(args: argparse.Namespace) -> int:
             [s for run, entries in found for s in _sheets(run, entries, args.breakdown)], form, args.out
         )
         return 0
-    from audiobench.core.sheet import console
-    from audiobench.report.estimate import dollars
-    from audiobench.report.terminal import print_run
 
     for run, entries in found:
         out = console()
@@ -68,10 +65,6 @@ def _summarised(texts: Sequence[str]) -> list[tuple[Run, list[SummaryEntry]]]:
     Raises:
         UsageError: no such run, or it has no such condition.
     """
-    from audiobench.results.runs import find_runs
-    from audiobench.results.selection import chosen, split
-    from audiobench.results.summary import summaries
-
     found: list[tuple[Run, list[SummaryEntry]]] = []
     for text in texts:
         path, wanted = split(text)
@@ -90,8 +83,6 @@ def _tasks(run: Run) -> dict[str, TaskSpec]:
 
 def _sheets(run: Run, entries: Sequence[SummaryEntry], breakdown: str | None) -> list[Sheet]:
     """The scores of a run, or one breakdown of them."""
-    from audiobench.report.terminal import breakdown_table, condition_label, score_sheet
-
     if breakdown is None:
         return [score_sheet(entries, _tasks(run), run.model)]
     return [

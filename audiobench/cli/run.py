@@ -6,16 +6,23 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from audiobench import api
+from audiobench.ask.plan_lines import plan_lines
+from audiobench.ask.prepare import prepare, resolve, run_folder, run_name
+from audiobench.ask.run import RunResult
 from audiobench.cli import output
 from audiobench.core.errors import AudiobenchError, ExitCode, UsageError
 from audiobench.core.plain_text import printable
+from audiobench.core.redact import redacted
+from audiobench.data.loading import at_hand
+from audiobench.files import run_info, suite
 from audiobench.files.option_kinds import Switch
+from audiobench.files.run_info import command_line
 from audiobench.files.run_spec import Named, RunSpec, options
-
-if TYPE_CHECKING:
-    from audiobench.ask.run import RunResult
+from audiobench.report.estimate import declared, estimate, estimate_lines
+from audiobench.report.terminal import print_run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -84,9 +91,6 @@ def _suite(args: argparse.Namespace, given: Mapping[str, Any]) -> list[RunSpec]:
     """
     from msgspec.structs import replace
 
-    from audiobench.ask.prepare import resolve, run_folder, run_name
-    from audiobench.files import suite
-
     file: Path = args.suite
     if args.repeat is not None:
         raise UsageError(f"{file}: a suite and --from are two sources of a run; give one of them")
@@ -125,8 +129,6 @@ def _repeated(file: Path, given: Mapping[str, Any]) -> list[RunSpec]:
         UsageError: not a run.json, or one that cannot be repeated.
     """
     from msgspec.structs import replace
-
-    from audiobench.files import run_info
 
     folder = file if file.is_dir() else file.parent
     info = run_info.read(folder, f"{file}: no such run (a run directory, or its run.json)")
@@ -198,11 +200,6 @@ def _estimate(spec: RunSpec, args: argparse.Namespace) -> list[dict[str, Any]]:
     """The plan and what it will take, as far as that is known without a download."""
     from msgspec.structs import replace
 
-    from audiobench.ask.plan_lines import plan_lines
-    from audiobench.ask.prepare import prepare, resolve
-    from audiobench.data.loading import at_hand
-    from audiobench.report.estimate import declared, estimate, estimate_lines
-
     tasks = resolve(spec).tasks
     absent = [task for task, file, _ in tasks if not at_hand(task, file, spec.data.get(task.task))]
     entries = [declared(task, spec) for task in absent]
@@ -218,12 +215,8 @@ def _estimate(spec: RunSpec, args: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _run_and_show(spec: RunSpec, args: argparse.Namespace) -> RunResult:
-    from audiobench import api
-
     result = api.run(spec)
     if not args.json:
-        from audiobench.report.terminal import print_run
-
         print_run(result.summaries, result.tasks, result.folder)
         for entry in result.summaries:
             for reason in entry.errors:
@@ -244,8 +237,5 @@ def _as_json(result: RunResult) -> dict[str, Any]:
 
 def _print_command() -> None:
     import shlex
-
-    from audiobench.core.redact import redacted
-    from audiobench.files.run_info import command_line
 
     print(redacted(f"To resume, rerun:\n  {shlex.join(command_line())}"), file=sys.stderr)

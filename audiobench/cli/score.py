@@ -6,15 +6,18 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from audiobench import data as dataset
+from audiobench.ask.engine import Ending
+from audiobench.ask.reader import can_read, read_records
+from audiobench.core.disk import write_whole
 from audiobench.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from audiobench.ask.engine import Ending
-    from audiobench.files.annotations import Reading, Slot
-    from audiobench.importers.predictions import Prediction
-    from audiobench.task.spec import TaskSpec
+from audiobench.files.annotations import Reading, Slot
+from audiobench.importers import predictions
+from audiobench.importers.predictions import Prediction
+from audiobench.task.find import find_task
+from audiobench.task.spec import TaskSpec
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -61,16 +64,10 @@ def run(args: argparse.Namespace) -> int:
     import msgspec
     import orjson
 
-    from audiobench.core.disk import write_whole
-    from audiobench.importers import predictions
-    from audiobench.task.find import find_task
-
     task, file = find_task(args.task)
     entries = list(predictions.read(args.predictions))
     samples = None
     if args.data is not None or not all(predictions.is_inline(entry) for _, entry in entries):
-        from audiobench import data as dataset
-
         samples = {
             sample.id: sample for sample in dataset.load(task, file, data=args.data, audio_required=False).samples
         }
@@ -107,7 +104,6 @@ def read_unparsed(
         if args.readings or args.reader_base_url:
             raise UsageError("--readings and --reader-base-url belong to --reader MODEL, which is missing")
         return None, {}
-    from audiobench.ask.reader import can_read, read_records
 
     if not can_read(task):
         raise UsageError(f"--reader: a reader chooses among options, and task {task.task} has none to choose from")

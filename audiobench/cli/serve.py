@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from audiobench.model.spec import ModelSpec
+from audiobench.core.errors import ExitCode, IncompleteError, UsageError
+from audiobench.model.registry import find_model
+from audiobench.model.spec import ModelSpec
+from audiobench.serving import gpus, planner
+from audiobench.serving.launch import serve
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -33,10 +36,6 @@ def run(args: argparse.Namespace) -> int:
     """Start the servers and keep them until they are interrupted or one ends."""
     import signal
     import time
-
-    from audiobench.core.errors import ExitCode, IncompleteError, UsageError
-    from audiobench.model.registry import find_model
-    from audiobench.serving.launch import serve
 
     spec = find_model(args.model)
     if args.gpus is not None and not args.dry_run:
@@ -67,9 +66,6 @@ def _dry_run(args: argparse.Namespace, spec: ModelSpec, common: dict[str, Any]) 
     """The plan as comments, then a command for each server."""
     import shlex
     import sys
-
-    from audiobench.core.errors import UsageError
-    from audiobench.serving import gpus, planner
 
     there: dict[str, Any] = {"gpus": gpus.imagined(args.gpus), "cpu": False} if args.gpus is not None else {}
     plan = planner.plan_server(spec, port=args.port or 8000, anywhere=True, **there, **common)

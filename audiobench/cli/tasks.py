@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from audiobench.cli import output
+from audiobench.core.errors import UsageError
+from audiobench.task.find import expand, find_task, task_files
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -43,8 +45,6 @@ _FACTS = re.compile(r"^(task_alias|expected_rows|scorer|  license): *(.+?)(?: +#
 
 def _list(args: argparse.Namespace) -> int:
     """Read only what a list needs of each file, not the whole declarations."""
-    from audiobench.task.find import task_files
-
     rows = [_row(name, path) for name, path in sorted(task_files().items())]
     form = output.chosen(args)
     if form == "json":
@@ -55,6 +55,7 @@ def _list(args: argparse.Namespace) -> int:
     if form == "text" and args.out is None and not sys.stdout.isatty():
         output.write(output.lines([names, *cells]))
         return 0
+
     from audiobench.core.sheet import Column, Sheet
 
     text = {"task", "group", "scorer", "licence", "title"}
@@ -80,8 +81,6 @@ def _row(name: str, path: Path) -> dict[str, Any]:
 
 
 def _show(args: argparse.Namespace) -> int:
-    from audiobench.task.find import find_task
-
     task, path = find_task(args.task)
     if output.chosen(args) == "json":
         output.write(task.model_dump_json(indent=1, by_alias=True, exclude_none=True) + "\n", args.out)
@@ -113,7 +112,6 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from audiobench.core.errors import UsageError
     from audiobench.task.check import check
 
     if args.data and args.data.endswith((".yaml", ".yml")):  # `--data` alone, before the task's file
@@ -139,7 +137,6 @@ def _check(args: argparse.Namespace) -> int:
 
 def _fetch(args: argparse.Namespace) -> int:
     from audiobench import data as dataset
-    from audiobench.task.find import expand, find_task
 
     for name in expand(args.task):
         task, path = find_task(name)

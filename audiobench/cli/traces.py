@@ -7,9 +7,21 @@ import sys
 from collections import Counter
 from typing import Any
 
+from audiobench.analysis.arms import Selector
+from audiobench.analysis.traces import early
+from audiobench.analysis.traces.asking import Job, TraceStage
+from audiobench.analysis.traces.early import FRACTIONS
+from audiobench.analysis.traces.judges import JUDGES, RUBRICS, rubric_outcome
+from audiobench.analysis.traces.measures import measure_arm, traced
+from audiobench.analysis.traces.sheets import trace_sheets
+from audiobench.ask.annotate import carry
 from audiobench.cli import output
-from audiobench.core.errors import ExitCode, UsageError
+from audiobench.cli.compare import shared_tasks
+from audiobench.core.errors import AudiobenchError, ExitCode, UsageError
 from audiobench.core.limits import ATTEMPTS, TIMEOUT_SECONDS
+from audiobench.core.redact import is_redacted
+from audiobench.files.journal import RunLock
+from audiobench.model.registry import find_model
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,10 +53,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Judge what is open, then measure and print."""
-    from audiobench.analysis.arms import Selector
-    from audiobench.analysis.traces.measures import measure_arm, traced
-    from audiobench.cli.compare import shared_tasks
-
     if args.limit is not None and args.limit < 1:
         raise UsageError(f"--limit {args.limit}: must be at least 1")
     measures, fractions = _measures(args.measures), _fractions(args.fractions)
@@ -55,8 +63,6 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{selector.text}: no response has a reasoning trace; run with --think on")
     failed: Counter[str] = Counter()
     if args.judge or args.early:
-        from audiobench.files.journal import RunLock
-
         lock = RunLock(selector.run.folder)
         try:
             chosen = {name: [(arm, _limited(traced(arm), args.limit)) for arm in group] for name, group in arms.items()}
@@ -72,8 +78,6 @@ def run(args: argparse.Namespace) -> int:
             {"run": str(selector.run.folder), "model": selector.run.model, "tasks": found, "exit_code": int(code)}
         )
     else:
-        from audiobench.analysis.traces.sheets import trace_sheets
-
         output.write_sheets([sheet for entry in found for sheet in trace_sheets(entry)], form)
     if failed:
         print(f"audiobench: {_why(failed)}; the same command asks for them again", file=sys.stderr)
@@ -99,10 +103,6 @@ def _limited(found: list[Any], limit: int | None) -> list[Any]:
 def _judge(
     args: argparse.Namespace, measures: list[str], chosen: dict[str, list[tuple[Any, list[Any]]]]
 ) -> Counter[str]:
-    from audiobench.analysis.traces.asking import Job, TraceStage
-    from audiobench.analysis.traces.judges import JUDGES, RUBRICS, rubric_outcome
-    from audiobench.model.registry import find_model
-
     if args.judge_runs is not None and args.judge_runs < 1:
         raise UsageError(f"--judge-runs {args.judge_runs}: must be at least 1")
     jobs = []
@@ -126,9 +126,6 @@ def _judge(
 def _early(
     args: argparse.Namespace, fractions: list[float], run: Any, chosen: dict[str, list[tuple[Any, list[Any]]]]
 ) -> Counter[str]:
-    from audiobench.analysis.traces import early
-    from audiobench.core.redact import is_redacted
-
     early.check(run.spec)
     cuts = [
         early.Cut(arm.task_run.folder, arm, scored, fraction)
@@ -157,9 +154,6 @@ def _say(args: argparse.Namespace, text: str) -> None:
 
 def _carry(args: argparse.Namespace, stage: Any, todo: list[Any], base_url: str | None) -> Counter[str]:
     """Ask what is open; returns why requests failed for good, counted."""
-    from audiobench.ask.annotate import carry
-    from audiobench.core.errors import AudiobenchError
-
     if not todo:
         return Counter()
     ending = carry(
@@ -178,8 +172,6 @@ def _carry(args: argparse.Namespace, stage: Any, todo: list[Any], base_url: str 
 
 
 def _measures(text: str | None) -> list[str]:
-    from audiobench.analysis.traces.judges import JUDGES
-
     names = list(JUDGES) if text is None else [name.strip() for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in JUDGES]
     if unknown or not names:
@@ -188,8 +180,6 @@ def _measures(text: str | None) -> list[str]:
 
 
 def _fractions(text: str | None) -> list[float]:
-    from audiobench.analysis.traces.early import FRACTIONS
-
     if text is None:
         return list(FRACTIONS)
     try:

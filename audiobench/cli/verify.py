@@ -8,6 +8,7 @@ from pathlib import Path
 from audiobench.cli import output
 from audiobench.core.errors import ExitCode, UsageError
 from audiobench.core.plain_text import plural, printable
+from audiobench.results.verify import repair, verify
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +29,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Verify each run, after its repair where that is wanted."""
-    from audiobench.results.verify import repair, verify
-
     shown = []
     for folder in _folders(args.runs):
         done = repair(folder) if args.repair else []

@@ -5,6 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from audiobench.core.errors import UsageError
+from audiobench.results.runs import find_runs
+from audiobench.view.collect import collect
+from audiobench.view.server import serve
+from audiobench.view.site import DEFAULT_PICTURES, write_site
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -26,11 +32,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the page, or serve it until interrupted."""
-    from audiobench.core.errors import UsageError
-    from audiobench.results.runs import find_runs
-    from audiobench.view.collect import collect
-    from audiobench.view.site import DEFAULT_PICTURES, write_site
-
     if args.out is None and (args.embed or args.pictures is not None):
         raise UsageError("--embed and --pictures need --out DIR")
     if args.pictures is not None and args.pictures < 0:
@@ -60,9 +61,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _serve(args: argparse.Namespace, runs: list, pages: list) -> int:
     import tempfile
-
-    from audiobench.view.server import serve
-    from audiobench.view.site import write_site
 
     def ready(address: str) -> None:
         print(f"audiobench view: {address}  (Ctrl-C stops it)", flush=True)

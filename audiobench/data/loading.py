@@ -15,6 +15,7 @@ from audiobench.core.errors import UsageError
 from audiobench.core.types import Sample
 from audiobench.data.layout import is_archive
 from audiobench.data.local import local_data, read_local
+from audiobench.data.materialise import builtin_rows, hub_folder, hub_rows
 from audiobench.data.rows import Progress, Rows
 from audiobench.data.samples import RowError, SampleBuilder, getter
 from audiobench.data.selection import select
@@ -108,7 +109,6 @@ def read_rows(
     local = local_data(task, task_file, data)
     if local is not None:
         return read_local(local, task)
-    from audiobench.data.materialise import builtin_rows, hub_rows
 
     if task.dataset_path.startswith("builtin:"):
         return builtin_rows(task, task_file, progress)
@@ -174,7 +174,5 @@ def content_sha256(samples: Sequence[Sample]) -> str:
 
 def manifest(task: TaskSpec) -> dict[str, Any] | None:
     """The cache manifest of a Hub data set (repo, revision, files, rows, columns, created); None before its fetch."""
-    from audiobench.data.materialise import hub_folder
-
     folder = hub_folder(task)[2]
     return folder.manifest() if folder else None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from audiobench.core.errors import UsageError
 from audiobench.data.layout import files_of_split, splits_of
+from audiobench.data.materialise import local_parquet
 from audiobench.data.rows import Rows, read_text_rows
 from audiobench.task.spec import TaskSpec
 
@@ -113,8 +114,6 @@ def read_local(path: Path, task: TaskSpec) -> Rows:
             raise UsageError(f"{path}: must be a folder or a file of {', '.join(SUFFIXES)}")
         files, root = [path], path.parent
     if any(p.suffix == ".parquet" for p in files):
-        from audiobench.data.materialise import local_parquet
-
         return local_parquet(path, root, files, task, notes)
     splits = splits_of(task)
     rows = []

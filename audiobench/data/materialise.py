@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import orjson
 
 from audiobench.core.errors import UsageError
+from audiobench.data.archives import unpack
 from audiobench.data.cache import CacheFolder, cache_root, explained, replacing, write_whole
 from audiobench.data.hub import HubFile, HubRepository, record_commit, recorded_commit
 from audiobench.data.layout import ROWS, files_of_split, is_archive, splits_of
@@ -344,8 +345,6 @@ class _AudioFiles:
         _in_parallel(fetch, names, "downloading audio", self._progress)
 
     def _unpack(self, name: str, number: int, count: int) -> None:
-        from audiobench.data.archives import unpack
-
         if self._progress:
             self._progress(f"downloading {name}", number, count)
         archive = self._repository.download(name, self._commit)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from audiobench.core.plain import plain_bytes
+from audiobench.task import generation
 
 _FILE = re.compile(r"\.ya?ml\Z|\.py(?::|\Z)")
 
@@ -168,8 +169,6 @@ class Parameters(Kind):
     repeatable = True
 
     def read(self, value: Any) -> dict[str, Any]:
-        from audiobench.task import generation
-
         if isinstance(value, list | tuple):
             value = dict(_parameter(word) for word in value)
         if not isinstance(value, Mapping):
@@ -245,8 +244,6 @@ def _pair(word: str, form: str) -> tuple[str, str]:
 def _parameter(word: Any) -> tuple[str, Any]:
     import orjson
     import yaml
-
-    from audiobench.task import generation
 
     name, text = _pair(str(word), "NAME=VALUE")
     try:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from audiobench.core.disk import write_json
 from audiobench.core.errors import UsageError
 from audiobench.core.plain import plain_bytes
 from audiobench.core.plain_text import of_whole
@@ -227,8 +228,6 @@ class SummaryEntry(Struct, kw_only=True):
 
 def write(folder: Path, entries: Sequence[SummaryEntry]) -> None:
     """Write `folder`/summary.json, replaced at once."""
-    from audiobench.core.disk import write_json
-
     write_json(folder / FILE, msgspec.to_builtins(entries))
 
 

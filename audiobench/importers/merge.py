@@ -14,6 +14,7 @@ from msgspec import convert, structs, to_builtins
 from audiobench.core.disk import write_json, write_whole
 from audiobench.core.errors import NotComparableError, UsageError
 from audiobench.core.types import Condition
+from audiobench.data.loading import content_sha256
 from audiobench.files import journal, records, run_info, summary_entry
 from audiobench.files import plan as plans
 from audiobench.files.annotations import Annotation, Judgement, Reading, Slot, Transcript
@@ -22,6 +23,7 @@ from audiobench.files.records import Record
 from audiobench.files.run_info import RunInfo
 from audiobench.files.summary_entry import SummaryEntry
 from audiobench.results.runs import Run, TaskRun
+from audiobench.results.submission import write_submission
 from audiobench.results.summary import summarise
 
 COMMAND = ["audiobench", "merge"]
@@ -69,8 +71,6 @@ def merge(runs: Sequence[Run], out: Path) -> Merged:
             summary_entry.write(merged.folder, entries)
             summaries.extend(entries)
             if merged.task.answers_withheld:
-                from audiobench.results.submission import write_submission
-
                 write_submission(merged)
         run_info.write(out, _info([run.info for run in runs], out, names))
     finally:
@@ -186,8 +186,6 @@ def _latest(parts: Iterable[TaskRun], conditions: Sequence[Condition]) -> list[R
 
 def _content_sha256(answered: Iterable[Record], ids: Sequence[str]) -> str | None:
     """The data set's own digest of these samples; None unless every sample was asked in its published order."""
-    from audiobench.data.loading import content_sha256
-
     shown = {r.id: r for r in answered if r.sample and not r.condition.option_order}
     return content_sha256([record.shown() for record in shown.values()]) if len(shown) == len(ids) else None
 

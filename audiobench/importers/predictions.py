@@ -22,6 +22,7 @@ from audiobench.extraction import OPTION_RULES
 from audiobench.files.annotations import Reading, Slot
 from audiobench.files.records import Failure, Record, ShownSample
 from audiobench.importers import logs
+from audiobench.importers.logs.entries import settled
 from audiobench.model import think
 from audiobench.model.spec import Thinking
 from audiobench.results.metric import metric
@@ -254,7 +255,7 @@ def _target(
         if isinstance(given, int | float):
             given = _numbered(given, options, choices, place)
         elif str(given) not in choices:
-            given = logs.settled([choice or "" for choice in choices], given, f"{place}: answer")
+            given = settled([choice or "" for choice in choices], given, f"{place}: answer")
     return tuple(map(str, given)) if isinstance(given, list) else (None if given is None else str(given))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from audiobench.core.errors import AudiobenchError, UsageError, install
+from audiobench.lm_eval_bridge.registration import register
 
 
 def main() -> int:
@@ -13,7 +14,6 @@ def main() -> int:
         from lm_eval.__main__ import cli_evaluate
     except ImportError:
         raise UsageError(f"lm-eval is not installed: {install('lm-eval')}") from None
-    from audiobench.lm_eval_bridge.registration import register
 
     register()
     cli_evaluate()

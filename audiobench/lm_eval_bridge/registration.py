@@ -6,14 +6,14 @@ there already stays.
 
 from __future__ import annotations
 
+from audiobench.lm_eval_bridge import metrics
+
 
 def register() -> None:
     """Make `--model audiobench` and the metrics wer and cer known to lm-eval; safe to call again."""
     # first: lm-eval fills its own registries only while they are empty
     import lm_eval.models  # noqa: F401
     from lm_eval.api import registry
-
-    from audiobench.lm_eval_bridge import metrics
 
     if "audiobench" not in registry.model_registry:
         registry.model_registry.register("audiobench", target="audiobench.lm_eval_bridge.model:AudiobenchLM")

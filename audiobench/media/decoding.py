@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 
 from audiobench.media.errors import InvalidAudioError
+from audiobench.media.ffmpeg import blocks
 from audiobench.media.raw import RawAudio, Segment, Sound
 
 Span = tuple[int, int]
@@ -155,8 +156,6 @@ def _blocks(sound: Sound, path: Path) -> Iterator[np.ndarray]:
 
 def _of_segment(segment: Segment, sound: Sound, path: Path) -> Iterator[np.ndarray]:
     if segment.decoder == "ffmpeg":
-        from audiobench.media.ffmpeg import blocks
-
         yield from blocks(segment.data, sound, path)
         return
     try:

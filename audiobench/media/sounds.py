@@ -13,6 +13,7 @@ from pathlib import Path
 from audiobench.media import mpeg, ogg, wav
 from audiobench.media.container import promised, untagged
 from audiobench.media.errors import InvalidAudioError
+from audiobench.media.ffmpeg import sound
 from audiobench.media.raw import LENGTH_UNKNOWN, Segment, Sound
 
 _SUBTYPES = {
@@ -29,8 +30,6 @@ def sound_in(data: bytes, container: str, path: Path) -> Sound:
         InvalidAudioError: cut off, damaged, or of an encoding that is not known, by the container's own account.
     """
     if container in ("m4a", "aac", "webm"):
-        from audiobench.media.ffmpeg import sound
-
         return sound(data, container, path)
     return _OPENERS.get(container, _by_size)(data, path)
 

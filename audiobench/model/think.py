@@ -15,6 +15,7 @@ from audiobench.core.modes import FinishReason, Think
 from audiobench.core.parts import words
 from audiobench.core.thought import Tags, separate
 from audiobench.core.types import Message, Request, Response, TextPart
+from audiobench.model.registry import capabilities
 from audiobench.model.spec import ModelSpec, Thinking, ThinkMode
 
 
@@ -91,8 +92,6 @@ _TURNED_OFF = {
 
 def _undeclared(spec: ModelSpec) -> str | None:
     """What the body of a request might hold to turn thinking off, where a model behind a server does not say; else None."""
-    from audiobench.model.registry import capabilities  # it reads the model format, as this module does
-
     server = capabilities(spec).server
     if not server or "off" in spec.thinking.model_fields_set:
         return None

@@ -9,6 +9,7 @@ from audiobench.core.plain_text import one_line, printable
 from audiobench.core.sheet import Column, Sheet, console
 from audiobench.files.summary_entry import NOTHING, Read, Score, SummaryEntry
 from audiobench.results.reasoned import contrary
+from audiobench.results.speech import lines as speech_lines
 from audiobench.scorers.metrics import UNITS
 from audiobench.task.spec import TaskSpec
 
@@ -123,8 +124,6 @@ def print_run(
         if entry.reader:
             out.print("\n" + reader_line(entry, entry.reader), markup=False, soft_wrap=True)
         if entry.speech:
-            from audiobench.results.speech import lines as speech_lines
-
             out.print(printable("\n" + "\n".join(speech_lines(entry))), markup=False)
     for name in dict.fromkeys(entry.task for entry in summaries):
         if tasks[name].answers_withheld:

@@ -16,8 +16,9 @@ from typing import Any
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Sample
 from audiobench.scorers import own
-from audiobench.scorers.base import Judge, Scorer, ScoreResult, with_normalizer
+from audiobench.scorers.base import Judge, Scorer, ScoreResult
 from audiobench.scorers.metrics import Mean, Metric, Rate
+from audiobench.scorers.normalizers import with_normalizer
 
 __all__ = [
     "SCORERS", "Judge", "Mean", "Metric", "Rate", "ScoreResult", "Scorer", "find_scorer", "metric_named",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
@@ -133,20 +133,6 @@ def require(extra: str, by: str) -> None:
     missing = [module for module in EXTRAS.get(extra, ()) if find_spec(module) is None]
     if missing:
         raise UsageError(f"{by} needs {', '.join(missing)}: pip install 'audiobench-harness[{extra}]'")
-
-
-def with_normalizer(scorer: Scorer, name: str) -> Scorer:
-    """A scorer that normalises texts in another way; its version says so.
-
-    Raises:
-        UsageError: it normalises none, or there is no normaliser of that name.
-    """
-    from audiobench.scorers.normalizers import find_normalizer
-
-    if scorer.score_after is None:
-        raise UsageError(f"scorer {scorer.name} takes no normalizer (wer, cer and the like do)")
-    normalize, version = find_normalizer(name)
-    return replace(scorer, score=scorer.score_after(normalize), version=f"{scorer.version}/{name}{version}")
 
 
 RANDOM = "random"

@@ -10,15 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import fsum, inf, isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from audiobench.core.types import Outcome
-from audiobench.statistics import intervals, paired
+from audiobench.statistics import additive, intervals, paired
 from audiobench.statistics.intervals import Interval
 from audiobench.statistics.paired import PairedComparison
-
-if TYPE_CHECKING:
-    from audiobench.statistics import additive
 
 Counts = Mapping[str, float]
 """Name -> number; absent names are 0. Counts of several samples add up."""
@@ -140,15 +137,11 @@ class Metric:
         self, tallies: Sequence[Tally], clusters: Sequence[str] | None = None, *, epochs: float = 1
     ) -> Interval:
         """95 % interval of the score; samples of one cluster move together. `epochs`: answers that a sample averages."""
-        from audiobench.statistics import additive
-
         of, tables = self._tables([tallies])
         return additive.interval(of, additive.by_cluster(tables[0], clusters), len(tallies))
 
     def difference(self, before: Side, after: Side, clusters: Sequence[str] | None = None) -> PairedComparison:
         """`after` minus `before` on the same samples; `gained` counts samples that got better."""
-        from audiobench.statistics import additive
-
         of, tables = self._tables([*before, *after])
         units = [additive.by_cluster(table, clusters) for table in tables]
         low, high = self.bounds
@@ -257,7 +250,6 @@ class Rate(Metric):
 
     def difference(self, before: Side, after: Side, clusters: Sequence[str] | None = None) -> PairedComparison:
         """Sign flips of the samples' errors, and the bootstrap of the ratio."""
-        from audiobench.statistics import additive
 
         def ratios(side: Side) -> additive.Ratios:
             return [[(t.counts.get("errors", 0.0), t.counts.get("length", 0.0)) for t in arm] for arm in side]

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module
 from typing import cast
 
 from audiobench.core.errors import UsageError
 from audiobench.scorers import own
-from audiobench.scorers.base import Normalizer
+from audiobench.scorers.base import Normalizer, Scorer
 
 NORMALIZERS: Mapping[str, str] = {
     "none": "text.unchanged",
@@ -52,3 +53,15 @@ def find_normalizer(name: str) -> tuple[Normalizer, str]:
     if not callable(made):
         raise UsageError(f"normalizer {where}: needs a function from text to text")
     return cast(Normalizer, made), code
+
+
+def with_normalizer(scorer: Scorer, name: str) -> Scorer:
+    """A scorer that normalises texts in another way; its version says so.
+
+    Raises:
+        UsageError: it normalises none, or there is no normaliser of that name.
+    """
+    if scorer.score_after is None:
+        raise UsageError(f"scorer {scorer.name} takes no normalizer (wer, cer and the like do)")
+    normalize, version = find_normalizer(name)
+    return replace(scorer, score=scorer.score_after(normalize), version=f"{scorer.version}/{name}{version}")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from audiobench.core.errors import UsageError
+from audiobench.core.own_code import load_file
 from audiobench.scorers.base import Scorer
 from audiobench.scorers.metrics import UNITS, Metric
 
@@ -29,8 +30,6 @@ def load(kind: str, name: str) -> tuple[Any, str, str] | None:
     """
     path, colon, attribute = name.rpartition(":")
     if colon and path.endswith(".py"):
-        from audiobench.core.own_code import load_file
-
         try:
             made = getattr(load_file(path), attribute)
             code = Path(path).read_bytes()

@@ -10,17 +10,9 @@ from collections.abc import Callable, Hashable, Sequence
 from math import inf
 from typing import TYPE_CHECKING
 
+from audiobench.statistics.clusters import cluster_sums, degrees_of_freedom, effective_clusters
 from audiobench.statistics.distributions import t_quantile
-from audiobench.statistics.intervals import (
-    BOOTSTRAP_CLUSTERS,
-    BOOTSTRAP_VALUES,
-    UNKNOWN,
-    By,
-    Interval,
-    cluster_sums,
-    degrees_of_freedom,
-    effective_clusters,
-)
+from audiobench.statistics.intervals import BOOTSTRAP_CLUSTERS, BOOTSTRAP_VALUES, UNKNOWN, By, Interval
 from audiobench.statistics.paired import UNKNOWN_DIFFERENCE, PairedComparison, sign_flips
 from audiobench.statistics.power import mde, mde_paired
 from audiobench.statistics.resampling import bca_bounds, t_bounds

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite, sqrt
 
+from audiobench.statistics.clusters import cluster_sums, degrees_of_freedom, effective_clusters, jackknife_se, sums_se
 from audiobench.statistics.distributions import beta_quantile, normal_quantile, t_quantile
+from audiobench.statistics.resampling import ratio_interval
 
 EXACT_BELOW = 16
 """With at most this many right (or wrong) answers the outer bound is never tighter than the exact one."""
@@ -31,8 +33,6 @@ EDGE = 0.25
 """Clustered proportions below this, or above 1 minus this, are treated with the care that rare answers need."""
 PRIOR_CLUSTERS = 3.0
 """How many clusters' worth of doubt there is about clustering of rare answers."""
-FEWEST_EFFECTIVE = 2.0
-"""Fewest effective clusters for an interval: where one clip holds nearly every value, the others say too little."""
 
 
 class By(StrEnum):
@@ -198,66 +198,6 @@ def ratio(
     return _bootstrapped(tops, bottoms, clusters, level, seed, resamples, counts=True)
 
 
-def sums_se(groups: Sequence[tuple[float, float]], correction: bool = True) -> float:
-    """Clustered standard error of the mean from (sum, count) of each cluster."""
-    n = sum(m for _, m in groups)
-    count = len(groups)
-    if count < 2:
-        return 0.0
-    centre = sum(s for s, _ in groups) / n
-    squares = sum((s - m * centre) ** 2 for s, m in groups)
-    if correction:
-        squares *= count / (count - 1)
-    return sqrt(squares) / n
-
-
-def jackknife_se(groups: Sequence[tuple[float, float]]) -> float:
-    """Standard error of the mean from (sum, count) of each cluster, by leaving out one cluster at a time.
-
-    Equal to `sums_se` for clusters of equal size. Where sizes differ, a large cluster pulls the mean towards itself and
-    `sums_se` comes out too small; the jackknife (CR3 in MacKinnon, Nielsen & Webb 2023) does not. 0.0 for fewer than
-    two clusters that have values.
-    """
-    n = sum(m for _, m in groups)
-    count = len(groups)
-    if count < 2:
-        return 0.0
-    centre = sum(s for s, _ in groups) / n
-    squares = sum(((s - m * centre) / (1 - m / n)) ** 2 for s, m in groups if m < n)
-    return sqrt(squares * (count - 1) / count) / n
-
-
-def degrees_of_freedom(sizes: Sequence[float]) -> float:
-    """Effective number of clusters minus one, that is C - 1 for clusters of equal size.
-
-    0.0 for fewer than `FEWEST_EFFECTIVE`, which allow no statement.
-    """
-    found = effective_clusters(sizes)
-    return found - 1 if found >= FEWEST_EFFECTIVE - 1e-9 else 0.0
-
-
-def effective_clusters(sizes: Sequence[float]) -> float:
-    """(sum m)^2 / sum m^2: how many clusters of equal size say as much (Kish 1965); 0.0 without any value.
-
-    Ten clusters of equal size count as 10; one of 300 values and ten of one value as 1.07.
-    """
-    squares = sum(m * m for m in sizes)
-    return sum(sizes) ** 2 / squares if squares else 0.0
-
-
-def cluster_sums(values: Sequence[float], clusters: Iterable[Hashable]) -> list[tuple[float, int]]:
-    """(sum, count) of each cluster, in order of first appearance. Raises ValueError when the lengths differ."""
-    keys = list(clusters)
-    if len(keys) != len(values):
-        raise ValueError(f"clusters: {len(keys)} keys for {len(values)} values")
-    sums: dict[Hashable, list] = {}
-    for key, value in zip(keys, values, strict=True):
-        entry = sums.setdefault(key, [0.0, 0])
-        entry[0] += value
-        entry[1] += 1
-    return [(s, m) for s, m in sums.values()]
-
-
 def as_floats(values: Iterable[float]) -> list[float]:
     """The values as a list of Python floats (numpy arrays too). Raises ValueError for NaN and infinity."""
     items = values.tolist() if hasattr(values, "tolist") else values  # type: ignore[attr-defined]
@@ -308,7 +248,6 @@ def _bootstrapped(
         rare = _clustered_proportion(units, total, level, By.WILSON_CLUSTERED)
     elif len({a / b for a, b in units}) == 1:  # no spread at all: nothing to judge by
         return Interval(estimate, estimate, By.NONE)
-    from audiobench.statistics.resampling import ratio_interval
 
     low, high = ratio_interval(tops, bottoms, level, seed, resamples)
     if rare is not None:

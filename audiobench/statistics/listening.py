@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from math import log2, sqrt
 from typing import Literal
 
-from audiobench.statistics.intervals import UNKNOWN, By, Interval, as_floats, cluster_sums, proportion
+from audiobench.statistics.clusters import cluster_sums
+from audiobench.statistics.intervals import UNKNOWN, By, Interval, as_floats, proportion
 from audiobench.statistics.paired import PairedComparison, compare
 from audiobench.statistics.passk import majority
 

@@ -16,18 +16,11 @@ from dataclasses import dataclass
 from math import inf, isfinite, sqrt
 from typing import Literal
 
+from audiobench.statistics.clusters import cluster_sums, degrees_of_freedom, jackknife_se
 from audiobench.statistics.distributions import t_cdf, t_quantile, t_two_sided
-from audiobench.statistics.intervals import (
-    BOOTSTRAP_CLUSTERS,
-    BOOTSTRAP_VALUES,
-    By,
-    Interval,
-    as_floats,
-    cluster_sums,
-    degrees_of_freedom,
-    jackknife_se,
-)
+from audiobench.statistics.intervals import BOOTSTRAP_CLUSTERS, BOOTSTRAP_VALUES, By, Interval, as_floats
 from audiobench.statistics.power import mde, mde_paired
+from audiobench.statistics.resampling import bca_bounds, ratio_interval
 
 Alternative = Literal["two-sided", "less", "greater"]
 Method = Literal["auto", "t", "bca"]
@@ -269,7 +262,6 @@ def _difference_interval(
         return Interval(plain.low, plain.high, plain.method.over(clustered))
     if method == "auto" and df + 1 < (BOOTSTRAP_CLUSTERS if clustered else BOOTSTRAP_VALUES):
         return Interval(min(-1.0, *differences), max(1.0, *differences), By.NONE)
-    from audiobench.statistics.resampling import bca_bounds, ratio_interval
 
     sums, sizes = [s for s, _ in groups], [float(m) for _, m in groups]
     if method == "bca":

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from math import sqrt
 from typing import TYPE_CHECKING
 
+from audiobench.statistics.clusters import degrees_of_freedom, jackknife_se
 from audiobench.statistics.distributions import normal_cdf, normal_quantile, t_quantile
-from audiobench.statistics.intervals import degrees_of_freedom, jackknife_se
 
 if TYPE_CHECKING:
     import numpy as np

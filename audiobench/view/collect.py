@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import structs
 
+from audiobench.analysis.arms import Arm as Answers
+from audiobench.analysis.arms import How, common
+from audiobench.analysis.measure import difference as paired_difference
 from audiobench.core.types import Condition
 from audiobench.files.summary_entry import SummaryEntry
 from audiobench.results.reasoned import contrary
 from audiobench.results.runs import Run, Scored, TaskRun
 from audiobench.results.summary import summarise_condition
-
-if TYPE_CHECKING:
-    from audiobench.analysis.arms import Arm as Answers
 
 VARYING = ("model", "run", "think", "audio", "order", "prompt", "protocol")
 """What an arm's label may name, in this order; only what differs within the task is named."""
@@ -148,9 +148,6 @@ def difference(page: TaskPage, a: int, b: int) -> dict[str, Any] | None:
     As `audiobench compare` has it: error rates are pooled, BLEU is computed anew, `gained` counts samples that got better.
     Keys: n, value, ci (None where too few samples allow no interval), p, gained, lost, mde, in the metric's unit.
     """
-    from audiobench.analysis.arms import common
-    from audiobench.analysis.measure import difference as paired_difference
-
     first, second = _answers(page, a), _answers(page, b)
     ids = common([first, second])
     found = paired_difference(first, second, ids) if ids else None
@@ -169,9 +166,6 @@ def difference(page: TaskPage, a: int, b: int) -> dict[str, Any] | None:
 
 def _answers(page: TaskPage, at: int) -> Answers:
     """The responses of an arm that have a value, as `compare` takes them; arms of two option orders are paired too."""
-    from audiobench.analysis.arms import Arm as Answers
-    from audiobench.analysis.arms import How
-
     arm = page.arms[at]
     slots = {
         sample: {0: {s.epoch: s for s in cells[at] if s.outcome.value is not None}}

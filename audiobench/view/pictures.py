@@ -9,6 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from audiobench.core.types import Clip
+from audiobench.media.reading import read
+
 COLUMNS = 320
 ROWS = 56
 TOP_HZ = 8000.0
@@ -30,9 +33,7 @@ def picture(path: Path, sha256: str) -> dict[str, Any]:
     """
     import pybase64
 
-    from audiobench.core.types import Clip
     from audiobench.media.decoding import mixed
-    from audiobench.media.reading import read
 
     raw = read(Clip(path, sha256))
     samples = mixed(raw, path)[0][:, 0]

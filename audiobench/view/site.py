@@ -25,11 +25,13 @@ from msgspec import to_builtins
 
 import audiobench
 from audiobench.core.errors import UsageError
+from audiobench.media.errors import InvalidAudioError
 from audiobench.results.runs import Run
 from audiobench.results.score import metric_of
 from audiobench.view import records
 from audiobench.view.clips import TYPES, ClipIndex, FoundClip
 from audiobench.view.collect import TaskPage, difference
+from audiobench.view.pictures import picture
 
 PAGE = Path(__file__).parent / "page"
 SCRIPTS = ("core", "store", "plot", "sound", "filters", "overview", "list", "sample", "app")
@@ -202,9 +204,6 @@ def _write_pictures(
     written: Written, pages: Sequence[TaskPage], chosen: Mapping[str, Sequence[str]], limit: int
 ) -> None:
     from concurrent.futures import ThreadPoolExecutor
-
-    from audiobench.media.errors import InvalidAudioError
-    from audiobench.view.pictures import picture
 
     def draw(clip: FoundClip) -> None:
         try:

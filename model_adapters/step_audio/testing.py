@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from model_adapters.step_audio.configuration import StepAudio2Config, published_layout
+from model_adapters.step_audio.reference import StepAudio2
+from model_adapters.step_audio.weights import save_checkpoint
 
 QWEN_SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -119,9 +121,6 @@ def make_tiny_checkpoint(
     Weights are scaled so that audio and text move the next-token distribution visibly.
     """
     import torch
-
-    from model_adapters.step_audio.reference import StepAudio2
-    from model_adapters.step_audio.weights import save_checkpoint
 
     folder = Path(folder)
     tokenizer = byte_tokenizer()

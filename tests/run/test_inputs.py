@@ -117,7 +117,7 @@ def test_a_bug_is_neither_a_verdict_nor_a_traceback(
     def broken() -> None:
         raise KeyError("surprise")
 
-    monkeypatch.setattr("audiobench.task.find.task_files", broken)
+    monkeypatch.setattr("audiobench.cli.tasks.task_files", broken)
     code, said = check(capsys, "tasks", "list")
     assert code == 70
     assert said.count("\n") == 1 and "KeyError: 'surprise' (audiobench/cli/tasks.py:" in said
@@ -132,7 +132,7 @@ def test_an_interrupt_stays_an_interrupt(monkeypatch: pytest.MonkeyPatch, capsys
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("audiobench.task.find.task_files", interrupted)
+    monkeypatch.setattr("audiobench.cli.tasks.task_files", interrupted)
     assert check(capsys, "tasks", "list") == (130, "audiobench: interrupted\n")
 
 

@@ -12,17 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from audiobench.statistics.clusters import jackknife_se, sums_se
 from audiobench.statistics.distributions import beta_quantile, t_quantile, t_two_sided
-from audiobench.statistics.intervals import (
-    clopper_pearson,
-    clustered_se,
-    jackknife_se,
-    mean,
-    proportion,
-    ratio,
-    sums_se,
-    wilson,
-)
+from audiobench.statistics.intervals import clopper_pearson, clustered_se, mean, proportion, ratio, wilson
 from audiobench.statistics.paired import paired_difference
 
 NO_STATSMODELS = "statsmodels is not installed (the extra dev)"

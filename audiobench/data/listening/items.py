@@ -15,6 +15,7 @@ from audiobench.core.errors import UsageError
 from audiobench.data.listening.draw import Draw
 from audiobench.data.listening.families import BY_NAME, FAMILIES, Family, Reading
 from audiobench.data.listening.scenes import TYPES, Scene
+from audiobench.data.listening.synthesis import render, wav
 
 DEFAULT_SEED = 2026
 TRAIN_SEEDS = 1_000_000
@@ -37,8 +38,6 @@ class Item:
 
     def wav(self) -> bytes:
         """The clip as a 16 kHz mono 16-bit WAVE file; takes about 2 ms."""
-        from audiobench.data.listening.synthesis import render, wav
-
         return wav(render(self.scene, Draw("sound", self.id)))
 
     @property

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from audiobench.core.errors import UsageError
-from audiobench.importers.logs import Entry, loads, settled
+from audiobench.importers.logs.entries import Entry, loads, settled
 
 MAX_BYTES = 2**29
 """Of one sample, unpacked."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from audiobench.core.errors import UsageError
-from audiobench.importers.logs import Entry, settled
+from audiobench.importers.logs.entries import Entry, settled
 
 _OURS = {"id", "question", "choices", "target", "metadata", "audio"}
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from audiobench.core.errors import UsageError
 from audiobench.core.types import LETTERS
-from audiobench.importers.logs import Entry, settled
+from audiobench.importers.logs.entries import Entry, settled
 
 _OPTION = re.compile(r"^[ \t]*\(?([A-Z])[.):][ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
 _FAILED = "[LMMS_EVAL_REQUEST_FAILED"

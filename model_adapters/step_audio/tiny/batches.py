@@ -23,7 +23,9 @@ from audiobench.data.listening.families import FAMILIES, Family, Reading
 from audiobench.data.listening.items import TRAIN_SEEDS, training_item, transcribe, window
 from audiobench.data.listening.scenes import Scene
 from audiobench.data.listening.synthesis import RATE, render
+from model_adapters.step_audio.frontend import log_mel, token_count
 from model_adapters.step_audio.tiny.prompts import direct_answer, draw_style, think_answer, user_text
+from model_adapters.step_audio.tokenizer import SpecialTokens
 
 SHAPES = ((2.0, 12), (2.5, 16), (3.0, 20))
 """Seconds of a clip, and how many such clips a batch holds (fixed, because every new shape costs a compilation)."""
@@ -94,8 +96,6 @@ class Maker:
     """
 
     def __init__(self, seed: int, tokenizer: Any, text_share: float = 0.15) -> None:
-        from model_adapters.step_audio.tokenizer import SpecialTokens
-
         if seed < TRAIN_SEEDS:
             raise ValueError(f"seed {seed}: training seeds start at {TRAIN_SEEDS}")
         self.seed = seed
@@ -150,8 +150,6 @@ class Maker:
                 return (family.name, reading.question, options(reading, draw), str(reading.answer), reading.trace)
 
     def _mel(self, scene: Scene, draw: Draw) -> tuple[np.ndarray, int]:
-        from model_adapters.step_audio.frontend import log_mel, token_count
-
         samples = render(scene, draw).astype(np.float32) / 32768.0
         return log_mel(samples).numpy(), token_count(len(samples))
 

@@ -13,6 +13,7 @@ from typing import Any
 from audiobench.data.listening.draw import Draw
 from audiobench.data.listening.families import FAMILIES
 from audiobench.data.listening.items import training_item, transcribe
+from model_adapters.step_audio import CHAT_TEMPLATE
 from model_adapters.step_audio.tiny.prompts import direct_answer, draw_style, think_answer, user_text
 from model_adapters.step_audio.tokenizer import AUDIO_END, AUDIO_PATCH, AUDIO_START, BOT, EOT
 
@@ -62,8 +63,6 @@ def build(seed: int) -> Any:
 
 def save(tokenizer: Any, folder: str | Path) -> None:
     """Write tokenizer.json and tokenizer_config.json (with the family's chat template)."""
-    from model_adapters.step_audio import CHAT_TEMPLATE
-
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))

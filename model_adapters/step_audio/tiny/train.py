@@ -18,6 +18,9 @@ import torch
 
 from model_adapters.step_audio.tiny.batches import QUESTIONS, Batch, Maker
 from model_adapters.step_audio.tiny.model import TinyTrainer, tiny_config
+from model_adapters.step_audio.tiny.tokenizer import build, save
+from model_adapters.step_audio.tokenizer import load_tokenizer
+from model_adapters.step_audio.weights import SINGLE, to_published
 
 SEED = 1_000_001
 TOKENIZER_SEED = 1_000_000
@@ -65,9 +68,6 @@ def optimizer_of(model: TinyTrainer) -> torch.optim.AdamW:
 
 def train(out: Path, *, seed: int, steps: int, threads: int, save_every: int = 100) -> TinyTrainer:
     """Train and return the averaged model; continues from `out/state.pt` when it is there."""
-    from model_adapters.step_audio.tiny.tokenizer import build, save
-    from model_adapters.step_audio.tokenizer import load_tokenizer
-
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     save(build(TOKENIZER_SEED), out)
@@ -162,8 +162,6 @@ def export(average: dict[str, torch.Tensor], out: Path) -> None:
     """Write the averaged weights in bf16 under their published names, and config.json."""
     import transformers
     from safetensors.torch import save_file
-
-    from model_adapters.step_audio.weights import SINGLE, to_published
 
     tensors = {
         to_published(name): value.detach().to(torch.bfloat16).contiguous()
