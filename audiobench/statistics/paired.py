@@ -170,14 +170,6 @@ class Tails:
     """The smallest one-sided p that these changes could give, whatever their signs."""
 
 
-def sign_flip(
-    differences: Sequence[float], alternative: Alternative = "two-sided", *, resamples: int = 10_000, seed: int = 0
-) -> tuple[float, str]:
-    """One tail of `sign_flips`: (p, method)."""
-    tails, method = sign_flips(differences, resamples=resamples, seed=seed)
-    return {"less": tails.less, "greater": tails.greater}.get(alternative, tails.two_sided), method
-
-
 def sign_flips(differences: Sequence[float], *, resamples: int = 10_000, seed: int = 0) -> tuple[Tails, str]:
     """Sign-flip permutation test of sum(differences) = 0 over independent units; (p-values, method).
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from audiobench.statistics.paired import compare, mcnemar, non_inferior, paired_difference, sign_flip, t_test
+from audiobench.statistics.paired import compare, mcnemar, non_inferior, paired_difference, sign_flips, t_test
 from audiobench.statistics.power import mde_from_variance, mde_paired, miller_n, samples_for_paired
 
 NO_STATSMODELS = "statsmodels is not installed (the extra dev)"
@@ -102,31 +102,31 @@ def test_sign_flip_equals_enumeration(units, epochs):
     ]
     total = sum(units)
     for alternative, hits in {
-        "two-sided": sum(abs(s) >= abs(total) for s in sums),
+        "two_sided": sum(abs(s) >= abs(total) for s in sums),
         "less": sum(s <= total for s in sums),
         "greater": sum(s >= total for s in sums),
     }.items():
-        p, method = sign_flip(values, alternative)
-        assert p == pytest.approx(hits / len(sums)) and method == "sign-flip-exact"
+        tails, method = sign_flips(values)
+        assert getattr(tails, alternative) == pytest.approx(hits / len(sums)) and method == "sign-flip-exact"
 
 
 def test_sign_flip_of_single_answers_is_mcnemar():
-    assert sign_flip([1.0] * 10 + [-1.0] * 3)[0] == pytest.approx(mcnemar(10, 3))
-    assert sign_flip([1.0] * 3 + [-1.0] * 10, "less")[0] == pytest.approx(mcnemar(3, 10, "less"))
+    assert sign_flips([1.0] * 10 + [-1.0] * 3)[0].two_sided == pytest.approx(mcnemar(10, 3))
+    assert sign_flips([1.0] * 3 + [-1.0] * 10)[0].less == pytest.approx(mcnemar(3, 10, "less"))
 
 
 def test_sign_flip_of_many_units_is_still_exact():
-    assert sign_flip([1.0] * 1050 + [-1.0] * 950)[0] == pytest.approx(mcnemar(1050, 950), rel=1e-9)
-    assert sign_flip([1.0] * 950 + [-1.0] * 1050, "less")[0] == pytest.approx(mcnemar(950, 1050, "less"), rel=1e-9)
-    assert sign_flip([1.0] * 2000)[0] == 1e-12
+    assert sign_flips([1.0] * 1050 + [-1.0] * 950)[0].two_sided == pytest.approx(mcnemar(1050, 950), rel=1e-9)
+    assert sign_flips([1.0] * 950 + [-1.0] * 1050)[0].less == pytest.approx(mcnemar(950, 1050, "less"), rel=1e-9)
+    assert sign_flips([1.0] * 2000)[0].two_sided == 1e-12
 
 
 def test_sampled_sign_flip_is_seeded_and_close_to_t():
     rng = np.random.default_rng(0)
     differences = rng.normal(0.15, 1, 200)
-    p, method = sign_flip(differences)
-    assert method == "sign-flip-10000" and p == sign_flip(differences)[0]
-    assert p == pytest.approx(t_test(differences)[1], abs=0.02)
+    tails, method = sign_flips(differences)
+    assert method == "sign-flip-10000" and tails == sign_flips(differences)[0]
+    assert tails.two_sided == pytest.approx(t_test(differences)[1], abs=0.02)
 
 
 def test_clips_that_flip_together_are_not_independent_evidence():
