@@ -6,18 +6,19 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TextIO
 
-from audiobench.core.disk import write_json
-from audiobench.core.errors import AudiobenchError, ExitCode, UsageError
+from audiobench.cli import output
+from audiobench.core.errors import AudiobenchError, ExitCode, IncompleteError, UsageError
 from audiobench.core.plain_text import plural, printable
 from audiobench.gate.arms import Arm, arms_of_run
 from audiobench.gate.baseline import read, update
 from audiobench.gate.checks import evaluate
 from audiobench.gate.confirm import ask_again
 from audiobench.gate.junit import write_junit
-from audiobench.gate.markdown import write_summary
+from audiobench.gate.markdown import summary, write_summary
 from audiobench.gate.policy import Policy, read_policy
-from audiobench.gate.terminal import one_line, print_verdict, workflow_commands
+from audiobench.gate.terminal import one_line, print_verdict, text, verdict_sheet, workflow_commands
 from audiobench.gate.verdict import Verdict
 from audiobench.results.runs import Run, find_runs
 
@@ -31,7 +32,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--policy", type=Path, metavar="FILE", help="YAML: margins, floors, error rates, also by task")
     add("--junit", type=Path, metavar="FILE", help="write JUnit XML")
     add("--summary", type=Path, metavar="FILE", help="append Markdown, as $GITHUB_STEP_SUMMARY wants it")
-    add("--json", type=Path, metavar="FILE", help="write the verdict as JSON")
+    add("--json", type=Path, metavar="FILE", help="the same as --format json --out FILE, beside what is printed")
+    output.configure(parser, short=())
     add("--update-baseline", action="store_true", help="write the run to the baseline file instead of judging it")
     add("--accept-regression", action="store_true", help="let --update-baseline lower the bar")
     add("--one-line", action="store_true", help="print the verdict on one line, as for a chat")
@@ -48,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
     """Judge, tell, and return the exit code."""
     if args.confirm < 0:
         raise UsageError(f"--confirm {args.confirm}: must not be negative")
+    if args.one_line and args.format and not args.out:
+        raise UsageError("--one-line and --format are two forms of what is printed; give one of them, or --out FILE")
     if args.update_baseline:
         return _update(args)
     try:
@@ -56,19 +60,31 @@ def run(args: argparse.Namespace) -> int:
         verdict = Verdict("", str(args.baseline), "", str(args.run_folder), 0.05, 0.8)
         verdict.error, verdict.error_code = str(error), error.exit_code
         _tell(_write(args, verdict))
-        _annotate(verdict)
+        _annotate(verdict, sys.stdout)
         raise
 
     unwritten = _write(args, verdict)
     if args.one_line:
         print(one_line(verdict))
-    else:
-        print_verdict(verdict)
-    _annotate(verdict)
-    if unwritten and not verdict.exit_code:
-        raise unwritten[0]
+    elif not args.out:
+        _write_verdict(verdict, output.chosen(args))
+    _annotate(verdict, sys.stdout if output.chosen(args) == "text" else sys.stderr)
     _tell(unwritten)
     return int(verdict.exit_code)
+
+
+def _write_verdict(verdict: Verdict, form: str, out: Path | None = None) -> None:
+    """In a format, to a file or to standard output."""
+    if form == "json":
+        output.write_json(verdict.as_dict(), out)
+    elif form == "md":
+        output.write(summary(verdict), out)
+    elif form == "text" and out is None:
+        print_verdict(verdict)
+    elif form == "text":
+        output.write(text(verdict), out)
+    else:
+        output.write_sheets([verdict_sheet(verdict)], form, out)
 
 
 def _judge(args: argparse.Namespace) -> Verdict:
@@ -146,28 +162,31 @@ def _better_or_told(args: argparse.Namespace, found: Run, arms: list[Arm]) -> bo
     return False
 
 
-def _annotate(verdict: Verdict) -> None:
+def _annotate(verdict: Verdict, to: TextIO) -> None:
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        print("\n".join(workflow_commands(verdict)))
+        print("\n".join(workflow_commands(verdict)), file=to)
 
 
-def _write(args: argparse.Namespace, verdict: Verdict) -> list[Exception]:
+def _write(args: argparse.Namespace, verdict: Verdict) -> list[AudiobenchError]:
     """Write every report that was asked for; what could not be written, since none of it changes the verdict."""
-    unwritten: list[Exception] = []
+    unwritten: list[AudiobenchError] = []
     for path, write in (
         (args.junit, lambda path: write_junit(path, verdict)),
         (args.summary, lambda path: write_summary(path, verdict)),
-        (args.json, lambda path: write_json(path, verdict.as_dict())),
+        (args.json, lambda path: _write_verdict(verdict, "json", path)),
+        (args.out, lambda path: _write_verdict(verdict, output.chosen(args), path)),
     ):
         try:
             if path is not None:
                 write(path)
-        except (OSError, AudiobenchError) as error:
+        except OSError as error:
+            unwritten.append(IncompleteError(f"{error.filename}: {error.strerror}"))
+        except AudiobenchError as error:
             unwritten.append(error)
+        verdict.unwritten = max((error.exit_code for error in unwritten), default=ExitCode.OK)
     return unwritten
 
 
-def _tell(unwritten: list[Exception]) -> None:
+def _tell(unwritten: list[AudiobenchError]) -> None:
     for error in unwritten:
-        said = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
-        print(f"audiobench: not written: {printable(said)}", file=sys.stderr)
+        print(f"audiobench: not written: {printable(str(error))}", file=sys.stderr)

@@ -40,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "further options override the recorded ones",
     )
     add("--dry-run", action="store_true", help="print the plan and the estimated cost; send nothing")
-    add("--json", action="store_true", help="print {run, exit_code, reason, results} as JSON on standard output")
+    output.configure(parser, ("text", "json"), out=False)
 
 
 def _how(option: Named) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def _worded(word: Callable[[str], Any]) -> Callable[[str], Any]:
 def run(args: argparse.Namespace) -> int:
     """Plan, run, show."""
     given = {option.name: getattr(args, option.name) for option in options() if hasattr(args, option.name)}
-    if args.json:
+    if args.format == "json":
         given["quiet"] = True
     if args.suite is not None:
         return _run_all(_suite(args, given), args)
@@ -153,11 +153,11 @@ def _repeated(file: Path, given: Mapping[str, Any]) -> list[RunSpec]:
 def _run_one(spec: RunSpec, args: argparse.Namespace) -> int:
     if args.dry_run:
         entries = _estimate(spec, args)
-        if args.json:
+        if args.format == "json":
             output.write_json({"estimate": entries, "exit_code": 0})
         return 0
     result = _run_and_show(spec, args)
-    if args.json:
+    if args.format == "json":
         output.write_json(_as_json(result))
     if result.exit_code and result.exit_code is not ExitCode.USAGE:
         _print_command()
@@ -187,7 +187,7 @@ def _run_all(specs: Sequence[RunSpec], args: argparse.Namespace) -> int:
         if result.exit_code in (ExitCode.SIGINT, ExitCode.SIGTERM):
             break
     code = max(codes, default=0)
-    if args.json:
+    if args.format == "json":
         output.write_json({"runs": shown, "exit_code": code})
     if code:
         done = sum(not code for code in codes)
@@ -209,14 +209,14 @@ def _estimate(spec: RunSpec, args: argparse.Namespace) -> list[dict[str, Any]]:
         if not spec.quiet:
             print("\n".join(plan_lines(prepared)), file=sys.stderr)
         entries = [*estimate(prepared), *entries]
-    if not args.json:
+    if args.format != "json":
         print("\n".join(estimate_lines(entries)))
     return entries
 
 
 def _run_and_show(spec: RunSpec, args: argparse.Namespace) -> RunResult:
     result = api.run(spec)
-    if not args.json:
+    if args.format != "json":
         print_run(result.summaries, result.tasks, result.folder)
         for entry in result.summaries:
             for reason in entry.errors:

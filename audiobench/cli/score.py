@@ -11,6 +11,7 @@ from typing import Any
 from audiobench import data as dataset
 from audiobench.ask.engine import Ending
 from audiobench.ask.reader import can_read, read_records
+from audiobench.cli import output
 from audiobench.core.disk import write_whole
 from audiobench.core.errors import UsageError
 from audiobench.files.annotations import Reading, Slot
@@ -49,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="where the reader's readings are kept, and resumed from (default: the predictions' name + .readings.jsonl)",
     )
     add("--out", type=Path, metavar="FILE", help="where the scored lines go (default: standard output)")
-    add("--json", action="store_true", help="only a JSON summary on standard output")
+    output.configure(parser, ("text", "json"), out=False)
 
 
 def _tags(given: str) -> tuple[str, str]:
@@ -64,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
     import msgspec
     import orjson
 
+    form = output.chosen(args)
     task, file = find_task(args.task)
     entries = list(predictions.read(args.predictions))
     samples = None
@@ -79,13 +81,13 @@ def run(args: argparse.Namespace) -> int:
     )
     if args.out is not None:
         write_whole(args.out, body)
-    elif not args.json:
+    elif form != "json":
         sys.stdout.write(body.decode())
     found = predictions.summary(task, group, samples, readings)
     if ending is not None and ending.reason is not None:
         found["exit_code"] = found["exit_code"] or int(ending.exit_code)
         print(f"{ending.reason}; to resume, rerun the same command", file=sys.stderr)
-    if args.json:
+    if form == "json":
         print(msgspec.json.encode(found).decode())
     else:
         print("\n".join(words(found)), file=sys.stderr)

@@ -48,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"seconds one call may take (default {TIMEOUT_SECONDS:g})",
     )  # fmt: skip
     add("--allow-other-model", action="store_true", help="continue if the server reports a different model")
-    output.configure(parser, out=False)
+    output.configure(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -75,10 +75,11 @@ def run(args: argparse.Namespace) -> int:
     form = output.chosen(args)
     if form == "json":
         output.write_json(
-            {"run": str(selector.run.folder), "model": selector.run.model, "tasks": found, "exit_code": int(code)}
+            {"run": str(selector.run.folder), "model": selector.run.model, "tasks": found, "exit_code": int(code)},
+            args.out,
         )
     else:
-        output.write_sheets([sheet for entry in found for sheet in trace_sheets(entry)], form)
+        output.write_sheets([sheet for entry in found for sheet in trace_sheets(entry)], form, args.out)
     if failed:
         print(f"audiobench: {_why(failed)}; the same command asks for them again", file=sys.stderr)
     return int(code)
@@ -148,7 +149,7 @@ def _early(
 
 
 def _say(args: argparse.Namespace, text: str) -> None:
-    if args.format != "json":
+    if output.chosen(args) != "json":
         print(text, file=sys.stderr)
 
 

@@ -20,16 +20,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="set each damaged line aside, in a file beside its own; the next start of the run asks again what it answered",
     )
-    add(
-        "--json",
-        action="store_true",
-        help="print {runs: [{run, lines, unchecked, repaired, problems}], exit_code} as JSON",
-    )
+    output.configure(parser, ("text", "json"))
 
 
 def run(args: argparse.Namespace) -> int:
     """Verify each run, after its repair where that is wanted."""
-    shown = []
+    shown, told = [], list[str]()
     for folder in _folders(args.runs):
         done = repair(folder) if args.repair else []
         found = verify(folder)
@@ -44,15 +40,15 @@ def run(args: argparse.Namespace) -> int:
                 "problems": problems,
             }
         )
-        if not args.json:
-            for problem in (*done, *found.problems):
-                print(printable(str(problem)))
-            said = f"{len(problems)} {plural(len(problems), 'problem')}" if problems else "no problems"
-            old = f", {found.unchecked:,} of them without a checksum" if found.unchecked else ""
-            print(f"{folder}: {found.lines:,} {plural(found.lines, 'line')}{old}: {said}")
+        told += [printable(str(problem)) for problem in (*done, *found.problems)]
+        said = f"{len(problems)} {plural(len(problems), 'problem')}" if problems else "no problems"
+        old = f", {found.unchecked:,} of them without a checksum" if found.unchecked else ""
+        told.append(f"{folder}: {found.lines:,} {plural(found.lines, 'line')}{old}: {said}")
     code = ExitCode.INCOMPLETE if any(run["problems"] for run in shown) else ExitCode.OK
-    if args.json:
-        output.write_json({"runs": shown, "exit_code": int(code)})
+    if output.chosen(args) == "json":
+        output.write_json({"runs": shown, "exit_code": int(code)}, args.out)
+    else:
+        output.write("".join(f"{line}\n" for line in told), args.out)
     return int(code)
 
 

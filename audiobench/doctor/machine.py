@@ -13,11 +13,13 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
 from audiobench.core.errors import AudiobenchError, ExitCode, install
+from audiobench.core.plain_text import plural
+from audiobench.core.sheet import Column, Sheet
 from audiobench.data.cache import cache_root
 from audiobench.doctor.checkpoint import of_checkpoint, version_of
 from audiobench.doctor.probe import MARK
@@ -43,29 +45,20 @@ def doctor(model: str | None = None) -> list[Check]:
     return [_python(), *seen, *of_this_model]
 
 
-def show(checks: Iterable[Check]) -> ExitCode:
-    """Print the checks as a table; INCOMPLETE when one of them is a problem (a model that cannot be served here is)."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    marks = {"ok": Text("ok", "green"), "note": Text("note", "yellow"), "problem": Text("problem", "bold red")}
-    checks = list(checks)
-    table = Table(box=None, pad_edge=False, show_edge=False)
-    for column in ("", "check", "found"):
-        table.add_column(column, no_wrap=column == "check", overflow="fold")
+def check_sheet(checks: Sequence[Check]) -> Sheet:
+    """The checks as a table, what to do about one below it, and how many are problems."""
+    styles = {"ok": "green", "note": "yellow", "problem": "bold red"}
+    sheet = Sheet(
+        "", [Column("", text=True, styles=styles), *(Column(n, text=True) for n in ("check", "found"))], left=2
+    )
     for check in checks:
-        found = Text(check.found)
-        if check.fix:
-            found.append(f"\n-> {check.fix}", "bold" if check.status == "problem" else "")
-        table.add_row(marks[check.status], check.name, found)
-    Console().print(table)
+        sheet.rows += [(check.status, check.name, check.found), *([("->", check.name, check.fix)] if check.fix else [])]
     problems = sum(check.status == "problem" for check in checks)
-    words = f"{problems} problem{'' if problems == 1 else 's'}" if problems else "no problem found"
+    words = f"{problems} {plural(problems, 'problem')}" if problems else "no problem found"
     if any(check.name == "serving" and check.status == "problem" for check in checks):
         words += "; the model cannot be served here (asking a server elsewhere with --base-url still works)"
-    print(f"\n{words}")
-    return exit_code(checks)
+    sheet.notes.append(words)
+    return sheet
 
 
 def exit_code(checks: Iterable[Check]) -> ExitCode:

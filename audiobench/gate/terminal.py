@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
+from rich.console import Console
+
 from audiobench.core.plain_text import spaced
 from audiobench.core.sheet import Column, Sheet, console
 from audiobench.gate.verdict import FAILURES, WARNINGS, WORST_FIRST, Item, Level, Verdict, shown, size
@@ -48,9 +52,19 @@ def _cells(item: Item, condition: str) -> list[str]:
     ]  # fmt: skip
 
 
-def print_verdict(verdict: Verdict) -> None:
+def text(verdict: Verdict) -> str:
+    """What `print_verdict` prints, for a file."""
+    file = StringIO()
+    print_verdict(verdict, Console(file=file, highlight=False, width=140))
+    return file.getvalue()
+
+
+def print_verdict(verdict: Verdict, out: Console | None = None) -> None:
     """Table, reasons, the samples that got worse, and the last line with the exit code."""
-    out = console()
+    out = out or console()
+    if verdict.error is not None:
+        out.print(f"gate: ERROR: {plain(verdict.error, 2000)}", markup=False, soft_wrap=True)
+        return
     out.print(verdict_sheet(verdict), crop=False)
     lines = [
         f"\n{word}: {plain(message)}"

@@ -145,6 +145,8 @@ class Verdict:
     error: str | None = None
     """Why there is nothing to judge."""
     error_code: ExitCode = ExitCode.OK
+    unwritten: ExitCode = ExitCode.OK
+    """What the process ends with although all passed, because a report could not be written."""
 
     @property
     def level(self) -> Level:
@@ -154,7 +156,7 @@ class Verdict:
     @property
     def exit_code(self) -> ExitCode:
         """What the process ends with."""
-        return self.error_code if self.error else EXIT_CODES[self.level]
+        return self.error_code if self.error else EXIT_CODES[self.level] or self.unwritten
 
     def as_dict(self) -> dict[str, Any]:
         """The verdict as JSON has it; infinite values are null."""

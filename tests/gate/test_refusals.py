@@ -402,7 +402,8 @@ def test_a_report_that_cannot_be_written_hides_no_verdict(
             assert f"not written: {place}" in capsys.readouterr().err
         passed = main(["gate", "--baseline", str(tmp_path / "b.json"), "--run", str(good), option, str(place)])
         assert passed in (2, 4)
-        assert capsys.readouterr().out.endswith("gate: pass (exit code 0)\n")
+        shown = capsys.readouterr()
+        assert shown.out.endswith(f"gate: pass (exit code {passed})\n") and f"not written: {place}" in shown.err
 
 
 def test_an_update_shows_before_and_after_and_lowers_no_bar_unless_told(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from audiobench.core import sheet
 from audiobench.core.errors import ExitCode
 from audiobench.doctor import machine as doctor_module
-from audiobench.doctor.machine import Check, doctor, judge_wheels, of_model, probe, show
+from audiobench.doctor.machine import Check, check_sheet, doctor, exit_code, judge_wheels, of_model, probe
 from audiobench.serving.gpus import GIB, Gpu
 
 CPU = {"version": "2.13.0+cpu", "cuda": None, "available": False, "devices": 0}
@@ -54,6 +56,12 @@ def quick(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr(doctor_module, "wheels", lambda *_: [Check("torch", "ok", "2.13.0+cpu")])
     monkeypatch.setattr(doctor_module, "_front_end", lambda *_: Check("golden clip", "ok", "fine"))
+
+
+def show(checks: Iterable[Check]) -> ExitCode:
+    found = list(checks)
+    sheet.show([check_sheet(found)])
+    return exit_code(found)
 
 
 def test_keys_are_named_and_never_shown(quick, monkeypatch, capsys):
