@@ -42,7 +42,7 @@ from audiobench.results import cost
 from audiobench.results import runs as results
 from audiobench.results.score import outcome, scorer_of
 from audiobench.results.submission import write_submission
-from audiobench.results.summary import summarise
+from audiobench.results.summary import Served, summarise
 from audiobench.serving import launch
 from audiobench.serving.planner import Plan, plan_server, starts_server
 from audiobench.serving.pool import EndpointPool
@@ -293,16 +293,21 @@ def write_summaries(prepared: Prepared) -> list[SummaryEntry]:
     """summary.json of each task, from the journals alone."""
     run = results.Run.open(prepared.folder)
     summaries: list[SummaryEntry] = []
+    served = Served()
     for work in prepared.works:
-        entries = summarise(run.tasks[work.task.task])
+        entries = summarise(run.tasks[work.task.task], served)
         summary_entry.write(work.folder, entries)
         summaries.extend(entries)
         if work.task.answers_withheld:
             write_submission(run.tasks[work.task.task])
-    served, fingerprints = run.served()
-    if served or fingerprints:
-        server = {**run.info.server, **({identity.FINGERPRINT: fingerprints} if fingerprints else {})}
-        run_info.write(prepared.folder, msgspec.structs.replace(run.info, served_models=served, server=server))
+    for other in run.tasks.keys() - {work.task.task for work in prepared.works}:
+        for record in run.tasks[other].records():
+            served.add(record)
+    if served.models or served.fingerprints:
+        prints = {identity.FINGERPRINT: sorted(served.fingerprints)} if served.fingerprints else {}
+        names = dict(sorted(served.models.items()))
+        info = msgspec.structs.replace(run.info, served_models=names, server={**run.info.server, **prints})
+        run_info.write(prepared.folder, info)
     return summaries
 
 

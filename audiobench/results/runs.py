@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -195,19 +194,6 @@ class Run:
             first = error.errors()[0]
             place = ".".join(map(str, ("model", *first["loc"])))
             raise IncompleteError(f"{self.folder / run_info.FILE}: {place}: {first['msg']}") from error
-
-    def served(self) -> tuple[dict[str, int], list[str]]:
-        """Answers by the name under which the server gave them, and the servers' system fingerprints; empty where a
-        server gives none.
-        """
-        names: Counter[str] = Counter()
-        fingerprints: set[str] = set()
-        for response in (r.response for task_run in self.tasks.values() for r in task_run.records()):
-            if response and response.served_model:
-                names[response.served_model] += 1
-            if response and (fingerprint := response.raw.get("system_fingerprint")):
-                fingerprints.add(str(fingerprint))
-        return dict(sorted(names.items())), sorted(fingerprints)
 
 
 def read_json(path: Path, missing: str | None = None) -> Any:

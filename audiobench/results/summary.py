@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import fsum, isfinite
 from typing import Any
 
@@ -14,6 +15,7 @@ from msgspec.structs import asdict
 
 from audiobench.core.types import STATUSES, Condition
 from audiobench.files.annotations import Judgement, Reading, Slot
+from audiobench.files.records import Record
 from audiobench.files.summary_entry import ErrorBounds, How, MetricScore, Official, Read, Reason, SummaryEntry
 from audiobench.results.condensed import Spent, condenser
 from audiobench.results.metric import breakdown, metric
@@ -33,13 +35,33 @@ def summaries(run: Run) -> list[SummaryEntry]:
     return [entry for task_run in run.tasks.values() for entry in summarise(task_run)]
 
 
-def summarise(task_run: TaskRun) -> list[SummaryEntry]:
-    """One summary entry for each condition of a task."""
+@dataclass(slots=True)
+class Served:
+    """Who gave the answers."""
+
+    models: Counter[str] = field(default_factory=Counter[str])
+    """Answers by the name under which the server gave them; empty where a server gives none."""
+    fingerprints: set[str] = field(default_factory=set[str])
+    """The servers' system fingerprints."""
+
+    def add(self, record: Record) -> None:
+        """Count one more answer."""
+        response = record.response
+        if response and response.served_model:
+            self.models[response.served_model] += 1
+        if response and (fingerprint := response.raw.get("system_fingerprint")):
+            self.fingerprints.add(str(fingerprint))
+
+
+def summarise(task_run: TaskRun, served: Served | None = None) -> list[SummaryEntry]:
+    """One summary entry for each condition of a task; `served` counts the answers, where given."""
     keep = condenser(task_run)
     groups: dict[Condition, list[Scored]] = {condition: [] for condition in task_run.conditions}
     spent = {condition: Spent() for condition in task_run.conditions}
     for scored in task_run.scored():
         spent[scored.condition].add(scored.record)
+        if served is not None:
+            served.add(scored.record)
         groups[scored.condition].append(keep(scored))
     return [summarise_condition(task_run, how, group, spent[how]) for how, group in groups.items()]
 
