@@ -234,6 +234,12 @@ KINDS += (
         "The car starts at rest and takes three seconds to the lamp. " * 3 + "The time to 6 m/s at this rate is 4.",
         None,
     ),
+    # pictures and ticks beside the answer
+    (SOUNDS, "B ✅", "B"),
+    (SOUNDS, "✅ C", "C"),
+    (SOUNDS, "🎵 Waves 🌊", "D"),
+    (SOUNDS, "The answer is **B** 👏👏", "B"),
+    (SOUNDS, "🌧️", None),
 )
 
 NEGATIVE = (
