@@ -226,4 +226,4 @@ def test_a_server_that_refuses_everything_as_too_fast_ends_the_run(
     result = run(cli, toy(30), server(faults="429:1.0", log=log), out, "--attempts", "2", "--max-concurrency", "2")
     assert result.returncode == 4
     assert "refuses every request as too fast" in one_line(result.stderr) and "slow down" in result.stderr
-    assert len(log.read_text().splitlines()) <= 6
+    assert len(log.read_text().splitlines()) <= 16, "ten until a share of them says anything, and one after each pause"
