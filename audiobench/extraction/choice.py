@@ -46,16 +46,16 @@ class Found:
     rule: str
 
 
-_PICTURES = "".join(
+_AROUND = whitespace + "".join(
     map(chr, (*range(0x1F300, 0x1FAFF), *range(0x2600, 0x2669), 0x2705, 0x2713, 0x2714, 0x2B50, 0xFE0F))
 )
-"""Emoji and ticks; a cross takes back what it stands beside, and is none of them."""
+"""Blanks, emoji and ticks; a cross takes back what it stands beside, and is none of them."""
 
 
 def choose(text: str, options: Sequence[tuple[str, str]], question: str = "") -> Found | None:
     """The option a response chose, or None when it chose none, several, or cannot be read."""
     if text and not (text[0] + text[-1]).isascii():
-        text = text.strip(_PICTURES + whitespace)
+        text = text.strip(_AROUND)
     if at_once := _at_once(text, options):
         return at_once
     offered = _offered(tuple(options), question)

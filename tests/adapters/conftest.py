@@ -20,6 +20,8 @@ from aiohttp import web
 from audiobench.core.parts import words
 from audiobench.core.types import AudioPart, Clip, Message, Request, TextPart
 from audiobench.media.support import AudioSupport
+from audiobench.model.adapter import RetryableError, RunError, SampleError
+from audiobench.model.registry import build_adapter
 from audiobench.model.spec import ModelSpec
 
 Handler = Callable[[web.Request, bytes], Awaitable[web.StreamResponse]]
@@ -162,3 +164,23 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
     for name in ("OPENAI", "AZURE_OPENAI", "DASHSCOPE", "STEP", "MISTRAL", "OPENROUTER", "GOOGLE"):
         monkeypatch.setenv(f"{name}_API_KEY", "FAKE")
+
+
+@pytest.fixture
+def attempt(serve, spec, ask):
+    """Ask a server with this handler once; the error, or the response."""
+
+    def run(handler, *, timeout: float = 20.0, path: str = "/v1", **fields):
+        async def main():
+            async with serve(handler) as server:
+                adapter = build_adapter(spec(**fields), base_url=server.url + path, timeout=timeout)
+                try:
+                    return await adapter.generate(ask())
+                except (RetryableError, SampleError, RunError) as error:
+                    return error
+                finally:
+                    await adapter.close()
+
+        return asyncio.run(main())
+
+    return run

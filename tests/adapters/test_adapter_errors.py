@@ -28,26 +28,6 @@ def google_error(code: int, status: str, *details: dict) -> dict:
     return {"error": {"code": code, "message": "no", "status": status, "details": list(details)}}
 
 
-@pytest.fixture
-def attempt(serve, spec, ask):
-    """Call a server with this handler once; the error, or the response."""
-
-    def run(handler, *, timeout: float = 20.0, **fields):
-        async def main():
-            async with serve(handler) as server:
-                adapter = build_adapter(spec(**fields), base_url=server.url + "/v1", timeout=timeout)
-                try:
-                    return await adapter.generate(ask())
-                except (RetryableError, SampleError, RunError) as error:
-                    return error
-                finally:
-                    await adapter.close()
-
-        return asyncio.run(main())
-
-    return run
-
-
 @pytest.mark.parametrize(
     ("status", "kind"),
     [

@@ -27,26 +27,6 @@ DELTAS = [
 EVENTS = [b"data: " + json.dumps(delta).encode() for delta in DELTAS]
 
 
-@pytest.fixture
-def attempt(serve, spec, ask):
-    """Ask a server with this handler once; the error, or the response."""
-
-    def run(handler, *, timeout: float = 20.0, path: str = "/v1", **fields):
-        async def main():
-            async with serve(handler) as server:
-                adapter = build_adapter(spec(**fields), base_url=server.url + path, timeout=timeout)
-                try:
-                    return await adapter.generate(ask())
-                except (RetryableError, SampleError, RunError) as error:
-                    return error
-                finally:
-                    await adapter.close()
-
-        return asyncio.run(main())
-
-    return run
-
-
 # -- server-sent events
 
 
