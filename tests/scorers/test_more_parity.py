@@ -339,7 +339,41 @@ def captions(row: Row, corpus: Row | None) -> Any:
     return found if isinstance(found, str) else found[0] if whole is row else found[1][row["index"]]
 
 
+def echo(row: Row) -> Any:
+    from audiobench.scorers import echo
+
+    match row["fn"]:
+        case "extract_time_info":
+            return echo.time_info(row["text"])
+        case "extract_prediction":
+            return echo.prediction(row["text"], row["choices"])
+        case "analyse_response":
+            return echo.second_blocks(row["text"])
+        case _:
+            return echo.reward(row["text"], row["ground_truth"], row["reward_id"])
+
+
+def speech_hands(row: Row) -> Any:
+    from audiobench.scorers import speech_hands
+
+    if row["fn"] == "acc":
+        return speech_hands.credit(row["pred"], row["gold"])
+    return speech_hands.whole_script(row["items"], row.get("internal"), row.get("external"))
+
+
+def speech_hands_wer(row: Row) -> Any:
+    from audiobench.scorers import speech_hands
+
+    items = row["items_gold_pred_baseline_nbest"]
+    if row["fn"] == "compute_wer.py":
+        return speech_hands.error_rates(items)
+    return speech_hands.analysis(items, row["train_responses"])
+
+
 RULES: dict[str, tuple[Callable[[Row], Any], str]] = {
+    "echo": (echo, ""),
+    "speech_hands": (speech_hands, ""),
+    "speech_hands_wer": (speech_hands_wer, ""),
     "voicebench_bbh": (voicebench_bbh, ""),
     "voicebench_harm": (voicebench_harm, ""),
     "voicebench_mcq": (voicebench_mcq, ""),
@@ -392,10 +426,7 @@ def test_every_vector(shared, file):
     assert rows and [f for f in found if f[1] is not NEEDS_OTHER_ROWS and not same(f[1], f[2])] == []
 
 
-NOT_SCORED_HERE = {
-    "bfcl_ast": "tools", "echo": "a protocol of several turns", "speech_hands": "a protocol of several turns",
-    "speech_hands_wer": "a protocol of several turns", "audioldm_eval": "sound as an answer",
-}  # fmt: skip
+NOT_SCORED_HERE = {"bfcl_ast": "tools", "audioldm_eval": "sound as an answer"}
 """Vectors of what is no scorer of texts."""
 
 
