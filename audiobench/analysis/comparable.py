@@ -9,6 +9,7 @@ set and the samples themselves it does not. Parts, as in `summary.fingerprint`:
   reverse), or both exchange them (swap). `none` and `transcript` send no clip, so there is nothing to compare;
 - judge: judged scores need the same judge (name and start of its sha256) and the same template, as in the gate;
 - recogniser: spoken answers on both sides must have been written down by the same recogniser, told apart likewise;
+- protocol: the code and the settings of a protocol of several turns, where both conditions name the same one;
 - quantisation: what was done to a model's weights, where the model file says that something was.
 """
 
@@ -24,7 +25,7 @@ from audiobench.results.summary import raters
 OWN_CLIPS = ("full", "silence", "noise", "reverse")
 PARTS = (
     "prompt", "extraction", "extraction_version", "scorer", "scorer_version", "dataset", "revision", "task_version",
-    "samples", "audio", "judge", "recogniser", "quantisation",
+    "samples", "audio", "judge", "recogniser", "quantisation", "protocol",
 )  # fmt: skip
 
 
@@ -55,6 +56,10 @@ def _differing(a: Arm, b: Arm, ids: Sequence[str]) -> list[tuple[str, str, str]]
     for part in sorted(left.keys() | right.keys()):
         if left.get(part) != right.get(part):
             found.append((part, _short(left.get(part)), _short(right.get(part))))
+    if a.how.protocol == b.how.protocol:
+        x, y = (arm.task_run.plan.protocols.get(arm.how.protocol, "") for arm in (a, b))
+        if x != y:
+            found.append(("protocol", x, y))
     if a.how.prompt != b.how.prompt and not any(part == "prompt" for part, _, _ in found):
         found.append(("prompt", a.how.prompt, b.how.prompt))
     for part, values in (("samples", _samples), ("audio", _clips)):

@@ -29,6 +29,7 @@ from audiobench.files.records import ClipFacts, Failure, Record, kept
 from audiobench.media import InvalidAudioError, video
 from audiobench.model.adapter import RetryableError, RunError, SampleError
 
+SINGLE = protocols.find_protocol("single")
 EMPTY_RETRIES = 2
 """An empty answer is asked for again this often; after that it stands, as unparsed."""
 
@@ -127,7 +128,8 @@ class ModelStage(Stage[Slot]):
         if request is None:  # nothing was sent, so it says nothing of the server
             return self._timed(record)
         try:
-            exchange = await protocols.for_plan(item.work.thinks[record.condition.think])(ask, request)
+            protocol = item.work.protocols.get(record.condition.protocol, SINGLE)
+            exchange = await protocol.exchange(ask, request, item.work.thinks[record.condition.think])
         except InvalidAudioError as error:
             record.error = Failure.of("invalid_audio", str(error))
             return self._timed(record)

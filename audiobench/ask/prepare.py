@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -14,6 +15,7 @@ from audiobench import data as dataset
 from audiobench.ask import prompt
 from audiobench.ask.batch.support import check_batch, check_judge
 from audiobench.ask.identity import check_not_retired
+from audiobench.ask.protocols import Protocol, find_protocol
 from audiobench.ask.transcribe import find_recogniser
 from audiobench.ask.work import TaskWork
 from audiobench.core.errors import UsageError
@@ -25,6 +27,7 @@ from audiobench.files.run_spec import RunSpec
 from audiobench.media.conditions import swaps
 from audiobench.model import think
 from audiobench.model.adapter import SampleError
+from audiobench.model.capabilities import lacking
 from audiobench.model.registry import capabilities, find_model, refusal, sha256_of, stages
 from audiobench.model.spec import ModelSpec
 from audiobench.results import cost
@@ -68,6 +71,7 @@ class Resolved:
 
     model: ModelSpec
     thinks: dict[str, think.ThinkPlan]
+    protocols: list[Protocol]
     tasks: list[tuple[TaskSpec, Path, str]]
     """Task, its file, and how the specification named it."""
 
@@ -88,6 +92,7 @@ def resolve(options: RunSpec) -> Resolved:
         check_url(options.reader_base_url, of="--reader-base-url")
     model = find_model(options.model, base_url=options.base_url[0] if options.base_url else None)
     thinks = {asked: think.resolve(model, asked, allow_approx=options.allow_approx) for asked in options.think}
+    protocols = find_protocols(model, options)
     generation.check(model.sampling, f"model {model.name}: sampling")
     _check_audio(model, options)
     _check_budget(model, options)
@@ -101,7 +106,7 @@ def resolve(options: RunSpec) -> Resolved:
     if options.asr:
         recogniser = find_recogniser(options)
     if options.batch:
-        check_batch(model, thinks.values(), options)
+        check_batch(model, thinks.values(), protocols, options)
     if not options.allow_other_model:
         for asked in (model, *stages(model), *filter(None, (judge, reader, recogniser))):
             check_not_retired(asked)
@@ -112,10 +117,10 @@ def resolve(options: RunSpec) -> Resolved:
         raise UsageError(f"--data {', '.join(unknown)}: no such task in this run: {names}")
     for task, file, _ in found:
         check_task(task, file)
-        check_protocol(task, model)
+        check_transport(task, model, protocols)
         _check_video(task, options.audio)
         choose_prompt(task, model, options.prompt)
-    return Resolved(model, thinks, found)
+    return Resolved(model, thinks, protocols, found)
 
 
 def prepare(options: RunSpec, *, dry_run: bool = False) -> Prepared:
@@ -148,7 +153,7 @@ def prepare(options: RunSpec, *, dry_run: bool = False) -> Prepared:
             allow_links=options.allow_links,
         )
         datasets[task.task] = data
-        works.append(task_work(options, resolved.model, resolved.thinks, task, data.samples, folder))
+        works.append(task_work(options, resolved, task, data.samples, folder))
     starts = [run_info.start(options, {task.task: named for task, _, named in resolved.tasks})]
     return ready(Prepared(options, resolved.model, works, datasets, folder, starts))
 
@@ -171,33 +176,28 @@ def run_folder(model: ModelSpec, options: RunSpec) -> Path:
     return options.out or Path("results") / model.name / run_name(model, options)
 
 
-def task_work(
-    options: RunSpec,
-    model: ModelSpec,
-    thinks: Mapping[str, think.ThinkPlan],
-    task: TaskSpec,
-    samples: list[Sample],
-    folder: Path,
-) -> TaskWork:
+def task_work(options: RunSpec, resolved: Resolved, task: TaskSpec, samples: list[Sample], folder: Path) -> TaskWork:
     """One task's part of a run.
 
     Raises:
         UsageError: a request cannot be made, or the model's server cannot be sent it.
     """
+    model = resolved.model
     chosen = choose_prompt(task, model, options.prompt)
     work = TaskWork(
         task=task,
         prompt=chosen,
         samples=samples,
-        conditions=conditions(task, chosen.name, options, samples, protocol_of(task, model)),
+        conditions=conditions(task, chosen.name, options, samples, resolved),
         epochs=options.epochs,
         folder=folder / task.task,
         model=model,
         model_sha256=sha256_of(model),
-        thinks=thinks,
+        thinks=resolved.thinks,
         seed=options.seed,
         overrides=options.gen,
         swap=_swap(samples, options.seed) if "swap" in options.audio else {},
+        protocols={p.written: p for p in resolved.protocols if not p.one_turn},
     )
     if "transcript" in options.audio:
         _check_transcripts(task, samples)
@@ -325,12 +325,35 @@ def check_task(task: TaskSpec, file: Path) -> None:
     require(scorer.extra, f"scorer {scorer.name}")
 
 
-def check_protocol(task: TaskSpec, model: ModelSpec) -> None:
-    """Raise UsageError when the task wants spoken answers and the model's adapter only gives text."""
+def find_protocols(model: ModelSpec, options: RunSpec) -> list[Protocol]:
+    """The protocols that `--protocol` names.
+
+    Raises:
+        UsageError: a name is unknown, or the model cannot do what one needs.
+    """
+    found = [find_protocol(written) for written in options.protocol]
+    for protocol in found:
+        if why := lacking(model, capabilities(model), protocol.needs, f"protocol {protocol.name}"):
+            raise UsageError(f"--protocol {protocol.written}: {why}")
+    if twice := {p.written for p in found if [q.written for q in found].count(p.written) > 1}:
+        raise UsageError(f"--protocol: {', '.join(sorted(twice))} stands there twice")
+    return found
+
+
+def check_transport(task: TaskSpec, model: ModelSpec, protocols: Sequence[Protocol]) -> None:
+    """Raise UsageError when the task wants spoken answers and the model's adapter only gives text, or when an answer in
+    sound would have to be sent back in a further turn.
+    """
     if task.protocol == "realtime" and capabilities(model).audio_out is False:
         raise UsageError(
             f"task {task.task} is speech to speech: model {model.name} (adapter {model.adapter}) does not answer in "
             "audio; take a model of adapter realtime, such as gpt-realtime-2.1"
+        )
+    several = [protocol.written for protocol in protocols if not protocol.one_turn]
+    if several and transport(task, model) == "realtime":
+        raise UsageError(
+            f"--protocol {several[0]}: task {task.task} on model {model.name} is speech to speech, which takes one turn "
+            "only; leave it out"
         )
 
 
@@ -344,21 +367,23 @@ def _check_video(task: TaskSpec, conditions: Sequence[str]) -> None:
         )
 
 
-def protocol_of(task: TaskSpec, model: ModelSpec) -> str:
-    """The protocol of the task's conditions."""
+def transport(task: TaskSpec, model: ModelSpec) -> str:
+    """What the conditions of a single turn say of it: chat, or realtime (speech to speech)."""
     return "realtime" if "realtime" in (task.protocol, capabilities(model).protocol) else "chat"
 
 
 def conditions(
-    task: TaskSpec, prompt_name: str, options: RunSpec, samples: Sequence[Sample], protocol: str = "chat"
+    task: TaskSpec, prompt_name: str, options: RunSpec, samples: Sequence[Sample], resolved: Resolved
 ) -> list[Condition]:
     """Audio outermost and thinking innermost, so that neighbours share as much of the prompt as possible."""
     most = max((prompt.option_orders(sample) for sample in samples), default=1)
     orders = range(min(options.option_order, most))
+    protocols = [transport(task, resolved.model) if p.one_turn else p.written for p in resolved.protocols]
     return [
         Condition(think=mode, audio=heard, option_order=order, prompt=prompt_name, protocol=protocol)
         for heard in options.audio
         for order in orders
+        for protocol in protocols
         for mode in options.think
     ]
 
@@ -391,5 +416,9 @@ def run_name(model: ModelSpec, options: RunSpec) -> str:
         if chosen is not None:
             parts.append({name: chosen})
             label += f"_{name}{chosen if isinstance(chosen, int) else len(chosen)}"
+    if options.protocol != ["single"]:
+        protocols = [find_protocol(written) for written in options.protocol]
+        parts.append({"protocol": [protocol.identity for protocol in protocols]})
+        label += "_" + "-".join(re.sub(r"\W+", "-", p.written.rpartition(".py:")[2]) for p in protocols)
     digest = hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()[:8]
     return "_".join([label, digest, *([options.name] if options.name else [])])

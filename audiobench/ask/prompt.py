@@ -25,9 +25,6 @@ from audiobench.model.spec import ModelSpec
 from audiobench.model.think import ThinkPlan, apply
 from audiobench.task.spec import Prompt, TaskSpec
 
-TRANSPORTS = ("chat", "realtime")
-"""Values of a condition's `protocol` under which an item takes one turn; journals of version 0.1 know only these."""
-
 TRANSCRIPT = "Transcript of the audio:\n{transcript}\n"
 """What stands in the audio's place under the `transcript` condition."""
 
@@ -59,8 +56,9 @@ def build(
     seed: int = 0,
     overrides: Mapping[str, Any] | None = None,
     swap: Mapping[str, Sample] | None = None,
+    protocol: str = "",
 ) -> Request:
-    """The request that asks `sample` (already arranged) under `condition`.
+    """The request that asks `sample` (already arranged) under `condition`; `protocol` as in `Request`.
 
     Generation parameters, weakest first: the task's, the model's published ones, the prompt's own, the command line's
     (see `generation_parameters`).
@@ -84,7 +82,6 @@ def build(
     messages = [Message("system", (TextPart(system),))] if system else []
     messages.append(Message("user", tuple(parts)))
     generation = generation_parameters(task, prompt, model, seed + epoch, overrides or {})
-    protocol = "" if condition.protocol in TRANSPORTS else condition.protocol
     request = Request(tuple(messages), generation, protocol=protocol, sample_id=sample.id, epoch=epoch, sample=sample)
     return apply(request, think)
 

@@ -1,30 +1,237 @@
 """Protocols: how one item becomes an exchange of one or more turns with a model.
 
-A protocol is `async converse(ask, request) -> Exchange`. It knows no adapter, no retries and no journal: `ask` sends one
-request and returns the response. Which one is used follows from the think mode (`for_plan`).
+A protocol is `async converse(ask, request) -> Exchange`, which may have settings as keyword-only parameters with
+defaults. It knows no adapter, no retries and no journal: `await ask(request)` sends one turn under the condition's think
+mode and returns the response. Every turn is recorded by `ask`, so that a protocol returns `Exchange(response)`, the
+answer that counts.
+
+Built in are those of `PROTOCOLS`; another package brings its own by an entry point of the group `audiobench.protocols`,
+a file as `FILE.py:function`. It is chosen by its written form, `NAME` or `NAME:setting=value:setting=value`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import inspect
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
 from copy import copy
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+from importlib import import_module
+from typing import Any, TypeVar
 
+from msgspec import structs
+
+from audiobench.core import plugins
+from audiobench.core.errors import UsageError
 from audiobench.core.modes import FinishReason
 from audiobench.core.parts import continued
-from audiobench.core.types import Exchange, Request, Response
+from audiobench.core.types import Exchange, Message, Part, Request, Response, TextPart
+from audiobench.model.adapter import SampleError
+from audiobench.model.capabilities import LACKS
 from audiobench.model.think import ThinkPlan, split
 
-Ask = Callable[[Request], Awaitable[Response]]
+Send = Callable[[Request], Awaitable[Response]]
+"""One call of a model."""
+Converse = Callable[..., Awaitable[Exchange]]
+"""(ask, request, **settings) -> exchange."""
+Setting = bool | int | float | str
+
+PROTOCOLS: Mapping[str, str] = {"single": "audiobench.ask.protocols:single"}
+"""Name -> module and function."""
+_WRITTEN = re.compile(r"(?P<name>(?:.+\.py:)?[A-Za-z_][\w-]*)(?P<settings>(?::\w+=[^:,\s]*)*)\Z")
+
+F = TypeVar("F", bound=Converse)
 
 
-Converse = Callable[[Ask, Request], Awaitable[Exchange]]
+def protocol(*, version: str = "1", needs: tuple[str, ...] = ()) -> Callable[[F], F]:
+    """Declares facts of a protocol function.
+
+    Args:
+        version: raised whenever the protocol asks something else; part of the journal key and of the fingerprint.
+        needs: capabilities that a model must have beyond those that its first turn needs
+            (`audiobench.model.capabilities.LACKS`); a run on another model is refused before anything is sent.
+    """
+    if unknown := sorted(set(needs) - LACKS.keys()):
+        raise ValueError(f"needs: {', '.join(unknown)}: no such capability; allowed: {', '.join(LACKS)}")
+
+    def declare(function: F) -> F:
+        vars(function).update(version=version, needs=needs)
+        return function
+
+    return declare
 
 
-def for_plan(plan: ThinkPlan) -> Converse:
-    """The protocol of a think mode: two passes for a budget on a server that continues an assistant turn, else one."""
-    return partial(two_pass if plan.two_pass else single, plan)
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """A protocol with its settings."""
+
+    name: str
+    converse: Converse = field(compare=False, repr=False)
+    version: str = "1"
+    settings: tuple[tuple[str, Setting], ...] = ()
+    """All of them, defaults included, in the function's order."""
+    needs: tuple[str, ...] = ()
+
+    @property
+    def written(self) -> str:
+        """As it stands in a condition: the name and the settings."""
+        return self.name + self._settings
+
+    @property
+    def identity(self) -> str:
+        """The same with the version: what stands in a journal key and in the fingerprint."""
+        return f"{self.name}@{self.version}{self._settings}"
+
+    @property
+    def _settings(self) -> str:
+        return "".join(f":{name}={_shown(value)}" for name, value in self.settings)
+
+    @property
+    def one_turn(self) -> bool:
+        """Whether an item takes one turn, as without any protocol."""
+        return self.name == "single"
+
+    async def exchange(self, send: Send, request: Request, plan: ThinkPlan) -> Exchange:
+        """Ask about one item.
+
+        Raises:
+            SampleError: the protocol returned something else than an exchange, or asked nothing.
+        """
+        ask = Asked(send, plan)
+        exchange = await self.converse(ask, request, **dict(self.settings))
+        if not isinstance(exchange, Exchange) or not isinstance(exchange.response, Response):  # pyright: ignore[reportUnnecessaryIsInstance]
+            found = type(getattr(exchange, "response", exchange)).__name__
+            raise SampleError(f"protocol {self.name}: must return Exchange(response), found {found}")
+        if not ask.turns:
+            raise SampleError(f"protocol {self.name}: returned an answer without asking the model")
+        return Exchange(ask.with_all_usage(exchange.response), tuple(ask.turns))
+
+
+class Asked:
+    """The `ask` of a protocol for one item: sends turns and records them."""
+
+    def __init__(self, send: Send, plan: ThinkPlan) -> None:
+        self.plan = plan
+        """What the think mode means for this model: its tags, its budget."""
+        self.turns: list[tuple[Request, Response]] = []
+        """Every call so far; the two of a thinking budget are two."""
+        self._send = send
+        self._usage: list[dict[str, Any]] = []
+        self._seconds = 0.0
+
+    async def __call__(self, request: Request) -> Response:
+        """One turn under the think mode: two calls for a budget, else one. Reasoning stands apart from the text.
+
+        Raises:
+            ExhaustedError: every attempt failed.
+            SampleError: this request can never succeed.
+            InvalidAudioError: a clip cannot be sent.
+        """
+        exchange = await for_plan(self.plan)(self._send, request)
+        self.turns += exchange.turns
+        return self._noted(exchange.response)
+
+    async def raw(self, request: Request) -> Response:
+        """One call whatever the think mode, with the text as the server gave it: for protocols that continue an
+        assistant's turn themselves. `read` separates reasoning from text. Raises as a call does.
+        """
+        response = await self._send(request)
+        self.turns.append((request, copy(response)))
+        return self._noted(response)
+
+    def _noted(self, response: Response) -> Response:
+        self._usage.append(dict(response.usage))
+        self._seconds += response.latency.get("total") or 0.0
+        return response
+
+    def with_all_usage(self, response: Response) -> Response:
+        """`response` with the tokens and the time of all turns: every call is billed."""
+        if len(self._usage) == 1:
+            return response
+        total: Counter[str] = Counter()
+        for usage in self._usage:
+            total.update({name: count for name, count in usage.items() if count})
+        return structs.replace(response, usage={**response.usage, **total}, latency={"total": self._seconds})
+
+
+@lru_cache(maxsize=64)
+def find_protocol(written: str) -> Protocol:
+    """The protocol of a written form, `NAME` or `NAME:setting=value:...`.
+
+    Raises:
+        UsageError: there is none of that name, it has no such setting, or a value is not of the setting's type.
+    """
+    match = _WRITTEN.match(written)
+    if match is None:
+        raise UsageError(f"--protocol {written}: must be NAME or NAME:setting=value:setting=value")
+    name = match["name"]
+    if place := PROTOCOLS.get(name):
+        module, _, function = place.partition(":")
+        made, where, code = getattr(import_module(module), function), name, ""
+    elif found := plugins.find("protocol", name):
+        made, name, where, code = found.made, found.name, found.where, found.code
+    else:
+        raise UsageError(f"--protocol: {plugins.unknown('protocol', name, PROTOCOLS, 'FILE.py:function')}")
+    if not inspect.iscoroutinefunction(made):
+        raise UsageError(f"protocol {where}: needs `async def {name.rpartition(':')[2]}(ask, request) -> Exchange`")
+    given = dict(pair.split("=", 1) for pair in match["settings"].split(":") if pair)
+    version = f"{getattr(made, 'version', '1')}{code}"
+    return Protocol(name, made, version, _settings(made, where, given), getattr(made, "needs", ()))
+
+
+def _settings(function: Converse, where: str, given: Mapping[str, str]) -> tuple[tuple[str, Setting], ...]:
+    """Every setting of a protocol with its value: the given one, else the default."""
+    parameters = list(inspect.signature(function).parameters.values())
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    if len(positional) != 2 or len(positional) + len(defaults) != len(parameters):
+        raise UsageError(f"protocol {where}: takes (ask, request) and settings as keyword-only parameters")
+    for name, value in defaults.items():
+        if not isinstance(value, Setting):
+            raise UsageError(f"protocol {where}: setting {name} needs a default: a number, a text, true or false")
+    for name in given:
+        if name not in defaults:
+            known = ", ".join(f"{key}={_shown(value)}" for key, value in defaults.items())
+            raise UsageError(f"protocol {where}: no setting {name!r}; {f'it has: {known}' if known else 'it has none'}")
+    return tuple((n, _value(where, n, given[n], d) if n in given else d) for n, d in defaults.items())
+
+
+def _value(where: str, name: str, text: str, default: Setting) -> Setting:
+    """The value of a setting, of the type of its default."""
+    if isinstance(default, bool):
+        if text in ("true", "false"):
+            return text == "true"
+        raise UsageError(f"protocol {where}: {name}={text}: must be true or false")
+    try:
+        return type(default)(text)
+    except ValueError:
+        kind = "a whole number" if isinstance(default, int) else "a number"
+        raise UsageError(f"protocol {where}: {name}={text}: must be {kind}") from None
+
+
+def _shown(value: Setting) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def then(request: Request, response: Response, *parts: Part) -> Request:
+    """The next turn of a conversation: `request`, the answer to it without its reasoning, and what the user says then.
+
+    The model's new turn begins as that of `request` did (its prefill).
+    """
+    answered = Message("assistant", (TextPart(response.text),))
+    return replace(request, messages=(*request.messages, answered, Message("user", parts)))
+
+
+async def single(ask: Asked, request: Request) -> Exchange:
+    """One turn."""
+    return Exchange(await ask(request))
+
+
+def for_plan(plan: ThinkPlan) -> Callable[[Send, Request], Awaitable[Exchange]]:
+    """One turn under a think mode: two passes for a budget on a server that continues an assistant turn, else one."""
+    return partial(two_pass if plan.two_pass else one_pass, plan)
 
 
 def read(response: Response, prefill: str | None, plan: ThinkPlan) -> Response:
@@ -33,13 +240,13 @@ def read(response: Response, prefill: str | None, plan: ThinkPlan) -> Response:
     return split(response, prefill, plan.thinking)
 
 
-async def single(plan: ThinkPlan, ask: Ask, request: Request) -> Exchange:
+async def one_pass(plan: ThinkPlan, send: Send, request: Request) -> Exchange:
     """One request, one response."""
-    response = await ask(request)
+    response = await send(request)
     return Exchange(read(response, request.prefill_text, plan), ((request, response),))
 
 
-async def two_pass(plan: ThinkPlan, ask: Ask, request: Request) -> Exchange:
+async def two_pass(plan: ThinkPlan, send: Send, request: Request) -> Exchange:
     """A thinking budget: the first request stops at the closing tag or after `plan.budget` tokens, the second continues
     after a closed thought.
 
@@ -49,12 +256,12 @@ async def two_pass(plan: ThinkPlan, ask: Ask, request: Request) -> Exchange:
     close = plan.thinking.close_tag
     until = [*request.generation.get("until", []), close]
     thinking = replace(request, generation={**request.generation, "max_gen_toks": plan.budget, "until": until})
-    first = await ask(thinking)
+    first = await send(thinking)
     thought = ((first.reasoning or "") + first.text.split(close)[0]).rstrip().rstrip("\ufffd")
     piece = next((close[:end] for end in range(len(close) - 1, 1, -1) if thought.endswith(close[:end])), "")
     thought = thought.removesuffix(piece).rstrip()
     answering = replace(request, prefill=continued(request.prefill, f"{thought}\n{close}\n"))
-    second = await ask(answering)
+    second = await send(answering)
     turns = ((thinking, first), (answering, copy(second)))
     answer = read(second, f"{close}\n", plan)
     answer.reasoning = thought

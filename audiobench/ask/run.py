@@ -271,6 +271,7 @@ def write_plans(prepared: Prepared) -> None:
                     data.source, data.revision, data.form, data.total, data.content_sha256, list(data.notes)
                 ),
                 fingerprint=parts,
+                protocols=work.identities,
             ),
         )
     tasks = [work.task.task for work in prepared.works]

@@ -11,6 +11,7 @@ from typing import Any
 
 from audiobench import media as audio
 from audiobench.ask import prompt
+from audiobench.ask.protocols import Protocol
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Clip, Condition, Request, Sample
 from audiobench.files import journal, records
@@ -59,6 +60,8 @@ class TaskWork:
     seed: int = 0
     overrides: Mapping[str, Any] = field(default_factory=dict)
     swap: Mapping[str, Sample] = field(default_factory=dict)
+    protocols: Mapping[str, Protocol] = field(default_factory=dict)
+    """Those of several turns, by their written form in a condition."""
     finished: set[Slot] = field(default_factory=set)
     stale: list[Slot] = field(default_factory=list)
     """Slots that the journal answers under another request than today's."""
@@ -75,6 +78,11 @@ class TaskWork:
     def journal_path(self) -> Path:
         """Where this task's journal lies."""
         return self.folder / records.FILE
+
+    @property
+    def identities(self) -> dict[str, str]:
+        """Written form of each protocol of several turns -> the same with its version."""
+        return {written: protocol.identity for written, protocol in self.protocols.items()}
 
     @property
     def total(self) -> int:
@@ -128,6 +136,7 @@ class TaskWork:
                 seed=self.seed,
                 overrides=self.overrides,
                 swap=self.swap,
+                protocol=self.identities.get(condition.protocol, ""),
             )
         except UsageError as error:
             message = f"task {self.task.task}: prompt {self.prompt.name}: sample {sample.id}: {error}"

@@ -83,7 +83,7 @@ class Condition(Struct, frozen=True, gc=False):
     prompt: str = "default"
     """Name of the task's prompt."""
     protocol: str = "chat"
-    """chat | realtime (speech to speech)."""
+    """chat | realtime (speech to speech): one turn; else the written form of a protocol, such as `relisten:turns=2`."""
 
     @property
     def label(self) -> str:
@@ -113,7 +113,7 @@ class Request:
     """Fields for the server beside the standard ones (a thinking switch, say)."""
     think: str = "default"
     protocol: str = ""
-    """Name and settings of a protocol of several turns that is not the think mode's own; part of the key."""
+    """Name, version and settings of a protocol, `relisten@1:turns=2`; part of the key. Empty for a single turn."""
     sample_id: str = ""
     epoch: int = 0
     sample: Sample | None = field(default=None, repr=False, compare=False)
@@ -228,7 +228,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What was said: every turn as it was sent and came back, and the response that counts."""
+    """What was said: the response that counts, and every turn as it was sent and came back."""
 
     response: Response
-    turns: tuple[tuple[Request, Response], ...]
+    turns: tuple[tuple[Request, Response], ...] = ()
+    """A protocol leaves them out: what it asked by is what records them."""

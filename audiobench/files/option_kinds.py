@@ -91,6 +91,13 @@ class Names(Kind):
         return [str(folder / name) if _FILE.search(name) and ":" not in name else name for name in value]
 
 
+class Protocols(Names):
+    """Protocols, each with its settings: `NAME`, `NAME:setting=value`, `FILE.py:function`."""
+
+    def rebased(self, value: Any, folder: Path) -> Any:
+        return [str(folder / name) if _FILE.search(name) else name for name in value]
+
+
 class Ids(Names):
     """Sample ids, separated by commas, or `@FILE` with one a line."""
 

@@ -49,6 +49,8 @@ class Plan(Struct):
     """Generation parameters of the command line."""
     dataset: DataFacts | None = None
     fingerprint: dict[str, str] = {}
+    protocols: dict[str, str] = {}
+    """A condition's `protocol` -> the same with its version, for those of several turns."""
 
     def asked(self, condition: Condition) -> list[str]:
         """Ids of the samples that are asked under this condition: those with so many option orders."""

@@ -26,6 +26,7 @@ from audiobench.files.option_kinds import (
     Names,
     Number,
     Parameters,
+    Protocols,
     Shard,
     Switch,
     Text,
@@ -72,6 +73,14 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     audio: Annotated[
         list[str], Option(Names(), "full,none,silence,noise,swap,reverse,transcript (default: full)", "CONDS")
     ] = msgspec.field(default_factory=lambda: ["full"])
+    protocol: Annotated[
+        list[str],
+        Option(
+            Protocols(),
+            "how an item is asked: single (one turn), NAME:setting=value or FILE.py:function (default: single)",
+            "P,Q",
+        ),
+    ] = msgspec.field(default_factory=lambda: ["single"])
     option_order: Annotated[int, Option(Whole(1), "run under K rotations of the options", "K")] = 1
     data: Annotated[dict[str, Path], Option(Data(), "local copy of a task's data", "TASK=PATH")] = {}
     allow_links: Annotated[bool, Option(Switch(), "follow links that lead out of a task's data folder")] = False

@@ -146,7 +146,7 @@ def _arm(task_run: TaskRun, condition: Condition, group: Sequence[Scored]) -> Ar
         condition=condition,
         metric=metric,
         epochs=task_run.epochs,
-        fingerprint=fingerprint(task_run, group),
+        fingerprint=fingerprint(task_run, group, condition.protocol),
         rows={sample: row_of(found, task_run.epochs, metric) for sample, found in by_id.items()},
         think_effective=tuple(sorted(done)),
         thought=contrary(condition.think, done, counted(s.record.response for s in group)),

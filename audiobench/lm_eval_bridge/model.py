@@ -175,15 +175,15 @@ class AudiobenchLM(LM):
             raise UsageError(f"model {self.spec.name} takes text only; use `audiobench run --audio none,transcript`")
         folder = prepare.run_folder(self.spec, options)
         works, datasets, starts = [], {}, []
+        protocols = prepare.find_protocols(self.spec, options)
+        resolved = prepare.Resolved(self.spec, {self.plan.asked: self.plan}, protocols, [])
         for task, requests in group:
             scorer = scorer_of(task.spec)
             if scorer.judge is not None and options.judge is None:
                 raise UsageError(f"task {task.spec.task} needs a judge: add judge=MODEL to --model_args")
             prepare.check_task(task.spec, task.file)
             samples = [task.samples[request.args[0].sample_id] for request in requests]
-            works.append(
-                prepare.task_work(options, self.spec, {self.plan.asked: self.plan}, task.spec, samples, folder)
-            )
+            works.append(prepare.task_work(options, resolved, task.spec, samples, folder))
             datasets[task.spec.task] = task.data
             ids = [sample.id for sample in samples] if len(samples) < len(task.samples) else None
             starts.append(run_info.start(replace(options, ids=ids), {task.spec.task: str(task.file)}))

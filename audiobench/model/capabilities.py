@@ -103,16 +103,21 @@ def needs(request: Request) -> Iterator[str]:
 
 def unmet(spec: ModelSpec, have: Capabilities, request: Request) -> str | None:
     """Why the adapter cannot send the turns of this request, or None."""
+    if why := lacking(spec, have, needs(request), "this request"):
+        return why
+    for kind in {part.kind for part in request.media} - set(spec.media):
+        return f"model {spec.name}: its model file declares no {kind} (`{kind}:`), which this request holds"
+    return None
+
+
+def lacking(spec: ModelSpec, have: Capabilities, names: Iterable[str], of: str) -> str | None:
+    """Why the model does not have one of these capabilities, or None; `of`: what needs them, in words."""
     server = have.server or f"adapter {spec.adapter}"
-    for name in needs(request):
+    for name in names:
         if name not in have.can:
             return f"model {spec.name}: {server} {LACKS[name]}"
         if name in DECLARED_BY_MODEL and name not in spec.capabilities:
-            return (
-                f"model {spec.name}: its model file does not declare `capabilities: [{name}]`, which this request needs"
-            )
-    for kind in {part.kind for part in request.media} - set(spec.media):
-        return f"model {spec.name}: its model file declares no {kind} (`{kind}:`), which this request holds"
+            return f"model {spec.name}: its model file does not declare `capabilities: [{name}]`, which {of} needs"
     return None
 
 

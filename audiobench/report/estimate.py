@@ -74,6 +74,7 @@ def _estimate_task(prepared: Prepared, work: TaskWork) -> dict[str, Any]:
         and audio_tokens is None
         and price.audio_second is None
         and bool(seconds),
+        "several_turns": [*work.protocols],
     }
 
 
@@ -146,11 +147,12 @@ def declared(task: TaskSpec, options: RunSpec) -> dict[str, Any]:
         rows = min(rows, options.limit)
     if rows is not None and options.shard is not None:
         rows = -(-rows // options.shard[1])
-    times = len(options.think) * len(options.audio) * options.option_order * options.epochs
+    times = len(options.think) * len(options.audio) * len(options.protocol) * options.option_order * options.epochs
     unknown = ("audio_hours", "text_tokens", "audio_tokens", "completion_tokens", "dollars")
     return {
         "task": task.task, "requests": None if rows is None else rows * times, **dict.fromkeys(unknown),
         "completion_from": "unknown", "dollars_without_audio": False, "data": "not fetched",
+        "several_turns": [],
     }  # fmt: skip
 
 
@@ -175,6 +177,9 @@ def estimate_lines(entries: list[dict[str, Any]]) -> list[str]:
             f"{entry['text_tokens']:,} text in, {audio} audio in, {entry['completion_tokens']:,} out "
             f"({entry['completion_from']}); {money}"
         )
+        lines += [
+            f"  {name}: only its first turn is counted here; the others come on top" for name in entry["several_turns"]
+        ]
     known = [entry["dollars"] for entry in entries if entry["dollars"] is not None]
     if len(entries) > 1 and known:
         lines.append(f"in all: about ${dollars(sum(known))}")

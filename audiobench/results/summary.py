@@ -91,7 +91,7 @@ def summarise_condition(
         chance=chance(task, group),
         usage=spent.usage,
         latency=spent.latency(),
-        fingerprint=fingerprint(task_run, group),
+        fingerprint=fingerprint(task_run, group, condition.protocol),
         think_effective=sorted(effective) if effective else UNSET,
         reasoning=spent.reasoning if contrary(condition.think, effective, spent.reasoning) else UNSET,
     )
@@ -193,15 +193,17 @@ def chance(task: TaskSpec, group: Iterable[Scored]) -> float | None:
     return fsum(known) / len(known) if known else None
 
 
-def fingerprint(task_run: TaskRun, group: Sequence[Scored]) -> dict[str, str]:
+def fingerprint(task_run: TaskRun, group: Sequence[Scored], protocol: str) -> dict[str, str]:
     """Everything that can change a score, as sha256 by part: the plan's parts, the samples and their audio.
 
-    Where a judge rated or a recogniser listened, `judge` and `recogniser` say in words who.
+    `protocol`, where there were several turns, and `judge` and `recogniser`, where one rated or listened, are in words.
     """
+    version = task_run.plan.protocols.get(protocol)
     first = [s for s in group if s.epoch == 0 and s.record.sample is not None]
     first.sort(key=lambda scored: repr(scored.id))  # one a sample, since a group is of one condition
     return {
         **task_run.plan.fingerprint,
+        **({"protocol": version} if version else {}),
         "samples": _digest([s.id, s.shown.question, sorted(map(str, s.shown.choices)), s.shown.target] for s in first),
         "audio": _digest([s.id, [clip.sha256 for clip in s.record.audio]] for s in first),
         **raters(task_run, group),

@@ -7,12 +7,12 @@ is described (`Judge`), never called.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib import import_module
 from typing import Any
 
+from audiobench.core import plugins
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Sample
 from audiobench.scorers import own
@@ -132,9 +132,7 @@ def find_scorer(name: str, normalizer: str | None = None) -> Scorer:
     """
     found = SCORERS[name] if name in SCORERS else own.find(name)
     if found is None:
-        close = difflib.get_close_matches(name, SCORERS, n=1)
-        hint = f"did you mean `{close[0]}`?" if close else f"allowed: {', '.join(sorted(SCORERS))}, or FILE.py:Class"
-        raise UsageError(f"unknown scorer {name!r}; {hint}")
+        raise UsageError(plugins.unknown("scorer", name, SCORERS, "FILE.py:Class"))
     return found if normalizer is None else with_normalizer(found, normalizer)
 
 

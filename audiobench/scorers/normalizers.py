@@ -6,15 +6,14 @@ as `FILE.py:function`. A normaliser is a function from text to text.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module
 from typing import cast
 
+from audiobench.core import plugins
 from audiobench.core.errors import UsageError
-from audiobench.scorers import own
 from audiobench.scorers.base import Normalizer, Scorer
 
 NORMALIZERS: Mapping[str, str] = {
@@ -43,16 +42,13 @@ def find_normalizer(name: str) -> tuple[Normalizer, str]:
     if place := NORMALIZERS.get(name):
         module, _, function = place.partition(".")
         return getattr(import_module(f"audiobench.scorers.{module}"), function), ""
-    found = own.load("normalizer", name)
+    found = plugins.find("normalizer", name)
     if found is None:
-        close = difflib.get_close_matches(name, NORMALIZERS, n=1)
-        allowed = f"allowed: {', '.join(sorted(NORMALIZERS))}, or FILE.py:function"
-        raise UsageError(f"unknown normalizer {name!r}; {f'did you mean `{close[0]}`?' if close else allowed}")
-    made, where, code = found
-    made = made() if isinstance(made, type) else made
+        raise UsageError(plugins.unknown("normalizer", name, NORMALIZERS, "FILE.py:function"))
+    made = found.made() if isinstance(found.made, type) else found.made
     if not callable(made):
-        raise UsageError(f"normalizer {where}: needs a function from text to text")
-    return cast(Normalizer, made), code
+        raise UsageError(f"normalizer {found.where}: needs a function from text to text")
+    return cast(Normalizer, made), found.code
 
 
 def with_normalizer(scorer: Scorer, name: str) -> Scorer:

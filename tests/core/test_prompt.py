@@ -121,10 +121,8 @@ def test_the_key_changes_with_everything_that_can_change_a_response_and_with_not
 
 
 def test_a_protocol_of_several_turns_is_part_of_the_key() -> None:
-    chat, realtime, relisten = (
-        build(task(), Condition(protocol=name)) for name in ("chat", "realtime", "relisten(turns=2)")
-    )
-    assert chat.key("m") == realtime.key("m") != relisten.key("m")
+    one, two, three = (build(task(), protocol=name) for name in ("", "relisten@1:turns=2", "relisten@1:turns=3"))
+    assert len({one.key("m"), two.key("m"), three.key("m")}) == 3
 
 
 def test_what_a_journal_shows_of_a_prompt() -> None:

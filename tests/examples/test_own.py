@@ -93,11 +93,14 @@ def test_what_is_wrong_with_a_class_is_one_line(code: str, model: str, says: str
 
 
 def test_the_documentation_shows_the_examples(root: Path) -> None:
-    page = (root / "docs/own_model.md").read_text()
-    shown = re.findall(r"```(?:python|yaml)\n(.*?)```", page, re.DOTALL)
-    for name in ("own_model.py", "own_task.yaml", "own_scorer.py"):
+    pages = "".join((root / "docs" / page).read_text() for page in ("own_model.md", "plug_ins.md"))
+    shown = re.findall(r"```(?:python|yaml)\n(.*?)```", pages, re.DOTALL)
+    starts = {
+        "own_model.py": "import io", "own_task.yaml": "task:", "own_scorer.py": "from audiobench",
+        "own_protocol.py": "from audiobench",
+    }  # fmt: skip
+    for name, start in starts.items():
         source = (root / "examples" / name).read_text()
-        start = {"own_model.py": "import io", "own_task.yaml": "task:", "own_scorer.py": "from audiobench"}[name]
         code = source[source.index(start) :]
         assert any(code.strip() in block for block in shown), name
 

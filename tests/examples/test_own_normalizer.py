@@ -65,4 +65,4 @@ def test_another_package_brings_a_normalizer(here, monkeypatch):
     (info / "entry_points.txt").write_text("[audiobench.normalizers]\ngerman_letters = own_normalizer:german\n")
     monkeypatch.syspath_prepend(here / "site")
     monkeypatch.syspath_prepend(here)
-    assert find_scorer("wer_raw", "german_letters").version == "1/german_letters"
+    assert find_scorer("wer_raw", "german_letters").version == "1/german_letters+0.1"

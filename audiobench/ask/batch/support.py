@@ -6,15 +6,18 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
+from audiobench.ask.protocols import Protocol
 from audiobench.core.errors import UsageError
 from audiobench.model.registry import capabilities
 from audiobench.model.spec import ModelSpec
 from audiobench.model.think import ThinkPlan
 
 
-def check_batch(model: ModelSpec, thinks: Iterable[ThinkPlan], options: Any) -> None:
+def check_batch(model: ModelSpec, thinks: Iterable[ThinkPlan], protocols: Iterable[Protocol], options: Any) -> None:
     """Raise UsageError when the run cannot be made of batch jobs."""
-    why = _model(model) or _options(model, thinks, options)
+    several = [protocol.written for protocol in protocols if not protocol.one_turn]
+    why = f"--protocol {several[0]} takes several requests one after the other" if several else None
+    why = _model(model) or why or _options(model, thinks, options)
     if why:
         raise UsageError(f"--batch: {why}")
 
