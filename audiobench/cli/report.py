@@ -10,8 +10,9 @@ from audiobench.core.errors import UsageError
 from audiobench.core.sheet import Sheet, console
 from audiobench.files.summary_entry import SummaryEntry
 from audiobench.report.estimate import dollars
-from audiobench.report.terminal import breakdown_table, condition_label, print_run, score_sheet
+from audiobench.report.terminal import breakdown_table, condition_label, group_sheet, print_run, score_sheet
 from audiobench.results import cost
+from audiobench.results.groups import group_scores
 from audiobench.results.runs import Run, find_runs
 from audiobench.results.selection import chosen, split
 from audiobench.results.summary import summaries
@@ -36,9 +37,10 @@ def run(args: argparse.Namespace) -> int:
     found = _summarised(args.runs)
     if form == "json":
         document = [
-            {"run": str(r.folder), "model": r.model, "dollars": cost.of_run(r.folder, r.spec), "results": entries}
+            {"run": str(r.folder), "model": r.model, "dollars": cost.of_run(r.folder, r.spec), "results": entries,
+             "groups": group_scores(entries, _tasks(r))}
             for r, entries in found
-        ]
+        ]  # fmt: skip
         output.write_json(document, args.out)
         return 0
     columns = sorted({column for run, _ in found for task in run.tasks.values() for column in task.task.breakdown})
@@ -53,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     for run, entries in found:
         out = console()
         out.print(run.model, style="bold", markup=False)
-        print_run(entries, _tasks(run), run.folder)
+        print_run(entries, _tasks(run), run.folder, groups=group_scores(entries, _tasks(run)))
         if (spent := cost.of_run(run.folder, run.spec)) is not None:
             out.print(f"${dollars(spent)} for the model's answers, at the prices of their days", markup=False)
     return 0
@@ -84,7 +86,9 @@ def _tasks(run: Run) -> dict[str, TaskSpec]:
 def _sheets(run: Run, entries: Sequence[SummaryEntry], breakdown: str | None) -> list[Sheet]:
     """The scores of a run, or one breakdown of them."""
     if breakdown is None:
-        return [score_sheet(entries, _tasks(run), run.model)]
+        groups = group_scores(entries, _tasks(run))
+        averages = [group_sheet(groups, f"{run.model}: groups")] if groups else []
+        return [score_sheet(entries, _tasks(run), run.model), *averages]
     return [
         breakdown_table(entry, breakdown, f"{run.model}: {entry.task}, {condition_label(entry)}")
         for entry in entries

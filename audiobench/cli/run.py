@@ -23,6 +23,7 @@ from audiobench.files.run_info import command_line
 from audiobench.files.run_spec import Named, RunSpec, options
 from audiobench.report.estimate import declared, estimate, estimate_lines
 from audiobench.report.terminal import print_run
+from audiobench.results.groups import group_scores
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -217,7 +218,7 @@ def _estimate(spec: RunSpec, args: argparse.Namespace) -> list[dict[str, Any]]:
 def _run_and_show(spec: RunSpec, args: argparse.Namespace) -> RunResult:
     result = api.run(spec)
     if args.format != "json":
-        print_run(result.summaries, result.tasks, result.folder)
+        print_run(result.summaries, result.tasks, result.folder, groups=group_scores(result.summaries, result.tasks))
         for entry in result.summaries:
             for reason in entry.errors:
                 print(f"{entry.task}: {reason.n} x {reason.message}", file=sys.stderr)
@@ -232,6 +233,7 @@ def _as_json(result: RunResult) -> dict[str, Any]:
         "exit_code": int(result.exit_code),
         "reason": result.reason,
         "results": result.summaries,
+        "groups": group_scores(result.summaries, result.tasks),
     }
 
 

@@ -10,16 +10,22 @@ from typing import Any
 
 from audiobench.cli import output
 from audiobench.core.errors import UsageError
-from audiobench.task.find import expand, find_task, task_files
+from audiobench.task.find import expand, find_task, group_files, task_files
+from audiobench.task.glance import glance, listed
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the sub-commands."""
     commands = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = commands.add_parser("list", help="every task: samples, scorer, licence, title")
+    listing = commands.add_parser("list", help="every task: samples, scorer, licence, what a run needs, title")
+    add = listing.add_argument
+    add("--groups", action="store_true", help="the groups instead: their tasks and average")
+    add("--group", metavar="NAME", help="only this group's tasks")
+    add("--tag", metavar="NAME", help="only tasks with this tag")
+    add("--needs", metavar="WHAT", help="only tasks whose run needs this (judge, access, local, ...); none: nothing")
     output.configure(listing)
-    show = commands.add_parser("show", help="one task: source, prompts, scorer, reference scores")
-    show.add_argument("task", help="task or task YAML")
+    show = commands.add_parser("show", help="one task or group: source, prompts, scorer, reference scores")
+    show.add_argument("task", help="task, group or task YAML")
     output.configure(show, ("text", "json"))
     check = commands.add_parser("check", help="validate a task YAML; errors point at line and key")
     check.add_argument("files", nargs="*", metavar="FILE", help="task YAML")
@@ -40,47 +46,77 @@ def run(args: argparse.Namespace) -> int:
     return {"list": _list, "show": _show, "check": _check, "fetch": _fetch}[args.action](args)
 
 
-_FACTS = re.compile(r"^(task_alias|expected_rows|scorer|  license): *(.+?)(?: +#.*)?$", re.MULTILINE)
-
-
 def _list(args: argparse.Namespace) -> int:
     """Read only what a list needs of each file, not the whole declarations."""
-    rows = [_row(name, path) for name, path in sorted(task_files().items())]
+    rows = _groups() if args.groups else _chosen(args, [_row(*named) for named in sorted(task_files().items())])
     form = output.chosen(args)
     if form == "json":
         output.write_json(rows, args.out)
         return 0
-    names = ("task", "group", "n", "scorer", "licence", "title")
-    cells = [["-" if row[name] is None else str(row[name]) for name in names] for row in rows]
+    names = ("group", "tasks", "average", "title") if args.groups else _COLUMNS
+    cells = [[_cell(row[name]) for name in names] for row in rows]
     if form == "text" and args.out is None and not sys.stdout.isatty():
         output.write(output.lines([names, *cells]))
         return 0
 
     from audiobench.core.sheet import Column, Sheet
 
-    text = {"task", "group", "scorer", "licence", "title"}
-    sheet = Sheet("", [Column(name, text=name in text, later=name == "title") for name in names], left=1)
+    numbers = {"n", "tasks"}
+    sheet = Sheet("", [Column(name, text=name not in numbers, later=name == "title") for name in names], left=1)
     sheet.rows += cells
     output.write_sheets([sheet], form, args.out)
     return 0
 
 
-def _row(name: str, path: Path) -> dict[str, Any]:
-    import yaml
+_COLUMNS = ("task", "domain", "n", "scorer", "licence", "needs", "title")
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    found = _FACTS.findall(path.read_text(encoding="utf-8"))
-    facts = {key.strip(): yaml.load(value, loader) for key, value in found}
-    rows = facts.get("expected_rows")
-    licence = re.split(r" \(|;", str(facts.get("license", "")))[0]
+
+def _cell(value: Any) -> str:
+    return (", ".join(value) if isinstance(value, list) else "" if value is None else str(value)) or "-"
+
+
+def _row(name: str, path: Path) -> dict[str, Any]:
+    facts = glance(path)
+    licence = re.split(r" \(|;", str(facts.get("license") or ""))[0]
     return {
-        "task": name, "title": str(facts.get("task_alias", name)), "group": path.parent.name, "file": str(path),
-        "n": rows, "scorer": str(facts.get("scorer", "option_match")),
-        "licence": licence or None,
+        "task": name, "title": str(facts.get("task_alias") or name), "domain": path.parent.name, "file": str(path),
+        "n": facts.get("expected_rows"), "scorer": str(facts.get("scorer") or "option_match"), "licence": licence or None,
+        "needs": listed(facts.get("needs")), "tags": listed(facts.get("tag")),
     }  # fmt: skip
 
 
+def _chosen(args: argparse.Namespace, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows that the filters leave; an unknown word is an error that names what there is."""
+    if args.group is not None:
+        if args.group not in group_files():
+            raise UsageError(f"--group {args.group}: no such group; they are: {', '.join(sorted(group_files()))}")
+        members = expand([args.group])
+        rows = [row for row in rows if row["task"] in members]
+    for flag, key in (("tag", "tags"), ("needs", "needs")):
+        wanted = getattr(args, flag)
+        known = sorted({word for row in rows for word in row[key]})
+        if wanted is not None and wanted not in known and not (flag == "needs" and wanted == "none"):
+            raise UsageError(f"--{flag} {wanted}: no task here has it; they have: {', '.join(known)}")
+        if wanted is not None:
+            rows = [row for row in rows if wanted in row[key] or (wanted == "none" and not row[key])]
+    return rows
+
+
+def _groups() -> list[dict[str, Any]]:
+    rows = []
+    for name, path in sorted(group_files().items()):
+        facts, members = glance(path), expand([name])
+        average = next(iter(facts.get("aggregate_metric_list") or []), None)
+        by = "" if average is None else " by samples" if average.get("weight_by_size") else " of tasks"
+        made = None if average is None else f"{average.get('metric')}, mean{by}"
+        rows.append({"group": name, "tasks": len(members), "members": members, "average": made,
+                     "title": str(facts.get("group_alias") or name), "file": str(path)})  # fmt: skip
+    return rows
+
+
 def _show(args: argparse.Namespace) -> int:
+    if args.task in group_files():
+        return _show_group(args)
     task, path = find_task(args.task)
     if output.chosen(args) == "json":
         output.write(task.model_dump_json(indent=1, by_alias=True, exclude_none=True) + "\n", args.out)
@@ -92,6 +128,7 @@ def _show(args: argparse.Namespace) -> int:
         f"  file       {path}",
         f"  data       {task.dataset_path} @ {task.dataset_revision or 'main (resolved and recorded at first use)'}",
         f"  rows       {task.expected_rows or 'unknown'}",
+        f"  needs      {', '.join(task.needed) or '-'}",
         f"  paper      {source.paper or '-'}   licence {source.license or 'unknown'}   version {source.version or '-'}",
         f"  scorer     {task.scorer}   extraction {', '.join(task.extraction)}",
         f"  chance     {task.chance}",
@@ -101,12 +138,33 @@ def _show(args: argparse.Namespace) -> int:
     for prompt in task.prompt:
         lines.append(f"    {prompt.name} ({' then '.join(prompt.order)}) {prompt.source or ''}")
         lines.extend(f"      | {line}" for line in (prompt.text or "").splitlines())
+    lines.extend(f"  read       {line}" for line in task.evidence.read)
+    lines.extend(f"  not established: {line}" for line in task.evidence.unverified)
     if task.reference_scores:
         lines.append("  published scores")
         lines.extend(
             f"    {s.model:<28} {s.value:g} {s.metric}  {s.source}{'; ' + s.notes if s.notes else ''}"
             for s in task.reference_scores
         )
+    output.write("\n".join(line for line in lines if line) + "\n", args.out)
+    return 0
+
+
+def _show_group(args: argparse.Namespace) -> int:
+    from audiobench.task.groups import read_group
+
+    path = group_files()[args.task]
+    group = read_group(path)
+    if output.chosen(args) == "json":
+        output.write(group.model_dump_json(indent=1, exclude_none=True) + "\n", args.out)
+        return 0
+    facts = group.metadata
+    made = [f"{a.metric}: mean {'by samples' if a.weight_by_size else 'of tasks'}" for a in group.aggregate_metric_list]
+    lines = [
+        f"{group.group}: {group.title}", f"  {facts.description}" if facts.description else "", f"  file       {path}",
+        f"  average    {'; '.join(made) or 'none'}{f' ({facts.average})' if facts.average else ''}",
+        *(f"  not established: {line}" for line in facts.unverified), "  tasks", *(f"    {name}" for name in group.members),
+    ]  # fmt: skip
     output.write("\n".join(line for line in lines if line) + "\n", args.out)
     return 0
 

@@ -2,12 +2,16 @@
 
 No tag runs code: lm-eval's `!function module.name` is kept as an inert string, any other tag is refused. Duplicate
 keys, alias bombs and endless nesting are refused too. `validate` turns pydantic's findings into one line each.
+
+A file takes over what others say by `include: FILE` (or a list of them, beside it), as in lm-eval: key by key at the top
+level, a later file's over an earlier one's, its own over all. What it sets to null it does not have.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -110,6 +114,63 @@ def load(path: Path) -> tuple[Any, dict[KeyPath, int]]:
     return data, lines
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Keys and values of a file and of what it includes, and where each stands."""
+
+    path: Path
+    data: Mapping[str, Any]
+    places: Mapping[KeyPath, tuple[Path, int]]
+    """(file, line) of each key."""
+
+    def where(self, key: KeyPath) -> str:
+        """`file:line` of the key, or of the nearest one above it."""
+        known = key
+        while known and known not in self.places:
+            known = known[:-1]
+        file, line = self.places.get(known, (self.path, 1))
+        return f"{file}:{line}"
+
+
+def read(path: Path, *, _above: tuple[Path, ...] = ()) -> Document:
+    """The keys and values of `path` with those of the files that it includes.
+
+    Raises:
+        UsageError: what `load` refuses, in any of the files; no keys; an included file that is missing or includes its
+            includer.
+    """
+    data, lines = load(path)
+    if not isinstance(data, dict):
+        raise UsageError(f"{path}:1: expected keys and values, found {type(data).__name__}")
+    included = data.pop("include", None)
+    above, where = (*_above, path.resolve()), f"{path}:{lines.get(('include',), 1)}: include"
+    names = included if isinstance(included, list) else [] if included is None else [included]
+    merged: dict[str, Any] = {}
+    places: dict[KeyPath, tuple[Path, int]] = {}
+    for name in names:
+        if not isinstance(name, str) or not name:
+            raise UsageError(f"{where}: {_short(name)} is no file name")
+        file = path.parent / name
+        if not file.is_file():
+            raise UsageError(f"{where}: {name}: no such file beside {path.name}")
+        if file.resolve() in above:
+            chain = " includes ".join(one.name for one in (*above[above.index(file.resolve()) :], file))
+            raise UsageError(f"{where}: {name}: a circle: {chain}")
+        other = read(file, _above=above)
+        merged |= other.data
+        places = _over(places, other.places, other.data)
+    own = {key: (path, line) for key, line in lines.items()}
+    found = {key: value for key, value in {**merged, **data}.items() if value is not None or key not in merged}
+    return Document(path, found, _over(places, own, data))
+
+
+def _over(
+    below: Mapping[KeyPath, tuple[Path, int]], above: Mapping[KeyPath, tuple[Path, int]], said: Mapping[str, Any]
+) -> dict[KeyPath, tuple[Path, int]]:
+    """The places of both, without those below of keys that are `said` anew above."""
+    return {key: place for key, place in below.items() if not key or key[0] not in said} | dict(above)
+
+
 def _check_events(raw: bytes, path: Path) -> None:
     """Counts aliases and depth before anything is built."""
     aliases = depth = 0
@@ -170,43 +231,38 @@ def _key(key: Any, value: Any, path: Path) -> str:
 
 
 def validate(
-    model: type[Model], path: Path, prepare: Callable[[dict[str, Any]], dict[str, Any]] = lambda data: data
+    model: type[Model], path: Path, prepare: Callable[[Document], Mapping[str, Any]] = lambda document: document.data
 ) -> Model:
-    """`path` as a `model`; `prepare` may change what was read before it is checked.
+    """`path` with what it includes as a `model`; `prepare` may change what was read before it is checked.
 
     Raises:
         UsageError: one line a finding: `file:line: key: what is wrong; what would be right`.
     """
-    data, lines = load(path)
-    if not isinstance(data, dict):
-        raise UsageError(f"{path}:1: expected keys and values, found {type(data).__name__}")
+    document = read(path)
     try:
-        return model.model_validate(prepare(data))
+        return model.model_validate(prepare(document))
     except ValidationError as error:
-        raise UsageError("\n".join(_explain(model, finding, path, lines) for finding in error.errors())) from error
+        raise UsageError("\n".join(_explain(model, finding, document) for finding in error.errors())) from error
 
 
-def _explain(model: type[BaseModel], finding: Any, path: Path, lines: dict[KeyPath, int]) -> str:
+def _explain(model: type[BaseModel], finding: Any, document: Document) -> str:
     location: KeyPath = tuple(finding["loc"])
-    known = location
-    while known and known not in lines:
-        known = known[:-1]
-    line = lines.get(known, 1)
+    where = document.where(location)
     key = ".".join(str(part) for part in location) or "(top level)"
     kind, context = finding["type"], finding.get("ctx", {})
     if kind == "extra_forbidden":
         allowed = _fields_at(model, location[:-1])
         close = difflib.get_close_matches(str(location[-1]), allowed, n=1)
         hint = f"did you mean `{close[0]}`?" if close else f"allowed: {', '.join(sorted(allowed))}"
-        return f"{path}:{line}: {key}: unknown key; {hint}"
+        return f"{where}: {key}: unknown key; {hint}"
     if kind == "missing":
-        return f"{path}:{line}: {key}: required key is missing"
+        return f"{where}: {key}: required key is missing"
     if kind == "literal_error":
-        return f"{path}:{line}: {key}: {finding['input']!r} is not allowed; allowed: {context.get('expected')}"
+        return f"{where}: {key}: {finding['input']!r} is not allowed; allowed: {context.get('expected')}"
     shown = repr(finding["input"])
     shown = shown if len(shown) <= 80 else shown[:77] + "..."
     message = str(context["error"]) if kind == "value_error" and "error" in context else finding["msg"]
-    return f"{path}:{line}: {key}: {message} (found {shown})"
+    return f"{where}: {key}: {message} (found {shown})"
 
 
 def _fields_at(model: type[BaseModel], location: KeyPath) -> list[str]:

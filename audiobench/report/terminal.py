@@ -7,7 +7,9 @@ from pathlib import Path
 
 from audiobench.core.plain_text import one_line, printable
 from audiobench.core.sheet import Column, Sheet, console
+from audiobench.core.types import Condition
 from audiobench.files.summary_entry import NOTHING, Read, Score, SummaryEntry
+from audiobench.results.groups import GroupScore
 from audiobench.results.reasoned import contrary
 from audiobench.results.speech import lines as speech_lines
 from audiobench.scorers.metrics import UNITS
@@ -78,6 +80,24 @@ def score_lines(entry: SummaryEntry) -> list[str]:
     return [one_line(f"{entry.task}, {condition_label(entry)}"), f"  {shown}"]
 
 
+def group_sheet(groups: Sequence[GroupScore], title: str = "") -> Sheet:
+    """The averages of groups whose tasks are all there."""
+    varied = len({(g.think, g.audio, g.option_order) for g in groups}) > 1
+    columns = ("group", *(("condition",) if varied else ()), Column("metric", text=True), "tasks", "n", "value",
+               "95 % interval", Column("average", text=True))  # fmt: skip
+    sheet = Sheet(title, columns, left=2 if varied else 1, all_columns=True)
+    for found in groups:
+        how = Condition(found.think, found.audio, found.option_order).label
+        low, high = found.ci
+        interval = "-" if low is None else f"[{found.show(low)}, {found.show(high)}]"
+        made = f"no score yet: {', '.join(found.lacking)}" if found.lacking else found.average
+        sheet.rows.append(
+            (found.group, *((how,) if varied else ()), found.metric, str(found.tasks), f"{found.n:,}",
+             found.show(found.value), interval, made)
+        )  # fmt: skip
+    return sheet
+
+
 def reader_line(entry: SummaryEntry, read: Read) -> str:
     """Both numbers: the rules' alone, and that of the rules and a reader."""
     name, alone = _main(entry)
@@ -107,7 +127,7 @@ def breakdown_table(entry: SummaryEntry, column: str, title: str = "") -> Sheet:
 
 def print_run(
     summaries: Sequence[SummaryEntry], tasks: Mapping[str, TaskSpec], folder: Path, *,
-    breakdowns: bool = True,
+    breakdowns: bool = True, groups: Sequence[GroupScore] = (),
 ) -> None:  # fmt: skip
     """The closing table of a run."""
     out = console()
@@ -115,6 +135,8 @@ def print_run(
         out.print(printable("\n".join(line for entry in summaries for line in score_lines(entry))), markup=False)
     else:
         out.print(score_sheet(summaries, tasks), crop=False)
+    if groups:
+        out.print(group_sheet(groups), crop=False)
     single = [entry for entry in summaries if sum(e.task == entry.task for e in summaries) == 1]
     for entry in single if breakdowns else ():
         for column, labels in entry.breakdowns.items():

@@ -18,21 +18,26 @@ def macro_se(standard_errors: Sequence[float]) -> float:
     return sqrt(sum(se * se for se in standard_errors)) / len(standard_errors) if standard_errors else 0.0
 
 
-def macro_average(values: Sequence[float], intervals: Sequence[Interval]) -> tuple[float, Interval]:
-    """(mean, interval) over tasks from each task's value and interval.
+def macro_average(
+    values: Sequence[float], intervals: Sequence[Interval], weights: Sequence[float] | None = None
+) -> tuple[float, Interval]:
+    """(mean, interval) over tasks from each task's value and interval; `weights` (default: equal) need not add up to 1.
 
     The distances from value to bound combine like standard errors, each side for itself (MOVER: Zou & Donner 2008),
     so that skewed intervals stay skewed and none has zero width. Raises ValueError for unequal lengths; no task, or a
     task without a statement, gives the method `none`.
     """
-    if len(values) != len(intervals):
-        raise ValueError(f"macro average: {len(values)} values but {len(intervals)} intervals")
+    weights = [1.0] * len(values) if weights is None else weights
+    if not len(values) == len(intervals) == len(weights):
+        raise ValueError(f"macro average: {len(values)} values, {len(intervals)} intervals, {len(weights)} weights")
     if not values:
         return 0.0, UNKNOWN
-    count = len(values)
-    mean = sum(values) / count
-    down = sqrt(sum((v - i.low) ** 2 for v, i in zip(values, intervals, strict=True))) / count
-    up = sqrt(sum((i.high - v) ** 2 for v, i in zip(values, intervals, strict=True))) / count
+    whole = sum(weights)
+    shares = [weight / whole for weight in weights]
+    mean = sum(w * v for w, v in zip(shares, values, strict=True))
+    parts = list(zip(shares, values, intervals, strict=True))
+    down = sqrt(sum((w * (v - i.low)) ** 2 for w, v, i in parts))
+    up = sqrt(sum((w * (i.high - v)) ** 2 for w, v, i in parts))
     method = By.NONE if any(not i.known for i in intervals) else By.MACRO
     return mean, Interval(mean - down, mean + up, method)
 

@@ -20,6 +20,8 @@ from audiobench.extraction import EXTRACTORS, OPTION_RULES
 from audiobench.scorers import Scorer, find_scorer
 from audiobench.task import generation
 from audiobench.task.find import read_task
+from audiobench.task.glance import glance
+from audiobench.task.groups import group_findings
 from audiobench.task.spec import Columns, TaskSpec
 
 BUILTIN = ("listening",)
@@ -37,7 +39,9 @@ Finding = tuple[Key, str]
 
 
 def check(path: Path) -> list[str]:
-    """Everything that is wrong with the task file, as `file:line: key: message`; an empty list is a valid task."""
+    """Everything that is wrong with a task or group file, as `file:line: key: message`; an empty list is a valid one."""
+    if "group" in glance(path):
+        return group_findings(path)
     try:
         task = read_task(path)
     except UsageError as error:
@@ -51,15 +55,17 @@ def scoring(task: TaskSpec, path: Path) -> list[str]:
 
 
 def _placed(findings: Iterable[Finding], path: Path) -> list[str]:
-    found: list[tuple[int, str]] = []
-    lines: dict[Key, int] = {}
-    for key, message in findings:
-        lines = lines or strict_yaml.load(path)[1]
-        known = key
-        while known and known not in lines:
-            known = known[:-1]
-        found.append((lines.get(known, 1), f"{'.'.join(map(str, key))}: {message}"))
-    return [f"{path}:{line}: {text}" for line, text in sorted(found)]
+    listed = list(findings)
+    if not listed:
+        return []
+    document = strict_yaml.read(path)
+    found = [(document.where(key), f"{'.'.join(map(str, key))}: {message}") for key, message in listed]
+    return [f"{where}: {text}" for where, text in sorted(found, key=_by_line)]
+
+
+def _by_line(found: tuple[str, str]) -> tuple[str, int, str]:
+    file, _, line = found[0].rpartition(":")
+    return file, int(line), found[1]
 
 
 def _findings(task: TaskSpec, path: Path) -> Iterator[Finding]:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audiobench.core.errors import UsageError
+from audiobench.task.glance import glance, listed
 
 if TYPE_CHECKING:
     from audiobench.task.spec import TaskSpec
 
-_TAGS = re.compile(rb"^tag:[ \t]*\[([^\]]*)\]|^tag:[ \t]*\n((?:[ \t]*-[^\n]*\n?)+)|^tag:[ \t]*([\w\-]+)", re.MULTILINE)
-_NAME = re.compile(rb"^task:\s*[\"']?([A-Za-z0-9_\-]+)", re.MULTILINE)
+_NAME = re.compile(rb"^(task|group):[ \t]*[\"']?([A-Za-z0-9_][A-Za-z0-9_\-]*)", re.MULTILINE)
 
 
 def task_roots() -> list[Path]:
@@ -37,21 +37,32 @@ def _entry_point_roots() -> Iterator[Path]:
 
 
 @lru_cache(maxsize=1)
-def task_files() -> dict[str, Path]:
-    """Task name -> file, for every shipped and registered task. Reads only the name line of each file."""
-    files: dict[str, Path] = {}
+def _files() -> tuple[dict[str, Path], dict[str, Path]]:
+    """(tasks, groups): name -> file. Reads only the name line of each file; one without is there to be included."""
+    found: dict[bytes, dict[str, Path]] = {b"task": {}, b"group": {}}
     for root in task_roots():
         for path in sorted(root.rglob("*.yaml")):
-            name = task_name(path)
-            if name:
-                files.setdefault(name, path)
-    return files
+            lines = dict(_NAME.findall(path.read_bytes()))
+            kind = b"group" if b"group" in lines else b"task"
+            if kind in lines:
+                found[kind].setdefault(lines[kind].decode(), path)
+    return found[b"task"], found[b"group"]
+
+
+def task_files() -> dict[str, Path]:
+    """Task name -> file, for every shipped and registered task."""
+    return _files()[0]
+
+
+def group_files() -> dict[str, Path]:
+    """Group name -> file, for every shipped and registered group."""
+    return _files()[1]
 
 
 def task_name(path: Path) -> str | None:
     """The name that a task file declares; None where it declares none."""
-    match = _NAME.search(path.read_bytes())
-    return match[1].decode() if match else None
+    lines = dict(_NAME.findall(path.read_bytes()))
+    return None if b"group" in lines or b"task" not in lines else lines[b"task"].decode()
 
 
 def find_task(name: str) -> tuple[TaskSpec, Path]:
@@ -72,7 +83,7 @@ def find_task(name: str) -> tuple[TaskSpec, Path]:
         files = task_files()
         if name not in files:
             tags = {tag for path in files.values() for tag in (*task_tags(path), path.parent.name)}
-            close = difflib.get_close_matches(name, {*files, *tags}, n=3)
+            close = difflib.get_close_matches(name, {*files, *group_files(), *tags}, n=3)
             hint = f"did you mean {' or '.join(close)}?" if close else "see `audiobench tasks list`"
             raise UsageError(f"task {name}: no such task; {hint}")
         path = files[name]
@@ -88,31 +99,44 @@ def read_task(path: Path) -> TaskSpec:
     from audiobench.core import strict_yaml  # a list of names needs no pydantic
     from audiobench.task.spec import TaskSpec
 
-    def located(declared: dict[str, Any]) -> dict[str, Any]:
+    def located(document: strict_yaml.Document) -> dict[str, Any]:
         found = {}
         for key in ("scorer", "normalizer"):
-            file, _, name = str(declared.get(key, "")).rpartition(":")
-            beside = (path.parent / file).resolve()
+            file, _, name = str(document.data.get(key, "")).rpartition(":")
+            said_in, _ = document.places.get((key,), (path, 0))
+            beside = (said_in.parent / file).resolve()
             if file.endswith(".py") and beside.is_file():
                 found[key] = f"{beside}:{name}"
-        return {**declared, **found}
+        return {**document.data, **found}
 
     return strict_yaml.validate(TaskSpec, path, located)
 
 
 def expand(names: list[str]) -> list[str]:
-    """Task names with groups (`listening`: a folder) and tags (`audio_reasoning`) replaced by their tasks. A group goes
-    before a tag of the same name.
+    """Task names with groups replaced by their tasks. A group is a file with the key `group` (by name or path), else a
+    folder of tasks (`listening`), else a tag (`audio_reasoning`).
+
+    Raises:
+        UsageError: a group holds itself.
     """
-    expanded: list[str] = []
-    for name in names:
-        if name.endswith((".yaml", ".yml")) or "/" in name or name in task_files():
-            expanded.append(name)
-            continue
+    return list(dict.fromkeys(task for name in names for task in _expanded(name, ())))
+
+
+def _expanded(name: str, above: tuple[str, ...]) -> list[str]:
+    if name in above:
+        raise UsageError(f"group {name}: a circle: {' holds '.join((*above[above.index(name) :], name))}")
+    if name.endswith((".yaml", ".yml")) or "/" in name:
+        file, members = Path(name), listed(glance(Path(name)).get("task"))
+        if not file.is_file() or "group" not in glance(file):
+            return [name]
+    elif name in task_files():
+        return [name]
+    elif name in group_files():
+        members = listed(glance(group_files()[name]).get("task"))
+    else:
         tagged = [task for task, path in task_files().items() if path.parent.name == name]
-        tagged = tagged or [task for task, path in task_files().items() if name in task_tags(path)]
-        expanded.extend(tagged or [name])
-    return list(dict.fromkeys(expanded))
+        return tagged or [task for task, path in task_files().items() if name in task_tags(path)] or [name]
+    return [task for member in members for task in _expanded(member, (*above, name))]
 
 
 def find_tasks(names: list[str]) -> list[tuple[TaskSpec, Path, str]]:
@@ -136,8 +160,5 @@ def find_tasks(names: list[str]) -> list[tuple[TaskSpec, Path, str]]:
 
 
 def task_tags(path: Path) -> list[str]:
-    """The tags that a task file declares, read from its `tag:` lines alone."""
-    match = _TAGS.search(path.read_bytes())
-    found = next((part for part in match.groups() if part), b"") if match else b""
-    words = re.split(r"[,\n]", found.decode("utf-8", "replace"))
-    return [tag for word in words if (tag := word.split("#")[0].strip().removeprefix("-").strip().strip("\"'"))]
+    """The tags that a task file declares or includes."""
+    return listed(glance(path).get("tag"))

@@ -19,7 +19,7 @@ from audiobench.task.spec import TaskSpec
 
 SCORERS = {"bleu": "bleu", "wer": "wer", "cer": "cer"}
 """lm-eval metric -> scorer of ours that computes the same number (sacrebleu's corpus BLEU; the bridge's wer and cer)."""
-_UNUSED = ("task", "task_alias", "tag", "group", "include", "training_split", "validation_split", "fewshot_split",
+_UNUSED = ("task", "task_alias", "tag", "group", "training_split", "validation_split", "fewshot_split",
            "num_fewshot", "fewshot_config", "repeats", "metadata", "description", "target_delimiter",
            "fewshot_delimiter", "should_decontaminate", "doc_to_decontamination_query")  # fmt: skip
 _TRANSLATED = ("dataset_path", "dataset_name", "dataset_kwargs", "test_split", "output_type", "doc_to_audio",
@@ -34,7 +34,7 @@ def translate(name: str) -> tuple[TaskSpec, Path]:
         UsageError: lm-eval is not installed, has no such task, or the task says something that a task file cannot.
     """
     file = _find(name)
-    config = _load(file)
+    config = dict(strict_yaml.read(file).data)
 
     if config.get("output_type", "generate_until") != "generate_until":
         why = f"output_type {config['output_type']}: it compares log-likelihoods, and models here generate text"
@@ -85,16 +85,6 @@ def _find(name: str) -> Path:
         if declares.search(file.read_bytes()):
             return file
     raise UsageError(f"--tasks lm_eval:{name}: lm-eval has no task of that name in {root}")
-
-
-def _load(file: Path) -> dict[str, Any]:
-    """The file with what it includes; `!function` stays text."""
-    config, _ = strict_yaml.load(file)
-    merged: dict[str, Any] = {}
-    included = config.get("include") or []
-    for other in [included] if isinstance(included, str) else included:
-        merged |= _load(file.parent / other)
-    return {**merged, **config}
 
 
 def _function(text: str, file: Path) -> Callable[[Any], Any]:

@@ -8,13 +8,15 @@ rendered in jinja2's immutable sandbox (`audiobench.core.template`).
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from audiobench.core.errors import UsageError
 from audiobench.scorers import SCORERS, Scorer, find_scorer
+from audiobench.scorers import Metric as ScorerMetric
+from audiobench.scorers.base import EXTRAS
 
 
 class Declared(BaseModel):
@@ -109,6 +111,21 @@ class ReferenceScore(Declared):
     notes: str | None = None
 
 
+class Evidence(Declared):
+    """How far a task file can be trusted."""
+
+    read: list[str] = []
+    """What was read where: `columns and split: repository@commit, file`."""
+    unverified: list[str] = []
+    """What could not be established, one fact each: `number of rows`."""
+
+
+Need = Literal["judge", "recogniser", "video", "access", "local"]
+"""What a run can need beyond a model and public data: a judge (`--judge`), a recogniser (`--asr`), a model that takes
+video, terms accepted on the Hub, a local copy because no public loader is known. An extra of audiobench by its name."""
+NEEDS = (*get_args(Need), *sorted(EXTRAS))
+
+
 class TaskSpec(Columns):
     """One benchmark."""
 
@@ -119,6 +136,9 @@ class TaskSpec(Columns):
     tag: list[str] = []
     description: str | None = None
     source: Source = Source()
+    evidence: Evidence = Evidence()
+    needs: list[str] = []
+    """What a run needs beyond a model and public data. Lists show it; `needed` adds what follows from other keys."""
 
     dataset_path: str
     """Hub repository, `builtin:NAME`, or a local .jsonl, .json, .parquet file or folder beside this file."""
@@ -163,6 +183,13 @@ class TaskSpec(Columns):
     num_fewshot: Literal[0] = 0
     metadata: dict[str, Any] = {}
 
+    @field_validator("needs")
+    @classmethod
+    def _known_needs(cls, needs: list[str]) -> list[str]:
+        if unknown := [need for need in needs if need not in NEEDS]:
+            raise ValueError(f"{', '.join(unknown)}: allowed: {', '.join(NEEDS)}")
+        return needs
+
     @model_validator(mode="after")
     def _consistent(self) -> TaskSpec:
         names = [prompt.name for prompt in self.prompt]
@@ -181,6 +208,22 @@ class TaskSpec(Columns):
                 lacks = "doc_to_video is not given" if not filmed else f"add video to {prompt.order}"
                 raise ValueError(f"prompt {prompt.name}: order says where the video of doc_to_video is shown: {lacks}")
         return self
+
+    @property
+    def made(self) -> ScorerMetric:
+        """The metric: what the scorer makes."""
+        return _scorer({"scorer": self.scorer}).metric
+
+    @property
+    def needed(self) -> list[str]:
+        """`needs`, and what follows from the rest: a judge and an extra by the scorer, a recogniser, video."""
+        scorer = _scorer({"scorer": self.scorer})
+        filmed = any(form.doc_to_video is not None for form in (self, *self.forms))
+        found = {
+            *self.needs, "judge" if scorer.judge else "", "recogniser" if self.protocol == "realtime" else "",
+            "video" if filmed else "", scorer.extra,
+        }  # fmt: skip
+        return [need for need in NEEDS if need in found]
 
     @property
     def title(self) -> str:

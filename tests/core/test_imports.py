@@ -14,6 +14,7 @@ ALLOWED = {
     "audiobench.cli.tasks -> audiobench.data": LISTING,
     "audiobench.cli.tasks -> audiobench.data.checking": LISTING,
     "audiobench.cli.tasks -> audiobench.task.check": LISTING,
+    "audiobench.cli.tasks -> audiobench.task.groups": LISTING,
     "audiobench.task.find -> audiobench.core.strict_yaml": LISTING,
     "audiobench.task.find -> audiobench.task.lm_eval": LISTING,
     "audiobench.task.find -> audiobench.task.spec": LISTING,

@@ -12,6 +12,7 @@ from audiobench.model.schema import schemas
 from audiobench.scorers import SCORERS
 from audiobench.task.check import check
 from audiobench.task.find import find_task, task_files
+from audiobench.task.glance import glance, listed
 from audiobench.task.spec import TaskSpec
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -45,6 +46,12 @@ def test_schema_knows_the_keys_that_are_used(root, task_paths):
     for path in task_paths:
         data, _ = strict_yaml.load(path)
         assert set(data) <= set(known), path
+
+
+def test_what_a_run_needs_is_said_where_lists_look(task_paths):
+    for path in task_paths:
+        task = strict_yaml.validate(TaskSpec, path)
+        assert task.needs == task.needed == listed(glance(path).get("needs")), f"{path}: needs: {task.needed}"
 
 
 def test_revisions_are_commits_or_absent(task_paths):
