@@ -82,12 +82,12 @@ def score_lines(entry: SummaryEntry) -> list[str]:
 
 def group_sheet(groups: Sequence[GroupScore], title: str = "") -> Sheet:
     """The averages of groups whose tasks are all there."""
-    varied = len({(g.think, g.audio, g.option_order) for g in groups}) > 1
+    varied = len({(g.think, g.audio, g.option_order, g.protocol) for g in groups}) > 1
     columns = ("group", *(("condition",) if varied else ()), Column("metric", text=True), "tasks", "n", "value",
                "95 % interval", Column("average", text=True))  # fmt: skip
     sheet = Sheet(title, columns, left=2 if varied else 1, all_columns=True)
     for found in groups:
-        how = Condition(found.think, found.audio, found.option_order).label
+        how = Condition(found.think, found.audio, found.option_order, protocol=found.protocol).label
         low, high = found.ci
         interval = "-" if low is None else f"[{found.show(low)}, {found.show(high)}]"
         made = f"no score yet: {', '.join(found.lacking)}" if found.lacking else found.average

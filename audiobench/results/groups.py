@@ -16,6 +16,10 @@ from audiobench.task.groups import Aggregate, GroupSpec, read_group
 from audiobench.task.spec import TaskSpec
 
 
+How = tuple[str, str, int, str]
+"""(think, audio, option order, protocol): a condition, whatever each task's prompt is called."""
+
+
 class GroupScore(Struct, kw_only=True):
     """A group's average under one condition."""
 
@@ -25,6 +29,7 @@ class GroupScore(Struct, kw_only=True):
     think: str
     audio: str
     option_order: int
+    protocol: str
     tasks: int
     n: int
     """Samples of all tasks."""
@@ -56,10 +61,10 @@ def group_scores(
     entries: Sequence[SummaryEntry], tasks: Mapping[str, TaskSpec], groups: Iterable[GroupSpec] | None = None
 ) -> list[GroupScore]:
     """The average of each group (default: every known one) all of whose tasks are among `entries` under a condition."""
-    conditions: dict[tuple[str, str, int], dict[str, SummaryEntry]] = {}
+    conditions: dict[How, dict[str, SummaryEntry]] = {}
     for entry in entries:
         how = entry.condition
-        conditions.setdefault((how.think, how.audio, how.option_order), {})[entry.task] = entry
+        conditions.setdefault((how.think, how.audio, how.option_order, how.protocol), {})[entry.task] = entry
     found = []
     for group in known_groups() if groups is None else groups:
         for aggregate in group.aggregate_metric_list:
@@ -72,7 +77,7 @@ def group_scores(
 
 
 def _score(
-    group: GroupSpec, aggregate: Aggregate, how: tuple[str, str, int], held: Mapping[str, SummaryEntry],
+    group: GroupSpec, aggregate: Aggregate, how: How, held: Mapping[str, SummaryEntry],
     tasks: Mapping[str, TaskSpec],
 ) -> GroupScore:  # fmt: skip
     metrics = {name: metric_of(tasks[name]) for name in held}
@@ -87,6 +92,7 @@ def _score(
     units = {metric.unit for metric in metrics.values()}
     return GroupScore(
         group=group.group, title=group.title, metric=aggregate.metric, think=how[0], audio=how[1], option_order=how[2],
+        protocol=how[3],
         tasks=len(held), n=sum(score.n for score in scores.values()), value=value,
         ci=(ci.low, ci.high) if ci.known else (None, None),
         average="mean by samples" if aggregate.weight_by_size else "mean of tasks",
