@@ -15,7 +15,6 @@ from audiobench.task.find import group_files
 from audiobench.task.groups import Aggregate, GroupSpec, read_group
 from audiobench.task.spec import TaskSpec
 
-
 How = tuple[str, str, int, str]
 """(think, audio, option order, protocol): a condition, whatever each task's prompt is called."""
 
