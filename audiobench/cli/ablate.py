@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from audiobench.analysis.ablate import ablate_task
 from audiobench.analysis.ablate_sheets import ablation_sheets
@@ -13,17 +12,6 @@ from audiobench.cli import output
 from audiobench.cli.compare import check_withheld
 from audiobench.core.errors import UsageError
 from audiobench.results.runs import Run
-
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    add = parser.add_argument
-    add("run_folder", type=Path, metavar="RUN", help="run directory with several conditions")
-    add("more", nargs="*", help=argparse.SUPPRESS)
-    add("--tasks", metavar="A,B", help="only these tasks of the run")
-    add("--breakdown", metavar="COLUMN", help="show this breakdown whole, for every comparison, and only it")
-    add("--plot", type=Path, metavar="FILE", help="draw accuracy over budget: FILE.png and FILE.svg, or one by suffix")
-    output.configure(parser, short=("json", "markdown"))
 
 
 def run(args: argparse.Namespace) -> int:

@@ -12,21 +12,6 @@ from audiobench.cli import output
 from audiobench.core.errors import UsageError
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    add = parser.add_argument
-    add(
-        "runs",
-        nargs="+",
-        metavar="RUN[:CONDITION]",
-        help="run directories; CONDITION is think=on,audio=none or on,none",
-    )
-    add("--tasks", metavar="A,B", help="only these tasks (default: all that the runs share)")
-    add("--breakdown", metavar="COLUMN", help="show this breakdown whole, and only it")
-    add("--allow-different", default="", metavar="PARTS", help="fingerprint parts that may differ (revision, ...)")
-    output.configure(parser, short=("json", "markdown"))
-
-
 def run(args: argparse.Namespace) -> int:
     """Compare and print."""
     selectors = [Selector.parse(text) for text in args.runs]

@@ -8,12 +8,6 @@ from audiobench.cli import output
 from audiobench.doctor import machine
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.add_argument("model", nargs="?", help="declared model or model YAML to check as well")
-    output.configure(parser)
-
-
 def run(args: argparse.Namespace) -> int:
     """Look, and say what is wrong."""
     from dataclasses import asdict

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from audiobench.report.export import check_tasks, write_csv, write_parquet
 from audiobench.report.export_lm_eval import write_lm_eval
 from audiobench.results.runs import find_runs
-
-FORMATS = ("parquet", "csv", "lm-eval")
-
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    add = parser.add_argument
-    add("runs", nargs="+", type=Path, metavar="RUN", help="run directories or folders of them")
-    add("--format", choices=FORMATS, required=True, help="one line a sample, or lm-eval's results and samples files")
-    add("--out", type=Path, required=True, metavar="PATH", help="file to write; for lm-eval the folder")
-    add("--tasks", metavar="A,B", help="only these tasks")
 
 
 def run(args: argparse.Namespace) -> int:

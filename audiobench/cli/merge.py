@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from audiobench.ask.run import completeness
 from audiobench.core.errors import ExitCode
 from audiobench.importers.merge import merge
 from audiobench.report.terminal import print_run
 from audiobench.results.runs import Run
-
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directories of the shards")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="run directory to write")
 
 
 def run(args: argparse.Namespace) -> int:

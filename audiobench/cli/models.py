@@ -11,16 +11,6 @@ from audiobench.model.registry import find_model, model_files
 from audiobench.model.spec import ModelSpec
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the sub-commands."""
-    commands = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = commands.add_parser("list", help="every declared model: think modes, audio formats, price, key")
-    output.configure(listing)
-    show = commands.add_parser("show", help="one model: how it is reached, asked and priced")
-    show.add_argument("model", help="declared model, model YAML or adapter:served-name")
-    output.configure(show, ("text", "json"))
-
-
 def run(args: argparse.Namespace) -> int:
     """Do the action."""
     return _list(args) if args.action == "list" else _show(args)

@@ -19,16 +19,6 @@ from audiobench.results.summary import summaries
 from audiobench.task.spec import TaskSpec
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.add_argument(
-        "runs", nargs="*", default=["results"], metavar="RUN[:CONDITION]",
-        help="run directories, or folders of them; CONDITION is think=on,audio=full or on,full",
-    )  # fmt: skip
-    parser.add_argument("--breakdown", metavar="COLUMN", help="show this breakdown whole, and only it")
-    output.configure(parser)
-
-
 def run(args: argparse.Namespace) -> int:
     """Summarise and print."""
     form = output.chosen(args)

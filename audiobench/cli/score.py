@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from audiobench import data as dataset
@@ -19,45 +18,6 @@ from audiobench.importers import predictions
 from audiobench.importers.predictions import Prediction
 from audiobench.task.find import find_task
 from audiobench.task.spec import TaskSpec
-
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    add = parser.add_argument
-    add("--task", required=True, help="task whose extraction and scorer are used")
-    add(
-        "--predictions",
-        required=True,
-        type=Path,
-        metavar="FILE",
-        help="lines of {id, output}, or a log of Inspect, lm-eval, lmms-eval",
-    )
-    add("--data", type=Path, metavar="PATH", help="local copy of the task's data, for lines without their sample")
-    add(
-        "--think-tags",
-        action="append",
-        default=[],
-        type=_tags,
-        metavar="OPEN,CLOSE",
-        help="what opens and closes a thought, where it is none of the known marks; may be given more than once",
-    )
-    add("--reader", metavar="MODEL", help="text model that reads multiple-choice outputs which no rule can read")
-    add("--reader-base-url", metavar="URL", help="server of the reader")
-    add(
-        "--readings",
-        type=Path,
-        metavar="FILE",
-        help="where the reader's readings are kept, and resumed from (default: the predictions' name + .readings.jsonl)",
-    )
-    add("--out", type=Path, metavar="FILE", help="where the scored lines go (default: standard output)")
-    output.configure(parser, ("text", "json"), out=False)
-
-
-def _tags(given: str) -> tuple[str, str]:
-    opening, _, closing = given.partition(",")
-    if not opening.strip() or not closing.strip() or "," in closing:
-        raise argparse.ArgumentTypeError(f"{given!r}: expected two tags and a comma, such as '<plan>,</plan>'")
-    return opening.strip(), closing.strip()
 
 
 def run(args: argparse.Namespace) -> int:

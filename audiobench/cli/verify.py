@@ -11,18 +11,6 @@ from audiobench.core.plain_text import plural, printable
 from audiobench.results.verify import repair, verify
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    add = parser.add_argument
-    add("runs", nargs="+", type=Path, metavar="RUN", help="run directories, or folders that hold some")
-    add(
-        "--repair",
-        action="store_true",
-        help="set each damaged line aside, in a file beside its own; the next start of the run asks again what it answered",
-    )
-    output.configure(parser, ("text", "json"))
-
-
 def run(args: argparse.Namespace) -> int:
     """Verify each run, after its repair where that is wanted."""
     shown, told = [], list[str]()

@@ -1,7 +1,11 @@
 """Modules of the project are imported at the top of a module, so that a cycle cannot hide in a function."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
+
+from audiobench.cli import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 LISTING = "`tasks list` into a pipe answers in 80 ms, without rich, msgspec and the readers of data"
@@ -41,6 +45,26 @@ def test_only_what_is_heavy_is_imported_in_a_function():
     modules = {_name(path): path for top in ("audiobench", "model_adapters") for path in (ROOT / top).rglob("*.py")}
     found = {f"{name} -> {of}" for name, path in modules.items() for of in _hidden(path) & modules.keys()}
     assert found == ALLOWED.keys()
+
+
+def test_the_options_of_every_command_are_declared_without_heavy_libraries():
+    code = """
+import sys
+before = set(sys.modules)
+from audiobench.cli import COMMANDS, build_parser
+for name in COMMANDS:
+    build_parser(name)
+print(*{name.split(".")[0] for name in set(sys.modules) - before} - sys.stdlib_module_names)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == {"audiobench", "msgspec", "typing_extensions"}
+
+
+def test_every_command_has_its_options_and_what_it_runs():
+    parsers = {path.stem for path in (ROOT / "audiobench/cli/parsers").glob("*.py")} - {"__init__"}
+    modules = {path.stem for path in (ROOT / "audiobench/cli").glob("*.py")}
+    assert parsers == COMMANDS.keys()
+    assert parsers <= modules
 
 
 def _name(path: Path) -> str:

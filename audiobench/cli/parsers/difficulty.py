@@ -1,0 +1,24 @@
+"""The options of `audiobench difficulty`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from audiobench.cli import output
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add(
+        "run_folder", type=Path, metavar="RUN[:CONDITION]", help="finished run with --epochs K; CONDITION as in compare"
+    )
+    add("--k", type=int, default=8, metavar="K", help="answers to a sample that count (default 8)")
+    add("--keep", default="3..6", metavar="LOW..HIGH", help="passes of K that keep a sample (default 3..6)")
+    add("--tasks", metavar="A,B", help="only these tasks of the run")
+    add("--out", type=Path, metavar="FILE", help="manifest of the kept samples (default RUN/difficulty.jsonl)")
+    add("--all", action="store_true", help="write every sample to the manifest, with kept: true or false")
+    add("--rewards", type=Path, metavar="FILE", help="also write each response with its reward, for a trainer")
+    add("--rewards-of", choices=("kept", "all"), default="kept", help="whose responses (default: the kept samples')")
+    output.configure(parser, out=False)

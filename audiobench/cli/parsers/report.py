@@ -1,0 +1,17 @@
+"""The options of `audiobench report`."""
+
+from __future__ import annotations
+
+import argparse
+
+from audiobench.cli import output
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "runs", nargs="*", default=["results"], metavar="RUN[:CONDITION]",
+        help="run directories, or folders of them; CONDITION is think=on,audio=full or on,full",
+    )  # fmt: skip
+    parser.add_argument("--breakdown", metavar="COLUMN", help="show this breakdown whole, and only it")
+    output.configure(parser)

@@ -1,0 +1,52 @@
+"""The options of `audiobench run`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from audiobench.cli import output
+from audiobench.files.option_kinds import Switch
+from audiobench.files.run_spec import Named, options
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options: those of a `RunSpec`, and where it comes from and how its result is shown."""
+    add = parser.add_argument
+    add("suite", nargs="?", type=Path, metavar="SUITE", help="YAML of models x tasks x conditions to run in turn")
+    for option in options():
+        add(option.flag, dest=option.name, default=argparse.SUPPRESS, help=option.help, **_how(option))
+    add(
+        "--from",
+        dest="repeat",
+        type=Path,
+        metavar="RUN.JSON",
+        help="repeat the run that wrote this run.json: in its own directory (only what is missing is sent), or in --out; "
+        "further options override the recorded ones",
+    )
+    add("--dry-run", action="store_true", help="print the plan and the estimated cost; send nothing")
+    output.configure(parser, ("text", "json"), out=False)
+
+
+def _how(option: Named) -> dict[str, Any]:
+    """What argparse is told of an option."""
+    if isinstance(option.kind, Switch):
+        return {"action": "store_true"}
+    how: dict[str, Any] = {"metavar": option.declared.metavar}
+    if option.kind.repeatable:
+        how["action"] = "append"
+    if option.kind.word is not None:
+        how["type"] = _worded(option.kind.word)
+    return how
+
+
+def _worded(word: Callable[[str], Any]) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        try:
+            return word(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return read

@@ -1,0 +1,35 @@
+"""The options of `audiobench traces`."""
+
+from __future__ import annotations
+
+import argparse
+
+from audiobench.cli import output
+from audiobench.core.limits import ATTEMPTS, TIMEOUT_SECONDS
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add("run_folder", metavar="RUN[:CONDITION]", help="run directory; CONDITION as in compare")
+    add("--tasks", metavar="A,B", help="only these tasks of the run")
+    add("--judge", metavar="M", help="text model that judges the traces (declared name, YAML or adapter:name)")
+    add("--judge-base-url", metavar="URL", help="server of the judge")
+    add("--judge-runs", type=int, metavar="K", help="judgements of a trace (default 3; the rubrics have their own 5)")
+    add(
+        "--measures",
+        metavar="A,B",
+        help="what the judge is asked: grounding, consistency, rubrics (default: all three)",
+    )
+    add("--early", action="store_true", help="ask the model to answer after fractions of its reasoning")
+    add("--fractions", metavar="A,B", help="the fractions of --early, from 0 to 1 (default 0,0.1,0.25,0.5,0.75,1)")
+    add("--base-url", metavar="URL", help="server of the model, for --early")
+    add("--limit", type=int, metavar="N", help="only a fixed N traces of each condition are judged or asked early")
+    add("--max-concurrency", type=int, default=64, metavar="N", help="requests at once (default 64)")
+    add("--attempts", type=int, default=ATTEMPTS, metavar="N", help=f"calls a request may take (default {ATTEMPTS})")
+    add(
+        "--timeout", type=float, default=TIMEOUT_SECONDS, metavar="S",
+        help=f"seconds one call may take (default {TIMEOUT_SECONDS:g})",
+    )  # fmt: skip
+    add("--allow-other-model", action="store_true", help="continue if the server reports a different model")
+    output.configure(parser)

@@ -1,0 +1,20 @@
+"""The options of `audiobench verify`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from audiobench.cli import output
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add = parser.add_argument
+    add("runs", nargs="+", type=Path, metavar="RUN", help="run directories, or folders that hold some")
+    add(
+        "--repair",
+        action="store_true",
+        help="set each damaged line aside, in a file beside its own; the next start of the run asks again what it answered",
+    )
+    output.configure(parser, ("text", "json"))
