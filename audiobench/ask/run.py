@@ -28,7 +28,6 @@ from audiobench.ask.retry import RetryPolicy
 from audiobench.ask.transcribe import transcribe_run
 from audiobench.ask.work import TaskWork
 from audiobench.core import event_loop
-from audiobench.core.disk import write_json
 from audiobench.core.errors import ExitCode, UsageError
 from audiobench.core.types import Outcome
 from audiobench.extraction import VERSION as EXTRACTION_VERSION
@@ -255,8 +254,8 @@ def write_plans(prepared: Prepared) -> None:
     for work in prepared.works:
         data = prepared.datasets[work.task.task]
         parts = work.task.fingerprint(work.prompt, fingerprint_extra(work.task, data, model))
-        write_json(
-            work.folder / plan.FILE,
+        plan.write(
+            work.folder,
             plan.Plan(
                 task=work.task.model_dump(mode="json", by_alias=True),
                 prompt=work.prompt.model_dump(mode="json"),

@@ -24,6 +24,7 @@ def run(args: argparse.Namespace) -> int:
                 "run": str(folder),
                 "lines": found.lines,
                 "unchecked": found.unchecked,
+                "without_checksum": [str(file) for file in found.unsealed],
                 "repaired": repaired,
                 "problems": problems,
             }
@@ -31,6 +32,8 @@ def run(args: argparse.Namespace) -> int:
         told += [printable(str(problem)) for problem in (*done, *found.problems)]
         said = f"{len(problems)} {plural(len(problems), 'problem')}" if problems else "no problems"
         old = f", {found.unchecked:,} of them without a checksum" if found.unchecked else ""
+        if found.unsealed:
+            old += f"; without a checksum: {', '.join(str(file.relative_to(folder)) for file in found.unsealed)}"
         told.append(f"{folder}: {found.lines:,} {plural(found.lines, 'line')}{old}: {said}")
     code = ExitCode.INCOMPLETE if any(run["problems"] for run in shown) else ExitCode.OK
     if output.chosen(args) == "json":

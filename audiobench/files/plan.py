@@ -10,8 +10,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from audiobench.core.errors import IncompleteError, UsageError
-from audiobench.core.plain import plain_bytes
 from audiobench.core.types import Condition
+from audiobench.files import sealed
 from audiobench.files.records import Count
 from audiobench.task.spec import TaskSpec
 
@@ -57,15 +57,20 @@ class Plan(Struct):
         return [sample for sample in self.ids if condition.option_order < self.fewer_orders.get(sample, inf)]
 
 
+def write(folder: Path, plan: Plan) -> None:
+    """Replace the plan of a task's folder."""
+    sealed.write(folder / FILE, plan)
+
+
 def read(path: Path) -> tuple[Plan, TaskSpec]:
     """A plan and its task, validated.
 
     Raises:
         UsageError: there is none.
-        IncompleteError: not a plan of this version; the message names the field.
+        IncompleteError: changed after it was written, or not a plan of this version; the message names the field.
     """
     try:
-        plan = msgspec.json.decode(plain_bytes(path), type=Plan)
+        plan = msgspec.json.decode(sealed.read(path), type=Plan)
         return plan, TaskSpec.model_validate(plan.task)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error

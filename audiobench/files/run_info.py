@@ -15,11 +15,10 @@ from typing import Annotated, Any
 import msgspec
 
 import audiobench
-from audiobench.core.disk import write_json
 from audiobench.core.errors import IncompleteError, UsageError
-from audiobench.core.plain import plain_bytes
 from audiobench.core.plain_text import one_line
 from audiobench.core.redact import is_redacted, redacted
+from audiobench.files import sealed
 from audiobench.files.records import Count, Seconds
 from audiobench.files.run_spec import RunSpec, options
 from audiobench.model.registry import sha256_of
@@ -124,11 +123,11 @@ def read(folder: Path, missing: str | None = None) -> RunInfo:
 
     Raises:
         UsageError: missing; `missing` is said then.
-        IncompleteError: not JSON, or a field has not the type that it should.
+        IncompleteError: changed after it was written, not JSON, or a field has not the type that it should.
     """
     file = folder / FILE
     try:
-        return msgspec.json.decode(plain_bytes(file), type=RunInfo, dec_hook=_decoded)
+        return msgspec.json.decode(sealed.read(file), type=RunInfo, dec_hook=_decoded)
     except OSError as error:
         raise UsageError(missing or f"{file}: {error.strerror}") from error
     except msgspec.ValidationError as error:
@@ -142,7 +141,7 @@ def read(folder: Path, missing: str | None = None) -> RunInfo:
 def write(folder: Path, info: RunInfo) -> None:
     """Replace the run.json of `folder`. No secret gets into it (`audiobench.core.redact`)."""
     plain = redacted(msgspec.to_builtins(info, enc_hook=_encoded))
-    write_json(folder / FILE, plain)
+    sealed.write(folder / FILE, plain)
 
 
 def started(

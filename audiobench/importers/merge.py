@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import convert, structs, to_builtins
 
-from audiobench.core.disk import write_json, write_whole
+from audiobench.core.disk import write_whole
 from audiobench.core.errors import NotComparableError, UsageError
 from audiobench.core.types import Condition
 from audiobench.data.loading import content_sha256
@@ -146,7 +146,7 @@ def _merge_task(parts: Sequence[TaskRun], held: tuple[set[int], int], folder: Pa
     if plan.dataset is not None:
         data = _joined([to_builtins(part.plan.dataset) for part in parts if part.plan.dataset is not None])
         plan.dataset = convert({**data, "content_sha256": _content_sha256(answered, ids)}, DataFacts)
-    write_json(folder / plans.FILE, plan)
+    plans.write(folder, plan)
     journal.write_lines(folder / records.FILE, answered)
     for kind, lines_of in (
         (Judgement, TaskRun.judgements),

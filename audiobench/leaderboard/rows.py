@@ -10,11 +10,13 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from audiobench.core.errors import UsageError
 from audiobench.core.plain_text import of_whole
 from audiobench.core.types import Condition
 from audiobench.files import run_info, summary_entry
-from audiobench.files.run_info import RunInfo
+from audiobench.files.run_info import RecordedModel, RunInfo
 from audiobench.files.summary_entry import NOTHING, MetricScore, SummaryEntry
 from audiobench.results.runs import Run
 from audiobench.results.score import metric_of
@@ -150,9 +152,11 @@ def _read_run(path: Path, tasks: Sequence[str] | None) -> tuple[RunInfo, list[tu
 
     Raises:
         UsageError: not a run or a submission.
+        IncompleteError: a damaged file.
     """
     try:
         info = run_info.read(path)
+        _check_model(path, info)
         plans = {} if not any(path.glob("*/plan.json")) else Run.open(path).tasks
         found: list[tuple[SummaryEntry, TaskSpec | None]] = []
         for name, task_run in plans.items():
@@ -165,6 +169,12 @@ def _read_run(path: Path, tasks: Sequence[str] | None) -> tuple[RunInfo, list[tu
         return info, found
     except UsageError as error:
         raise UsageError(f"{error}; see audiobench leaderboard --check") from error
+
+
+def _check_model(path: Path, info: RunInfo) -> None:
+    """Raise IncompleteError where the model's declaration is damaged; its name may be any text."""
+    declared = RecordedModel("model", None, {**info.model.declared, "name": "model"})
+    _ = Run(path, structs.replace(info, model=declared), {}).spec
 
 
 def _cell(entry: SummaryEntry, spec: TaskSpec | None, metric: str | None, moment: float, run: str) -> Cell | None:

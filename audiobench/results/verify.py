@@ -11,7 +11,7 @@ import msgspec
 
 from audiobench.core.disk import write_whole
 from audiobench.core.errors import AudiobenchError
-from audiobench.files import journal, plan, records, run_info, summary_entry
+from audiobench.files import journal, plan, records, run_info, sealed, summary_entry
 from audiobench.files.annotations import EarlyAnswer, Judgement, Reading, TraceVerdict, Transcript
 from audiobench.files.records import Record
 from audiobench.files.summary_entry import SummaryEntry
@@ -50,6 +50,8 @@ class Verified:
     lines: int = 0
     unchecked: int = 0
     """Lines without a checksum, as version 0.1 wrote them."""
+    unsealed: list[Path] = field(default_factory=list)
+    """run.json and plans without one."""
 
 
 def verify(folder: Path) -> Verified:
@@ -62,6 +64,8 @@ def verify(folder: Path) -> Verified:
             read(file)
         except AudiobenchError as error:
             found.problems.append(_told(error))
+    sealable = [folder / run_info.FILE, *sorted(folder.glob(f"*/{plan.FILE}"))]
+    found.unsealed = [file for file in sealable if file.is_file() and not sealed.is_sealed(file.read_bytes())]
     for file in _append_only(folder):
         if file.name == records.FILE and not (file.parent / plan.FILE).is_file():
             found.problems.append(Problem(file.parent / plan.FILE, None, "missing"))

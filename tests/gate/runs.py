@@ -56,7 +56,8 @@ def write_run(
         (folder / name / "samples.jsonl").write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
     about = {
         "schema_version": 1, "run_id": "0", "created": 1.7e9, "updated": 1.7e9, "versions": {"audiobench": "0"},
-        "model": {"name": model, "sha256": "c" * 64}, "tasks": list(tasks), "command": ["audiobench", "run"],
+        "model": {"name": model, "sha256": "c" * 64, "adapter": "oracle", "served_model": "m"}, "tasks": list(tasks),
+        "command": ["audiobench", "run"],
     }  # fmt: skip
     (folder / "run.json").write_bytes(orjson.dumps({**about, **(info or {})}))
     return folder

@@ -54,7 +54,7 @@ def test_shards_make_the_single_run(count: int, shard: Any, cli: Any, tmp_path: 
     one, merged = (without_times(read(run / "toy" / "summary.json")) for run in (whole, tmp_path / "all"))
     assert merged == one and one[0]["n"] == 11
     one, merged = (read(run / "toy" / "plan.json") for run in (whole, tmp_path / "all"))
-    assert {**merged, "ids": []} == {**one, "ids": []} and merged["shard"] is None
+    assert {**merged, "ids": [], "crc": ""} == {**one, "ids": [], "crc": ""} and merged["shard"] is None
     assert merged["ids"] == sorted(one["ids"])
 
 
