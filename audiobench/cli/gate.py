@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
 
 from audiobench.cli import output
 from audiobench.core.errors import AudiobenchError, ExitCode, IncompleteError, UsageError
-from audiobench.core.plain_text import plural, printable
-from audiobench.gate.arms import Arm, arms_of_run
-from audiobench.gate.baseline import read, update
+from audiobench.core.plain_text import printable
+from audiobench.gate.arms import arms_of_run
+from audiobench.gate.baseline import read
+from audiobench.gate.baseline import update as write_baseline
 from audiobench.gate.checks import evaluate
 from audiobench.gate.confirm import ask_again
 from audiobench.gate.junit import write_junit
 from audiobench.gate.markdown import summary, write_summary
 from audiobench.gate.policy import Policy, read_policy
 from audiobench.gate.terminal import one_line, print_verdict, text, verdict_sheet, workflow_commands
+from audiobench.gate.update import Update
 from audiobench.gate.verdict import Verdict
 from audiobench.results.runs import Run, find_runs
 
@@ -30,6 +33,8 @@ def run(args: argparse.Namespace) -> int:
     if args.one_line and args.format and not args.out:
         raise UsageError("--one-line and --format are two forms of what is printed; give one of them, or --out FILE")
     if args.update_baseline:
+        if given := [flag for flag in ("--junit", "--summary", "--confirm") if getattr(args, flag[2:])]:
+            raise UsageError(f"{' and '.join(given)}: of a verdict; --update-baseline writes a baseline and gives none")
         return _update(args)
     try:
         verdict = _judge(args)
@@ -37,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
         verdict = Verdict("", str(args.baseline), "", str(args.run_folder), 0.05, 0.8)
         verdict.error, verdict.error_code = str(error), error.exit_code
         _tell(_write(args, verdict))
-        _annotate(verdict, sys.stdout)
+        _annotate(args, verdict)
         raise
 
     unwritten = _write(args, verdict)
@@ -45,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         print(one_line(verdict))
     elif not args.out:
         _write_verdict(verdict, output.chosen(args))
-    _annotate(verdict, sys.stdout if output.chosen(args) == "text" else sys.stderr)
+    _annotate(args, verdict)
     _tell(unwritten)
     return int(verdict.exit_code)
 
@@ -67,8 +72,8 @@ def _write_verdict(verdict: Verdict, form: str, out: Path | None = None) -> None
 def _judge(args: argparse.Namespace) -> Verdict:
     policy = _policy(args)
     baseline = read(args.baseline)
-    tasks = _tasks(args)
     found = _open(args.run_folder)
+    tasks = _tasks(args, [*baseline.tasks, *found.tasks])
     arms = arms_of_run(found, tasks)
     names = (found.model, str(args.baseline), str(found.folder))
     verdict = evaluate(baseline, arms, policy, tasks=tasks, names=names)
@@ -89,8 +94,22 @@ def _policy(args: argparse.Namespace) -> Policy:
     return read_policy(args.policy, {name: getattr(args, name) for name in names})
 
 
-def _tasks(args: argparse.Namespace) -> list[str] | None:
-    return [name.strip() for name in args.tasks.split(",") if name.strip()] if args.tasks else None
+def _tasks(args: argparse.Namespace, known: Sequence[str]) -> list[str] | None:
+    """The tasks that were asked for; None for all.
+
+    Raises:
+        UsageError: one is not among the `known`, those of the baseline and of the run.
+    """
+    if not args.tasks:
+        return None
+    names = [name.strip() for name in args.tasks.split(",") if name.strip()]
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            meant = f"; did you mean {close[0]}?" if close else ""
+            there = ", ".join(dict.fromkeys(known)) or "none"
+            raise UsageError(f"--tasks {name}: neither in the baseline nor in the run, which have: {there}{meant}")
+    return names
 
 
 def _open(folder: Path) -> Run:
@@ -103,45 +122,52 @@ def _open(folder: Path) -> Run:
 
 
 def _update(args: argparse.Namespace) -> int:
+    """Show the bar before and after, and write it where it does not fall, or somebody said that it may."""
     found = _open(args.run_folder)
-    arms = arms_of_run(found, _tasks(args))
-    if not _better_or_told(args, found, arms):
-        return int(ExitCode.REGRESSION)
-    update(args.baseline, found, arms)
-    size = args.baseline.stat().st_size
-    outcomes = sum(len(arm.rows) for arm in arms)
-    counts = f"{len(arms)} {plural(len(arms), 'arm')}, {outcomes} {plural(outcomes, 'outcome')}"
-    print(f"{args.baseline}: {counts}, {size} bytes")
-    return 0
-
-
-def _better_or_told(args: argparse.Namespace, found: Run, arms: list[Arm]) -> bool:
-    """Show the bar before and after; False where it would fall and nobody said that it may."""
     try:
         before = read(args.baseline)
     except AudiobenchError:  # none yet, or none that can be read: what is written is a first one
-        return True
-    verdict = evaluate(
-        before, arms, _policy(args), tasks=_tasks(args), names=(found.model, str(args.baseline), str(found.folder))
-    )
-    print(f"{args.baseline}: before ({before.created}) and after:")
-    old = {arm.key: arm for arm in before.arms}
-    for arm in arms:
-        was, now = (arm.metric.shown.show(found.score) if found else "-" for found in (old.get(arm.key), arm))
-        print(f"  {arm.task}, {arm.condition.label}: {was} -> {now}")
-    print_verdict(verdict)
-    if verdict.level != "regression" or args.accept_regression:
-        return True
-    print(
-        f"audiobench: {args.baseline}: not written: the run is worse; --accept-regression lowers the bar",
-        file=sys.stderr,
-    )
-    return False
+        before = None
+    tasks = _tasks(args, [*(before.tasks if before else ()), *found.tasks])
+    arms = arms_of_run(found, tasks)
+    names = (found.model, str(args.baseline), str(found.folder))
+    verdict = evaluate(before, arms, _policy(args), tasks=tasks, names=names) if before else None
+    lowers = verdict is not None and verdict.level == "regression" and not args.accept_regression
+    if not lowers:
+        write_baseline(args.baseline, found, arms)
+    _show_update(args, Update(args.baseline, before, arms, verdict, written=not lowers))
+    return int(ExitCode.REGRESSION if lowers else ExitCode.OK)
 
 
-def _annotate(verdict: Verdict, to: TextIO) -> None:
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        print("\n".join(workflow_commands(verdict)), file=to)
+def _show_update(args: argparse.Namespace, made: Update) -> None:
+    form = output.chosen(args)
+    if args.json is not None:
+        output.write_json(made.as_dict(), args.json)
+    if args.one_line:
+        print(made.end())
+    elif not made.written:
+        print(f"audiobench: {made.end()}", file=sys.stderr)
+    if args.one_line and args.out is None:
+        return
+    if form == "json":
+        output.write_json(made.as_dict(), args.out)
+    elif form != "text":
+        output.write_sheets([made.sheet(), *([verdict_sheet(made.verdict)] if made.verdict else [])], form, args.out)
+    elif args.out is not None:
+        told = [f"{line}\n" for line in made.lines()]
+        output.write("".join([*told, text(made.verdict) if made.verdict else "", f"{made.end()}\n"]), args.out)
+    else:
+        print("".join(f"{line}\n" for line in made.lines()), end="")
+        if made.verdict:
+            print_verdict(made.verdict)
+        if made.written:
+            print(made.end())
+
+
+def _annotate(args: argparse.Namespace, verdict: Verdict) -> None:
+    """Workflow commands, which GitHub reads on either stream: beside text, but not in what another program reads."""
+    if os.environ.get("GITHUB_ACTIONS") == "true" and (commands := workflow_commands(verdict)):
+        print("\n".join(commands), file=sys.stdout if output.chosen(args) == "text" else sys.stderr)
 
 
 def _write(args: argparse.Namespace, verdict: Verdict) -> list[AudiobenchError]:

@@ -49,10 +49,21 @@ def _renderer(name: str) -> Callable[[Board], str]:
 
 
 def _check(args: argparse.Namespace) -> int:
+    if args.format not in (None, "text", "json"):
+        raise UsageError(f"--format {args.format}: --check answers as text or json")
     found = check(args.check, args.base)
+    code = ExitCode.USAGE if found.problems else ExitCode.OK
+    if output.chosen(args) == "json":
+        document = {
+            "runs": found.runs, "results": found.entries, "problems": found.problems, "warnings": found.warnings,
+            "exit_code": int(code),
+        }  # fmt: skip
+        output.write_json(document, args.out)
+        return int(code)
     for problem in found.problems:
         print(problem, file=sys.stderr)
     for warning in found.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    print(f"{args.check}: {found.runs} runs, {found.entries} results, {len(found.problems)} problems")
-    return int(ExitCode.USAGE if found.problems else ExitCode.OK)
+    told = f"{args.check}: {found.runs} runs, {found.entries} results, {len(found.problems)} problems\n"
+    output.write(told, args.out)
+    return int(code)

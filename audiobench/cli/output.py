@@ -1,4 +1,8 @@
-"""`--format` and `--out`: one spelling for every command that prints tables."""
+"""`--format` and `--out`, with one meaning for every command: the form of the result, and where it goes.
+
+Of a command whose result is files (`run` a run directory, `view` a page, `difficulty` a manifest) `--out` says where these
+go, and `--format` is the form of the table that is printed.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +26,18 @@ def configure(
     """Declare the options; `short` are formats that have an option of their own (`--json`, `--markdown`)."""
     add = parser.add_mutually_exclusive_group().add_argument
     by_name = "by the name of --out, else " if out else ""
-    add("--format", choices=formats, help=f"default: {by_name}{default}")
+    add("--format", choices=formats, help=f"form of the result (default: {by_name}{default})")
     for name in short:
         chosen = "md" if name == "markdown" else name
         add(f"--{name}", action="store_const", const=chosen, dest="format", help=f"the same as --format {chosen}")
     if out:
-        parser.add_argument("--out", type=Path, metavar="FILE", help="write here instead of standard output")
+        place(parser, "FILE", "default: standard output")
     parser.set_defaults(by_suffix=formats if out else (), default_format=default)
+
+
+def place(parser: argparse.ArgumentParser, what: str, more: str, *, required: bool = False) -> None:
+    """Declare `--out`; `what` is a FILE, a DIR or a PATH, `more` what goes there and where it goes by default."""
+    parser.add_argument("--out", type=Path, metavar=what, required=required, help=f"where the result goes ({more})")
 
 
 def chosen(args: argparse.Namespace) -> str:

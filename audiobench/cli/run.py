@@ -16,12 +16,13 @@ from audiobench.cli import output
 from audiobench.core.errors import AudiobenchError, ExitCode, UsageError
 from audiobench.core.plain_text import printable
 from audiobench.core.redact import redacted
+from audiobench.core.sheet import Sheet
 from audiobench.data.loading import at_hand
 from audiobench.files import run_info, suite
 from audiobench.files.run_info import command_line
 from audiobench.files.run_spec import RunSpec, options
-from audiobench.report.estimate import declared, estimate, estimate_lines
-from audiobench.report.terminal import print_run
+from audiobench.report.estimate import declared, estimate, estimate_lines, estimate_sheet
+from audiobench.report.terminal import print_run, score_sheet
 from audiobench.results.groups import group_scores
 
 
@@ -113,12 +114,10 @@ def _repeated(file: Path, given: Mapping[str, Any]) -> list[RunSpec]:
 def _run_one(spec: RunSpec, args: argparse.Namespace) -> int:
     if args.dry_run:
         entries = _estimate(spec, args)
-        if args.format == "json":
-            output.write_json({"estimate": entries, "exit_code": 0})
+        _write(args, {"estimate": entries, "exit_code": 0}, [estimate_sheet(entries)])
         return 0
     result = _run_and_show(spec, args)
-    if args.format == "json":
-        output.write_json(_as_json(result))
+    _write(args, _as_json(result), [_sheet(result)])
     if result.exit_code and result.exit_code is not ExitCode.USAGE:
         _print_command()
     return int(result.exit_code)
@@ -128,13 +127,17 @@ def _run_all(specs: Sequence[RunSpec], args: argparse.Namespace) -> int:
     """Run one after the other. A run that fails does not keep the next from running; an interrupt does."""
     codes: list[int] = []
     shown: list[dict[str, Any]] = []
+    sheets: list[Sheet] = []
     for number, spec in enumerate(specs, 1):
         tasks = ", ".join(spec.tasks)
         if not spec.quiet:
             print(f"== run {number} of {len(specs)}: {spec.model} on {tasks}", file=sys.stderr)
         try:
             if args.dry_run:
-                shown.append({"model": spec.model, "estimate": _estimate(spec, args), "exit_code": 0})
+                entries = _estimate(spec, args)
+                shown.append({"model": spec.model, "estimate": entries, "exit_code": 0})
+                sheets.append(estimate_sheet(entries))
+                sheets[-1].title = f"estimate: {spec.model}"
                 continue
             result = _run_and_show(spec, args)
         except AudiobenchError as error:
@@ -144,11 +147,11 @@ def _run_all(specs: Sequence[RunSpec], args: argparse.Namespace) -> int:
             continue
         codes.append(int(result.exit_code))
         shown.append(_as_json(result))
+        sheets.append(_sheet(result))
         if result.exit_code in (ExitCode.SIGINT, ExitCode.SIGTERM):
             break
     code = max(codes, default=0)
-    if args.format == "json":
-        output.write_json({"runs": shown, "exit_code": code})
+    _write(args, {"runs": shown, "exit_code": code}, sheets)
     if code:
         done = sum(not code for code in codes)
         print(f"audiobench: {done} of {len(specs)} runs are complete", file=sys.stderr)
@@ -169,21 +172,35 @@ def _estimate(spec: RunSpec, args: argparse.Namespace) -> list[dict[str, Any]]:
         if not spec.quiet:
             print("\n".join(plan_lines(prepared)), file=sys.stderr)
         entries = [*estimate(prepared), *entries]
-    if args.format != "json":
+    if output.chosen(args) == "text":
         print("\n".join(estimate_lines(entries)))
     return entries
 
 
 def _run_and_show(spec: RunSpec, args: argparse.Namespace) -> RunResult:
     result = api.run(spec)
-    if args.format != "json":
+    if output.chosen(args) == "text":
         print_run(result.summaries, result.tasks, result.folder, groups=group_scores(result.summaries, result.tasks))
+    if output.chosen(args) != "json":
         for entry in result.summaries:
             for reason in entry.errors:
                 print(f"{entry.task}: {reason.n} x {reason.message}", file=sys.stderr)
     if result.reason:
         print(f"audiobench: {result.reason}", file=sys.stderr)
     return result
+
+
+def _write(args: argparse.Namespace, document: Mapping[str, Any], sheets: Sequence[Sheet]) -> None:
+    """The result in the form that was asked for; as text it has been printed while the runs went on."""
+    form = output.chosen(args)
+    if form == "json":
+        output.write_json(document)
+    elif form != "text":
+        output.write_sheets(sheets, form)
+
+
+def _sheet(result: RunResult) -> Sheet:
+    return score_sheet(result.summaries, result.tasks, result.model)
 
 
 def _as_json(result: RunResult) -> dict[str, Any]:

@@ -13,9 +13,13 @@ from audiobench.ask.reader import can_read, read_records
 from audiobench.cli import output
 from audiobench.core.disk import write_whole
 from audiobench.core.errors import UsageError
+from audiobench.core.plain_text import of_whole
+from audiobench.core.sheet import Sheet
 from audiobench.files.annotations import Reading, Slot
 from audiobench.importers import predictions
 from audiobench.importers.predictions import Prediction
+from audiobench.results.score import metric_of
+from audiobench.scorers.metrics import UNITS, Unit
 from audiobench.task.find import find_task
 from audiobench.task.spec import TaskSpec
 
@@ -41,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     )
     if args.out is not None:
         write_whole(args.out, body)
-    elif form != "json":
+    elif form == "text":
         sys.stdout.write(body.decode())
     found = predictions.summary(task, group, samples, readings)
     if ending is not None and ending.reason is not None:
@@ -49,8 +53,10 @@ def run(args: argparse.Namespace) -> int:
         print(f"{ending.reason}; to resume, rerun the same command", file=sys.stderr)
     if form == "json":
         print(msgspec.json.encode(found).decode())
-    else:
+    elif form == "text":
         print("\n".join(words(found)), file=sys.stderr)
+    else:
+        output.write_sheets([sheet(found, UNITS[metric_of(task).unit])], form)
     return found["exit_code"]
 
 
@@ -74,9 +80,26 @@ def read_unparsed(
     return read_records(args.reader, unparsed, file, base_url=args.reader_base_url)
 
 
+def sheet(found: Mapping[str, Any], unit: Unit) -> Sheet:
+    """The summary as a table of one row, in the columns of a run's."""
+    header = ("task", "metric", "n", "value", "95 % interval", "coverage", "chance", "official", "not scored")
+    table = Sheet("", header, left=2, all_columns=True)
+    low, high = found["ci"]
+    official = found["official"]
+    has = official and official.value is not None
+    chance = "-" if found["chance"] is None else UNITS["share"].show(found["chance"])
+    table.rows.append(
+        (found["task"], found["metric"], of_whole(found["n"], found["expected"]), unit.show(found["value"]),
+         "-" if low is None else f"[{unit.show(low)}, {unit.show(high)}]", f"{100 * found['coverage']:.1f}%", chance,
+         f"{unit.show(official.value)} (n={official.n})" if has else "-",
+         ", ".join(f"{n} {kind}" for kind, n in found["counts"].items() if n and kind != "scored") or "-")
+    )  # fmt: skip
+    return table
+
+
 def words(found: Mapping[str, Any]) -> list[str]:
     """The summary as people read it."""
-    many = f"n={found['n']}" + (f" of {found['expected']}" if found["expected"] is not None else "")
+    many = f"n={of_whole(found['n'], found['expected'])}"
     if found["outputs"] != found["n"]:
         many += f" ({found['outputs']} outputs)"
     low, high = found["ci"]

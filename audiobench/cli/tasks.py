@@ -149,21 +149,25 @@ def _check(args: argparse.Namespace) -> int:
         args.files, args.data = [args.data, *args.files], ""
     if not args.files:
         raise UsageError("tasks check: name a task YAML")
-    findings = []
+    findings, noted = [], []
     for file in map(Path, args.files):
         found = check(file)
         if not found and args.data is not None:
             from audiobench.data.checking import data_findings
 
             found, notes = data_findings(file, Path(args.data.rpartition("=")[2]) if args.data else None)
-            print("".join(f"{file}: note: {note}\n" for note in notes), end="")
+            noted += [f"{file}: note: {note}" for note in notes]
         findings += found
+    code = 2 if findings else 0
+    if output.chosen(args) == "json":
+        document = {"files": args.files, "findings": findings, "notes": noted, "exit_code": code}
+        output.write_json(document, args.out)
+        return code
     for finding in findings:
         print(finding, file=sys.stderr)
-    if findings:
-        return 2
-    print(f"{len(args.files)} file{'s' if len(args.files) != 1 else ''}: no findings")
-    return 0
+    clean = [] if findings else [f"{len(args.files)} file{'s' if len(args.files) != 1 else ''}: no findings"]
+    output.write("".join(f"{line}\n" for line in (*noted, *clean)), args.out)
+    return code
 
 
 def _fetch(args: argparse.Namespace) -> int:

@@ -89,7 +89,10 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
         int | None, Option(Whole(1), "fixed number of requests at once (default: adaptive)", "N")
     ] = None
     out: Annotated[
-        Path | None, Option(Folder(), "run directory (default: results/<model>/<run>)", "DIR", recorded=False)
+        Path | None,
+        Option(
+            Folder(), "where the result goes (a run directory; default: results/<model>/<run>)", "DIR", recorded=False
+        ),
     ] = None
     name: Annotated[
         str | None, Option(Label(), "name of the run, at the end of its directory's: another run beside it", "NAME")

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from audiobench.core.plain_text import of_whole
 from audiobench.core.types import Condition
 from audiobench.results.reasoned import contrary, counted
 from audiobench.results.runs import Run, Scored, TaskRun
@@ -83,7 +84,7 @@ class Arm:
     """Generation parameters that the command line changed."""
     ids_sha256: str = ""
     whole: int | None = None
-    """Rows of the whole data set; not known of a baseline."""
+    """Rows of the whole data set, where they are another number than the samples; a baseline of version 0.1 does not say."""
     id_bytes: int = 0
     """Bytes of the hashed ids; 0 where the ids themselves are known."""
 
@@ -91,6 +92,12 @@ class Arm:
     def key(self) -> tuple[str, str]:
         """(task, condition): what an arm of one run has in common with its like in another."""
         return self.task, self.condition.label
+
+    @property
+    def size(self) -> str:
+        """The samples in words: `8 of 60 of 1,000` where 8 of 60 that were asked have a response, of 1,000."""
+        answered = sum(row.value is not None for row in self.rows.values())
+        return of_whole(answered, len(self.rows), self.whole)
 
     @property
     def counted(self) -> bool:

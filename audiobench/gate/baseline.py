@@ -3,7 +3,7 @@
     {schema_version, kind: "audiobench-baseline", created, audiobench, run_id,
      model: {name, sha256, served_models},
      sample_sets: {key: {n, ids_sha256, id_bytes, packed: [base64, ...]}},
-     arms: [{task, condition, metric, unit, higher_is_better, epochs, n, score, correct, unusable, fingerprint,
+     arms: [{task, condition, metric, unit, higher_is_better, epochs, n, rows (of the data set, where not n), score, correct, unusable, fingerprint,
              think_effective, settings, samples: key, outcomes: [[letters, ...] for each epoch], values, counts}],
      sha256}
 
@@ -90,6 +90,7 @@ class _Arm(_File):
     counts: _Counts | list[list[float]] | None = None
     unit: str | None = None
     score: float | None = None
+    rows: int | None = Field(default=None, ge=0)
 
 
 class _Samples(_File):
@@ -184,6 +185,7 @@ def _arm_document(arm: Arm, sets: dict[str, Any]) -> dict[str, Any]:
         "higher_is_better": arm.metric.higher_is_better,
         "epochs": arm.epochs,
         "n": len(ordered),
+        **({"rows": arm.whole} if arm.whole not in (None, len(ordered)) else {}),
         "score": arm.score,
         "correct": sum(int(v or 0) for _, row in ordered for v in row.values) if binary else None,
         "unusable": {
@@ -343,6 +345,7 @@ def _read_arm(arm: _Arm, samples: _Samples) -> Arm:
         settings=arm.settings,
         ids_sha256=samples.ids_sha256,
         id_bytes=size,
+        whole=arm.rows,
     )
     known = metric is metric_named(arm.metric)
     if known and arm.score is not None and (not read.counted or counts is not None):

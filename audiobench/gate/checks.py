@@ -16,7 +16,7 @@ from msgspec import structs
 from audiobench.gate.arms import FAILED, Arm, Row
 from audiobench.gate.baseline import Baseline, short_id
 from audiobench.gate.policy import Policy
-from audiobench.gate.verdict import Check, Flip, Item, Level, Measured, Verdict, label, shown, size
+from audiobench.gate.verdict import Check, Flip, Item, Level, Measured, Verdict, label, placed, shown, size
 from audiobench.scorers.metrics import Mean, Metric, Side, Tally
 from audiobench.statistics.distributions import normal_quantile
 from audiobench.statistics.multiplicity import holm
@@ -86,8 +86,9 @@ def _score(item: Item, before: Arm, after: Arm | None, candidate: Sequence[Arm],
     if not before.rows or not after.rows:
         empty = "baseline" if not before.rows else "run"
         return _refuse(item, "present", "incomplete", f"{where}: the {empty} has no samples")
-    item.checks.append(Check("present", "pass", f"{where}: {len(after.rows)} samples"))
+    item.checks.append(Check("present", "pass", f"{where}: {after.size} samples"))
     item.rows = after.whole
+    where = placed(where, after.size)
     item.unit = after.metric.unit  # a baseline of version 0.1 does not name it
     complete = not after.failures and before.ids_sha256 == after.ids_sha256
     different = _different_parts(before, after, complete)
@@ -290,7 +291,7 @@ def _judge_unparsed(item: Item, policy: Policy) -> None:
     assert found is not None
     failed = found.p_adjusted < policy.alpha and found.difference > allowed
     text = (
-        f"{item.task}, {item.condition}: {100 * found.candidate:.1f} % of the responses have no usable answer, "
+        f"{item.where}: {100 * found.candidate:.1f} % of the responses have no usable answer, "
         f"{100 * found.baseline:.1f} % in the baseline (p={found.p_adjusted:.2g})"
     )
     item.checks.append(Check("unparsed", "regression" if failed else "pass", text))
@@ -302,7 +303,7 @@ def _judge_score(item: Item, policy: Policy) -> None:
     name = item.kind
     what = "think gain " if name == "think_gain" else ""
     loss = found.difference if item.lower_is_better else -found.difference
-    where = f"{item.task}, {item.condition}"
+    where = item.where
     change = (
         f"{what}{shown(item, found.baseline, sign=bool(what))} -> {shown(item, found.candidate, sign=bool(what))} "
         f"({shown(item, found.difference, sign=True)}, "
@@ -322,7 +323,9 @@ def _judge_score(item: Item, policy: Policy) -> None:
     worst_case = inf if unchanged else found.ci[1] if item.lower_is_better else -found.ci[0]
     if worst_case > item.margin and found.mde > item.margin:
         # a think gain is noisier than the two scores it is made of: its power is told, and required of scores only
-        text = f"{where}: {what}cannot detect a drop below {size(item, found.mde)} at n={found.n}{_needed(item, found)}"
+        text = (
+            f"{where}: {what}cannot detect a drop below {size(item, found.mde)} at n={found.n:,}{_needed(item, found)}"
+        )
         failing = policy.require_power and name == "score"
         level = "pass" if found.mde <= item.must_show else "warn"
         item.checks.append(Check("power", "regression" if failing else level, text))

@@ -120,8 +120,13 @@ class Item:
 
     @property
     def size(self) -> str:
-        """The samples in words: `60 of 1,000` where the data set has more."""
-        return of_whole(self.measured.n if self.measured else self.n, self.rows)
+        """The samples in words: `60 of 1,000` where the data set has more, `8 of 60` where 8 of the baseline's were compared."""
+        return of_whole(self.measured.n if self.measured else self.n, self.n, self.rows)
+
+    @property
+    def where(self) -> str:
+        """Task and condition, with the number of samples where it is not that of the data set."""
+        return placed(f"{self.task}, {self.condition}", self.size)
 
     def messages(self, *levels: Level) -> list[str]:
         """Messages of the checks at these levels."""
@@ -175,6 +180,11 @@ def worst(levels: list[Level]) -> Level:
         if level in levels:
             return level
     return "pass"
+
+
+def placed(where: str, size: str) -> str:
+    """`where` with a number of samples in words, if that is more than a number."""
+    return f"{where} (n={size})" if " of " in size else where
 
 
 def label(arm: Arm) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from audiobench.core.modes import AudioCondition, Think
 from audiobench.core.plain_text import plural
+from audiobench.core.sheet import Column, Sheet
 from audiobench.core.types import Condition, TextPart
 from audiobench.files import records
 from audiobench.model.adapter import SampleError
@@ -154,6 +155,23 @@ def declared(task: TaskSpec, options: RunSpec) -> dict[str, Any]:
         "completion_from": "unknown", "dollars_without_audio": False, "data": "not fetched",
         "several_turns": [],
     }  # fmt: skip
+
+
+def estimate_sheet(entries: Sequence[Mapping[str, Any]]) -> Sheet:
+    """The estimate as a table; a dash for what is not known."""
+    header = (
+        "task", "requests", "hours of audio", "text tokens", "audio tokens", "completion tokens", "US dollars",
+        Column("rests on", text=True),
+    )  # fmt: skip
+    sheet = Sheet("estimate", header, all_columns=True)
+    for entry in entries:
+        counts = [entry[name] for name in ("requests", "text_tokens", "audio_tokens", "completion_tokens")]
+        requests, *tokens = ("-" if count is None else f"{count:,}" for count in counts)
+        hours, spent = entry["audio_hours"], entry["dollars"]
+        money = "-" if spent is None else f"{'at least ' * entry['dollars_without_audio']}{dollars(spent)}"
+        why = "the declared rows; data not fetched" if entry.get("data") == "not fetched" else entry["completion_from"]
+        sheet.rows.append((entry["task"], requests, "-" if hours is None else f"{hours:.2f}", *tokens, money, why))
+    return sheet
 
 
 def estimate_lines(entries: list[dict[str, Any]]) -> list[str]:

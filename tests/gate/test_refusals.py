@@ -147,7 +147,10 @@ def test_missing_tasks_conditions_and_samples(gate: Gate, good: Path, tmp_path: 
     on = [line for line in lines_of(good) if line["condition"]["think"] == "on"]
     code, verdict = gate(write_run(tmp_path / "on", {"t": on}))
     assert code == 3 and "not in the run, which has think=on" in reasons(verdict, "not_comparable")
-    assert gate(good, "--tasks", "u")[0] == 4
+    assert gate(good, "--tasks", "u")[0] == 2
+    more = write_run(tmp_path / "more", {"t": lines_of(good), "u": answers([1])})
+    code, verdict = gate(more, "--tasks", "u")
+    assert code == 4 and "u: not in the baseline" in reasons(verdict, "incomplete")
     assert gate(write_run(tmp_path / "nothing", {}))[0] == 4
     code, verdict = gate(write_run(tmp_path / "empty", {"t": []}, ids=["s0000"]))
     assert code in (3, 4)
@@ -421,6 +424,72 @@ def test_an_update_shows_before_and_after_and_lowers_no_bar_unless_told(
     assert file.read_bytes() == kept
     assert main([*update, str(worse), "--accept-regression"]) == 0 and file.read_bytes() != kept
     assert main([*update, str(good)]) == 0, "a better run needs no word"
+
+
+@pytest.mark.parametrize("form", ["md", "csv", "latex", "json"])
+def test_an_update_comes_in_every_format(
+    form: str, good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    update = ["gate", "--baseline", str(tmp_path / "b.json"), "--update-baseline", "--run", str(good)]
+    assert main([*update, "--format", form]) == 0, "a first baseline has no before"
+    worse = write_run(tmp_path / "worse", {"t": answers([0] * 200, think="on") + answers([0] * 200, think="off")})
+    capsys.readouterr()
+    assert main([*update[:-1], str(worse), "--format", form]) == 1
+    shown = capsys.readouterr()
+    assert "not written: the run is worse" in shown.err
+    if form == "json":
+        document = json.loads(shown.out)
+        assert document["written"] is False and document["exit_code"] == 1 and document["verdict"]["exit_code"] == 1
+        assert [(score["before"], score["after"]) for score in document["scores"]] == [(0.75, 0.0), (0.5, 0.0)]
+    else:
+        assert {"md": "| 75.0 | 0.0 |", "csv": ",before,,75.0\n", "latex": "75.0 & 0.0"}[form] in shown.out
+    assert main([*update, "--junit", str(tmp_path / "j.xml")]) == 2
+
+
+def test_a_part_of_the_data_set_is_told_beside_every_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the baseline, the messages, JUnit and the summary: 60 of 1,000 rows, and 59 of the 60 with a response."""
+    spec = {"expected_rows": 1000}
+    good = write_run(tmp_path / "good", {"t": answers([1] * 60)}, spec=spec)
+    worse = write_run(tmp_path / "worse", {"t": [*answers([0] * 59), record("s0059", None)]}, spec=spec)
+    base, junit, md = (tmp_path / name for name in ("b.json", "j.xml", "s.md"))
+    assert main(["gate", "--baseline", str(base), "--run", str(good), "--update-baseline"]) == 0
+    (arm,) = json.loads(base.read_bytes())["arms"]
+    assert (arm["n"], arm["rows"]) == (60, 1000)
+    capsys.readouterr()
+    judge = ["gate", "--baseline", str(base), "--max-error-rate", "5%", "--run", str(worse)]
+    assert main([*judge, "--junit", str(junit), "--summary", str(md)]) == 1
+    part = "59 of 60 of 1,000"
+    assert f"failed: t, think=default audio=full (n={part}): 100.0 -> 0.0" in capsys.readouterr().out
+    assert part in md.read_text()
+    cases = {case.get("name"): case for case in ElementTree.parse(junit).iter("testcase")}
+    for name in ("score", "unparsed", "coverage"):
+        assert f"(n={part}): " in "".join(cases[name].itertext()), name
+    assert main([*judge[:-1], str(good), "--junit", str(junit)]) == 0
+    text = "".join(ElementTree.parse(junit).getroot().itertext())
+    assert "t, think=default audio=full: 60 of 1,000 samples" in text and "(n=60 of 1,000): 100.0 -> 100.0" in text
+    assert main(["gate", "--baseline", str(base), "--run", str(good), "--update-baseline"]) == 0
+    assert "(n=60 of 1,000): 100.0 -> 100.0" in capsys.readouterr().out
+
+
+def test_a_misspelt_task_gets_a_suggestion(gate: Gate, good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_run(good.parent / "named", {"speech": answers([1] * 5)})
+    base = good.parent / "named.json"
+    assert main(["gate", "--baseline", str(base), "--run", str(run), "--update-baseline"]) == 0
+    for words in ((), ("--update-baseline",)):
+        assert main(["gate", "--baseline", str(base), "--run", str(run), "--tasks", "speach", *words]) == 2
+        assert (
+            "neither in the baseline nor in the run, which have: speech; did you mean speech?"
+            in capsys.readouterr().err
+        )
+
+
+def test_annotations_stay_out_of_what_another_program_reads(
+    good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert main(["gate", "--baseline", str(tmp_path / "no.json"), "--run", str(good), "--format", "json"]) == 4
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["exit_code"] == 4 and "::error title=gate::" in shown.err
 
 
 def test_the_verdict_for_a_chat_is_one_line_and_names_what_failed(

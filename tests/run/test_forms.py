@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from audiobench.cli import main
+from audiobench.cli import COMMANDS, build_parser, main
 from tests.gate.runs import answers, write_run
+from tests.run.conftest import make_task
 
 
 @pytest.fixture
@@ -75,3 +77,52 @@ def test_a_verdict_that_cannot_be_written_ends_with_the_code_that_is_printed(
     assert code == json.loads(capsys.readouterr().out)["exit_code"] == 4
     assert _main(f"{command} text", places) == 4
     assert capsys.readouterr().out.endswith(" (exit code 4)\n")
+
+
+@pytest.mark.parametrize("form", ["md", "csv", "latex", "json"])
+def test_runs_scores_and_merges_come_in_every_format(
+    form: str, places: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task, out = make_task(tmp_path / "toy", 4), tmp_path / "out"
+    capsys.readouterr()
+    run = f"run --model oracle --tasks {task} --out {out} --format {form}"
+    score = f"score --task mmau --predictions P --format {form}"
+    for command, whole in (
+        (f"{run} --dry-run", "4"),
+        (run, "100.0"),
+        (score, "1.0" if form == "json" else "100.0"),
+        (f"merge {out} --out {tmp_path / 'merged'} --format {form}", "100.0"),
+    ):
+        assert _main(command, places) == 0
+        printed = capsys.readouterr().out
+        if form == "json":
+            assert json.loads(printed)["exit_code"] == 0
+        else:
+            assert printed.startswith({"md": "", "csv": "table,row,column,unit,value\n", "latex": "% needs"}[form])
+            assert whole in printed and "\\toprule" in printed if form == "latex" else whole in printed
+
+
+def test_findings_of_a_task_file_come_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    task = make_task(tmp_path / "toy", 4)
+    assert main(["tasks", "check", str(task), "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"files": [str(task)], "findings": [], "notes": [], "exit_code": 0}
+    task.write_text(task.read_text().replace("doc_to_audio", "doc_to_audoi"))
+    assert main(["tasks", "check", str(task), "--format", "json"]) == 2
+    assert "did you mean `doc_to_audio`?" in json.loads(capsys.readouterr().out)["findings"][0]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_format_and_out_mean_the_same_everywhere(command: str) -> None:
+    parsers = [_command(build_parser(command), command)]
+    for parser in parsers:
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                parsers += action.choices.values()
+            if "--out" in action.option_strings:
+                assert (action.help or "").startswith("where the result goes (")
+            if "--format" in action.option_strings:
+                assert (action.help or "").startswith("form of the result")
+
+
+def _command(parser: argparse.ArgumentParser, name: str) -> argparse.ArgumentParser:
+    return next(a.choices[name] for a in parser._actions if isinstance(a, argparse._SubParsersAction))

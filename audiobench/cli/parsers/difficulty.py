@@ -17,7 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--k", type=int, default=8, metavar="K", help="answers to a sample that count (default 8)")
     add("--keep", default="3..6", metavar="LOW..HIGH", help="passes of K that keep a sample (default 3..6)")
     add("--tasks", metavar="A,B", help="only these tasks of the run")
-    add("--out", type=Path, metavar="FILE", help="manifest of the kept samples (default RUN/difficulty.jsonl)")
+    output.place(parser, "FILE", "manifest of the kept samples; default: RUN/difficulty.jsonl")
     add("--all", action="store_true", help="write every sample to the manifest, with kept: true or false")
     add("--rewards", type=Path, metavar="FILE", help="also write each response with its reward, for a trainer")
     add("--rewards-of", choices=("kept", "all"), default="kept", help="whose responses (default: the kept samples')")

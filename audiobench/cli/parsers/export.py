@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from audiobench.cli import output
+
 FORMATS = ("parquet", "csv", "lm-eval")
 
 
@@ -12,6 +14,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
     add("runs", nargs="+", type=Path, metavar="RUN", help="run directories or folders of them")
-    add("--format", choices=FORMATS, required=True, help="one line a sample, or lm-eval's results and samples files")
-    add("--out", type=Path, required=True, metavar="PATH", help="file to write; for lm-eval the folder")
+    add(
+        "--format", choices=FORMATS, required=True,
+        help="form of the result: one line a sample, or lm-eval's results and samples files",
+    )  # fmt: skip
+    output.place(parser, "PATH", "a file; for lm-eval a folder", required=True)
     add("--tasks", metavar="A,B", help="only these tasks")

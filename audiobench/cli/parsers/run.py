@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "further options override the recorded ones",
     )
     add("--dry-run", action="store_true", help="print the plan and the estimated cost; send nothing")
-    output.configure(parser, ("text", "json"), out=False)
+    output.configure(parser, out=False)
 
 
 def _how(option: Named) -> dict[str, Any]:

@@ -36,8 +36,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="where the reader's readings are kept, and resumed from (default: the predictions' name + .readings.jsonl)",
     )
-    add("--out", type=Path, metavar="FILE", help="where the scored lines go (default: standard output)")
-    output.configure(parser, ("text", "json"), out=False)
+    output.place(parser, "FILE", "the scored lines; default: standard output, where --format is text")
+    output.configure(parser, out=False)
 
 
 def _tags(given: str) -> tuple[str, str]:

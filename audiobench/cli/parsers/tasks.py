@@ -22,6 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     output.configure(show, ("text", "json"))
     check = commands.add_parser("check", help="validate a task YAML; errors point at line and key")
     check.add_argument("files", nargs="*", metavar="FILE", help="task YAML")
+    output.configure(check, ("text", "json"))
     check.add_argument(
         "--data",
         nargs="?",

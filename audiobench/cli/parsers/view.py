@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from audiobench.cli import output
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("runs", nargs="*", type=Path, default=[Path("results")], metavar="RUN", help="run directories")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write the page there instead of serving it")
+    output.place(parser, "DIR", "a page; default: it is served")
     parser.add_argument("--port", type=int, default=0, help="where to serve on 127.0.0.1 (default: a free port)")
     parser.add_argument(
         "--embed", metavar="IDS", help="with --out: only these samples (ID,TASK/ID,...), with their audio in the page"
