@@ -197,14 +197,14 @@ def relabelled(arms: Sequence[Arm]) -> list[Arm]:
 
 
 def _labelled(group: Sequence[Arm]) -> list[Arm]:
-    """Arms named by model, run folder and condition, as far as these differ."""
-    models = len({arm.run.model for arm in group}) > 1
+    """Arms named by model and run, folder and condition, as far as these differ."""
+    models = len({arm.run.title for arm in group}) > 1
     folders = len({arm.run.folder.resolve() for arm in group}) > 1
     hows = list(dict.fromkeys(arm.how for arm in group))
     named = []
     for arm in group:
-        parts = [arm.run.model] if models else []
-        if folders and (not models or len({(a.run.model, a.how) for a in group}) < len(group)):
+        parts = [arm.run.title] if models else []
+        if folders and (not models or len({(a.run.title, a.how) for a in group}) < len(group)):
             parts.append(arm.run.folder.name)
         if len(hows) > 1 or not parts:
             parts.append(label(arm.how, hows))

@@ -98,6 +98,7 @@ def _arm(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
     return {
         "label": arm.label,
         "model": arm.run.model,
+        "name": arm.run.info.name,
         "run": str(arm.run.folder),
         "condition": arm.how._asdict(),
         "think_effective": effective(arm),

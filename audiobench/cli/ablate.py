@@ -37,11 +37,18 @@ def run(args: argparse.Namespace) -> int:
     tasks = [ablate_task(opened, opened.tasks[name]) for name in names]
     files = []
     if args.plot is not None:
-        files = draw(tasks, opened.model, args.plot)
+        files = draw(tasks, opened.title, args.plot)
     form = output.chosen(args)
     if form == "json":
         plots = [str(file) for file in files]
-        document = {"run": str(opened.folder), "model": opened.model, "tasks": tasks, "plots": plots, "exit_code": 0}
+        document = {
+            "run": str(opened.folder),
+            "model": opened.model,
+            "name": opened.info.name,
+            "tasks": tasks,
+            "plots": plots,
+            "exit_code": 0,
+        }
         output.write_json(document, args.out)
         return 0
 
@@ -53,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         sheets[0].notes.append(
             "one condition only: run with e.g. --think off,on --audio full,none to have something to compare"
         )
-    sheets[0].title = f"{opened.model}: {sheets[0].title}"
+    sheets[0].title = f"{opened.title}: {sheets[0].title}"
     output.write_sheets(sheets, form, args.out)
     for file in files:
         print(f"drawn: {file}", file=sys.stderr)

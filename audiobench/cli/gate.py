@@ -75,7 +75,7 @@ def _judge(args: argparse.Namespace) -> Verdict:
     found = _open(args.run_folder)
     tasks = _tasks(args, [*baseline.tasks, *found.tasks])
     arms = arms_of_run(found, tasks)
-    names = (found.model, str(args.baseline), str(found.folder))
+    names = (found.title, str(args.baseline), str(found.folder))
     verdict = evaluate(baseline, arms, policy, tasks=tasks, names=names)
     failed = list(dict.fromkeys(item.task for item in verdict.items if item.level == "regression"))
     if not args.confirm or not failed:
@@ -130,7 +130,7 @@ def _update(args: argparse.Namespace) -> int:
         before = None
     tasks = _tasks(args, [*(before.tasks if before else ()), *found.tasks])
     arms = arms_of_run(found, tasks)
-    names = (found.model, str(args.baseline), str(found.folder))
+    names = (found.title, str(args.baseline), str(found.folder))
     verdict = evaluate(before, arms, _policy(args), tasks=tasks, names=names) if before else None
     lowers = verdict is not None and verdict.level == "regression" and not args.accept_regression
     if not lowers:

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     found = _summarised(args.runs)
     if form == "json":
         document = [
-            {"run": str(r.folder), "model": r.model, "dollars": cost.of_run(r.folder, r.spec), "results": entries,
+            {"run": str(r.folder), "model": r.model, "name": r.info.name, "dollars": cost.of_run(r.folder, r.spec), "results": entries,
              "groups": group_scores(entries, _tasks(r))}
             for r, entries in found
         ]  # fmt: skip
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
 
     for run, entries in found:
         out = console()
-        out.print(run.model, style="bold", markup=False)
+        out.print(run.title, style="bold", markup=False)
         print_run(entries, _tasks(run), run.folder, groups=group_scores(entries, _tasks(run)))
         if (spent := cost.of_run(run.folder, run.spec)) is not None:
             out.print(f"${dollars(spent)} for the model's answers, at the prices of their days", markup=False)
@@ -77,10 +77,10 @@ def _sheets(run: Run, entries: Sequence[SummaryEntry], breakdown: str | None) ->
     """The scores of a run, or one breakdown of them."""
     if breakdown is None:
         groups = group_scores(entries, _tasks(run))
-        averages = [group_sheet(groups, f"{run.model}: groups")] if groups else []
-        return [score_sheet(entries, _tasks(run), run.model), *averages]
+        averages = [group_sheet(groups, f"{run.title}: groups")] if groups else []
+        return [score_sheet(entries, _tasks(run), run.title), *averages]
     return [
-        breakdown_table(entry, breakdown, f"{run.model}: {entry.task}, {condition_label(entry)}")
+        breakdown_table(entry, breakdown, f"{run.title}: {entry.task}, {condition_label(entry)}")
         for entry in entries
         if breakdown in entry.breakdowns
     ]

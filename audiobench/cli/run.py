@@ -200,7 +200,7 @@ def _write(args: argparse.Namespace, document: Mapping[str, Any], sheets: Sequen
 
 
 def _sheet(result: RunResult) -> Sheet:
-    return score_sheet(result.summaries, result.tasks, result.model)
+    return score_sheet(result.summaries, result.tasks, run_info.read(result.folder).title)
 
 
 def _as_json(result: RunResult) -> dict[str, Any]:

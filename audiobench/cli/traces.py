@@ -47,7 +47,13 @@ def run(args: argparse.Namespace) -> int:
     form = output.chosen(args)
     if form == "json":
         output.write_json(
-            {"run": str(selector.run.folder), "model": selector.run.model, "tasks": found, "exit_code": int(code)},
+            {
+                "run": str(selector.run.folder),
+                "model": selector.run.model,
+                "name": selector.run.info.name,
+                "tasks": found,
+                "exit_code": int(code),
+            },
             args.out,
         )
     else:

@@ -78,6 +78,8 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     schema_version: Annotated[int, msgspec.Meta(ge=0)] | None = None
     run_id: str = ""
+    name: str = ""
+    """What `--name` calls the run: a checkpoint, a date."""
     created: Seconds | None = None
     updated: Seconds | None = None
     versions: dict[str, str] = {}
@@ -93,6 +95,11 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Answers by the name under which the server gave them."""
     starts: list[Start] = []
     """Empty for runs of audiobench 0.1, merged runs and those that another harness drove."""
+
+    @property
+    def title(self) -> str:
+        """The model and, where it has one, the run's own name."""
+        return titled(self.model.name, self.name)
 
     @property
     def moment(self) -> float:
@@ -116,6 +123,11 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if missing := [name for name in tasks if name not in held]:
             raise UsageError(f"{file}: no task {', '.join(missing)}; it has: {', '.join(held)}")
         return [part for start in self.starts if (part := start.of(tasks))]
+
+
+def titled(model: str, name: str) -> str:
+    """How a run is called wherever results of several stand together: `my-model`, or with a name `my-model (step-200)`."""
+    return f"{model} ({one_line(name)})" if name else model
 
 
 def read(folder: Path, missing: str | None = None) -> RunInfo:
@@ -154,9 +166,11 @@ def started(
     created = before.created if before and before.created is not None else now
     earlier = before.starts if before else []
     others = {name for start in earlier for name in start.tasks} - set(tasks)
+    named = next((start.spec.name for start in starts if start.spec.name), before.name if before else "")
     return RunInfo(
         schema_version=SCHEMA_VERSION,
         run_id=hashlib.sha256(str(folder.resolve()).encode() + str(created).encode()).hexdigest()[:16],
+        name=named,
         created=created,
         updated=now,
         versions={"audiobench": audiobench.__version__, "python": platform.python_version()},

@@ -41,6 +41,8 @@ class Option(msgspec.Struct, frozen=True):
     help: str
     """`{default}` stands for the default."""
     metavar: str | None = None
+    also: str | None = None
+    """Another name of the flag."""
     recorded: bool = True
     """Whether run.json holds it; False where it is about one command and not about the run."""
 
@@ -95,7 +97,14 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
         ),
     ] = None
     name: Annotated[
-        str | None, Option(Label(), "name of the run, at the end of its directory's: another run beside it", "NAME")
+        str | None,
+        Option(
+            Label(),
+            "what tells this run from others of its model (a checkpoint, a date): at the end of its directory's name, and "
+            "beside the model's name in every table",
+            "NAME",
+            also="--tag",
+        ),
     ] = None
     fresh: Annotated[
         bool,

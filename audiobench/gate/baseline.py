@@ -1,7 +1,7 @@
 """The baseline file: a committed extract of a run, with the outcome of every sample in about nine bytes.
 
     {schema_version, kind: "audiobench-baseline", created, audiobench, run_id,
-     model: {name, sha256, served_models},
+     model: {name, run (its own name, where it has one), sha256, served_models},
      sample_sets: {key: {n, ids_sha256, id_bytes, packed: [base64, ...]}},
      arms: [{task, condition, metric, unit, higher_is_better, epochs, n, rows (of the data set, where not n), score, correct, unusable, fingerprint,
              think_effective, settings, samples: key, outcomes: [[letters, ...] for each epoch], values, counts}],
@@ -35,6 +35,7 @@ import audiobench
 from audiobench.core.disk import write_json
 from audiobench.core.errors import IncompleteError, NotComparableError, UsageError
 from audiobench.core.types import Condition
+from audiobench.files.run_info import titled
 from audiobench.gate.arms import UNUSABLE, Arm, Row
 from audiobench.results.runs import Run, read_json
 from audiobench.scorers import Metric, metric_named
@@ -101,6 +102,7 @@ class _Samples(_File):
 
 class _Model(_File):
     name: str
+    run: str = ""
     sha256: str | None = None
     served_models: list[str] = []
 
@@ -120,6 +122,11 @@ class Baseline:
     created: str
     arms: list[Arm]
     sha256: str
+
+    @property
+    def title(self) -> str:
+        """The model and, where it had one, the run's own name."""
+        return titled(str(self.model.get("name", "")), str(self.model.get("run", "")))
 
     @property
     def tasks(self) -> list[str]:
@@ -156,6 +163,7 @@ def make(run: Run, arms: Sequence[Arm]) -> dict[str, Any]:
         "run_id": run.info.run_id or None,
         "model": {
             "name": run.model,
+            **({"run": run.info.name} if run.info.name else {}),
             "sha256": run.info.model.sha256,
             "served_models": sorted(run.info.served_models),
         },

@@ -39,7 +39,7 @@ def evaluate(
     names: tuple[str, str, str] = ("", "", ""),
 ) -> Verdict:
     """Compare; `tasks` restricts it, `names` are (candidate model, baseline file, run directory) for the report."""
-    verdict = Verdict(names[0], names[1], str(baseline.model.get("name", "")), names[2], policy.alpha, policy.power)
+    verdict = Verdict(names[0], names[1], baseline.title, names[2], policy.alpha, policy.power)
     arms = {arm.key: arm for arm in candidate}
     reference = [arm for arm in baseline.arms if tasks is None or arm.task in tasks]
     for name in tasks or ():

@@ -212,6 +212,7 @@ def _info(infos: Sequence[RunInfo], out: Path, names: Sequence[str]) -> RunInfo:
     return RunInfo(
         schema_version=run_info.SCHEMA_VERSION,
         run_id=digest.hexdigest()[:16],
+        name=infos[0].name if len({info.name for info in infos}) == 1 else "",
         created=0.0,
         updated=0.0,
         versions=_joined([info.versions for info in infos]),

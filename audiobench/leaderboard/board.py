@@ -61,7 +61,7 @@ class Board:
                 gain = row.average_gain if task == "average" else row.gains.get(task)
                 lines.append(
                     {
-                        "model": row.model, "kind": "published" if row.published else "measured", "source": row.source,
+                        "model": row.model, "name": row.name, "kind": "published" if row.published else "measured", "source": row.source,
                         "think": row.condition.think, "think_effective": row.effective, "audio": row.condition.audio,
                         "option_order": row.condition.option_order, "protocol": row.condition.protocol,
                         "task": task, "metric": cell.metric, "value": cell.value, "low": cell.low, "high": cell.high,
@@ -122,7 +122,7 @@ def make_board(
     for row in board.rows:
         _average(row, board)
     _rank(board)
-    board.rows.sort(key=lambda row: (row.published, row.source, row.average is None, -_height(row, board), row.model))
+    board.rows.sort(key=lambda row: (row.published, row.source, row.average is None, -_height(row, board), row.title))
     return board
 
 
@@ -169,9 +169,9 @@ def _reference(cells: Sequence[tuple[Row, Cell]], expected: int | None) -> tuple
     users: dict[str, set[str]] = {}
     for row, cell in cells:
         key, samples = tuple(sorted(cell.fingerprint.items())), cell.fingerprint.get("samples", "")
-        models.setdefault(key, set()).add(row.model)
+        models.setdefault(key, set()).add(row.title)
         newest[key] = max(newest.get(key, 0.0), cell.moment)
-        users.setdefault(samples, set()).add(row.model)
+        users.setdefault(samples, set()).add(row.title)
         sizes[samples] = max(sizes.get(samples, 0), cell.asked)
     chosen = max(sizes, key=lambda samples: (sizes[samples] == expected, sizes[samples], len(users[samples])))
     able = [key for key in models if dict(key).get("samples", "") == chosen]

@@ -202,7 +202,7 @@ def _row(board: Board, row: Row, *, averaged: bool, gains: bool) -> str:
         cells.append(f'<td data-key="{key}" data-label="Rank"><span class="pill">{escape(rank(row))}</span></td>')
     sub = f'<span class="sub">{escape(row.label)}</span>' if row.label else ""
     cells.append(
-        f'<td class="m" data-key="{escape(row.model)}"><span class="name">{escape(row.model)}</span>{sub}</td>'
+        f'<td class="m" data-key="{escape(row.title)}"><span class="name">{escape(row.title)}</span>{sub}</td>'
     )
     if averaged:
         cells.append(_score(row.average, "Average", "avg", row.average_se))
@@ -213,7 +213,7 @@ def _row(board: Board, row: Row, *, averaged: bool, gains: bool) -> str:
     ]
     if row.published:
         cells.append(f'<td class="t" data-key="{escape(row.source)}" data-label="Source">{escape(row.source)}</td>')
-    about = f'data-model="{escape(row.model)}" data-condition="{escape(row.label)}" data-source="{escape(row.source)}"'
+    about = f'data-model="{escape(row.title)}" data-condition="{escape(row.label)}" data-source="{escape(row.source)}"'
     return f"<tr {about}>{''.join(cells)}</tr>"
 
 

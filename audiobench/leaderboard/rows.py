@@ -16,7 +16,7 @@ from audiobench.core.errors import UsageError
 from audiobench.core.plain_text import of_whole
 from audiobench.core.types import Condition
 from audiobench.files import run_info, summary_entry
-from audiobench.files.run_info import RecordedModel, RunInfo
+from audiobench.files.run_info import RecordedModel, RunInfo, titled
 from audiobench.files.summary_entry import NOTHING, MetricScore, SummaryEntry
 from audiobench.results.runs import Run
 from audiobench.results.score import metric_of
@@ -89,6 +89,8 @@ class Row:
 
     model: str
     condition: Condition
+    name: str = ""
+    """Of the run (`--name`): runs of one model with different names are rows of their own."""
     source: str = ""
     """Of published scores; empty for our own."""
     effective: str = ""
@@ -104,6 +106,11 @@ class Row:
     def published(self) -> bool:
         """Whether it comes from a paper and not from a run."""
         return bool(self.source)
+
+    @property
+    def title(self) -> str:
+        """The model and, where it has one, the run's own name."""
+        return titled(self.model, self.name)
 
     @property
     def label(self) -> str:
@@ -131,8 +138,8 @@ def measured_rows(
             if cell is None:
                 continue
             condition = entry.condition.condition
-            name = info.model.name
-            row = rows.setdefault((name, info.model.sha256 or "", condition.label), Row(name, condition))
+            key = (info.title, info.model.sha256 or "", condition.label)
+            row = rows.setdefault(key, Row(info.model.name, condition, info.name))
             row.effective = ", ".join(entry.effective) or row.effective
             old = row.cells.get(entry.task)
             if old is not None:
@@ -141,7 +148,10 @@ def measured_rows(
                 for part in RATERS:
                     if part in difference(older.fingerprint, newer.fingerprint, audio=True):
                         why += f"; {part} {older.fingerprint.get(part, 'not named')}"
-                notes.append(f"{name}, {entry.task}, {condition.label}: {newer.run} is shown, not {older.run} ({why})")
+                notes.append(
+                    f"{info.title}, {entry.task}, {condition.label}: {newer.run} is shown, not {older.run} ({why}); runs of "
+                    "different names (run --name) have rows of their own"
+                )
                 cell = newer
             row.cells[entry.task] = cell
     return rows, notes
@@ -230,7 +240,7 @@ def published_rows(tasks: Sequence[str], source: str | None) -> list[Row]:
             if source is not None and source.lower() not in score.source.lower():
                 continue
             key = (score.model, origin, score.think or "default")
-            row = rows.setdefault(key, Row(score.model, Condition(think=score.think or "default"), origin))
+            row = rows.setdefault(key, Row(score.model, Condition(think=score.think or "default"), source=origin))
             made = metric_of(spec)
             rated = made.unit == "rating" and score.value <= made.bounds[1]  # else the source prints per cent
             row.cells[task] = Cell(

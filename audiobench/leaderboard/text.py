@@ -49,7 +49,7 @@ def score_sheet(board: Board, *, published: bool = False) -> Sheet:
     """One line a row, measured or published: rank, model, condition, average, every task, think gain."""
     rows = board.references if published else board.measured
     found = [] if published else [(Column("rank"), [rank(row) for row in rows])]
-    found.append((Column("model", text=True), [row.model for row in rows]))
+    found.append((Column("model", text=True), [row.title for row in rows]))
     found.append((Column("condition", text=True), [row.label or "-" for row in rows]))
     if len(board.averaged) > 1:
         found.append((Column("average"), [average(row) for row in rows]))
@@ -78,7 +78,7 @@ def detail_sheet(board: Board) -> Sheet:
         for task in board.tasks:
             if (cell := row.cells.get(task)) is not None:
                 sheet.rows.append(
-                    (row.model, row.label, board.titles[task], cell.metric, cell.size or ("-" if cell.n is None else f"{cell.n:,}"),
+                    (row.title, row.label, board.titles[task], cell.metric, cell.size or ("-" if cell.n is None else f"{cell.n:,}"),
                      "-" if cell.coverage is None else f"{100 * cell.coverage:.1f}%",
                      "-" if cell.chance is None else f"{cell.chance:.1f}", cell.prompt, cell.date, cell.interval or "-")
                 )  # fmt: skip

@@ -12,7 +12,7 @@ from audiobench.core.plain_text import neutral
 from audiobench.results.runs import Run, Scored
 
 COLUMNS = (
-    "model", "run", "task", "id", "epoch", "think", "audio", "option_order", "protocol", "prompt", "status", "value",
+    "model", "name", "run", "task", "id", "epoch", "think", "audio", "option_order", "protocol", "prompt", "status", "value",
     "answer", "rule", "target", "question", "choices", "cluster", "metadata", "text", "reasoning", "finish_reason",
     "think_effective", "error", "official", "prompt_tokens", "audio_tokens", "cached_tokens", "completion_tokens",
     "reasoning_tokens", "seconds", "first_token_seconds", "audio_seconds", "audio_sha256", "attempts", "served_model",
@@ -42,7 +42,7 @@ def line(run: Run, task: str, scored: Scored) -> dict[str, Any]:
     latency = response.latency if response else {}
     lengths = [clip.seconds for clip in record.audio if clip.seconds is not None]
     return {
-        "model": run.model, "run": run.folder.name, "task": task, "id": record.id, "epoch": record.epoch,
+        "model": run.model, "name": run.info.name, "run": run.folder.name, "task": task, "id": record.id, "epoch": record.epoch,
         **record.condition.as_dict(), "status": outcome.counted_as,
         "value": outcome.value, "answer": outcome.answer, "rule": outcome.rule,
         "target": _text(shown.target) if shown else None, "question": shown.question if shown else None,

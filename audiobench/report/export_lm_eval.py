@@ -44,7 +44,7 @@ def write_lm_eval(out: Path, runs: Sequence[Run], tasks: Sequence[str] | None = 
         chosen = {name: task_run for name, task_run in run.tasks.items() if tasks is None or name in tasks}
         conditions = list(dict.fromkeys(c.label for task_run in chosen.values() for c in task_run.conditions))
         for label in conditions:
-            name = run.model if len(conditions) == 1 else f"{run.model} {label}"
+            name = run.title if len(conditions) == 1 else f"{run.title} {label}"
             path = _write_condition(out, run, chosen, label, name)
             written += [path] if path else []
     if not written:

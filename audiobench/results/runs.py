@@ -182,6 +182,11 @@ class Run:
         return self.info.model.name
 
     @property
+    def title(self) -> str:
+        """The model and, where it has one, the run's own name (`--name`)."""
+        return self.info.title
+
+    @property
     def spec(self) -> ModelSpec:
         """The model as it was declared then.
 

@@ -89,7 +89,7 @@ def _baseline_first(arms: list[tuple[int, TaskRun, Condition]], runs: Sequence[R
         if condition.think != "on":
             continue
         off = structs.replace(condition, think="off")
-        twins = [i for i, (n, _, how) in enumerate(arms) if how == off and runs[n].model == runs[number].model]
+        twins = [i for i, (n, _, how) in enumerate(arms) if how == off and runs[n].title == runs[number].title]
         own = [i for i in twins if arms[i][0] == number]
         twin = min(own or twins, default=0)
         if twin > at:
@@ -102,7 +102,7 @@ def arm_labels(arms: Sequence[tuple[Run, Condition]]) -> list[str]:
     for run, condition in arms:
         how = condition.as_dict()
         how["order"] = how.pop("option_order")
-        facts.append({"model": run.model, "run": run.folder.name, **how})
+        facts.append({"model": run.title, "run": run.folder.name, **how})
     differing = [key for key in VARYING if len({str(fact[key]) for fact in facts}) > 1]
     if "run" in differing and len({tuple(str(f[k]) for k in differing if k != "run") for f in facts}) == len(facts):
         differing.remove("run")

@@ -113,7 +113,7 @@ def overview(
         "runs": [
             {
                 "name": run.folder.name,
-                "model": run.model,
+                "model": run.title,
                 "folder": str(run.folder),
                 "created": run.info.created,
                 "command": run.info.command,

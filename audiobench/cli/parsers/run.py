@@ -17,7 +17,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("suite", nargs="?", type=Path, metavar="SUITE", help="YAML of models x tasks x conditions to run in turn")
     for option in options():
-        add(option.flag, dest=option.name, default=argparse.SUPPRESS, help=option.help, **_how(option))
+        flags = [flag for flag in (option.flag, option.declared.also) if flag]
+        add(*flags, dest=option.name, default=argparse.SUPPRESS, help=option.help, **_how(option))
     add(
         "--from",
         dest="repeat",
