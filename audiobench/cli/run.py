@@ -117,7 +117,7 @@ def _run_one(spec: RunSpec, args: argparse.Namespace) -> int:
         _write(args, {"estimate": entries, "exit_code": 0}, [estimate_sheet(entries)])
         return 0
     result = _run_and_show(spec, args)
-    _write(args, _as_json(result), [_sheet(result)])
+    _write(args, _as_json(result), [_sheet(result, spec)])
     if result.exit_code and result.exit_code is not ExitCode.USAGE:
         _print_command()
     return int(result.exit_code)
@@ -147,7 +147,7 @@ def _run_all(specs: Sequence[RunSpec], args: argparse.Namespace) -> int:
             continue
         codes.append(int(result.exit_code))
         shown.append(_as_json(result))
-        sheets.append(_sheet(result))
+        sheets.append(_sheet(result, spec))
         if result.exit_code in (ExitCode.SIGINT, ExitCode.SIGTERM):
             break
     code = max(codes, default=0)
@@ -199,8 +199,8 @@ def _write(args: argparse.Namespace, document: Mapping[str, Any], sheets: Sequen
         output.write_sheets(sheets, form)
 
 
-def _sheet(result: RunResult) -> Sheet:
-    return score_sheet(result.summaries, result.tasks, run_info.read(result.folder).title)
+def _sheet(result: RunResult, spec: RunSpec) -> Sheet:
+    return score_sheet(result.summaries, result.tasks, run_info.titled(result.model, spec.name or ""))
 
 
 def _as_json(result: RunResult) -> dict[str, Any]:

@@ -149,11 +149,12 @@ def measured_rows(
                     if part in difference(older.fingerprint, newer.fingerprint, audio=True):
                         why += f"; {part} {older.fingerprint.get(part, 'not named')}"
                 notes.append(
-                    f"{info.title}, {entry.task}, {condition.label}: {newer.run} is shown, not {older.run} ({why}); runs of "
-                    "different names (run --name) have rows of their own"
+                    f"{info.title}, {entry.task}, {condition.label}: {newer.run} is shown, not {older.run} ({why})"
                 )
                 cell = newer
             row.cells[entry.task] = cell
+    if notes:
+        notes.append("runs of one model under different names (audiobench run --name) have rows of their own")
     return rows, notes
 
 

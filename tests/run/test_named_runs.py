@@ -50,7 +50,7 @@ def test_runs_without_a_name_share_a_row_and_are_told_how_not_to(
     capsys.readouterr()
     assert main(["leaderboard", "results"]) == 0
     shown = capsys.readouterr().out
-    assert "is shown, not" in shown and "different names (run --name) have rows of their own" in shown
+    assert "is shown, not" in shown and "under different names (audiobench run --name) have rows of their own" in shown
     (earlier,) = Path("results").rglob("*.earlier-1")
     assert main(["run", "--from", str(earlier), "--name", "before", "--quiet"]) == 0
     capsys.readouterr()
