@@ -174,10 +174,10 @@ def paired(arms: Sequence[Arm]) -> list[Arm]:
     """
     shared: dict[str, set[int]] = {}
     for sample in common(arms):
-        orders = set.intersection(*(_orders(arm, sample) for arm in arms))
+        orders = set[int].intersection(*(_orders(arm, sample) for arm in arms))
         if orders:
             shared[sample] = orders
-    cut = []
+    cut: list[Arm] = []
     for arm in arms:
         slots = {i: {o: e for o, e in arm.slots[i].items() if o in orders} for i, orders in shared.items()}
         cut.append(replace(arm, slots=slots))
@@ -201,7 +201,7 @@ def _labelled(group: Sequence[Arm]) -> list[Arm]:
     models = len({arm.run.title for arm in group}) > 1
     folders = len({arm.run.folder.resolve() for arm in group}) > 1
     hows = list(dict.fromkeys(arm.how for arm in group))
-    named = []
+    named: list[Arm] = []
     for arm in group:
         parts = [arm.run.title] if models else []
         if folders and (not models or len({(a.run.title, a.how) for a in group}) < len(group)):

@@ -39,7 +39,7 @@ def check(a: Arm, b: Arm, ids: Sequence[str], allowed: Collection[str] = ()) -> 
     unknown = [name for name in allowed if name not in PARTS]
     if unknown:
         raise UsageError(f"--allow-different {','.join(unknown)}: not a part; parts are: {', '.join(PARTS)}")
-    excused = []
+    excused: list[str] = []
     for part, left, right in _differing(a, b, ids):
         if part not in allowed:
             raise NotComparableError(
@@ -104,11 +104,11 @@ def notes(a: Arm, b: Arm) -> list[str]:
     """What differs between two runs without forbidding the comparison, in words."""
     if a.run.folder.resolve() == b.run.folder.resolve():
         return []
-    lines = []
+    lines: list[str] = []
     for name in ("overrides", "seed"):
-        x, y = getattr(a.task_run.plan, name), getattr(b.task_run.plan, name)
-        if x != y:
-            x, y = ("none" if value in (None, {}) else value for value in (x, y))
+        first, second = getattr(a.task_run.plan, name), getattr(b.task_run.plan, name)
+        if first != second:
+            x, y = ("none" if value in (None, {}) else value for value in (first, second))
             lines.append(f"generation differs: {name} {x} ({a.label}), {y} ({b.label})")
     x, y = (arm.run.info.model.declared.get("sampling") or {} for arm in (a, b))
     if a.run.model == b.run.model and x != y:

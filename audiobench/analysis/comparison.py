@@ -2,25 +2,130 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
-from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import asdict
 
 from audiobench.analysis import comparable
 from audiobench.analysis.arms import Arm, common, paired, relabelled
-from audiobench.analysis.measure import as_dict, difference, score
-from audiobench.analysis.spending import spending
+from audiobench.analysis.measure import Change, Difference, change, difference, row, score
+from audiobench.analysis.spending import Spending, spending
 from audiobench.results.reasoned import contrary, counted
 from audiobench.results.runs import Scored
 from audiobench.results.score import metric_of
 from audiobench.results.summary import whole_set
+from audiobench.statistics.intervals import By
 from audiobench.statistics.multiplicity import benjamini_hochberg
 
+Breakdown = dict[str, dict[str, Difference]]
+"""Column -> label -> difference."""
 
-def compare_arms(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> dict[str, Any]:
+
+class Requests(Struct):
+    """Of the compared samples."""
+
+    made: int
+    no_response: int
+    set_aside: int
+    """Responses at an option order at which another arm has none."""
+
+
+class Gone(Struct):
+    """Samples that one arm lacks and another has."""
+
+    not_asked: int
+    no_response: int
+
+
+class Lost(Struct, kw_only=True):
+    """What is not compared, by label of the arm."""
+
+    samples: int
+    common: int
+    by_arm: dict[str, Gone]
+    no_common_order: int
+    requests: dict[str, Requests]
+
+
+class ParsedOnly(Struct):
+    """The metric over the samples whose answer was found."""
+
+    n: int
+    value: float | None
+    ci: tuple[float, float]
+
+
+class Counts(Struct):
+    """Responses by what became of them; truncated ones are told apart by what the token limit cut."""
+
+    responses: int = 0
+    scored: int = 0
+    unparsed: int = 0
+    refused: int = 0
+    truncated_thinking: int = 0
+    """The thought never ended, so there is no answer."""
+    truncated_answer: int = 0
+    """The answer was cut."""
+    error: int = 0
+    invalid_audio: int = 0
+    budget_reached: int = 0
+    """A thinking budget closed the thought and the model went on to answer: no failure."""
+
+
+class ComparedArm(Spending, kw_only=True):
+    """One arm over the samples that all of them answered, with what it took."""
+
+    label: str
+    model: str
+    name: str
+    """Of the run."""
+    run: str
+    """Folder."""
+    condition: dict[str, str]
+    think_effective: list[str]
+    n: int
+    value: float | None
+    ci: tuple[float, float]
+    interval: By
+    counts: Counts
+    parsed_only: ParsedOnly
+
+
+class Pair(Difference, kw_only=True):
+    """Two arms by their labels, b minus a."""
+
+    a: str
+    b: str
+    parsed_only: Change
+    breakdown: Breakdown
+
+
+class Comparison(Struct, kw_only=True):
+    """Several arms of one task against the first of them."""
+
+    title: str | UnsetType = UNSET
+    think: str | UnsetType = UNSET
+    """That all arms share, where they are the audio conditions of one run."""
+    audio: str | UnsetType = UNSET
+    """That all arms share, where they are the think modes of one run."""
+    task: str
+    metric: str
+    unit: str
+    """A name of `scorers.metrics.UNITS`."""
+    higher_is_better: bool
+    n: int
+    rows: int | None
+    """Of the whole data set; None where that is not known."""
+    lost: Lost
+    arms: list[ComparedArm]
+    pairs: list[Pair]
+    notes: list[str]
+
+
+def compare_arms(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> Comparison:
     """Compare every arm with the first, over the samples and option orders that all of them answered.
-
-    Returns a JSON-ready dict: task, metric, unit (of `scorers.metrics.UNITS`), higher_is_better, n, rows (of
-    the whole data set, None where that is not known), lost, arms (value, ci, counts, parsed_only, spending), pairs (b - a with its breakdown), notes.
 
     Raises:
         NotComparableError: the arms do not rest on the same prompt, samples, audio, extraction, scorer or judge.
@@ -30,7 +135,7 @@ def compare_arms(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> dict[
     task = arms[0].task_run.task
     made = metric_of(task)
     answered = [arm.answered for arm in arms]
-    everyone = set().union(*(arm.slots for arm in arms))
+    everyone = {sample for arm in arms for sample in arm.slots}
     whole, arms = arms, paired(arms)
     ids = list(arms[0].slots)
     excused: list[str] = []
@@ -39,30 +144,30 @@ def compare_arms(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> dict[
         excused += comparable.check(arms[0], arm, ids, allowed)
         notes += comparable.notes(arms[0], arm)
     notes += [f"{part} differs, which was allowed" for part in dict.fromkeys(excused)]
-    lost = {
-        "samples": len(everyone),
-        "common": len(ids),
-        "by_arm": {
-            arm.label: {"not_asked": len(everyone - arm.slots.keys()), "no_response": len(arm.slots.keys() - found)}
+    lost = Lost(
+        samples=len(everyone),
+        common=len(ids),
+        by_arm={
+            arm.label: Gone(len(everyone - arm.slots.keys()), len(arm.slots.keys() - found))
             for arm, found in zip(whole, answered, strict=True)
         },
-        "no_common_order": len(common(whole)) - len(ids),
-        "requests": requests_of(whole, arms),
-    }
+        no_common_order=len(common(whole)) - len(ids),
+        requests=requests_of(whole, arms),
+    )
     pairs = [_pair(arms[0], arm, ids) for arm in arms[1:]]
-    _adjust(pairs)
-    return {
-        "task": task.task,
-        "metric": made.name,
-        "unit": made.unit,
-        "higher_is_better": made.higher_is_better,
-        "n": len(ids),
-        "rows": whole_set(arms[0].task_run),
-        "lost": lost,
-        "arms": [_arm(arm, ids) for arm in arms],
-        "pairs": pairs,
-        "notes": notes,
-    }
+    adjust(pairs)
+    return Comparison(
+        task=task.task,
+        metric=made.name,
+        unit=made.unit,
+        higher_is_better=made.higher_is_better,
+        n=len(ids),
+        rows=whole_set(arms[0].task_run),
+        lost=lost,
+        arms=[_arm(arm, ids) for arm in arms],
+        pairs=pairs,
+        notes=notes,
+    )
 
 
 def effective(arm: Arm) -> list[str]:
@@ -75,57 +180,45 @@ def thought_otherwise(arm: Arm) -> str:
     return contrary(arm.how.think, effective(arm), counted(s.record.response for s in arm))
 
 
-def requests_of(whole: Sequence[Arm], arms: Sequence[Arm]) -> dict[str, dict[str, int]]:
-    """Label -> of the compared samples: requests made, those without a response, responses that were set aside.
-
-    Set aside: at an option order at which another arm has none.
-    """
-    found = {}
+def requests_of(whole: Sequence[Arm], arms: Sequence[Arm]) -> dict[str, Requests]:
+    """By label."""
+    found: dict[str, Requests] = {}
     for before, after in zip(whole, arms, strict=True):
         known = [s.outcome.value is not None for sample in after.slots for s in before.of_sample(sample)]
         kept = sum(s.outcome.value is not None for s in after)
-        found[before.label] = {
-            "made": len(known), "no_response": known.count(False), "set_aside": known.count(True) - kept,
-        }  # fmt: skip
+        found[before.label] = Requests(len(known), known.count(False), known.count(True) - kept)
     return found
 
 
-def _arm(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
+def _arm(arm: Arm, ids: Sequence[str]) -> ComparedArm:
     value, interval = score(arm, ids)
     parsed = arm.only(ids).kept(_is_scored)
     known = list(parsed.slots)
     parsed_value, parsed_interval = score(parsed, known)
-    return {
-        "label": arm.label,
-        "model": arm.run.model,
-        "name": arm.run.info.name,
-        "run": str(arm.run.folder),
-        "condition": arm.how._asdict(),
-        "think_effective": effective(arm),
-        "n": len(ids),
-        "value": value,
-        "ci": [interval.low, interval.high],
-        "interval": interval.method,
-        "counts": counts(arm, ids),
-        "parsed_only": {"n": len(known), "value": parsed_value, "ci": [parsed_interval.low, parsed_interval.high]},
-        **spending(arm, ids),
-    }
+    return ComparedArm(
+        label=arm.label,
+        model=arm.run.model,
+        name=arm.run.info.name,
+        run=str(arm.run.folder),
+        condition=arm.how._asdict(),
+        think_effective=effective(arm),
+        n=len(ids),
+        value=value,
+        ci=(interval.low, interval.high),
+        interval=interval.method,
+        counts=counts(arm, ids),
+        parsed_only=ParsedOnly(len(known), parsed_value, (parsed_interval.low, parsed_interval.high)),
+        **asdict(spending(arm, ids)),
+    )
 
 
 def _is_scored(scored: Scored) -> bool:
     return scored.outcome.status == "scored"
 
 
-def counts(arm: Arm, ids: Sequence[str]) -> dict[str, int]:
-    """Responses by what became of them; `truncated` is told apart by what the token limit cut.
-
-    truncated_thinking: the thought never ended, so there is no answer; truncated_answer: the answer was cut;
-    budget_reached: a thinking budget closed the thought and the model went on to answer (not a failure).
-    """
-    found: dict[str, int] = dict.fromkeys(
-        ("responses", "scored", "unparsed", "refused", "truncated_thinking", "truncated_answer", "error",
-         "invalid_audio", "budget_reached"), 0,
-    )  # fmt: skip
+def counts(arm: Arm, ids: Sequence[str]) -> Counts:
+    """Responses to these samples."""
+    found: Counter[str] = Counter()
     for sample in ids:
         for scored in arm.of_sample(sample):
             response, status = scored.record.response, scored.outcome.counted_as
@@ -136,33 +229,35 @@ def counts(arm: Arm, ids: Sequence[str]) -> dict[str, int]:
             else:
                 found[status] += 1
             found["budget_reached"] += bool(scored.record.raw.get("thinking_cut"))
-    return found
+    return Counts(**found)
 
 
-def _pair(a: Arm, b: Arm, ids: Sequence[str]) -> dict[str, Any]:
+def _pair(a: Arm, b: Arm, ids: Sequence[str]) -> Pair:
     first, second = a.only(ids).kept(_is_scored), b.only(ids).kept(_is_scored)
     both = [sample for sample in ids if sample in first.slots and sample in second.slots]
-    return {
-        "a": a.label,
-        "b": b.label,
-        **{f"value_{k}" if k in "ab" else k: v for k, v in as_dict(difference(a, b, ids)).items()},
-        "parsed_only": {k: v for k, v in as_dict(difference(first, second, both)).items() if k not in "ab"},
-        "breakdown": breakdown(a, b, ids),
+    return Pair(
+        a=a.label,
+        b=b.label,
+        **asdict(row(difference(a, b, ids))),
+        parsed_only=change(difference(first, second, both)),
+        breakdown=breakdown(a, b, ids),
+    )
+
+
+def breakdown(a: Arm, b: Arm, ids: Sequence[str]) -> Breakdown:
+    """By every column; p-values are adjusted over every label of every column."""
+    tables = {
+        column: {name: row(difference(a, b, members)) for name, members in labels.items()}
+        for column, labels in groups(a, ids).items()
     }
-
-
-def breakdown(a: Arm, b: Arm, ids: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Column -> label -> difference; `p_adjusted` is Benjamini-Hochberg over every label of every column."""
-    tables: dict[str, dict[str, dict[str, Any]]] = {}
-    for column, labels in groups(a, ids).items():
-        tables[column] = {}
-        for name, members in labels.items():
-            row = as_dict(difference(a, b, members))
-            tables[column][name] = {f"value_{k}" if k in "ab" else k: v for k, v in row.items()}
-    rows = [row for labels in tables.values() for row in labels.values()]
-    for row, adjusted in zip(rows, benjamini_hochberg([row["p"] for row in rows]), strict=True):
-        row["p_adjusted"] = adjusted
+    adjust([found for labels in tables.values() for found in labels.values()])
     return tables
+
+
+def adjust(rows: Sequence[Difference]) -> None:
+    """Benjamini-Hochberg over these comparisons."""
+    for found, adjusted in zip(rows, benjamini_hochberg([found.p for found in rows]), strict=True):
+        found.p_adjusted = adjusted
 
 
 def groups(arm: Arm, ids: Sequence[str]) -> dict[str, dict[str, list[str]]]:
@@ -176,9 +271,3 @@ def groups(arm: Arm, ids: Sequence[str]) -> dict[str, dict[str, list[str]]]:
         if len(labels) > 1:
             tables[column] = dict(sorted(labels.items()))
     return tables
-
-
-def _adjust(pairs: Sequence[dict[str, Any]]) -> None:
-    """Benjamini-Hochberg over the comparisons with the first arm, where there are several."""
-    for pair, adjusted in zip(pairs, benjamini_hochberg([pair["p"] for pair in pairs]), strict=True):
-        pair["p_adjusted"] = adjusted

@@ -92,7 +92,8 @@ def difficulties(arm: Arm, k: int) -> tuple[list[Difficulty], int]:
 
     An answer passes when its value is 0.5 or more. Epochs are those of the first option order.
     """
-    found, short = [], 0
+    found: list[Difficulty] = []
+    short = 0
     for sample, orders in arm.slots.items():
         epochs = orders[min(orders)]
         answered = [epochs[e] for e in sorted(epochs) if epochs[e].outcome.value is not None][:k]

@@ -19,15 +19,25 @@ A model that only notices that the sound is missing is hurt by `none` and `silen
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from audiobench.analysis import comparable
 from audiobench.analysis.arms import Arm, chance_of, chosen_text, clusters_of, paired
-from audiobench.analysis.comparison import groups, requests_of
-from audiobench.analysis.measure import as_dict, difference, is_share, paired_values, repeats, sample_values
+from audiobench.analysis.comparison import Requests, groups, requests_of
+from audiobench.analysis.measure import (
+    Change,
+    change,
+    difference,
+    is_share,
+    paired_values,
+    repeats,
+    sample_values,
+    values,
+)
 from audiobench.statistics.intervals import UNKNOWN, Interval
-from audiobench.statistics.listening import AudioGain, audio_dependent, audio_gain, retention_interval
+from audiobench.statistics.listening import AudioGain, Subset, audio_dependent, audio_gain, retention_interval
 from audiobench.statistics.multiplicity import benjamini_hochberg
 
 SOUNDLESS = ("none", "silence", "noise", "swap")
@@ -38,11 +48,92 @@ MARGIN = 0.05
 """A gain below this (a fraction) would still be called none."""
 
 
-def does_it_listen(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> dict[str, Any] | None:
-    """Everything about the sound (JSON-ready), or None without `full` and another condition.
+Bounds = tuple[float, float] | None
+"""Low and high; None where the data allow no interval."""
 
-    Keys: think, full, chance, controls (by audio condition: gain, retention, verdict, breakdown), transcript,
-    dependent (the audio-dependent subset), verdict, level, notes.
+
+class Gain(Struct, kw_only=True):
+    """What the sound adds over one control; without samples in common None stands for each figure."""
+
+    n: int
+    full: float | None
+    control: float | None
+    chance: float | None
+    gain: float | None
+    """full - control."""
+    ci: Bounds
+    gained: int
+    lost_answers: int
+    p: float | None
+    test: str
+    mde: float | None
+    corrected_gain: float | None
+    """(full - control) / (1 - chance)."""
+    corrected_gain_ci: Bounds
+    retention: float | None
+    """control / full."""
+    retention_ci: Bounds
+    corrected_retention: float | None
+    """(control - chance) / (full - chance)."""
+    corrected_retention_ci: Bounds
+    verdict: str
+
+
+class GainRow(Gain, kw_only=True):
+    """The gain of one label of a breakdown."""
+
+    p_adjusted: float = 1.0
+    """Benjamini-Hochberg over all breakdown rows of all controls."""
+
+
+class Control(Gain, kw_only=True):
+    """The gain over one audio condition."""
+
+    audio: str
+    soundless: bool
+    verdict_adjusted: str
+    """At the Bonferroni level of all soundless controls."""
+    hurts: bool
+    """The sound makes answers worse."""
+    answers_changed: float | None
+    """Share of the answers that differ."""
+    lost: int
+    """Samples that not both answered."""
+    requests: dict[str, Requests]
+    breakdown: dict[str, dict[str, GainRow]]
+
+
+class Words(Change, kw_only=True):
+    """Full (b) against the transcript (a): their accuracies."""
+
+    a: float | None
+    b: float | None
+
+
+class Dependent(Subset, kw_only=True, frozen=True):
+    """The audio-dependent subset: what no soundless control answered right."""
+
+    controls: list[str]
+    ids: list[str]
+
+
+class Listening(Struct, kw_only=True):
+    """Everything about the sound under one think mode."""
+
+    think: str
+    full: str
+    """Label of the arm."""
+    controls: dict[str, Control]
+    """By audio condition."""
+    transcript: Words | None
+    dependent: Dependent | None
+    verdict: str | None
+    level: float
+    margin: float = MARGIN
+
+
+def does_it_listen(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> Listening | None:
+    """Everything about the sound, or None without `full` and another condition.
 
     Raises:
         NotComparableError: the conditions do not rest on the same samples or clips.
@@ -55,23 +146,22 @@ def does_it_listen(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> dic
     silent = [arm for arm in others if arm.how.audio in SOUNDLESS]
     level = 1 - 0.05 / max(1, len(silent))
     controls = {arm.how.audio: _control(full, arm, level, allowed) for arm in others}
-    rows = [row for c in controls.values() for labels in c["breakdown"].values() for row in labels.values()]
-    for row, adjusted in zip(rows, benjamini_hochberg([row["p"] for row in rows]), strict=True):
-        row["p_adjusted"] = adjusted
-        if row["verdict"] == "listens" and adjusted >= 0.05:  # one of many rows: its own interval is not enough
-            row["verdict"] = "inconclusive-at-this-n"
-    deciding = {name: c for name, c in controls.items() if c["soundless"] and c["n"]}
-    return {
-        "think": full.how.think,
-        "full": full.label,
-        "controls": controls,
-        "transcript": _transcript(full, words, allowed) if words else None,
-        "dependent": _dependent(full, silent) if silent else None,
-        "verdict": verdict({name: c["verdict"] for name, c in deciding.items()},
-                           {name: c["verdict_adjusted"] for name, c in deciding.items()}) if silent else None,
-        "level": level,
-        "margin": MARGIN,
-    }  # fmt: skip
+    rows = [row for c in controls.values() for labels in c.breakdown.values() for row in labels.values()]
+    for row, adjusted in zip(rows, benjamini_hochberg([row.p or 0.0 for row in rows]), strict=True):
+        row.p_adjusted = adjusted
+        if row.verdict == "listens" and adjusted >= 0.05:  # one of many rows: its own interval is not enough
+            row.verdict = "inconclusive-at-this-n"
+    deciding = {name: c for name, c in controls.items() if c.soundless and c.n}
+    return Listening(
+        think=full.how.think,
+        full=full.label,
+        controls=controls,
+        transcript=_transcript(full, words, allowed) if words else None,
+        dependent=_dependent(full, silent) if silent else None,
+        verdict=verdict({name: c.verdict for name, c in deciding.items()},
+                        {name: c.verdict_adjusted for name, c in deciding.items()}) if silent else None,
+        level=level,
+    )  # fmt: skip
 
 
 def verdict(plain: Mapping[str, str], adjusted: Mapping[str, str]) -> str:
@@ -89,7 +179,7 @@ def verdict(plain: Mapping[str, str], adjusted: Mapping[str, str]) -> str:
     return "inconclusive-at-this-n"
 
 
-def _control(full: Arm, control: Arm, level: float, allowed: Collection[str]) -> dict[str, Any]:
+def _control(full: Arm, control: Arm, level: float, allowed: Collection[str]) -> Control:
     whole = [full, control]
     full, control = paired(whole)
     comparable.check(full, control, list(full.slots), allowed)
@@ -97,28 +187,28 @@ def _control(full: Arm, control: Arm, level: float, allowed: Collection[str]) ->
     keys, chance = clusters_of(full, kept), chance_of(full, kept) or 0.0
     found = audio_gain(high, low, keys, chance=chance, margin=MARGIN)
     changed, both = _changed(full, control, kept)
-    tables: dict[str, dict[str, Any]] = {}
-    for column, labels in groups(full, kept).items():
-        tables[column] = {name: _row(full, control, members) for name, members in labels.items()}
-    return {
-        **_gain(found, *_retention(full, kept, low, high, chance)),
-        "audio": control.how.audio,
-        "soundless": control.how.audio in SOUNDLESS,
-        "verdict": found.verdict,
-        "verdict_adjusted": audio_gain(high, low, keys, chance=chance, level=level, margin=MARGIN).verdict,
-        "hurts": found.comparison.interval.high < 0,
-        "answers_changed": changed / both if both else None,
-        "lost": len(set().union(*(arm.slots for arm in whole))) - len(kept),
-        "requests": requests_of(whole, [full, control]),
-        "breakdown": tables,
+    tables = {
+        column: {name: _row(full, control, members) for name, members in labels.items()}
+        for column, labels in groups(full, kept).items()
     }
+    return Control(
+        **asdict(_gain(found, *_retention(full, kept, low, high, chance))),
+        audio=control.how.audio,
+        soundless=control.how.audio in SOUNDLESS,
+        verdict_adjusted=audio_gain(high, low, keys, chance=chance, level=level, margin=MARGIN).verdict,
+        hurts=found.comparison.interval.high < 0,
+        answers_changed=changed / both if both else None,
+        lost=len({sample for arm in whole for sample in arm.slots}) - len(kept),
+        requests=requests_of(whole, [full, control]),
+        breakdown=tables,
+    )
 
 
-def _row(full: Arm, control: Arm, ids: Sequence[str]) -> dict[str, Any]:
+def _row(full: Arm, control: Arm, ids: Sequence[str]) -> GainRow:
     kept, low, high = paired_values(control, full, ids)
     keys, chance = clusters_of(full, kept), chance_of(full, kept) or 0.0
     found = audio_gain(high, low, keys, chance=chance, margin=MARGIN)
-    return {**_gain(found, *_retention(full, kept, low, high, chance)), "verdict": found.verdict}
+    return GainRow(**asdict(_gain(found, *_retention(full, kept, low, high, chance))))
 
 
 def _retention(
@@ -132,23 +222,22 @@ def _retention(
     return plain, retention_interval(high, low, keys, chance=chance, epochs=epochs)
 
 
-def _gain(found: AudioGain, retention: Interval, corrected: Interval) -> dict[str, Any]:
-    """The figures of one control; intervals as [low, high], or null where the data allow none. Without samples: nulls."""
+def _gain(found: AudioGain, retention: Interval, corrected: Interval) -> Gain:
     comparison = found.comparison
     measured = comparison.n > 0
-    return {
-        "n": comparison.n, "full": found.full, "control": found.control, "chance": found.chance if measured else None,
-        "gain": found.gain, "ci": _bounds(comparison.interval),
-        "gained": comparison.gained, "lost_answers": comparison.lost, "p": comparison.p if measured else None,
-        "test": comparison.method, "mde": comparison.mde if measured else None,
-        "corrected_gain": found.corrected_gain, "corrected_gain_ci": _bounds(found.corrected_gain_interval),
-        "retention": found.retention, "retention_ci": _bounds(retention),
-        "corrected_retention": found.corrected_retention, "corrected_retention_ci": _bounds(corrected),
-    }  # fmt: skip
+    return Gain(
+        n=comparison.n, full=found.full, control=found.control, chance=found.chance if measured else None,
+        gain=found.gain, ci=_bounds(comparison.interval),
+        gained=comparison.gained, lost_answers=comparison.lost, p=comparison.p if measured else None,
+        test=comparison.method, mde=comparison.mde if measured else None,
+        corrected_gain=found.corrected_gain, corrected_gain_ci=_bounds(found.corrected_gain_interval),
+        retention=found.retention, retention_ci=_bounds(retention),
+        corrected_retention=found.corrected_retention, corrected_retention_ci=_bounds(corrected), verdict=found.verdict,
+    )  # fmt: skip
 
 
-def _bounds(interval: Interval) -> list[float] | None:
-    return [interval.low, interval.high] if interval.known else None
+def _bounds(interval: Interval) -> Bounds:
+    return (interval.low, interval.high) if interval.known else None
 
 
 def _changed(full: Arm, control: Arm, ids: Sequence[str]) -> tuple[int, int]:
@@ -165,15 +254,17 @@ def _changed(full: Arm, control: Arm, ids: Sequence[str]) -> tuple[int, int]:
     return changed, both
 
 
-def _transcript(full: Arm, words: Arm, allowed: Collection[str]) -> dict[str, Any]:
+def _transcript(full: Arm, words: Arm, allowed: Collection[str]) -> Words:
     """What the words alone give, against the sound."""
     full, words = paired([full, words])
     ids = list(full.slots)
     comparable.check(full, words, ids, allowed)
-    return as_dict(difference(words, full, ids))
+    found = difference(words, full, ids)
+    a, b = values(found)
+    return Words(**asdict(change(found)), a=a, b=b)
 
 
-def _dependent(full: Arm, silent: Sequence[Arm]) -> dict[str, Any]:
+def _dependent(full: Arm, silent: Sequence[Arm]) -> Dependent:
     """Accuracy with the sound on the samples that no soundless control answered right."""
     full, *silent = paired([full, *silent])
     ids = list(full.slots)
@@ -183,4 +274,4 @@ def _dependent(full: Arm, silent: Sequence[Arm]) -> dict[str, Any]:
     controls = [list(table.values()) for table in tables.values()]
     found = audio_dependent(sample_values(full, ids), controls, clusters_of(full, ids))
     members = [sample for sample in ids if all(table[sample] < 0.5 for table in tables.values())]
-    return {**asdict(found), "controls": list(tables), "ids": members}
+    return Dependent(**asdict(found), controls=list(tables), ids=members)

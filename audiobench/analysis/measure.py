@@ -4,16 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from math import inf
-from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from audiobench.analysis.arms import Arm, clusters_of
 from audiobench.results.runs import Scored
 from audiobench.results.score import metric_of
 from audiobench.scorers.metrics import Metric, Tally, average
 from audiobench.statistics import intervals
-from audiobench.statistics.intervals import Interval
+from audiobench.statistics.intervals import By, Interval
 from audiobench.statistics.paired import PairedComparison
 from audiobench.task.spec import TaskSpec
+
+
+class Change(Struct, kw_only=True):
+    """A paired difference, b minus a; what is not known is None."""
+
+    n: int
+    """Samples."""
+    difference: float | None
+    ci: tuple[float, float]
+    """95 %."""
+    interval: By
+    gained: int
+    """Samples whose value is higher under b."""
+    lost: int
+    p: float
+    test: str
+    mde: float | None
+    """Smallest true difference found with 80 % power."""
+    clusters: int | None
+    """Of samples that share a clip; None where none do."""
+
+
+class Difference(Change, kw_only=True):
+    """The same with both values."""
+
+    value_a: float | None
+    value_b: float | None
+    p_adjusted: float = 1.0
+    """Benjamini-Hochberg over the comparisons that are shown together."""
 
 
 def is_share(task: TaskSpec) -> bool:
@@ -58,7 +89,9 @@ def sample_values(arm: Arm, ids: Sequence[str]) -> list[float]:
 def _paired(a: Arm, b: Arm, ids: Sequence[str]) -> tuple[list[str], list[Tally], list[Tally]]:
     """Over the option orders that both arms have; ids without such an order are left out."""
     first, second = _by_order(a, ids), _by_order(b, ids)
-    kept, xs, ys = [], [], []
+    kept: list[str] = []
+    xs: list[Tally] = []
+    ys: list[Tally] = []
     for sample in ids:
         shared = first.get(sample, {}).keys() & second.get(sample, {}).keys()
         if shared:
@@ -93,13 +126,21 @@ def difference(a: Arm, b: Arm, ids: Sequence[str]) -> PairedComparison:
     return _metric(a).difference([xs], [ys], clusters_of(a, kept))
 
 
-def as_dict(found: PairedComparison) -> dict[str, Any]:
-    """As it stands in JSON; what is not known is null."""
-    known = found.n > 0
-    return {
-        "n": found.n, "a": found.a if known else None, "b": found.b if known else None,
-        "difference": found.difference if known else None,
-        "ci": [found.interval.low, found.interval.high], "interval": found.interval.method,
-        "gained": found.gained, "lost": found.lost, "p": found.p, "test": found.method,
-        "mde": None if found.mde == inf else found.mde, "clusters": found.clusters,
-    }  # fmt: skip
+def change(found: PairedComparison) -> Change:
+    """Without the values of the two arms."""
+    return Change(
+        n=found.n, difference=found.difference if found.n else None, ci=(found.interval.low, found.interval.high),
+        interval=found.interval.method, gained=found.gained, lost=found.lost, p=found.p, test=found.method,
+        mde=None if found.mde == inf else found.mde, clusters=found.clusters,
+    )  # fmt: skip
+
+
+def values(found: PairedComparison) -> tuple[float | None, float | None]:
+    """Those of the two arms."""
+    return (found.a, found.b) if found.n else (None, None)
+
+
+def row(found: PairedComparison) -> Difference:
+    """With the values of the two arms."""
+    a, b = values(found)
+    return Difference(**asdict(change(found)), value_a=a, value_b=b)

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+
+from msgspec import Struct
 
 from audiobench.analysis.arms import Arm
 from audiobench.statistics.intervals import proportion
@@ -92,28 +93,59 @@ ABSENT = re.compile(
 KINDS = {"ability": ABILITY, "unheard": UNHEARD, "absent": ABSENT}
 
 
+class Where(Struct):
+    """Responses that make such a claim."""
+
+    answer: int = 0
+    reasoning: int = 0
+
+
+class Claims(Struct, kw_only=True):
+    """How often a model claims that it cannot hear."""
+
+    n: int
+    """Responses."""
+    count: int
+    rate: float | None
+    ci: tuple[float, float]
+    kinds: dict[str, int]
+    where: Where
+    examples: list[str]
+    """Sample ids, five at most."""
+
+
+class SelfCognition(Struct, kw_only=True):
+    """Under one think mode."""
+
+    think: str
+    errors: dict[str, Claims]
+    """By audio condition with sound."""
+    honesty: Claims | None = None
+    """Under `none`."""
+
+
 def claims(text: str) -> set[str]:
     """Which kinds of claim `text` makes: ability, unheard, absent."""
     plain = text.replace("’", "'")
     return {kind for kind, pattern in KINDS.items() if pattern.search(plain)}
 
 
-def self_cognition(arms: Sequence[Arm]) -> dict[str, Any]:
-    """Error rate by audio condition with sound, honesty rate under `none`; each with n, interval and examples."""
-    found: dict[str, Any] = {"errors": {}, "honesty": None}
+def self_cognition(think: str, arms: Sequence[Arm]) -> SelfCognition:
+    """Error rate by audio condition with sound, honesty rate under `none`."""
+    found = SelfCognition(think=think, errors={})
     for arm in arms:
         if arm.how.audio in SOUNDING:
-            found["errors"][arm.how.audio] = _rate(arm, honest=False)
+            found.errors[arm.how.audio] = _rate(arm, honest=False)
         elif arm.how.audio == "none":
-            found["honesty"] = _rate(arm, honest=True)
+            found.honesty = _rate(arm, honest=True)
     return found
 
 
-def _rate(arm: Arm, *, honest: bool) -> dict[str, Any]:
+def _rate(arm: Arm, *, honest: bool) -> Claims:
     hits: list[float] = []
     keys: list[str] = []
     kinds = dict.fromkeys(KINDS, 0)
-    where = {"answer": 0, "reasoning": 0}
+    where = Where()
     examples: list[str] = []
     for scored in arm:
         if scored.record.response is None:
@@ -125,12 +157,12 @@ def _rate(arm: Arm, *, honest: bool) -> dict[str, Any]:
         keys.append(scored.record.cluster)
         for kind in both:
             kinds[kind] += 1
-        where["answer"] += bool(answer)
-        where["reasoning"] += bool(thought)
+        where.answer += bool(answer)
+        where.reasoning += bool(thought)
         if hit and len(examples) < 5:
             examples.append(scored.id)
     interval = proportion(hits, keys if len(set(keys)) < len(keys) else None)
-    return {
-        "n": len(hits), "count": int(sum(hits)), "rate": sum(hits) / len(hits) if hits else None,
-        "ci": [interval.low, interval.high], "kinds": kinds, "where": where, "examples": examples,
-    }  # fmt: skip
+    return Claims(
+        n=len(hits), count=int(sum(hits)), rate=sum(hits) / len(hits) if hits else None,
+        ci=(interval.low, interval.high), kinds=kinds, where=where, examples=examples,
+    )  # fmt: skip

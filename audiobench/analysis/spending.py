@@ -3,16 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from msgspec import to_builtins
+from msgspec import Struct
 
 from audiobench.analysis.arms import Arm
 from audiobench.analysis.measure import is_share
 from audiobench.files.records import Record
+from audiobench.files.summary_entry import Quantiles
 from audiobench.results import cost
 from audiobench.results.condensed import Spent, quantile
 from audiobench.results.runs import Scored
+
+
+class ReasoningTokens(Struct):
+    """Of the responses whose length is known."""
+
+    mean: float
+    median: float
+    p95: float
+    n: int
+    estimated: bool
+    """Some of the lengths are completion tokens shared out by characters."""
+
+
+class Spending(Struct, kw_only=True):
+    """What was not measured is None. A right answer's share is known only where values are shares of right answers: an
+    error rate or a rating counts none.
+    """
+
+    responses: int
+    reasoning_tokens: ReasoningTokens | None
+    completion_tokens: float | None
+    """Mean of a response."""
+    tokens_per_correct: float | None
+    cached_prompt: float | None
+    """Share of the prompt tokens that the server took from its cache, where it counts them."""
+    latency: dict[str, Quantiles]
+    """Seconds."""
+    dollars: float | None
+    dollars_per_correct: float | None
 
 
 def reasoning_tokens(record: Record) -> tuple[float, bool] | None:
@@ -33,14 +62,8 @@ def reasoning_tokens(record: Record) -> tuple[float, bool] | None:
     return usage["completion"] * len(thought) / (len(thought) + len(text)), True
 
 
-def spending(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
-    """Tokens, seconds and dollars of the arm's responses to these samples; null where nothing was measured.
-
-    Keys: responses, reasoning_tokens {mean, median, p95, n, estimated}, completion_tokens (mean of a response),
-    tokens_per_correct, cached_prompt (share of the prompt tokens that the server took from its cache, where it counts
-    them), latency {total: {n, median, p95}, ...} (seconds), dollars, dollars_per_correct. What a right answer took is
-    known only where values are shares of right answers: an error rate or a rating counts none.
-    """
+def spending(arm: Arm, ids: Sequence[str]) -> Spending:
+    """Tokens, seconds and dollars of the arm's responses to these samples."""
     spec = arm.run.spec
     answered = [s for sample in ids for s in arm.of_sample(sample) if s.record.response is not None]
     right = sum(s.outcome.value or 0.0 for s in answered) if is_share(arm.task_run.task) else None
@@ -48,16 +71,16 @@ def spending(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
     dollars = [d for s in answered if (d := cost.of_record(s.record, spec)) is not None]
     complete = len(completions) == len(answered)
     paid = sum(dollars) if dollars and len(dollars) == len(answered) else None
-    return {
-        "responses": len(answered),
-        "reasoning_tokens": _lengths(answered),
-        "completion_tokens": sum(completions) / len(completions) if completions else None,
-        "tokens_per_correct": sum(completions) / right if completions and complete and right else None,
-        "cached_prompt": _cached(answered),
-        "latency": to_builtins(Spent.of(answered).latency()),
-        "dollars": paid,
-        "dollars_per_correct": paid / right if paid is not None and right else None,
-    }
+    return Spending(
+        responses=len(answered),
+        reasoning_tokens=_lengths(answered),
+        completion_tokens=sum(completions) / len(completions) if completions else None,
+        tokens_per_correct=sum(completions) / right if completions and complete and right else None,
+        cached_prompt=_cached(answered),
+        latency=Spent.of(answered).latency(),
+        dollars=paid,
+        dollars_per_correct=paid / right if paid is not None and right else None,
+    )
 
 
 def _cached(answered: Sequence[Scored]) -> float | None:
@@ -67,12 +90,10 @@ def _cached(answered: Sequence[Scored]) -> float | None:
     return sum(u.get("cached") or 0 for u in counted) / sum(u["prompt"] for u in counted)  # vLLM leaves out a 0
 
 
-def _lengths(answered: Sequence[Scored]) -> dict[str, Any] | None:
+def _lengths(answered: Sequence[Scored]) -> ReasoningTokens | None:
     found = [length for s in answered if (length := reasoning_tokens(s.record)) is not None]
     if not found:
         return None
     values = [tokens for tokens, _ in found]
-    return {
-        "mean": sum(values) / len(values), "median": quantile(values, 0.5), "p95": quantile(values, 0.95),
-        "n": len(values), "estimated": any(estimated for _, estimated in found),
-    }  # fmt: skip
+    mean, estimated = sum(values) / len(values), any(estimated for _, estimated in found)
+    return ReasoningTokens(mean, quantile(values, 0.5), quantile(values, 0.95), len(values), estimated)

@@ -3,20 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
+
+from msgspec.structs import asdict
 
 from audiobench.analysis.arms import Arm, chosen_slot, chosen_text, clusters_of
 from audiobench.analysis.measure import is_share, value_of
 from audiobench.results.runs import Scored
-from audiobench.statistics.listening import option_order, position_bias, self_consistency
+from audiobench.statistics.listening import (
+    OptionOrder,
+    PositionBias,
+    SelfConsistency,
+    option_order,
+    position_bias,
+    self_consistency,
+)
 from audiobench.statistics.passk import maj_at_k, pass_at_k, pass_hat_k
 
 RIGHT = "\0right"
 """Stands for every answer that was scored as right, so that two spellings of it agree."""
 
 
-def option_stability(arm: Arm) -> dict[str, Any] | None:
+class OptionStability(OptionOrder, kw_only=True, frozen=True):
+    """How the answers of one arm move with the order of the options."""
+
+    arm: str
+    think: str
+    audio: str
+    prompt: str
+    protocol: str
+    position: PositionBias
+    lost: int
+    """Samples without an epoch that is answered at every order of theirs."""
+
+
+class Consistency(SelfConsistency, kw_only=True, frozen=True):
+    """How the answers of one arm agree over its epochs; `maj_at`, `pass_at` and `pass_hat` are by k."""
+
+    arm: str
+    think: str
+    audio: str
+    prompt: str
+    protocol: str
+    n: int
+    epochs: int
+    maj_at: dict[int, float]
+    """For k = 1, 3, 5, ... and k = all epochs."""
+    pass_at: dict[int, float]
+    pass_hat: dict[int, float]
+    lost: int
+    """Samples with an unanswered epoch."""
+
+
+def option_stability(arm: Arm) -> OptionStability | None:
     """Accuracy at each option order, circular accuracy, position histogram; None with one order or no options.
 
     Over the samples with an epoch that is answered at every order of theirs: as many as the run has, or as they have
@@ -34,8 +72,9 @@ def option_stability(arm: Arm) -> dict[str, Any] | None:
     clusters = [key for i, key in zip(ids, keys, strict=True) for _ in rows[i]]
     values = [[value_of(scored) for scored in row] for row in answered]
     answers = [[chosen_text(scored) for scored in row] for row in answered]
-    found = asdict(option_order(values, answers, clusters))
-    return {**found, "n": len(ids), "position": positions(arm.only(ids)), "lost": len(arm.slots) - len(ids)}
+    found = {**asdict(option_order(values, answers, clusters)), "n": len(ids)}
+    place = positions(arm.only(ids))
+    return OptionStability(**found, arm=arm.label, **arm.how._asdict(), position=place, lost=len(arm.slots) - len(ids))
 
 
 def _rows(arm: Arm, sample: str, orders: Sequence[int]) -> list[list[Scored]]:
@@ -43,12 +82,12 @@ def _rows(arm: Arm, sample: str, orders: Sequence[int]) -> list[list[Scored]]:
     choices = next(iter(arm.of_sample(sample))).shown.choices
     own = orders[: sum(text is not None for text in choices)]
     found = [arm.slots[sample].get(order, {}) for order in own]
-    epochs = sorted(set.intersection(*(set(answers) for answers in found))) if found else []
+    epochs = sorted(set[int].intersection(*(set(answers) for answers in found))) if found else []
     rows = [[answers[epoch] for answers in found] for epoch in epochs]
     return [row for row in rows if all(scored.outcome.value is not None for scored in row)]
 
 
-def positions(arm: Arm) -> dict[str, Any]:
+def positions(arm: Arm) -> PositionBias:
     """How often each offered place was chosen, against an even choice (places count the offered options only).
 
     Every answer is counted; the test takes the sample as its unit.
@@ -63,18 +102,18 @@ def positions(arm: Arm) -> dict[str, Any]:
             chosen.append(places.index(slot) if slot in places else None)
             offered.append(len(places))
             samples.append(scored.id)
-    return asdict(position_bias(chosen, offered, samples))
+    return position_bias(chosen, offered, samples)
 
 
-def consistency(arm: Arm) -> dict[str, Any] | None:
+def consistency(arm: Arm) -> Consistency | None:
     """Agreement, maj@k, pass@k and pass^k over epochs at the published option order; None with one epoch.
 
-    maj@k is given for k = 1, 3, 5, ... and k = all epochs. Samples with an unanswered epoch are left out and counted.
+    Samples with an unanswered epoch are left out and counted.
     """
     epochs = arm.task_run.epochs
     if epochs < 2 or not is_share(arm.task_run.task):
         return None
-    rows = {}
+    rows: dict[str, list[str | None]] = {}
     for sample, orders in arm.slots.items():
         found = [s for s in orders.get(min(orders), {}).values() if s.outcome.value is not None]
         if len(found) == epochs:
@@ -86,15 +125,17 @@ def consistency(arm: Arm) -> dict[str, Any] | None:
     n = len(answers)
     summary = asdict(self_consistency(answers, [RIGHT] * n))
     odd = [k for k in (1, 3, 5, 7, 9) if k <= epochs and _countable(epochs, k)]
-    return {
+    return Consistency(
         **summary,
-        "n": n,
-        "epochs": epochs,
-        "maj_at": {k: sum(maj_at_k(row, RIGHT, k) for row in answers) / n for k in sorted({*odd, epochs})},
-        "pass_at": {k: sum(pass_at_k(epochs, c, k) for c in rights) / n for k in range(1, epochs + 1)},
-        "pass_hat": {k: sum(pass_hat_k(epochs, c, k) for c in rights) / n for k in range(1, epochs + 1)},
-        "lost": len(arm.slots) - n,
-    }
+        arm=arm.label,
+        **arm.how._asdict(),
+        n=n,
+        epochs=epochs,
+        maj_at={k: sum(maj_at_k(row, RIGHT, k) for row in answers) / n for k in sorted({*odd, epochs})},
+        pass_at={k: sum(pass_at_k(epochs, c, k) for c in rights) / n for k in range(1, epochs + 1)},
+        pass_hat={k: sum(pass_hat_k(epochs, c, k) for c in rights) / n for k in range(1, epochs + 1)},
+        lost=len(arm.slots) - n,
+    )
 
 
 def _countable(n: int, k: int) -> bool:

@@ -8,24 +8,59 @@ budget of 0 tokens, `budget:N` of N; `on` has no limit and is shown beside the c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from audiobench.analysis.arms import Arm, by_think, clusters_of, common, paired
-from audiobench.analysis.comparison import requests_of
+from audiobench.analysis.comparison import Requests, requests_of
 from audiobench.analysis.measure import is_share, repeats, sample_values, score
 from audiobench.analysis.spending import reasoning_tokens
 from audiobench.core.modes import Think
-from audiobench.statistics.scaling import length_strata, scaling
+from audiobench.statistics.scaling import Scaling, Stratum, length_strata, scaling
 
 
-def budget_curve(arms: Sequence[Arm], *, margin: float = 0.05) -> dict[str, Any] | None:
-    """The curve and its verdict (JSON-ready), or None with fewer than two budgets or a metric that is no share.
+class Unlimited(Struct):
+    """The arm without a limit, beside the curve."""
 
-    Keys: those of `statistics.scaling.Scaling`, `reasoning_tokens` (mean at each budget), `unlimited` (the `on` arm:
-    value, ci, reasoning_tokens; or null), `audio`, `lost` (samples), `requests` (what is missing of the
-    others), `left_out` (labels of second arms of one budget).
-    """
+    label: str
+    value: float | None
+    ci: tuple[float, float]
+    n: int
+    reasoning_tokens: float | None
+
+
+class BudgetCurve(Scaling, kw_only=True, frozen=True):
+    """The curve under one audio condition, with what was really thought."""
+
+    audio: str
+    labels: list[str]
+    reasoning_tokens: list[float | None]
+    """Mean at each budget."""
+    unlimited: Unlimited | None
+    lost: int
+    """Samples that not every budget answered."""
+    requests: dict[str, Requests]
+    left_out: list[str]
+    """Labels of second arms of one budget."""
+    margin: float
+
+
+class NaturalLength(Struct, kw_only=True):
+    """Accuracy of one arm by quantile of the reasoning length that the model chose."""
+
+    arm: str
+    think: str
+    audio: str
+    prompt: str
+    protocol: str
+    observational: bool = True
+    """Length was not set: hard questions get long reasoning."""
+    strata: list[Stratum]
+
+
+def budget_curve(arms: Sequence[Arm], *, margin: float = 0.05) -> BudgetCurve | None:
+    """The curve and its verdict, or None with fewer than two budgets or a metric that is no share."""
     known = [(budget, arm) for arm in arms if (budget := Think.parse(arm.how.think).limit) is not None]
     chosen: dict[int, Arm] = {}
     for budget, arm in sorted(known, key=lambda pair: (pair[0], pair[1].how.think != "off")):
@@ -47,33 +82,31 @@ def budget_curve(arms: Sequence[Arm], *, margin: float = 0.05) -> dict[str, Any]
     )
     unlimited = next((arm for arm in arms if arm.how.think == "on"), None)
     everyone = {sample for arm in whole for sample in arm.slots}
-    return {
+    return BudgetCurve(
         **asdict(found),
-        "audio": arms[0].how.audio,
-        "labels": [arm.label for arm in limited],
-        "reasoning_tokens": [_mean_length(arm, ids) for arm in limited],
-        "unlimited": _unlimited(paired([limited[0], unlimited])[1]) if unlimited else None,
-        "lost": len(everyone) - len(ids),
-        "requests": requests_of(whole, limited),
-        "left_out": left_out,
-        "margin": margin,
-    }
+        audio=arms[0].how.audio,
+        labels=[arm.label for arm in limited],
+        reasoning_tokens=[_mean_length(arm, ids) for arm in limited],
+        unlimited=_unlimited(paired([limited[0], unlimited])[1]) if unlimited else None,
+        lost=len(everyone) - len(ids),
+        requests=requests_of(whole, limited),
+        left_out=left_out,
+        margin=margin,
+    )
 
 
-def natural_lengths(arm: Arm) -> list[dict[str, Any]]:
-    """Accuracy by quantile of the reasoning length that the model chose. Observational: length was not set.
-
-    A sample's length is the mean over its repetitions, in tokens. Empty where lengths are unknown or
-    all within a quarter of each other.
+def natural_lengths(arm: Arm) -> NaturalLength | None:
+    """A sample's length is the mean over its repetitions, in tokens. None where lengths are unknown or all within a
+    quarter of each other.
     """
     ids = [sample for sample in common([arm]) if _lengths(arm, sample)]
     if len(ids) < 8 or not is_share(arm.task_run.task):
-        return []
+        return None
     lengths = [sum(found) / len(found) for found in (_lengths(arm, sample) for sample in ids)]
     if max(lengths) < 1.25 * min(lengths):
-        return []
+        return None
     strata = length_strata(lengths, sample_values(arm, ids), clusters_of(arm, ids))
-    return [asdict(stratum) for stratum in strata] if len(strata) > 1 else []
+    return NaturalLength(arm=arm.label, **arm.how._asdict(), strata=strata) if len(strata) > 1 else None
 
 
 def _lengths(arm: Arm, sample: str) -> list[float]:
@@ -86,15 +119,12 @@ def _mean_length(arm: Arm, ids: Sequence[str]) -> float | None:
     return sum(found) / len(found) if found else None
 
 
-def _unlimited(arm: Arm) -> dict[str, Any] | None:
+def _unlimited(arm: Arm) -> Unlimited | None:
     ids = list(arm.slots)
     if not ids:
         return None
     value, interval = score(arm, ids)
-    return {
-        "label": arm.label, "value": value, "ci": [interval.low, interval.high], "n": len(ids),
-        "reasoning_tokens": _mean_length(arm, ids),
-    }  # fmt: skip
+    return Unlimited(arm.label, value, (interval.low, interval.high), len(ids), _mean_length(arm, ids))
 
 
 def in_order(arms: Sequence[Arm]) -> list[Arm]:

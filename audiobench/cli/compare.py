@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Sequence
+
+from msgspec.structs import replace
 
 from audiobench.analysis.arms import Selector, matched
-from audiobench.analysis.comparison import compare_arms
+from audiobench.analysis.comparison import Comparison, compare_arms
 from audiobench.analysis.sheets import comparison_sheets
 from audiobench.cli import output
 from audiobench.core.errors import UsageError
+from audiobench.task.spec import TaskSpec
 
 
 def run(args: argparse.Namespace) -> int:
@@ -22,22 +25,21 @@ def run(args: argparse.Namespace) -> int:
         )
     tasks, left_out = shared_tasks(selectors, args.tasks)
     allowed = [part.strip() for part in args.allow_different.split(",") if part.strip()]
-    found: list[dict[str, Any]] = []
+    found: list[Comparison] = []
     for task in tasks:
         for group in matched(selectors, task):
             check_withheld(group[0].task_run.task)
             if len({(arm.run.folder.resolve(), arm.how) for arm in group}) < len(group):
                 raise UsageError(f"{' '.join(args.runs)}: the same condition of the same run twice (task {task})")
-            entry = compare_arms(group, allowed=allowed)
             conditions = list(dict.fromkeys(arm.how for arm in group))
             shared = f", think={conditions[0].think} audio={conditions[0].audio}" if len(conditions) == 1 else ""
-            found.append({"title": f"{task}{shared}", **entry})
+            found.append(replace(compare_arms(group, allowed=allowed), title=f"{task}{shared}"))
     form = output.chosen(args)
     if form == "json":
         output.write_json({"comparisons": found, "tasks_left_out": left_out, "exit_code": 0}, args.out)
         return 0
 
-    sheets = [s for entry in found for s in comparison_sheets(entry, entry["title"], breakdown=args.breakdown)]
+    sheets = [s for entry in found for s in comparison_sheets(entry, str(entry.title), breakdown=args.breakdown)]
     if args.breakdown and not sheets:
         raise UsageError(f"--breakdown {args.breakdown}: no such column; they are: {', '.join(columns(found))}")
     if left_out:
@@ -46,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def shared_tasks(selectors: Any, wanted: str | None) -> tuple[list[str], list[str]]:
+def shared_tasks(selectors: Sequence[Selector], wanted: str | None) -> tuple[list[str], list[str]]:
     """Tasks that every run has (and that are asked for), and those that only some have.
 
     Raises:
@@ -65,12 +67,12 @@ def shared_tasks(selectors: Any, wanted: str | None) -> tuple[list[str], list[st
     return shared, [task for task in everything if task not in shared]
 
 
-def check_withheld(task: Any) -> None:
+def check_withheld(task: TaskSpec) -> None:
     """Raise UsageError for a task without targets: there is nothing to compare."""
     if task.answers_withheld:
         raise UsageError(f"task {task.task}: its answers are withheld, so there is no score to compare")
 
 
-def columns(found: list[dict[str, Any]]) -> list[str]:
+def columns(found: Sequence[Comparison]) -> list[str]:
     """Breakdown columns that occur."""
-    return sorted({column for entry in found for pair in entry["pairs"] for column in pair["breakdown"]})
+    return sorted({column for entry in found for pair in entry.pairs for column in pair.breakdown})

@@ -12,7 +12,7 @@ from audiobench.analysis.traces import early
 from audiobench.analysis.traces.asking import Job, TraceStage
 from audiobench.analysis.traces.early import FRACTIONS
 from audiobench.analysis.traces.judges import JUDGES, RUBRICS, rubric_outcome
-from audiobench.analysis.traces.measures import measure_arm, traced
+from audiobench.analysis.traces.measures import TaskTraces, measure_arm, traced
 from audiobench.analysis.traces.sheets import trace_sheets
 from audiobench.ask.annotate import carry
 from audiobench.cli import output
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
             failed += _early(args, fractions, selector.run, chosen) if args.early else Counter()
         finally:
             lock.release()
-    found = [{"task": name, "arms": [measure_arm(arm) for arm in group]} for name, group in arms.items()]
+    found = [TaskTraces(name, [measure_arm(arm) for arm in group]) for name, group in arms.items()]
     code = ExitCode.INCOMPLETE if failed else ExitCode.OK
     form = output.chosen(args)
     if form == "json":

@@ -73,11 +73,12 @@ def compare(
         unknown = Interval(-widest, widest, By.NONE)
         return PairedComparison(n, x, y, y - x, unknown, 0, 0, 1.0, "none", inf, clusters)
     rng = np.random.default_rng(0)
-    draws, less, greater, both = [], 0, 0, 0
+    draws: list[float] = []
+    less = greater = both = 0
     for _ in range(RESAMPLES):
         weights = _resample(rng, size)
         draws.append((_value(value, weights @ new) or 0.0) - (_value(value, weights @ old) or 0.0))
-        moved = (rng.random(size) < 0.5).astype(float) @ (new - old)
+        moved = np.where(rng.random(size) < 0.5, 1.0, 0.0) @ (new - old)
         right, left = (_value(value, sums) or 0.0 for sums in (new.sum(axis=1) - moved, old.sum(axis=1) + moved))
         less += right - left <= y - x + 1e-9
         greater += right - left >= y - x - 1e-9

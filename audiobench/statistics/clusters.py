@@ -61,9 +61,8 @@ def cluster_sums(values: Sequence[float], clusters: Iterable[Hashable]) -> list[
     keys = list(clusters)
     if len(keys) != len(values):
         raise ValueError(f"clusters: {len(keys)} keys for {len(values)} values")
-    sums: dict[Hashable, list] = {}
+    sums: dict[Hashable, tuple[float, int]] = {}
     for key, value in zip(keys, values, strict=True):
-        entry = sums.setdefault(key, [0.0, 0])
-        entry[0] += value
-        entry[1] += 1
-    return [(s, m) for s, m in sums.values()]
+        total, count = sums.get(key, (0.0, 0))
+        sums[key] = (total + value, count + 1)
+    return list(sums.values())

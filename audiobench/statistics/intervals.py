@@ -200,7 +200,7 @@ def ratio(
 
 def as_floats(values: Iterable[float]) -> list[float]:
     """The values as a list of Python floats (numpy arrays too). Raises ValueError for NaN and infinity."""
-    items = values.tolist() if hasattr(values, "tolist") else values  # type: ignore[attr-defined]
+    items: Iterable[float] = getattr(values, "tolist", lambda: values)()
     data = [float(v) for v in items]
     if not all(map(isfinite, data)):
         raise ValueError("a value is NaN or infinite: leave out what has no score, and count it")

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from math import log2, sqrt
 from typing import Literal
 
+from msgspec import Struct
+
 from audiobench.statistics.clusters import cluster_sums
 from audiobench.statistics.intervals import UNKNOWN, By, Interval, as_floats, proportion
 from audiobench.statistics.paired import PairedComparison, compare
@@ -44,8 +46,7 @@ class AudioGain:
     """`listens`: the interval of the gain lies above 0; `deaf`: it does not, and lies below the margin."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subset:
+class Subset(Struct, frozen=True):
     """Accuracy on the samples that a control condition did not answer."""
 
     n: int
@@ -54,8 +55,7 @@ class Subset:
     interval: Interval
 
 
-@dataclass(frozen=True, slots=True)
-class OptionOrder:
+class OptionOrder(Struct, frozen=True):
     """How answers move with the order of the options."""
 
     n: int
@@ -74,8 +74,7 @@ class OptionOrder:
     """Share of samples with the same option text at every order; None without answers."""
 
 
-@dataclass(frozen=True, slots=True)
-class PositionBias:
+class PositionBias(Struct, frozen=True):
     """How often each option slot was chosen, against an even choice."""
 
     counts: tuple[int, ...]
@@ -87,8 +86,7 @@ class PositionBias:
     """In every slot, the samples expect at least 5 choices, however often each was asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class SelfConsistency:
+class SelfConsistency(Struct, frozen=True):
     """Agreement of several answers to the same question."""
 
     agreement: float
@@ -175,7 +173,7 @@ def retention_interval(
 
 def _correlation(a: Sequence[float], b: Sequence[float], keys: Sequence[Hashable]) -> float:
     """Of the two means, over clusters; 0.0 where one of them has no spread."""
-    sums = []
+    sums: list[list[float]] = []
     for values in (a, b):
         groups = cluster_sums(values, keys)
         centre = sum(values) / len(values)

@@ -55,7 +55,7 @@ def rank_ranges(intervals: Sequence[Interval], *, higher_is_better: bool = True)
     """
     sign = 1 if higher_is_better else -1
     bounds = [tuple(sorted((sign * i.low, sign * i.high))) for i in intervals]
-    ranges = []
+    ranges: list[tuple[int, int]] = []
     for low, high in bounds:
         above = sum(other_low > high for other_low, _ in bounds)
         below = sum(other_high < low for _, other_high in bounds)

@@ -108,7 +108,7 @@ def _bca(
     below = float(((draws < estimate).sum() + 0.5 * (draws == estimate).sum()) / len(draws))
     bias = normal_quantile(min(max(below, 0.5 / len(draws)), 1 - 0.5 / len(draws)))
     acceleration = float((influence**3).sum()) / (6 * squares**1.5)
-    quantiles = []
+    quantiles: list[float] = []
     for tail in ((1 - level) / 2, (1 + level) / 2):
         shifted = bias + normal_quantile(tail)
         quantiles.append(normal_cdf(bias + shifted / (1 - acceleration * shifted)))

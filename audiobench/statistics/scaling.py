@@ -29,6 +29,8 @@ from itertools import pairwise
 from math import log2
 from typing import Literal
 
+from msgspec import Struct
+
 from audiobench.statistics.distributions import t_quantile, t_two_sided
 from audiobench.statistics.intervals import By, Interval, as_floats, proportion
 from audiobench.statistics.multiplicity import holm
@@ -38,8 +40,7 @@ from audiobench.statistics.power import mde
 Verdict = Literal["scales", "flat", "inverted", "non-monotone", "inconclusive-at-this-n"]
 
 
-@dataclass(frozen=True, slots=True)
-class Scaling:
+class Scaling(Struct, frozen=True):
     """What a budget curve says; accuracies and gains are fractions, budgets tokens."""
 
     budgets: tuple[int, ...]
@@ -72,8 +73,7 @@ class Scaling:
     """One sentence with the figures behind the verdict."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stratum:
+class Stratum(Struct, frozen=True):
     """Accuracy among answers whose natural reasoning length fell into one quantile (observational)."""
 
     shortest: float

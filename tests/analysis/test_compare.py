@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from msgspec import to_builtins
 
 from audiobench.analysis.arms import Selector, matched
 from audiobench.analysis.comparison import compare_arms
@@ -20,7 +21,7 @@ ON = {"think": "on"}
 
 def compared(*selectors: Any, **options: Any) -> dict[str, Any]:
     (group,) = matched([Selector.parse(str(s)) for s in selectors], "toy")
-    return compare_arms(group, **options)
+    return to_builtins(compare_arms(group, **options))
 
 
 def pair_of_runs(tmp_path, first: list, second: list, **second_run: Any) -> tuple:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from audiobench.analysis.ablate import ablate_task
+from audiobench.analysis.ablate import Ablation, ablate_task
 from audiobench.analysis.ablate_sheets import ablation_sheets
 from audiobench.cli import main
 from audiobench.core.sheet import markdown
@@ -18,32 +18,32 @@ SOUNDS = ["full", "none", "silence", "noise", "swap"]
 BUDGETS = ["off", "budget:64", "budget:256", "budget:1024"]
 
 
-def ablated(folder: Path) -> dict:
+def ablated(folder: Path) -> Ablation:
     run = Run.open(folder)
     return ablate_task(run, run.tasks["listening"])
 
 
 def test_a_deaf_model_has_no_audio_gain_and_is_flagged(controlled, capsys):
     folder = controlled("deaf", "deaf", audio=SOUNDS)
-    (heard,) = ablated(folder)["listening"]
-    assert heard["verdict"] == "deaf"
-    for control in heard["controls"].values():
-        assert control["gain"] == 0 and control["answers_changed"] == 0 and control["verdict"] == "deaf"
-        assert control["retention"] == 1.0
-        assert all(row["gain"] == 0 for labels in control["breakdown"].values() for row in labels.values())
+    (heard,) = ablated(folder).listening
+    assert heard.verdict == "deaf"
+    for control in heard.controls.values():
+        assert control.gain == 0 and control.answers_changed == 0 and control.verdict == "deaf"
+        assert control.retention == 1.0
+        assert all(row.gain == 0 for labels in control.breakdown.values() for row in labels.values())
     assert main(["ablate", str(folder)]) == 0
     assert "DEAF: the sound changes nothing" in capsys.readouterr().out
 
 
 def test_an_oracle_gains_all_there_is(controlled):
-    (heard,) = ablated(controlled("oracle", "oracle", audio=[*SOUNDS, "reverse"], limit=150))["listening"]
-    assert heard["verdict"] == "listens"
-    for name, control in heard["controls"].items():
-        assert control["full"] == 1.0 and control["verdict"] == "listens", name
-        assert control["gain"] == pytest.approx(1 - control["control"])
-        assert control["control"] == pytest.approx(control["chance"], abs=0.12), "without the sound it guesses"
-        assert control["corrected_gain"] == pytest.approx(1.0, abs=0.18)
-    assert heard["dependent"]["accuracy"] == 1.0 and heard["dependent"]["n"] > 75
+    (heard,) = ablated(controlled("oracle", "oracle", audio=[*SOUNDS, "reverse"], limit=150)).listening
+    assert heard.verdict == "listens"
+    for name, control in heard.controls.items():
+        assert control.full == 1.0 and control.verdict == "listens", name
+        assert control.gain == pytest.approx(1 - control.control)
+        assert control.control == pytest.approx(control.chance, abs=0.12), "without the sound it guesses"
+        assert control.corrected_gain == pytest.approx(1.0, abs=0.18)
+    assert heard.dependent.accuracy == 1.0 and heard.dependent.n > 75
 
 
 @pytest.mark.parametrize(
@@ -79,10 +79,10 @@ def test_one_row_of_many_is_judged_by_its_adjusted_p(tmp_path):
                 kept = {"sample": {"metadata": {"kind": kind}}, "condition": {"audio": audio}}
                 lines.append(line(f"{kind}-{i}", text, **kept))
     run = Run.open(write_run(tmp_path / "run", lines))
-    (heard,) = ablate_task(run, run.tasks["toy"])["listening"]
-    row = heard["controls"]["none"]["breakdown"]["kind"]["x"]
-    assert row["ci"][0] > 0 and row["p"] == pytest.approx(2 / 128) and row["p_adjusted"] == pytest.approx(20 / 128)
-    assert row["verdict"] == "inconclusive-at-this-n"
+    (heard,) = ablate_task(run, run.tasks["toy"]).listening
+    row = heard.controls["none"].breakdown["kind"]["x"]
+    assert row.ci[0] > 0 and row.p == pytest.approx(2 / 128) and row.p_adjusted == pytest.approx(20 / 128)
+    assert row.verdict == "inconclusive-at-this-n"
 
 
 @pytest.mark.parametrize(
@@ -96,14 +96,14 @@ def test_one_row_of_many_is_judged_by_its_adjusted_p(tmp_path):
 def test_a_scripted_budget_curve_is_called_by_its_name(controlled, name, curve, verdict):
     script = scripted(name, accuracy={"off": 0.5, "budget": curve}, reasoning_words=20)
     found = ablated(controlled(name, script, think=BUDGETS))
-    (result,) = found["scaling"]
-    assert result["verdict"] == verdict, result["reason"]
-    assert result["budgets"] == (0, 64, 256, 1024) and result["n"] == 200
+    (result,) = found.scaling
+    assert result.verdict == verdict, result.reason
+    assert result.budgets == (0, 64, 256, 1024) and result.n == 200
     asked = [0.5, *curve.values()]
-    assert result["accuracy"] == pytest.approx(asked, abs=0.1)
-    (thinking,) = found["thinking"]
-    assert [arm["label"] for arm in thinking["arms"]] == [f"think={mode}" for mode in BUDGETS]
-    assert thinking["pairs"][-1]["difference"] == pytest.approx(result["accuracy"][-1] - result["accuracy"][0])
+    assert result.accuracy == pytest.approx(asked, abs=0.1)
+    (thinking,) = found.thinking
+    assert [arm.label for arm in thinking.arms] == [f"think={mode}" for mode in BUDGETS]
+    assert thinking.pairs[-1].difference == pytest.approx(result.accuracy[-1] - result.accuracy[0])
 
 
 @pytest.fixture(scope="module")
@@ -121,19 +121,19 @@ def everything(controlled) -> Path:
 
 def test_one_run_holds_every_comparison(everything):
     found = ablated(everything)
-    assert (found["conditions"], found["option_orders"], found["epochs"]) == (9, 3, 2)
-    assert {entry["audio"] for entry in found["thinking"]} == {"full", "none", "transcript"}
-    assert {entry["think"] for entry in found["audio"]} == {"off", "budget:64", "on"}
-    assert all(len(entry["accuracy"]) == 3 for entry in found["option_order"]) and len(found["option_order"]) == 9
-    assert all(set(entry["maj_at"]) == {1, 2} for entry in found["consistency"])
-    assert all(entry["transcript"]["n"] == 40 for entry in found["listening"])
-    (full,) = [entry for entry in found["thinking"] if entry["audio"] == "full"]
-    counts = full["arms"][0]["counts"]
+    assert (found.conditions, found.option_orders, found.epochs) == (9, 3, 2)
+    assert {entry.audio for entry in found.thinking} == {"full", "none", "transcript"}
+    assert {entry.think for entry in found.audio} == {"off", "budget:64", "on"}
+    assert all(len(entry.accuracy) == 3 for entry in found.option_order) and len(found.option_order) == 9
+    assert all(set(entry.maj_at) == {1, 2} for entry in found.consistency)
+    assert all(entry.transcript.n == 40 for entry in found.listening)
+    (full,) = [entry for entry in found.thinking if entry.audio == "full"]
+    counts = full.arms[0].counts
     fewer = Run.open(everything).tasks["listening"].plan.fewer_orders.values()
-    assert fewer and counts["responses"] == 2 * (40 * 3 - sum(3 - orders for orders in fewer))
-    assert counts["unparsed"] > 0
-    on = next(entry for entry in found["option_order"] if entry["think"] == "on" and entry["audio"] == "full")
-    assert sum(on["position"]["counts"]) == counts["scored"]
+    assert fewer and counts.responses == 2 * (40 * 3 - sum(3 - orders for orders in fewer))
+    assert counts.unparsed > 0
+    on = next(entry for entry in found.option_order if entry.think == "on" and entry.audio == "full")
+    assert sum(on.position.counts) == counts.scored
 
 
 def test_the_same_run_as_text_markdown_and_json(everything, tmp_path, capsys):

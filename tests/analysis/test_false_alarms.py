@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audiobench.analysis.listening import verdict
-from audiobench.analysis.thinking import budget_curve
+from audiobench.analysis.thinking import BudgetCurve, budget_curve
 from audiobench.statistics.listening import audio_gain
 from tests.analysis.conftest import arm
 
@@ -23,7 +23,7 @@ def answers(rng: np.random.Generator, accuracies: tuple[float, ...], n: int) -> 
     return np.where(rng.random((len(accuracies), n)) < 0.5, luck, own) < np.array(accuracies)[:, None]
 
 
-def curve(rng: np.random.Generator, accuracies: tuple[float, ...], n: int) -> dict:
+def curve(rng: np.random.Generator, accuracies: tuple[float, ...], n: int) -> BudgetCurve:
     found = budget_curve([arm(v, think) for v, think in zip(answers(rng, accuracies, n), MODES, strict=True)])
     assert found is not None
     return found
@@ -31,7 +31,7 @@ def curve(rng: np.random.Generator, accuracies: tuple[float, ...], n: int) -> di
 
 def test_a_budget_that_does_nothing_is_seldom_said_to():
     rng = np.random.default_rng(0)
-    verdicts = [curve(rng, (0.7,) * 4, 80)["verdict"] for _ in range(EXPERIMENTS)]
+    verdicts = [curve(rng, (0.7,) * 4, 80).verdict for _ in range(EXPERIMENTS)]
     alarms = verdicts.count("scales") + verdicts.count("inverted")
     assert 3 <= alarms <= MOST
     assert verdicts.count("non-monotone") <= MOST
@@ -42,10 +42,10 @@ def test_a_gain_of_the_stated_size_is_found_as_often_as_stated(direction):
     """80 % power at the MDE that the curve itself prints."""
     rng = np.random.default_rng(1)
     n = 200
-    gain = float(np.median([curve(rng, (0.6,) * 4, n)["mde_gain"] for _ in range(5)]))
+    gain = float(np.median([curve(rng, (0.6,) * 4, n).mde_gain for _ in range(5)]))
     x = np.log2(np.array([0, 64, 256, 1024]) + 1)
     accuracies = tuple(0.6 + direction * gain * ((x - x[0]) / (x[-1] - x[0]) - 0.5))
-    verdicts = [curve(rng, accuracies, n)["verdict"] for _ in range(150)]
+    verdicts = [curve(rng, accuracies, n).verdict for _ in range(150)]
     assert 0.68 <= verdicts.count("scales" if direction > 0 else "inverted") / 150 <= 0.91
     assert verdicts.count("inverted" if direction > 0 else "scales") == 0
 

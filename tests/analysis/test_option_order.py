@@ -111,11 +111,11 @@ def test_the_figures_are_those_of_each_samples_own_orders(ask):
     ids, left, right = paired_values(full, none, list(full.slots))
     assert sorted(ids) == sorted(OPTIONS) and left == right == pytest.approx([1 / 4, 1 / 3, 1 / 2, 1 / 2])
     found = option_stability(full)
-    assert found is not None and (found["n"], found["lost"], found["orders"]) == (4, 0, 4)
-    assert found["accuracy"] == (1.0, 0.0, 0.5, 0.25), "order 2 of two options is their order 0, order 3 of three too"
-    assert found["circular"] == 0.0 and found["consistency"] == 0.0
-    assert found["position"]["counts"] == (11, 0, 0, 0), "each answer once"
-    assert found["position"]["expected"] == pytest.approx((4, 4, 2, 1))
+    assert found is not None and (found.n, found.lost, found.orders) == (4, 0, 4)
+    assert found.accuracy == (1.0, 0.0, 0.5, 0.25), "order 2 of two options is their order 0, order 3 of three too"
+    assert found.circular == 0.0 and found.consistency == 0.0
+    assert found.position.counts == (11, 0, 0, 0), "each answer once"
+    assert found.position.expected == pytest.approx((4, 4, 2, 1))
 
 
 def test_shards_know_who_has_fewer(ask):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from audiobench.analysis.arms import Selector
-from audiobench.analysis.self_cognition import claims, self_cognition
+from audiobench.analysis.self_cognition import Where, claims, self_cognition
 from tests.analysis.conftest import line, write_run
 
 DENIALS = [
@@ -95,9 +95,10 @@ def test_a_denial_is_an_error_with_sound_and_honest_without(tmp_path):
         *(line(f"s{i}", condition=none) for i in range(3, 8)),
     ]
     selector = Selector.parse(str(write_run(tmp_path / "run", lines)))
-    found = self_cognition(selector.arms("toy"))
-    full, honest = found["errors"]["full"], found["honesty"]
-    assert (full["n"], full["count"], full["rate"]) == (8, 2, 0.25)
-    assert full["where"] == {"answer": 1, "reasoning": 1} and full["examples"] == ["s0", "s1"]
-    assert (honest["count"], honest["rate"]) == (2, 0.25), "saying that it cannot hear at all is not honest"
-    assert full["ci"][0] < 0.25 < full["ci"][1]
+    found = self_cognition("off", selector.arms("toy"))
+    full, honest = found.errors["full"], found.honesty
+    assert honest is not None
+    assert (full.n, full.count, full.rate) == (8, 2, 0.25)
+    assert full.where == Where(1, 1) and full.examples == ["s0", "s1"]
+    assert (honest.count, honest.rate) == (2, 0.25), "saying that it cannot hear at all is not honest"
+    assert full.ci[0] < 0.25 < full.ci[1]

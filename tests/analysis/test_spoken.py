@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec import to_builtins
 
 from audiobench.analysis.arms import Selector, matched
 from audiobench.analysis.comparison import compare_arms
@@ -33,7 +34,7 @@ def run(folder: Path, asr: str, judge: str) -> Path:
 
 def compared(a: Path, b: Path, **options: object) -> dict:
     (group,) = matched([Selector.parse(str(a)), Selector.parse(str(b))], "toy")
-    return compare_arms(group, **options)  # type: ignore[arg-type]
+    return to_builtins(compare_arms(group, **options))  # type: ignore[arg-type]
 
 
 def test_the_same_recogniser_and_judge_compare(tmp_path: Path) -> None:

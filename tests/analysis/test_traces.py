@@ -109,7 +109,7 @@ def test_steps_are_sentences_and_lines():
     ],
 )
 def test_the_lexicon_proxy(trace, ratio):
-    assert lexicon(trace)["ratio"] == ratio
+    assert lexicon(trace).ratio == ratio
 
 
 def test_lengths_and_lexicon_need_no_judge(tmp_path, capsys):

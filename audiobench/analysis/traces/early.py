@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from audiobench import media as audio
 from audiobench.analysis.arms import Arm, chosen_text
@@ -75,7 +75,7 @@ def truncated(trace: str, fraction: float) -> str:
 def request_for(cut: Cut, spec: ModelSpec) -> Request:
     """The recorded request with the cut, closed thought as the start of the assistant's turn (audio not yet loaded)."""
     record, plan = cut.scored.record, cut.arm.task_run.plan
-    messages = []
+    messages: list[Message] = []
     for turn in record.prompt:
         if turn.role == "assistant":
             continue
@@ -172,7 +172,29 @@ class EarlyStage(Stage[Cut]):
         return None
 
 
-def summary(arm: Arm, fractions: Sequence[float] | None = None) -> dict[str, Any] | None:
+class Point(Struct):
+    """The answers after a fraction of the reasoning."""
+
+    fraction: float
+    same: float
+    """Share of them that are the final answer."""
+    ci: tuple[float, float]
+    accuracy: float
+
+
+class Early(Struct):
+    """How the answer hangs on the reasoning."""
+
+    n: int
+    """Traces."""
+    points: list[Point]
+    area: float
+    """Under `same` over the fraction."""
+    incomplete: int
+    """Traces without an answer at some fraction."""
+
+
+def summary(arm: Arm, fractions: Sequence[float] | None = None) -> Early | None:
     """Share of the final answer and accuracy at each fraction, and the area under the former; None without answers.
 
     Only traces that have an early answer at every fraction that occurs. Samples that share a clip are one unit, as are
@@ -189,16 +211,14 @@ def summary(arm: Arm, fractions: Sequence[float] | None = None) -> dict[str, Any
     keys = {s.id: s.record.cluster for s in arm}
     units = [keys[sample] for sample, _ in whole]
     clusters = units if len(set(units)) < len(units) else None
-    rows = []
+    rows: list[Point] = []
     for fraction in points:
         found = [mine[(*trace, fraction)] for trace in whole]
         same = [float(line.same) for line in found]
         interval = proportion(same, clusters)
         values = [line.value or 0.0 for line in found]
-        rows.append(
-            {"fraction": fraction, "same": sum(same) / len(same), "ci": [interval.low, interval.high],
-             "accuracy": sum(values) / len(values)}
-        )  # fmt: skip
+        accuracy = sum(values) / len(values)
+        rows.append(Point(fraction, sum(same) / len(same), (interval.low, interval.high), accuracy))
     width = points[-1] - points[0]
-    area = sum((b["fraction"] - a["fraction"]) * (a["same"] + b["same"]) / 2 for a, b in pairwise(rows))
-    return {"n": len(whole), "points": rows, "area": area / width, "incomplete": len(traces) - len(whole)}
+    area = sum((b.fraction - a.fraction) * (a.same + b.same) / 2 for a, b in pairwise(rows))
+    return Early(len(whole), rows, area / width, len(traces) - len(whole))

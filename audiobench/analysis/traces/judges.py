@@ -12,6 +12,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
+
 from audiobench.analysis.traces.steps import split_steps
 from audiobench.core.quoting import json_reply, marker, option_named
 from audiobench.core.types import Outcome, Sample
@@ -80,9 +82,11 @@ def _render_grounding(sample: Sample, text: str, reasoning: str) -> Turns:
 def _parse_grounding(reply: str, sample: Sample) -> list[str] | None:
     del sample
     labels = json_reply(reply)
-    if not isinstance(labels, list):
+    try:
+        found = msgspec.convert(labels, list[str])
+    except msgspec.ValidationError:
         return None
-    return labels if all(isinstance(one, str) and one in KINDS for one in labels) else None
+    return found if set(found) <= set(KINDS) else None
 
 
 def _render_consistency(sample: Sample, text: str, reasoning: str) -> Turns:

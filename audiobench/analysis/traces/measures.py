@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from audiobench.analysis.arms import Arm, chosen_slot
 from audiobench.analysis.spending import reasoning_tokens
@@ -23,30 +25,150 @@ def traced(arm: Arm) -> list[Scored]:
     return [scored for scored in arm if scored.record.reasoning]
 
 
-def measure_arm(arm: Arm) -> dict[str, Any]:
-    """Everything that is known about the traces of an arm (JSON-ready).
+class Spread(Struct):
+    """Of the traces."""
 
-    Keys: arm, responses, traces, summaries (reasoning that the provider only summarises), length, lexicon, and for
-    each judge: grounding, consistency, rubrics; early. What was not asked for is null or empty.
-    """
+    mean: float
+    median: float
+    p95: float
+
+
+class Lengths(Struct, kw_only=True):
+    """How long the traces are."""
+
+    words: Spread
+    characters: Spread
+    steps: Spread
+    tokens: Spread | None
+    tokens_estimated: bool
+    """Some are completion tokens shared out by characters."""
+    words_when_right: float | None
+    words_when_wrong: float | None
+
+
+class Mean(Struct, kw_only=True):
+    """Mean over traces, with those of right and of wrong answers."""
+
+    n: int
+    mean: float | None
+    ci: tuple[float, float] | None
+    when_right: float | None
+    when_wrong: float | None
+
+
+class Lexicon(Mean, kw_only=True):
+    """The lexicon proxy of acoustic grounding."""
+
+    without_cue: int
+    """Traces in which no step has a cue."""
+    steps: int
+    acoustic: int
+    surrogate: int
+
+
+class Judged(Struct, kw_only=True):
+    """Who judged, with which template, and how much of it could not be read."""
+
+    judge: str
+    served_models: list[str]
+    template_sha256: list[str]
+    calls: int
+    failed_calls: int
+    parse_failures: int
+    unreadable: int
+    """Traces of which no reply can be read."""
+
+
+class Grounding(Judged, kw_only=True):
+    """Acoustic steps over all steps with evidence; the figures of `Mean`."""
+
+    n: int
+    mean: float | None
+    ci: tuple[float, float] | None
+    when_right: float | None
+    when_wrong: float | None
+    without_evidence: int
+    kinds: dict[str, float | None]
+    """Share of all labels."""
+    agreement: float | None
+    """Share of steps that every readable run of a trace labels alike (traces with two or more)."""
+
+
+class Follows(Struct, kw_only=True):
+    """Answers by whether they follow from the chain and whether they are right."""
+
+    consistent_right: int
+    consistent_wrong: int
+    inconsistent_right: int
+    inconsistent_wrong: int
+
+
+class Consistency(Judged, kw_only=True):
+    """Does the answer follow from the chain?"""
+
+    n: int
+    consistent: float | None
+    ci: tuple[float, float]
+    table: Follows
+    chain_names_none: int
+
+
+class Rubrics(Judged, kw_only=True):
+    """MMAR-Rubrics."""
+
+    n: int
+    value: float | None
+    ci: tuple[float, float]
+    right: int
+    not_rated: int
+
+
+class ArmTraces(Struct, kw_only=True):
+    """Everything that is known about the traces of an arm; what was not asked for is None or empty."""
+
+    arm: str
+    think: str
+    audio: str
+    prompt: str
+    protocol: str
+    responses: int
+    traces: int
+    summaries: int
+    """Reasoning that the provider only summarises."""
+    length: Lengths | None
+    lexicon: Lexicon | None
+    grounding: list[Grounding]
+    """One for each judge, as in the next two."""
+    consistency: list[Consistency]
+    rubrics: list[Rubrics]
+    early: early.Early | None
+
+
+class TaskTraces(Struct):
+    """The arms of one task."""
+
+    task: str
+    arms: list[ArmTraces]
+
+
+def measure_arm(arm: Arm) -> ArmTraces:
+    """From the journal and the judges' replies."""
     found = traced(arm)
     verdicts = asking.read(arm.task_run.folder)
     judges = sorted({judge for _, judge, _, _ in verdicts})
-    return {
-        "arm": arm.label,
+    return ArmTraces(
+        arm=arm.label,
         **arm.how._asdict(),
-        "responses": sum(s.record.response is not None for s in arm),
-        "traces": len(found),
-        "summaries": sum(s.record.response is not None and s.record.response.reasoning_is_summary for s in found),
-        "length": lengths(found),
-        "lexicon": lexical(found),
-        "grounding": [g for judge in judges if (g := grounding(found, _of(verdicts, GROUNDING.name, judge), judge))],
-        "consistency": [
-            c for judge in judges if (c := consistency(found, _of(verdicts, CONSISTENCY.name, judge), judge))
-        ],
-        "rubrics": [r for judge in judges if (r := rubrics(arm, _of(verdicts, RUBRICS.name, judge), judge))],
-        "early": early.summary(arm),
-    }
+        responses=sum(s.record.response is not None for s in arm),
+        traces=len(found),
+        summaries=sum(s.record.response is not None and s.record.response.reasoning_is_summary for s in found),
+        length=lengths(found),
+        lexicon=lexical(found),
+        grounding=[g for judge in judges if (g := grounding(found, _of(verdicts, GROUNDING.name, judge), judge))],
+        consistency=[c for judge in judges if (c := consistency(found, _of(verdicts, CONSISTENCY.name, judge), judge))],
+        rubrics=[r for judge in judges if (r := rubrics(arm, _of(verdicts, RUBRICS.name, judge), judge))],
+        early=early.summary(arm),
+    )
 
 
 Lines = Mapping[Slot, TraceVerdict]
@@ -60,81 +182,78 @@ def _right(scored: Scored) -> bool:
     return (scored.outcome.value or 0.0) >= 0.5
 
 
-def lengths(found: Sequence[Scored]) -> dict[str, Any] | None:
-    """Words, steps and tokens of the traces: mean, median, 95th percentile; words of right and of wrong answers."""
+def lengths(found: Sequence[Scored]) -> Lengths | None:
+    """In words, characters, steps and tokens; None without traces."""
     if not found:
         return None
     tokens = [length for s in found if (length := reasoning_tokens(s.record)) is not None]
     words = [len(s.record.reasoning.split()) for s in found]
-    sides = {True: [], False: []}
+    sides: dict[bool, list[int]] = {True: [], False: []}
     for scored, count in zip(found, words, strict=True):
         sides[_right(scored)].append(count)
-    return {
-        "words": _spread(words),
-        "characters": _spread([len(s.record.reasoning) for s in found]),
-        "steps": _spread([len(split_steps(s.record.reasoning)) for s in found]),
-        "tokens": _spread([value for value, _ in tokens]) if tokens else None,
-        "tokens_estimated": any(estimated for _, estimated in tokens),
-        "words_when_right": sum(sides[True]) / len(sides[True]) if sides[True] else None,
-        "words_when_wrong": sum(sides[False]) / len(sides[False]) if sides[False] else None,
-    }
+    return Lengths(
+        words=_spread(words),
+        characters=_spread([len(s.record.reasoning) for s in found]),
+        steps=_spread([len(split_steps(s.record.reasoning)) for s in found]),
+        tokens=_spread([value for value, _ in tokens]) if tokens else None,
+        tokens_estimated=any(estimated for _, estimated in tokens),
+        words_when_right=sum(sides[True]) / len(sides[True]) if sides[True] else None,
+        words_when_wrong=sum(sides[False]) / len(sides[False]) if sides[False] else None,
+    )
 
 
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    return {"mean": sum(values) / len(values), "median": quantile(values, 0.5), "p95": quantile(values, 0.95)}
+def _spread(values: Sequence[float]) -> Spread:
+    return Spread(sum(values) / len(values), quantile(values, 0.5), quantile(values, 0.95))
 
 
-def _mean_of(found: Sequence[Scored], value: Callable[[Scored], float | None]) -> dict[str, Any]:
-    """Mean over traces (interval clustered by sample), and the means of right and of wrong answers."""
+def _mean_of(found: Sequence[Scored], value: Callable[[Scored], float | None]) -> Mean:
+    """The interval is clustered by sample."""
     pairs = [(s, v) for s in found if (v := value(s)) is not None]
     if not pairs:
-        return {"n": 0, "mean": None, "ci": None, "when_right": None, "when_wrong": None}
+        return Mean(n=0, mean=None, ci=None, when_right=None, when_wrong=None)
     values = [v for _, v in pairs]
     keys = [s.record.cluster for s, _ in pairs]
     interval = mean(values, keys if len(set(keys)) < len(keys) else None)
     sides = {side: [v for s, v in pairs if _right(s) is side] for side in (True, False)}
-    return {
-        "n": len(values), "mean": sum(values) / len(values),
-        "ci": [interval.low, interval.high] if interval.known else None,
-        "when_right": sum(sides[True]) / len(sides[True]) if sides[True] else None,
-        "when_wrong": sum(sides[False]) / len(sides[False]) if sides[False] else None,
-    }  # fmt: skip
+    return Mean(
+        n=len(values), mean=sum(values) / len(values), ci=(interval.low, interval.high) if interval.known else None,
+        when_right=sum(sides[True]) / len(sides[True]) if sides[True] else None,
+        when_wrong=sum(sides[False]) / len(sides[False]) if sides[False] else None,
+    )  # fmt: skip
 
 
-def lexical(found: Sequence[Scored]) -> dict[str, Any] | None:
-    """The lexicon proxy of acoustic grounding; `without_cue` counts traces in which no step has a cue."""
+def lexical(found: Sequence[Scored]) -> Lexicon | None:
+    """None without traces."""
     if not found:
         return None
     counts = [lexicon(s.record.reasoning) for s in found]
-    ratios = {s.slot: c["ratio"] for s, c in zip(found, counts, strict=True)}
-    return {
-        **_mean_of(found, lambda s: ratios[s.slot]),
-        "without_cue": sum(c["ratio"] is None for c in counts),
-        "steps": sum(c["steps"] for c in counts),
-        "acoustic": sum(c["acoustic"] for c in counts),
-        "surrogate": sum(c["surrogate"] for c in counts),
-    }
+    ratios = {s.slot: c.ratio for s, c in zip(found, counts, strict=True)}
+    return Lexicon(
+        **asdict(_mean_of(found, lambda s: ratios[s.slot])),
+        without_cue=sum(c.ratio is None for c in counts),
+        steps=sum(c.steps for c in counts),
+        acoustic=sum(c.acoustic for c in counts),
+        surrogate=sum(c.surrogate for c in counts),
+    )
 
 
-def _identity(lines: Lines, judge: str) -> dict[str, Any]:
-    """Who judged, with which template, and how much of it could not be read."""
+def _judged(lines: Lines, judge: str) -> Judged:
     replies = [verdict for line in lines.values() for verdict in line.verdicts]
-    return {
-        "judge": judge,
-        "served_models": sorted({name for line in lines.values() for name in line.served_models}),
-        "template_sha256": sorted({line.template_sha256 for line in lines.values()}),
-        "calls": len(replies) + sum(line.failed for line in lines.values()),
-        "failed_calls": sum(line.failed for line in lines.values()),
-        "parse_failures": sum(verdict is None for verdict in replies),
-        "unreadable": sum(all(v is None for v in line.verdicts) for line in lines.values()),
-    }
+    return Judged(
+        judge=judge,
+        served_models=sorted({name for line in lines.values() for name in line.served_models}),
+        template_sha256=sorted({line.template_sha256 for line in lines.values()}),
+        calls=len(replies) + sum(line.failed for line in lines.values()),
+        failed_calls=sum(line.failed for line in lines.values()),
+        parse_failures=sum(verdict is None for verdict in replies),
+        unreadable=sum(all(v is None for v in line.verdicts) for line in lines.values()),
+    )
 
 
-def grounding(found: Sequence[Scored], lines: Lines, judge: str) -> dict[str, Any] | None:
+def grounding(found: Sequence[Scored], lines: Lines, judge: str) -> Grounding | None:
     """Acoustic steps over all steps with evidence (acoustic, transcript, question, prior), mean over traces.
 
     A trace's ratio is the mean of its readable runs; traces without any evidence have none and are counted.
-    `agreement`: share of steps that every readable run of a trace labels alike (traces with two or more).
     """
     mine = {slot: lines[slot] for s in found if (slot := s.slot) in lines}
     if not mine:
@@ -152,15 +271,15 @@ def grounding(found: Sequence[Scored], lines: Lines, judge: str) -> dict[str, An
             alike += sum(len(set(step)) == 1 for step in zip(*runs, strict=True))
             compared += len(runs[0])
     labels = sum(kinds.values())
-    return {
-        **_identity(mine, judge),
-        **_mean_of(found, lambda s: ratios.get(s.slot)),
-        "without_evidence": sum(
+    return Grounding(
+        **asdict(_judged(mine, judge)),
+        **asdict(_mean_of(found, lambda s: ratios.get(s.slot))),
+        without_evidence=sum(
             ratios[slot] is None and any(v is not None for v in line.verdicts) for slot, line in mine.items()
         ),
-        "kinds": {kind: kinds[kind] / labels if labels else None for kind in KINDS},
-        "agreement": alike / compared if compared else None,
-    }
+        kinds={kind: kinds[kind] / labels if labels else None for kind in KINDS},
+        agreement=alike / compared if compared else None,
+    )
 
 
 def _ratio(labels: Sequence[str]) -> float | None:
@@ -168,7 +287,7 @@ def _ratio(labels: Sequence[str]) -> float | None:
     return labels.count("acoustic") / evidence if evidence else None
 
 
-def consistency(found: Sequence[Scored], lines: Lines, judge: str) -> dict[str, Any] | None:
+def consistency(found: Sequence[Scored], lines: Lines, judge: str) -> Consistency | None:
     """Does the answer follow from the chain? Consistent: the judge's option is the one that was answered.
 
     The judge's option is that of most readable runs (the earliest of equals). Only answers that name an option.
@@ -192,20 +311,20 @@ def consistency(found: Sequence[Scored], lines: Lines, judge: str) -> dict[str, 
     if not mine:
         return None
     interval = proportion(agreed, keys if len(set(keys)) < len(keys) else None)
-    return {
-        **_identity(mine, judge),
-        "n": len(agreed),
-        "consistent": sum(agreed) / len(agreed) if agreed else None,
-        "ci": [interval.low, interval.high],
-        "table": {
-            "consistent_right": table[True, True], "consistent_wrong": table[True, False],
-            "inconsistent_right": table[False, True], "inconsistent_wrong": table[False, False],
-        },
-        "chain_names_none": undecided,
-    }  # fmt: skip
+    return Consistency(
+        **asdict(_judged(mine, judge)),
+        n=len(agreed),
+        consistent=sum(agreed) / len(agreed) if agreed else None,
+        ci=(interval.low, interval.high),
+        table=Follows(
+            consistent_right=table[True, True], consistent_wrong=table[True, False],
+            inconsistent_right=table[False, True], inconsistent_wrong=table[False, False],
+        ),
+        chain_names_none=undecided,
+    )  # fmt: skip
 
 
-def rubrics(arm: Arm, lines: Lines, judge: str) -> dict[str, Any] | None:
+def rubrics(arm: Arm, lines: Lines, judge: str) -> Rubrics | None:
     """MMAR-Rubrics: mean of the middle three of five ratings, 0 where the answer is wrong.
 
     A response of which fewer than five ratings can be read has no published score; it is counted in `not_rated`.
@@ -227,7 +346,7 @@ def rubrics(arm: Arm, lines: Lines, judge: str) -> dict[str, Any] | None:
             values.append(found.value)
             keys.append(scored.record.cluster)
     interval = proportion(values, keys if len(set(keys)) < len(keys) else None)
-    return {
-        **_identity(mine, judge), "n": len(values), "value": sum(values) / len(values) if values else None,
-        "ci": [interval.low, interval.high], "right": right, "not_rated": unread,
-    }  # fmt: skip
+    return Rubrics(
+        **asdict(_judged(mine, judge)), n=len(values), value=sum(values) / len(values) if values else None,
+        ci=(interval.low, interval.high), right=right, not_rated=unread,
+    )  # fmt: skip

@@ -15,9 +15,8 @@ and to compare conditions, and a judge (`grounding`) for claims. English and Chi
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
+from typing import NamedTuple
 
 MOST_STEPS = 40
 """Longer traces are grouped into this many runs of sentences, so that a judge sees them whole."""
@@ -61,12 +60,23 @@ def split_steps(trace: str) -> list[str]:
     return [" ".join(pieces[a:b]) for a, b in pairwise(cuts)]
 
 
-def lexicon(trace: str) -> Mapping[str, Any]:
-    """{steps, acoustic, surrogate, ratio}; ratio is None where no step has a cue."""
+class Cues(NamedTuple):
+    """Steps of a trace by what they name."""
+
+    steps: int
+    acoustic: int
+    surrogate: int
+
+    @property
+    def ratio(self) -> float | None:
+        """Acoustic of those with a cue; None where no step has one."""
+        total = self.acoustic + self.surrogate
+        return self.acoustic / total if total else None
+
+
+def lexicon(trace: str) -> Cues:
+    """How many steps name properties of sound, and how many words or knowledge."""
     steps = split_steps(trace)
     acoustic = sum(bool(ACOUSTIC.search(step)) for step in steps)
     surrogate = sum(bool(SURROGATE.search(step)) for step in steps)
-    total = acoustic + surrogate
-    return {
-        "steps": len(steps), "acoustic": acoustic, "surrogate": surrogate, "ratio": acoustic / total if total else None,
-    }  # fmt: skip
+    return Cues(len(steps), acoustic, surrogate)
