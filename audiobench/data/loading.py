@@ -20,7 +20,7 @@ from audiobench.data.rows import Progress, Rows
 from audiobench.data.samples import RowError, SampleBuilder, getter
 from audiobench.data.selection import select
 from audiobench.media.contents import contents
-from audiobench.task.spec import TaskSpec
+from audiobench.task.spec import LOCAL, TaskSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,8 @@ def load(
 def at_hand(task: TaskSpec, task_file: Path, data: Path | None = None) -> bool:
     """Whether the task's rows can be read without a download."""
     local = local_data(task, task_file, data) is not None
+    if task.dataset_path.startswith(LOCAL):
+        return local
     return local or task.dataset_path.startswith("builtin:") or manifest(task) is not None
 
 
@@ -112,6 +114,11 @@ def read_rows(
 
     if task.dataset_path.startswith("builtin:"):
         return builtin_rows(task, task_file, progress)
+    if task.dataset_path.startswith(LOCAL):
+        raise UsageError(
+            f"task {task.task}: no public loader has its data ({task.dataset_path.removeprefix(LOCAL).strip()}); "
+            f"give your copy: --data {task.task}=PATH"
+        )
     return hub_rows(task, task_file, progress, refresh)
 
 

@@ -22,7 +22,7 @@ from audiobench.task import generation
 from audiobench.task.find import read_task
 from audiobench.task.glance import glance
 from audiobench.task.groups import group_findings
-from audiobench.task.spec import Columns, TaskSpec
+from audiobench.task.spec import CONVERTED, LOCAL, Columns, TaskSpec
 
 BUILTIN = ("listening",)
 PROMPT_NAMES = frozenset(template.variables(Sample("", "")))
@@ -244,13 +244,16 @@ def _dataset(task: TaskSpec, path: Path) -> Iterator[Finding]:
     if where.startswith("builtin:"):
         if where.removeprefix("builtin:") not in BUILTIN:
             yield ("dataset_path",), _unknown("built-in data set", where.removeprefix("builtin:"), BUILTIN)
+    elif where.startswith(LOCAL):
+        if not where.removeprefix(LOCAL).strip():
+            yield ("dataset_path",), "say after local: where the data can be had"
     elif where.endswith(_LOCAL) or where.startswith((".", "/", "~")):
         if not (path.parent / Path(where).expanduser()).exists():
             yield ("dataset_path",), f"{where}: no such file or folder beside {path.name}"
     elif not re.fullmatch(r"[\w.\-]+/[\w.\-]+", where) and not (path.parent / where).exists():
         yield ("dataset_path",), f"{where!r} is no Hub repository (owner/name), builtin:NAME, or local file"
     revision = task.dataset_revision
-    if revision is not None and not _COMMIT.fullmatch(revision):
+    if revision not in (None, CONVERTED) and not _COMMIT.fullmatch(str(revision)):
         yield (
             ("dataset_revision",),
             f"{revision!r} is no commit (40 hex digits); a name can move: leave the key out to have main resolved "

@@ -35,6 +35,11 @@ class Source(Declared):
     notes: str | None = None
 
 
+LOCAL = "local:"
+"""Start of a `dataset_path` that names no loader."""
+CONVERTED = "refs/convert/parquet"
+"""The Hub's own conversion of a data set to parquet: `<config>/<split>/0000.parquet`."""
+
 FIRST_VERSIONS = ("1.0", "1")
 """Values of `metadata.version` that are no part of a fingerprint: so that runs from before it was one stay comparable."""
 
@@ -141,10 +146,12 @@ class TaskSpec(Columns):
     """What a run needs beyond a model and public data. Lists show it; `needed` adds what follows from other keys."""
 
     dataset_path: str
-    """Hub repository, `builtin:NAME`, or a local .jsonl, .json, .parquet file or folder beside this file."""
+    """Hub repository, `builtin:NAME`, a local .jsonl, .json, .csv, .parquet file or folder beside this file, or `local:WHERE`
+    for data that no public loader has: WHERE says in words where to get them, and `--data` names the copy."""
     dataset_name: str | None = None
     dataset_revision: str | None = None
-    """Commit on the Hub; where none is known, `main` is resolved at first use and recorded."""
+    """Commit on the Hub, or `refs/convert/parquet`, where the Hub keeps what a script would load; where none is known, `main`
+    is resolved at first use and recorded."""
     dataset_kwargs: dict[str, Any] = {}
     data_files: list[str] = []
     """Files (globs) in the repository that hold the rows; default: what belongs to the split."""

@@ -119,6 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
         if name not in self.hub.repositories:
             return self.fail(404, "RepoNotFound")
         commit = self.hub.commits.get(name, COMMIT)
+        if tail[1:4] == ["refs", "convert", "parquet"]:
+            tail[1:4] = ["main"]
         if len(tail) > 1 and tail[1] not in ("main", commit):
             return self.fail(404, "RevisionNotFound")
         files = self.hub.repositories[name]

@@ -13,7 +13,8 @@ from audiobench.scorers import SCORERS
 from audiobench.task.check import check
 from audiobench.task.find import find_task, task_files
 from audiobench.task.glance import glance, listed
-from audiobench.task.spec import TaskSpec
+from audiobench.task.overview import current, revision
+from audiobench.task.spec import CONVERTED, TaskSpec
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -57,7 +58,7 @@ def test_what_a_run_needs_is_said_where_lists_look(task_paths):
 def test_revisions_are_commits_or_absent(task_paths):
     for path in task_paths:
         revision = strict_yaml.validate(TaskSpec, path).dataset_revision
-        assert revision is None or COMMIT.fullmatch(revision), path
+        assert revision in (None, CONVERTED) or COMMIT.fullmatch(revision), path
 
 
 def test_every_prompt_that_is_quoted_names_its_source(task_paths):
@@ -153,3 +154,18 @@ def test_fingerprints_tell_prompts_apart():
     spec, _ = find_task("mmau")
     digests = {spec.fingerprint(prompt)["prompt"] for prompt in spec.prompt}
     assert len(digests) == len(spec.prompt)
+
+
+def test_the_overview_of_the_tasks_is_current(root):
+    text = (root / "docs" / "tasks.md").read_text("utf-8")
+    assert text == current(), "run `python -m audiobench.task.overview`"
+
+
+def test_what_is_not_pinned_or_counted_is_said(task_paths):
+    for path in task_paths:
+        task = strict_yaml.validate(TaskSpec, path)
+        said = " ".join(task.evidence.unverified)
+        assert task.evidence.read, f"{path}: evidence.read: what was read where?"
+        assert task.expected_rows or "number of rows" in said, f"{path}: evidence.unverified: number of rows"
+        assert revision(task) != "unpinned" or "revision" in said, f"{path}: evidence.unverified: revision"
+        assert task.source.license or "licence" in said, f"{path}: evidence.unverified: licence"

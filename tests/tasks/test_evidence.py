@@ -1,0 +1,134 @@
+"""Every shipped task, on invented rows in the published form of its data set, through a loopback Hub.
+
+Right answers score best, random ones near chance, the data open without a finding, and the official scorer has its say.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audiobench.cli import main
+from audiobench.scorers.base import EXTRAS
+from audiobench.task.find import find_task, task_files
+from tests.data.loopback_hub import LoopbackHub, cache, hub
+from tests.tasks.published import FOLDER, Published
+
+__all__ = ["cache", "hub"]
+
+TASKS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+SAYS = '''
+import os
+
+from audiobench.model import Response
+
+
+class _Says:
+    def __init__(self, spec, *, base_url=None, timeout=600.0):
+        pass
+
+    async def generate(self, request):
+        return Response(os.environ[type(self).__name__.upper()])
+
+    async def close(self):
+        pass
+
+
+class Right(_Says):
+    """The response that the fixture calls right."""
+
+
+class Verdict(_Says):
+    """A judge that is content."""
+'''
+
+
+class Bench:
+    """A shipped task with its invented rows."""
+
+    def __init__(self, name: str, hub: LoopbackHub, folder: Path) -> None:
+        self.published = Published.of(name)
+        self.spec, file = find_task(name)
+        self.file = folder / f"{name}.yaml"
+        self.file.write_text(f"include: {json.dumps(str(file))}\nexpected_rows: null\n", "utf-8")
+        self.local: list[str] = []
+        if self.published.repository is None:
+            (folder / "data").mkdir()
+            self.local = [str(self.published.write(folder / "data"))]
+        else:
+            assert self.spec.dataset_path == self.published.repository
+            hub.repositories[self.published.repository] = self.published.published()
+            if self.spec.dataset_revision:
+                hub.commits[self.published.repository] = self.spec.dataset_revision
+
+    def run(self, model: str, *more: str) -> dict[str, Any]:
+        """The task's summary entry after a run."""
+        data = [f"--data={self.spec.task}={path}" for path in self.local]
+        words = [
+            "run",
+            "--model",
+            model,
+            "--tasks",
+            str(self.file),
+            "--out",
+            f"out-{model[-6:]}",
+            "--quiet",
+            *data,
+            *more,
+        ]
+        assert main(words) == 0
+        (entry,) = json.loads(next(Path(f"out-{model[-6:]}").rglob("summary.json")).read_text("utf-8"))
+        return entry
+
+
+@pytest.fixture
+def bench(
+    request: pytest.FixtureRequest, hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Bench]:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "says.py").write_text(SAYS, "utf-8")
+    made = Bench(request.param, hub, tmp_path)
+    for module in EXTRAS.get(made.spec.needed[-1] if made.spec.needed else "", ()):
+        pytest.importorskip(module)
+    monkeypatch.setenv("RIGHT", made.published.right or "")
+    monkeypatch.setenv("VERDICT", made.published.verdict or "")
+    yield made
+
+
+def test_every_task_has_a_fixture() -> None:
+    generated = {name for name in task_files() if find_task(name)[0].dataset_path.startswith("builtin:")}
+    assert {*TASKS} == {*task_files()} - generated
+
+
+@pytest.mark.parametrize("bench", TASKS, indirect=True)
+def test_a_task_reads_its_data_and_scores_right_and_random_answers(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["tasks", "check", "--data", *bench.local, "--", str(bench.file)]) == 0, capsys.readouterr().err
+    assert "no findings" in capsys.readouterr().out
+    if bench.spec.protocol == "realtime":
+        return
+    fixture = bench.published
+    judged = ["--judge", "says.py:Verdict"] if fixture.verdict else []
+    entry = bench.run("says.py:Right" if fixture.right else "oracle", *judged)
+    assert entry["counts"]["scored"] == entry["n"] == fixture.rows, entry["counts"]
+    if bench.spec.answers_withheld:
+        assert next(Path("out-oracle").rglob(bench.spec.submission["file"])).is_file()
+        return
+    metric = bench.spec.made
+    best = metric.bounds[1 if metric.higher_is_better else 0]
+    assert entry["metrics"][metric.name]["value"] == pytest.approx(best if fixture.best is None else fixture.best)
+    official = entry.get("official")
+    if official is not None and fixture.official == "unread":
+        assert official["n"] == 0
+    elif official is not None:
+        assert official["n"] > 0
+        expected = (1.0 if metric.higher_is_better else 0.0) if fixture.official is None else fixture.official
+        assert official["value"] == pytest.approx(expected)
+    if bench.spec.chance != "none" and bench.spec.doc_to_choice is not None:
+        drawn = bench.run("random", "--epochs", "30")
+        assert drawn["metrics"][metric.name]["value"] == pytest.approx(drawn["chance"], abs=0.15)
