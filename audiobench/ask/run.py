@@ -6,7 +6,7 @@ import contextlib
 import gc
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 from pathlib import Path
@@ -39,6 +39,7 @@ from audiobench.model.registry import build_adapter
 from audiobench.model.spec import ModelSpec
 from audiobench.results import cost
 from audiobench.results import runs as results
+from audiobench.results.answers import Answers, answers_of
 from audiobench.results.score import outcome, scorer_of
 from audiobench.results.submission import write_submission
 from audiobench.results.summary import Served, summarise
@@ -77,6 +78,8 @@ def execute(prepared: Prepared) -> RunResult:
         for work in prepared.works:
             work.mark_finished()  # again: another start may have answered some in the meantime
             corrected.supersede(work)
+        # held to the end: what the progress line has read, the summary remembers
+        answers = {work.task.task: answers_of(work.journal_path) for work in prepared.works}
         ending = Ending()
         tally = Tally(prepared.total, prepared.finished)
         if options.max_cost is not None:
@@ -93,7 +96,7 @@ def execute(prepared: Prepared) -> RunResult:
                 write_plans(prepared)
                 tally.started = time.monotonic()
                 with Progress(tally, quiet=options.quiet) as progress:
-                    ending = _drive(prepared, adapter, tally, progress)
+                    ending = _drive(prepared, adapter, tally, progress, answers)
         if options.asr and ending.exit_code is ExitCode.OK:
             ending = transcribe_run(prepared.works, options)
         if options.reader and ending.exit_code is ExitCode.OK:
@@ -201,11 +204,13 @@ def no_open_batch(folder: Path) -> None:
         raise UsageError(f"{folder}: batch jobs are open ({', '.join(waiting)}); add --batch to collect their answers")
 
 
-def _drive(prepared: Prepared, adapter: Adapter, tally: Tally, progress: Progress) -> Ending:
+def _drive(
+    prepared: Prepared, adapter: Adapter, tally: Tally, progress: Progress, answers: Mapping[str, Answers]
+) -> Ending:
     options, model = prepared.options, prepared.model
 
     def observe(work: TaskWork, record: Record) -> None:
-        result = outcome(record, work.task)
+        result = outcome(record, work.task, read=answers[work.task.task].read)
         if result.status == "pending":
             result = Outcome("scored")
         dollars = cost.of_record(record, model)

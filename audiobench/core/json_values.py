@@ -11,6 +11,7 @@ import orjson
 
 MOST = 1_000_000_000
 """Tokens (or seconds) that no answer has: a larger count is a mistake of the server's."""
+_NUMBERS = frozenset((int, float))
 
 
 def decode(raw: bytes, *, piece: bool = False, errors: str = "replace") -> Any:
@@ -49,7 +50,7 @@ def counts(found: Mapping[str, Any]) -> dict[str, float]:
     return {
         name: count
         for name, count in found.items()
-        if isinstance(count, int | float) and not isinstance(count, bool) and 0 <= count <= MOST
+        if type(count) in _NUMBERS and 0 <= count <= MOST  # no bool
     }
 
 

@@ -29,6 +29,8 @@ FSYNC_SECONDS = 2.0
 CRC = b',"crc":"'
 _BEHIND_CRC = len(b'01234567"}\n')
 _TAIL = len(CRC) + _BEHIND_CRC
+_READ_AHEAD = 2**18
+"""Bytes: lines that are wanted mostly stand one behind the other."""
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -180,9 +182,14 @@ def encoded(record: msgspec.Struct) -> bytes:
     return b'%b%b%08x"}\n' % (line, CRC, crc32(line))
 
 
+def has_checksum(line: bytes) -> bool:
+    """Whether a line, with its line feed, was written with its checksum."""
+    return line[-_TAIL:-_BEHIND_CRC] == CRC
+
+
 def is_whole(line: bytes) -> bool:
     """Whether a line, with its line feed, holds what was written; True for one that has no checksum."""
-    if line[-_TAIL:-_BEHIND_CRC] != CRC:
+    if not has_checksum(line):
         return True
     return b"%08x" % crc32(line[:-_TAIL]) == line[-_BEHIND_CRC:-3]
 
@@ -231,6 +238,10 @@ def decoded(line: bytes, kind: type[T], fault: Fault | None = None) -> T | str:
     """What a line holds, or what is wrong with it."""
     if not is_whole(line):
         return "was changed after it was written (its checksum differs)"
+    return _parsed(line, kind, fault)
+
+
+def _parsed(line: bytes, kind: type[T], fault: Fault | None) -> T | str:
     try:
         record: T = _decoder(kind).decode(line)
     except msgspec.ValidationError as error:
@@ -251,15 +262,21 @@ def number_of(path: Path, place: int) -> int:
         return 1 + file.read(place).count(b"\n")
 
 
-def at(path: Path, kind: type[T], places: Sequence[int]) -> Iterator[T]:
-    """The lines at these places, one in memory at a time."""
+def at(path: Path, kind: type[T], places: Sequence[int], fault: Fault | None = None) -> Iterator[T]:
+    """The lines at these places, whose checksums were looked at before, one in memory at a time.
+
+    Raises:
+        IncompleteError: as `read`.
+    """
     if not places:
         return
-    decode = _decoder(kind).decode
-    with path.open("rb") as file:
+    with path.open("rb", buffering=_READ_AHEAD) as file:
         for place in places:
             file.seek(place)
-            yield decode(file.readline())
+            record = _parsed(file.readline(), kind, fault)
+            if isinstance(record, str):
+                raise damaged(path, number_of(path, place), record)
+            yield record
 
 
 def write_lines(path: Path, records: Iterable[msgspec.Struct]) -> None:

@@ -215,7 +215,7 @@ def fault(record: Record) -> str | None:
         return "key: missing beside a response"
     for usage in (response.usage, *record.discarded):
         for name, count in usage.items():
-            if isinstance(count, int | float) and not 0 <= count <= MOST:
+            if isinstance(count, (int, float)) and not 0 <= count <= MOST:
                 return f"usage: {name}: {count} is no count of tokens"
     return None
 
@@ -230,26 +230,44 @@ def content(shown: ShownSample | None) -> int:
     return hash(msgspec.json.encode(shown, order="sorted"))
 
 
-def counting(path: Path, slot_of: Callable[[Record], int | None]) -> array[int]:
+class Head(Struct, gc=False):
+    """What of a line says which slot it answers."""
+
+    id: str
+    epoch: Count = 0
+    condition: Condition = field(default_factory=Condition)
+    stale: bool = False
+
+
+def counting(path: Path, slot_of: Callable[[Head | Record], int | None]) -> array[int]:
     """Places of the lines that count, for `at`: of each slot a later line wins, and a stale one takes it back.
 
-    `slot_of` numbers the slots; None leaves a record out. Every line is checked, and none is kept in memory.
+    `slot_of` numbers the slots; None leaves a record out. None is kept in memory, and every line's checksum is looked at;
+    of a line with a sound one only the slot is read here.
+
+    Raises:
+        IncompleteError: as `journal.read`.
     """
     places: dict[int, int] = {}
-    for place, record in placed(path):
-        slot = slot_of(record)
-        if slot is None:
-            continue
-        if record.stale:
-            places.pop(slot, None)
-        else:
-            places[slot] = place
+    place = 0
+    for number, line in journal.lines(path):
+        known = journal.has_checksum(line)
+        head = journal.decoded(line, Head) if known else journal.decoded(line, Record, fault)
+        if isinstance(head, str):
+            raise journal.damaged(path, number, head)
+        slot = slot_of(head)
+        if slot is not None:
+            if head.stale:
+                places.pop(slot, None)
+            else:
+                places[slot] = place
+        place += len(line)
     return array("q", places.values())
 
 
 def at(path: Path, places: Sequence[int]) -> Iterator[Record]:
     """The records at these places, one in memory at a time."""
-    return journal.at(path, Record, places)
+    return journal.at(path, Record, places, fault)
 
 
 def retraction(slot: tuple[str, Condition, int]) -> Record:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 
-from msgspec import structs
-
 from audiobench.core.json_values import counts
 from audiobench.core.types import Condition, Outcome, Response
 from audiobench.files.records import ClipFacts, Record, ShownSample
@@ -20,6 +18,8 @@ from audiobench.results.runs import Scored, TaskRun
 from audiobench.results.score import scorer_of
 from audiobench.scorers import Mean
 
+CONDENSED = 5e-6
+"""Seconds to hand a condensed record from process to process."""
 RECENT = 4096
 """Samples and records that are looked through for a like one: the conditions and epochs of a sample stand together."""
 
@@ -27,11 +27,12 @@ RECENT = 4096
 class Spent:
     """Sums of the token counts that the server gave, and every measured latency."""
 
-    __slots__ = ("_seconds", "reasoning", "usage")
+    __slots__ = ("_counts", "_parts", "_seconds", "reasoning")
 
     def __init__(self) -> None:
-        self.usage: dict[str, int | float] = {}
-        """Sums by name; `responses` says how many gave counts."""
+        self._counts: dict[str, int] = {}
+        self._parts: dict[str, array[float]] = {}
+        """Counts that are no whole numbers: added up in one order, however the responses were shared out."""
         self.reasoning = Reasoning(0, 0)
         self._seconds: dict[str, array[float]] = {}
 
@@ -49,14 +50,36 @@ class Spent:
             return
         self.reasoning.responses += 1
         self.reasoning.reasoned += reasoned(record.response)
-        usage, totals = counts(record.response.usage), self.usage
+        usage, totals = counts(record.response.usage), self._counts
         for key, count in usage.items():
-            totals[key] = totals.get(key, 0) + count
+            if isinstance(count, int):
+                totals[key] = totals.get(key, 0) + count
+            else:
+                totals.setdefault(key, 0)
+                _append(self._parts, key, count)
         if usage:
             totals["responses"] = totals.get("responses", 0) + 1
         for key, seconds in record.response.latency.items():
             if seconds is not None:  # a journal holds null for a NaN
-                self._seconds.setdefault(key, array("d")).append(seconds)
+                _append(self._seconds, key, seconds)
+
+    def join(self, later: Spent) -> None:
+        """Count what later responses took."""
+        for key, count in later._counts.items():
+            self._counts[key] = self._counts.get(key, 0) + count
+        for mine, theirs in ((self._parts, later._parts), (self._seconds, later._seconds)):
+            for key, values in theirs.items():
+                if key in mine:
+                    mine[key].extend(values)
+                else:
+                    mine[key] = values
+        self.reasoning.responses += later.reasoning.responses
+        self.reasoning.reasoned += later.reasoning.reasoned
+
+    @property
+    def usage(self) -> dict[str, int | float]:
+        """Sums by name; `responses` says how many gave counts."""
+        return self._counts | {key: self._counts[key] + sum(values) for key, values in self._parts.items()}
 
     def latency(self) -> dict[str, Quantiles]:
         """Median and 95th percentile of each measured latency, in seconds."""
@@ -64,6 +87,12 @@ class Spent:
             key: Quantiles(len(values), quantile(values, 0.5), quantile(values, 0.95))
             for key, values in self._seconds.items()
         }
+
+
+def _append(to: dict[str, array[float]], key: str, value: float) -> None:
+    if key not in to:
+        to[key] = array("d")
+    to[key].append(value)
 
 
 def quantile(values: Sequence[float], q: float) -> float:
@@ -93,7 +122,7 @@ class _Condenser:
         self.texts, self.outcomes = texts, outcomes
         """Whether the responses' texts, and all of an outcome beside its status, value and detail, are read."""
         self._conditions: dict[Condition, Condition] = {}
-        self._records: dict[tuple[str, Condition, bool], Record] = {}
+        self._records: dict[tuple[str, Condition, bool, int, int], Record] = {}
         self._samples: dict[tuple[str, int], ShownSample] = {}
         self._clips: dict[str, ClipFacts] = {}
         self._responses: dict[str | None, Response] = {}
@@ -106,24 +135,31 @@ class _Condenser:
     def _outcome(self, found: Outcome) -> Outcome:
         if self.outcomes:
             return found
-        slim = Outcome(found.status, found.value, detail=found.detail)
-        return slim if found.detail else self._outcomes.setdefault((found.status, found.value), slim)
+        if found.detail:
+            return Outcome(found.status, found.value, detail=found.detail)
+        worth = found.status, found.value
+        shared = self._outcomes.get(worth)
+        if shared is None:
+            shared = self._outcomes[worth] = Outcome(*worth)
+        return shared
 
     def _record(self, record: Record) -> Record:
         """The clips of a sample's first epoch are in the fingerprint; the later ones share a record."""
         how = self._conditions.setdefault(record.condition, record.condition)
-        slim = Record(record.id, epoch=record.epoch, condition=how, sample=self._sample(record))
-        if record.epoch == 0:
-            slim.audio = [self._clip(clip) for clip in record.audio]
-        if record.response is not None:
-            slim.response = self._response(record.response)
-            if self.texts:
-                return slim
+        sample, first = self._sample(record), record.epoch == 0
+        response = None if record.response is None else self._response(record.response)
+        alike = record.id, how, first, id(sample), id(response)  # both live as long as a record that holds them
+        known = self._records.get(alike)
+        if known is not None:
+            return known
         if len(self._records) >= RECENT:
             self._records.clear()
-        shared = self._records.setdefault((record.id, how, record.epoch == 0), slim)
-        alike = structs.replace(shared, epoch=slim.epoch) == slim
-        return shared if alike else slim
+        slim = Record(record.id, epoch=record.epoch, condition=how, sample=sample, response=response)
+        if first:
+            slim.audio = [self._clip(clip) for clip in record.audio]
+        if not self.texts:
+            self._records[alike] = slim
+        return slim
 
     def _sample(self, record: Record) -> ShownSample | None:
         """One for all conditions and epochs that show it alike."""

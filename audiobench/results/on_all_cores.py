@@ -5,30 +5,35 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing import current_process, get_all_start_methods, get_context
+from multiprocessing.pool import AsyncResult
 from typing import Any, TypeVar
 
 from audiobench.scorers import SCORERS
 from audiobench.task.spec import TaskSpec
 
-MANY = 20_000
-"""Lines; fewer are read in one process."""
+LONG = 3.0
+"""Seconds of work; less is done before other processes are at it."""
 CHUNK = 500
 MOST_WORKERS = 8
+AHEAD = 3
+"""Chunks a worker that may be under way or wait to be taken: a slow taker must not hold all of them in memory."""
 
 R = TypeVar("R")
 _work: Callable[[Sequence[int]], Any] | None = None
 """In a worker: what it does with each chunk, inherited when it was forked."""
 
 
-def pays(lines: int, task: TaskSpec) -> bool:
-    """Whether so many lines are worth it, and can be shared out.
+def pays(seconds: float, toll: float, lines: int, task: TaskSpec) -> bool:
+    """Whether so many lines are worth it, and can be shared out: each takes `seconds` of work, and `toll` to hand over.
 
     A scorer from outside may return what cannot leave a process; a process with threads is not safely forked.
     """
     return (
-        lines >= MANY
+        seconds >= 3 * toll
+        and seconds * lines >= LONG
         and workers() > 1
         and task.scorer in SCORERS
         and "fork" in get_all_start_methods()
@@ -48,10 +53,16 @@ def chunks(places: Sequence[int]) -> list[Sequence[int]]:
     return [places[start : start + CHUNK] for start in range(0, len(places), CHUNK)]
 
 
-def each(work: Callable[[Sequence[int]], list[R]], parts: Sequence[Sequence[int]]) -> Iterator[list[R]]:
+def each(work: Callable[[Sequence[int]], R], parts: Iterable[Sequence[int]]) -> Iterator[R]:
     """What `work` makes of each part, in order."""
     with get_context("fork").Pool(workers(), initializer=_begin, initargs=(work,)) as pool:
-        yield from pool.imap(_one, parts)
+        begun: deque[AsyncResult[R]] = deque()
+        for part in parts:
+            begun.append(pool.apply_async(_one, (part,)))
+            if len(begun) >= AHEAD * workers():
+                yield begun.popleft().get()
+        while begun:
+            yield begun.popleft().get()
 
 
 def _begin(work: Callable[[Sequence[int]], Any]) -> None:

@@ -10,8 +10,10 @@ from audiobench.files.summary_entry import Reasoning
 
 def reasoned(response: Response) -> bool:
     """Whether a response holds reasoning, or its server counted tokens of it."""
+    if response.reasoning and not response.reasoning.isspace():
+        return True
     tokens = response.usage.get("reasoning")
-    return bool((response.reasoning or "").strip()) or (isinstance(tokens, int | float) and tokens > 0)
+    return tokens is not None and isinstance(tokens, int | float) and tokens > 0
 
 
 def counted(responses: Iterable[Response | None]) -> Reasoning:

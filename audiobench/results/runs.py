@@ -10,11 +10,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
-from typing import Any
+from time import process_time
+from typing import Any, TypeVar
 
 import orjson
 from pydantic import ValidationError
@@ -25,13 +27,19 @@ from audiobench.core.types import Condition, Outcome, Sample
 from audiobench.files import annotations, journal, plan, records, run_info
 from audiobench.files.annotations import Judgement, Reading, Slot, Transcript
 from audiobench.files.plan import Plan
-from audiobench.files.records import Record, ShownSample
+from audiobench.files.records import Head, Record, ShownSample
 from audiobench.files.run_info import RunInfo
 from audiobench.model.spec import ModelSpec
 from audiobench.results import on_all_cores
+from audiobench.results.answers import Answers, Found, answers_of
 from audiobench.results.heard import heard
-from audiobench.results.score import forget, outcome
+from audiobench.results.score import outcome
 from audiobench.task.spec import TaskSpec
+
+R = TypeVar("R")
+
+WHOLE_RECORD = 30e-6
+"""Seconds to hand a record with its outcome from process to process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,8 @@ class TaskRun:
     folder: Path
     plan: Plan
     task: TaskSpec
+    anew: bool = False
+    """Whether each answer is read anew, whatever is remembered of it."""
 
     @property
     def conditions(self) -> list[Condition]:
@@ -106,29 +116,44 @@ class TaskRun:
 
     def scored(self, condition: Condition | None = None) -> Iterator[Scored]:
         """Every record that the plan asks for, with its outcome; spoken answers as a recogniser heard them."""
+        for group in self.each(list, WHOLE_RECORD, condition):
+            yield from group
+
+    def each(
+        self, work: Callable[[Iterable[Scored]], R], toll: float, condition: Condition | None = None
+    ) -> Iterator[R]:
+        """What `work` makes of each few hundred records of `scored`, in order; on all cores where that pays.
+
+        `toll`: seconds that it takes to hand what `work` makes of one record from process to process.
+        """
         judgements, transcripts = self.judgements(), self.transcripts()
+        answers = Answers(None) if self.anew else answers_of(self.folder / records.FILE)
 
         def worth(places: Sequence[int]) -> Iterator[Scored]:
             for place, record in zip(places, self._heard(places, transcripts), strict=True):
                 try:
-                    yield Scored(record, outcome(record, self.task, judgements))
+                    yield Scored(record, outcome(record, self.task, judgements, read=answers.read))
                 except (LookupError, TypeError, ValueError, ArithmeticError) as error:
                     file = self.folder / records.FILE
                     problem = f"cannot be scored: {type(error).__name__}: {error}"
                     raise journal.damaged(file, journal.number_of(file, place), problem) from error
 
-        def outcomes(places: Sequence[int]) -> list[Outcome]:
-            found = [scored.outcome for scored in worth(places)]
-            forget()
-            return found
+        def elsewhere(places: Sequence[int]) -> tuple[R, Found]:
+            return work(worth(places)), answers.take_new()
 
-        places = self._counting(condition)
-        if not on_all_cores.pays(len(places), self.task):
-            yield from worth(places)
-            return
-        chunks = on_all_cores.chunks(places)
-        for chunk, found in zip(chunks, on_all_cores.each(outcomes, chunks), strict=True):
-            yield from map(Scored, self._heard(chunk, transcripts), found)
+        chunks = deque(on_all_cores.chunks(self._counting(condition)))
+        while chunks:
+            chunk, began = chunks.popleft(), process_time()
+            made = work(worth(chunk))
+            seconds = (process_time() - began) / len(chunk)
+            yield made
+            if on_all_cores.pays(seconds, toll, sum(map(len, chunks)), self.task):
+                break
+        if chunks:
+            for made, found in on_all_cores.each(elsewhere, chunks):
+                answers.add(found)
+                yield made
+        answers.keep()
 
     def records(self, condition: Condition | None = None) -> Iterator[Record]:
         """Every record that the plan asks for; a later line of the same slot wins, and a stale one takes it back."""
@@ -144,7 +169,7 @@ class TaskRun:
         numbers = {sample: number for number, sample in enumerate(self.plan.ids)}
         orders, wide, epochs = self.plan.fewer_orders, len(self.conditions), self.epochs
 
-        def slot_of(record: Record) -> int | None:
+        def slot_of(record: Head | Record) -> int | None:
             place, number = places.get(record.condition), numbers.get(record.id)
             if place is None or number is None or not 0 <= record.epoch < epochs:
                 return None
@@ -168,12 +193,12 @@ class Run:
     tasks: Mapping[str, TaskRun]
 
     @classmethod
-    def open(cls, folder: Path) -> Run:
-        """Read `run.json` and the plans."""
+    def open(cls, folder: Path, *, anew: bool = False) -> Run:
+        """Read `run.json` and the plans; `anew`: as in `TaskRun`."""
         info = run_info.read(folder, f"{folder}: not a run directory (no run.json)")
         tasks = {}
         for path in sorted(folder.glob(f"*/{plan.FILE}")):
-            tasks[path.parent.name] = TaskRun(path.parent, *plan.read(path))
+            tasks[path.parent.name] = TaskRun(path.parent, *plan.read(path), anew)
         return cls(folder, info, tasks)
 
     @property

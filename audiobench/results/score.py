@@ -4,32 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 from audiobench.core.modes import FinishReason
 from audiobench.core.types import LETTERS, Answer, Outcome, Sample
-from audiobench.extraction import extract
 from audiobench.files.annotations import Judgement, Reading, Slot
 from audiobench.files.records import Failure, Record
+from audiobench.results import answers
 from audiobench.results.heard import NOT_TRANSCRIBED, pending
 from audiobench.scorers import Judge, Metric, Scorer, find_scorer
 from audiobench.task.spec import TaskSpec
-
-LONGEST_ANSWER = 50_000
-"""Characters; a final answer longer than this is a runaway generation and is not searched for an answer."""
-
-
-@lru_cache(maxsize=32768)
-def _extracted(text: str, rules: tuple[str, ...], options: tuple[tuple[str, str], ...], question: str) -> Answer:
-    """`extract`, remembered: the closing summary asks for what the progress line has asked for already."""
-    return extract(text, rules, options, question=question) if len(text) <= LONGEST_ANSWER else Answer(None)
-
-
-def forget() -> None:
-    """Let go of what `outcome` remembers: a process that sees each response once needs none of it."""
-    _extracted.cache_clear()
-
 
 NOT_JUDGED = "not judged yet (--judge MODEL)"
 
@@ -51,12 +35,18 @@ def metric_of(task: TaskSpec) -> Metric:
 
 
 def outcome(
-    record: Record, task: TaskSpec, judgements: Judgements | None = None, reading: Reading | None = None
+    record: Record,
+    task: TaskSpec,
+    judgements: Judgements | None = None,
+    reading: Reading | None = None,
+    *,
+    read: answers.Reader = answers.read,
 ) -> Outcome:
     """What a journal record is worth under `task`.
 
     A refused or truncated response is never searched for an answer; a thought that never closed is truncated. `reading`
     is what a reader found, for a response that no rule can read; without it, the rules alone count.
+    `read` finds the answer of a response, or remembers it.
     """
     response = record.response
     if record.error is not None or response is None:
@@ -66,7 +56,7 @@ def outcome(
     scorer = scorer_of(task)
     text = response.text
     if task.answers_withheld:
-        answer = _extracted(text, tuple(task.extraction), tuple(sample.options), sample.question)
+        answer = read(text, task.extraction, sample)
         status = "unparsed" if answer.value is None else "scored"
         return Outcome(status, None, _shown(answer, sample), answer.rule, extracted=answer)
     official = scorer.official(text, sample) if scorer.official else None
@@ -76,9 +66,9 @@ def outcome(
         return _failed("truncated", scorer, sample, official)
     if task.protocol == "realtime" and pending(record):
         return Outcome("pending", None, None, None, official, {"message": NOT_TRANSCRIBED})
-    answer = _extracted(text, tuple(task.extraction), tuple(sample.options), sample.question)
+    answer = read(text, task.extraction, sample)
     if answer.value is None and reading is not None:
-        answer = _read(reading, sample)
+        answer = _chosen(reading, sample)
     if answer.value is None:
         return _failed("unparsed", scorer, sample, official)
     if scorer.judge is not None and not (scorer.judge.gated and not scorer.score(answer, sample, text)[0]):
@@ -88,7 +78,7 @@ def outcome(
     return Outcome("scored", value, _shown(answer, sample), answer.rule, official, detail, answer)
 
 
-def _read(reading: Reading, sample: Sample) -> Answer:
+def _chosen(reading: Reading, sample: Sample) -> Answer:
     """The option that a reader found, labelled with its name."""
     if reading.option is None or reading.option not in [letter for letter, _ in sample.options]:
         return Answer(None)

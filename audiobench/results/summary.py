@@ -17,7 +17,7 @@ from audiobench.core.types import STATUSES, Condition
 from audiobench.files.annotations import Judgement, Reading, Slot
 from audiobench.files.records import Record
 from audiobench.files.summary_entry import ErrorBounds, How, MetricScore, Official, Read, Reason, SummaryEntry
-from audiobench.results.condensed import Spent, condenser
+from audiobench.results.condensed import CONDENSED, Spent, condenser
 from audiobench.results.metric import breakdown, metric
 from audiobench.results.reasoned import contrary
 from audiobench.results.runs import Run, Scored, TaskRun
@@ -45,24 +45,52 @@ class Served:
     """The servers' system fingerprints."""
 
     def add(self, record: Record) -> None:
-        """Count one more answer."""
+        """Count an answer."""
         response = record.response
         if response and response.served_model:
             self.models[response.served_model] += 1
         if response and (fingerprint := response.raw.get("system_fingerprint")):
             self.fingerprints.add(str(fingerprint))
 
+    def join(self, more: Served) -> None:
+        """Count further answers."""
+        self.models += more.models
+        self.fingerprints |= more.fingerprints
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What a summary reads of some records."""
+
+    served: Served = field(default_factory=Served)
+    spent: dict[Condition, Spent] = field(default_factory=dict[Condition, Spent])
+    scored: list[Scored] = field(default_factory=list[Scored])
+    """Condensed."""
+
 
 def summarise(task_run: TaskRun, served: Served | None = None) -> list[SummaryEntry]:
     """One summary entry for each condition of a task; `served` counts the answers, where given."""
     keep = condenser(task_run)
+
+    def taken(group: Iterable[Scored]) -> _Taken:
+        found = _Taken()
+        for scored in group:
+            if scored.condition not in found.spent:
+                found.spent[scored.condition] = Spent()
+            found.spent[scored.condition].add(scored.record)
+            found.served.add(scored.record)
+            found.scored.append(keep(scored))
+        return found
+
     groups: dict[Condition, list[Scored]] = {condition: [] for condition in task_run.conditions}
     spent = {condition: Spent() for condition in task_run.conditions}
-    for scored in task_run.scored():
-        spent[scored.condition].add(scored.record)
+    for part in task_run.each(taken, CONDENSED):
+        for condition, took in part.spent.items():
+            spent[condition].join(took)
+        for scored in part.scored:
+            groups[scored.condition].append(scored)
         if served is not None:
-            served.add(scored.record)
-        groups[scored.condition].append(keep(scored))
+            served.join(part.served)
     return [summarise_condition(task_run, how, group, spent[how]) for how, group in groups.items()]
 
 
@@ -150,7 +178,8 @@ def with_reader(
 
 def counted(group: Sequence[Scored]) -> dict[str, int]:
     """How many ended in each way."""
-    return {status: sum(scored.outcome.counted_as == status for scored in group) for status in STATUSES}
+    found = Counter(scored.outcome.counted_as for scored in group)
+    return {status: found[status] for status in STATUSES}
 
 
 def reasons(group: Sequence[Scored]) -> list[Reason]:

@@ -157,7 +157,7 @@ def _answers(folder: Path) -> Iterator[Problem]:
 
 def _summaries(folder: Path) -> Iterator[Problem]:
     """Entries of summary.json whose numbers the journals do not give, though the rules are the same."""
-    for task_run in Run.open(folder).tasks.values():
+    for task_run in Run.open(folder, anew=True).tasks.values():
         file = task_run.folder / "summary.json"
         if not file.is_file():
             continue

@@ -20,7 +20,7 @@ from audiobench.ask.prepare import prepare
 from audiobench.ask.run import write_plans
 from audiobench.ask.work import Done, TaskWork, hashed
 from audiobench.core.types import Condition, Response, Sample
-from audiobench.files import records
+from audiobench.files import journal, records
 from audiobench.files.records import ClipFacts, Failure, Record
 from audiobench.files.run_spec import RunSpec
 from audiobench.media.raw import FileState
@@ -137,7 +137,7 @@ def run(folder: Path, out: Path, samples: int, epochs: int, thinks: list[str]) -
                 for epoch in range(epochs):
                     record = answered(rng, work, sample, condition, epoch, hashes)
                     for line in (*before(rng, record), record):
-                        file.write(msgspec.json.encode(line) + b"\n")
+                        file.write(journal.encoded(line))
                         lines += 1
     return lines
 
@@ -161,7 +161,7 @@ def answered(
     record = work.record(sample, condition, epoch)
     records.show(record, request)
     record.audio = [facts(part.clip.path, known) for part in request.audio]
-    done = Done("", record.audio)
+    done = Done("", record.audio, 0, 0, 0.0)
     record.key, record.attempts = hashed(request, done).key(work.model_sha256), 1
     record.time = round(1.79e9 + rng.random() * 1e5, 3)
     record.response = response(rng, sample, condition.think == "on")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from audiobench.results import on_all_cores
+from audiobench.results import answers, on_all_cores, runs, summary
 from audiobench.results.summary import summarise, summarise_condition
 from tests.core.test_results import error, record, run
 
@@ -38,16 +38,50 @@ def test_a_summary_keeps_of_each_response_all_that_it_reads(tmp_path: Path, scor
     assert summarise(task_run) == [summarise_condition(task_run, condition, list(task_run.scored()))]
 
 
-def test_several_processes_find_what_one_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    task_run = run(tmp_path, lines(), epochs=3)
-    alone = list(task_run.scored())
-    monkeypatch.setattr(on_all_cores, "MANY", 1)
+def shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks of seven lines, of which two processes do all but the first."""
     monkeypatch.setattr(on_all_cores, "CHUNK", 7)
+    monkeypatch.setattr(on_all_cores, "LONG", 0.0)
     monkeypatch.setattr(on_all_cores, "workers", lambda: 2)
     monkeypatch.setattr(threading, "active_count", lambda: 1)
-    assert on_all_cores.pays(len(alone), task_run.task)
+    monkeypatch.setattr(runs, "WHOLE_RECORD", 0.0)
+    monkeypatch.setattr(summary, "CONDENSED", 0.0)
+
+
+def test_several_processes_find_what_one_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUDIOBENCH_CACHE", str(tmp_path / "cache"))
+    task_run = run(tmp_path, lines(), epochs=3)
+    alone, summarised = list(task_run.scored()), summarise(task_run)
+    shared_out(monkeypatch)
+    asked, each = [], on_all_cores.each
+    monkeypatch.setattr(on_all_cores, "each", lambda work, parts: asked.append(len(parts)) or each(work, parts))
     assert list(task_run.scored()) == alone
+    assert summarise(task_run) == summarised
     assert len(alone) == 89
+    assert asked == [12, 12]
+
+
+def test_what_other_processes_have_read_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUDIOBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(answers, "WORTH_KEEPING", 1)
+    task_run = run(tmp_path, lines(), epochs=3)
+    shared_out(monkeypatch)
+    summarised = summarise(task_run)
+    monkeypatch.setattr(answers, "extract", None)
+    assert summarise(task_run) == summarised
+
+
+def test_counts_that_are_no_whole_numbers_add_up_the_same_however_they_are_shared_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = [0.1 * number for number in range(40)]
+    usage = [{"audio_seconds": value, "completion": 2} for value in seconds]
+    task_run = run(tmp_path, [record(str(n), response={"usage": found}) for n, found in enumerate(usage)])
+    (alone,) = summarise(task_run)
+    shared_out(monkeypatch)
+    (shared,) = summarise(task_run)
+    assert alone.usage == shared.usage == {"audio_seconds": sum(seconds), "completion": 80, "responses": 40}
+    assert list(alone.usage) == list(shared.usage)
 
 
 def test_a_scorer_from_a_file_stays_in_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,8 +89,16 @@ def test_a_scorer_from_a_file_stays_in_one_process(tmp_path: Path, monkeypatch: 
     task = task_run.task.model_copy(update={"scorer": "scorer.py:Own"})
     monkeypatch.setattr(on_all_cores, "workers", lambda: 2)
     monkeypatch.setattr(threading, "active_count", lambda: 1)
-    assert on_all_cores.pays(on_all_cores.MANY, task_run.task)
-    assert not on_all_cores.pays(on_all_cores.MANY, task)
+    assert on_all_cores.pays(0.001, 30e-6, 20_000, task_run.task)
+    assert not on_all_cores.pays(0.001, 30e-6, 20_000, task)
+
+
+def test_little_work_stays_in_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = run(tmp_path, lines()).task
+    monkeypatch.setattr(on_all_cores, "workers", lambda: 2)
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    assert not on_all_cores.pays(0.001, 30e-6, 100, task), "done before the others are at it"
+    assert not on_all_cores.pays(50e-6, 30e-6, 1_000_000, task), "hardly longer than to hand it over"
 
 
 def test_a_process_with_threads_is_not_forked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +108,7 @@ def test_a_process_with_threads_is_not_forked(tmp_path: Path, monkeypatch: pytes
     thread = threading.Thread(target=done.wait)
     thread.start()
     try:
-        assert not on_all_cores.pays(on_all_cores.MANY, task_run.task)
+        assert not on_all_cores.pays(0.001, 30e-6, 20_000, task_run.task)
     finally:
         done.set()
         thread.join()
