@@ -6,12 +6,16 @@ import argparse
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audiobench.cli import output
 from audiobench.core.errors import UsageError
 from audiobench.task.find import expand, find_task, group_files, task_files
 from audiobench.task.glance import glance, listed
+from audiobench.task.lengths import hours, measured
+
+if TYPE_CHECKING:
+    from audiobench.task.spec import TaskSpec
 
 
 def run(args: argparse.Namespace) -> int:
@@ -21,39 +25,51 @@ def run(args: argparse.Namespace) -> int:
 
 def _list(args: argparse.Namespace) -> int:
     """Read only what a list needs of each file, not the whole declarations."""
-    rows = _groups() if args.groups else _chosen(args, [_row(*named) for named in sorted(task_files().items())])
+    rows = _groups() if args.groups else _chosen(args, _rows())
     form = output.chosen(args)
     if form == "json":
         output.write_json(rows, args.out)
         return 0
     names = ("group", "tasks", "average", "title") if args.groups else _COLUMNS
-    cells = [[_cell(row[name]) for name in names] for row in rows]
+    cells = [["?" if name == "hours" and row[name] is None else _cell(row[name]) for name in names] for row in rows]
     if form == "text" and args.out is None and not sys.stdout.isatty():
         output.write(output.lines([names, *cells]))
         return 0
 
     from audiobench.core.sheet import Column, Sheet
 
-    numbers = {"n", "tasks"}
+    numbers = {"n", "hours", "tasks"}
     sheet = Sheet("", [Column(name, text=name not in numbers, later=name == "title") for name in names], left=1)
     sheet.rows += cells
+    if any(row.get("hours", 0.0) is None for row in rows):
+        sheet.notes.append(UNMEASURED)
     output.write_sheets([sheet], form, args.out)
     return 0
 
 
-_COLUMNS = ("task", "domain", "n", "scorer", "licence", "needs", "title")
+_COLUMNS = ("task", "domain", "n", "hours", "scorer", "licence", "needs", "title")
+
+
+UNMEASURED = "hours of audio: ? until the data are here (audiobench tasks fetch TASK)"
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.2f}"
     return (", ".join(value) if isinstance(value, list) else "" if value is None else str(value)) or "-"
 
 
-def _row(name: str, path: Path) -> dict[str, Any]:
+def _rows() -> list[dict[str, Any]]:
+    known = measured()
+    return [_row(name, path, known.get(name)) for name, path in sorted(task_files().items())]
+
+
+def _row(name: str, path: Path, length: dict[str, Any] | None) -> dict[str, Any]:
     facts = glance(path)
     licence = re.split(r" \(|;", str(facts.get("license") or ""))[0]
     return {
         "task": name, "title": str(facts.get("task_alias") or name), "domain": path.parent.name, "file": str(path),
-        "n": facts.get("expected_rows"), "scorer": str(facts.get("scorer") or "option_match"), "licence": licence or None,
+        "n": facts.get("expected_rows"), "hours": hours(length, facts), "scorer": str(facts.get("scorer") or "option_match"), "licence": licence or None,
         "needs": listed(facts.get("needs")), "tags": listed(facts.get("tag")),
     }  # fmt: skip
 
@@ -101,6 +117,7 @@ def _show(args: argparse.Namespace) -> int:
         f"  file       {path}",
         f"  data       {task.dataset_path} @ {task.dataset_revision or 'main (resolved and recorded at first use)'}",
         f"  rows       {task.expected_rows or 'unknown'}",
+        f"  audio      {_length(task)}",
         f"  needs      {', '.join(task.needed) or '-'}",
         f"  paper      {source.paper or '-'}   licence {source.license or 'unknown'}   version {source.version or '-'}",
         f"  scorer     {task.scorer}   extraction {', '.join(task.extraction)}",
@@ -121,6 +138,16 @@ def _show(args: argparse.Namespace) -> int:
         )
     output.write("\n".join(line for line in lines if line) + "\n", args.out)
     return 0
+
+
+def _length(task: TaskSpec) -> str:
+    entry = measured().get(task.task)
+    length = hours(entry, {"dataset_path": task.dataset_path, "dataset_revision": task.dataset_revision})
+    if entry is None or length is None:
+        return f"unknown until fetched (audiobench tasks fetch {task.task})"
+    return (
+        f"{length:.2f} h in {entry.get('clips')} clips of {entry.get('source')} (sha256 {entry.get('content_sha256')})"
+    )
 
 
 def _show_group(args: argparse.Namespace) -> int:
@@ -172,11 +199,13 @@ def _check(args: argparse.Namespace) -> int:
 
 def _fetch(args: argparse.Namespace) -> int:
     from audiobench import data as dataset
+    from audiobench.data.lengths import measure
 
     for name in expand(args.task):
         task, path = find_task(name)
         data = dataset.load(task, path, progress=dataset.announce(task.task), refresh=args.refresh)
         print(f"{task.task}: {data.total} rows from {data.source} @ {data.revision or 'local'}")
+        print(f"  {measure(task, data)}")
         for note in data.notes:
             print(f"  note: {note}")
     return 0

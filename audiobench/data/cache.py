@@ -27,11 +27,6 @@ from audiobench.media.sounds import sound_in
 SCHEMA = 1
 
 
-def cache_root() -> Path:
-    """AUDIOBENCH_CACHE, else ~/.cache/audiobench."""
-    return Path(os.environ.get("AUDIOBENCH_CACHE") or Path.home() / ".cache" / "audiobench").expanduser()
-
-
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
     """Turns what a file system refuses (no room, no right) into one line about the data cache.

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 
 import orjson
 
+from audiobench.core.cache_place import cache_root
 from audiobench.core.errors import UsageError
 from audiobench.data.archives import unpack
-from audiobench.data.cache import CacheFolder, cache_root, explained, replacing, write_whole
+from audiobench.data.cache import CacheFolder, explained, replacing, write_whole
 from audiobench.data.hub import HubFile, HubRepository, record_commit, recorded_commit
 from audiobench.data.layout import ROWS, files_of_split, is_archive, splits_of
 from audiobench.data.parquet import parquet_rows, without_audio

@@ -17,10 +17,10 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
+from audiobench.core.cache_place import cache_root
 from audiobench.core.errors import AudiobenchError, ExitCode, install
 from audiobench.core.plain_text import plural
 from audiobench.core.sheet import Column, Sheet
-from audiobench.data.cache import cache_root
 from audiobench.doctor.checkpoint import of_checkpoint, version_of
 from audiobench.doctor.probe import MARK
 from audiobench.model.checks import Check, Status

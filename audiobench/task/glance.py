@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 _KEYS = ("task", "group", "include", "tag", "task_alias", "group_alias", "expected_rows", "scorer", "needs",
-         "aggregate_metric_list", "license")  # fmt: skip
+         "aggregate_metric_list", "dataset_path", "dataset_revision", "license")  # fmt: skip
 _BLOCK = re.compile(
     rb"^(?:%s):.*(?:\n(?:[ \t]+|-[ \t]).*)*|^source:[ \t]*\{.*|^[ ]+license:.*" % "|".join(_KEYS[:-1]).encode(),
     re.MULTILINE,

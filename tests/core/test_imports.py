@@ -17,6 +17,7 @@ ALLOWED = {
     "audiobench.cli.tasks -> audiobench.core.sheet": LISTING,
     "audiobench.cli.tasks -> audiobench.data": LISTING,
     "audiobench.cli.tasks -> audiobench.data.checking": LISTING,
+    "audiobench.cli.tasks -> audiobench.data.lengths": LISTING,
     "audiobench.cli.tasks -> audiobench.task.check": LISTING,
     "audiobench.cli.tasks -> audiobench.task.groups": LISTING,
     "audiobench.task.find -> audiobench.core.strict_yaml": LISTING,

@@ -10,7 +10,9 @@ from audiobench.cli import output
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the sub-commands."""
     commands = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = commands.add_parser("list", help="every task: samples, scorer, licence, what a run needs, title")
+    listing = commands.add_parser(
+        "list", help="every task: samples, hours of audio (? until fetched), scorer, licence, what a run needs, title"
+    )
     add = listing.add_argument
     add("--groups", action="store_true", help="the groups instead: their tasks and average")
     add("--group", metavar="NAME", help="only this group's tasks")
