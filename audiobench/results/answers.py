@@ -27,10 +27,10 @@ import msgspec
 
 from audiobench import extraction
 from audiobench.core import errors, parts, thought, types
+from audiobench.core.cache_place import cache_root
 from audiobench.core.disk import write_whole
 from audiobench.core.errors import IncompleteError
 from audiobench.core.types import Answer, Sample
-from audiobench.data.cache import cache_root
 from audiobench.extraction import extract
 
 LONGEST_ANSWER = 50_000
