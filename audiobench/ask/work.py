@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,12 @@ from audiobench.media.raw import FileState
 from audiobench.model.adapter import SampleError
 from audiobench.model.spec import ModelSpec
 from audiobench.model.think import ThinkPlan
+from audiobench.results import on_all_cores
 from audiobench.results.score import scorer_of
 from audiobench.task.spec import Prompt, TaskSpec
 
+COMPARED = 10e-6
+"""Seconds to hand what was found of one sample from process to process."""
 MOST_PROBES = 500
 """Headers read for the plan, at most about twice this many; beyond that the hours of audio are an estimate."""
 
@@ -42,6 +45,15 @@ class Done:
     """Of the journal's line, in bytes."""
     time: float
     """Seconds since 1970."""
+
+
+@dataclass(slots=True)
+class _Compared:
+    """Slots that the journal answers, compared with today's requests and data."""
+
+    finished: list[Slot] = field(default_factory=list[Slot])
+    stale: list[Slot] = field(default_factory=list[Slot])
+    corrected: dict[int, ShownSample] = field(default_factory=dict[int, ShownSample])
 
 
 @dataclass(slots=True)
@@ -163,32 +175,48 @@ class TaskWork:
         done = read_done(self.journal_path)
         self.finished, self.stale, self.corrected = set(), [], {}
         times: list[float] = []
-        for sample in self.samples if done else ():
+
+        def compared(places: Sequence[int]) -> _Compared:
+            return self._compared([self.samples[place] for place in places], done)
+
+        for found in on_all_cores.shared_out(compared, range(len(self.samples) if done else 0), COMPARED):
+            self.finished.update(found.finished)
+            self.stale += found.stale
+            self.corrected.update(found.corrected)
+        for slot in self.finished:
+            times.append(done.pop(slot).time)
+        for slot in self.stale:
+            del done[slot]
+        self.left_out = list(done)
+        self.answered = (min(times), max(times)) if times and min(times) > 0 else None
+
+    def _compared(self, samples: Sequence[Sample], done: Mapping[Slot, Done]) -> _Compared:
+        """What the journal's answers to these samples are today."""
+        found = _Compared()
+        for sample in samples:
             today: dict[int, tuple[ShownSample, int]] = {}
             for condition in self.asked(sample):
                 for epoch in range(self.epochs):
                     slot = (sample.id, condition, epoch)
-                    record = done.pop(slot, None)
+                    record = done.get(slot)
                     if record is None:
                         continue
                     if self._key(sample, condition, epoch, record) != record.key:
-                        self.stale.append(slot)
+                        found.stale.append(slot)
                         continue
-                    self.finished.add(slot)
-                    times.append(record.time)
+                    found.finished.append(slot)
                     if (order := condition.option_order) not in today:
                         shown = records.read_back(self.shown(sample, order))
                         today[order] = shown, records.content(shown)
                     shown, content = today[order]
                     if content != record.shown:
-                        self.corrected[record.place] = shown
-        self.left_out = list(done)
-        self.answered = (min(times), max(times)) if times and min(times) > 0 else None
+                        found.corrected[record.place] = shown
+        return found
 
     def _key(self, sample: Sample, condition: Condition, epoch: int, record: Done) -> str | None:
         """Today's key of a slot that was answered before; None where today's prompt cannot be made for it."""
         try:
-            return hashed(self.request(sample, condition, epoch), record).key(self.model_sha256)
+            return key_today(self.request(sample, condition, epoch), record, self.model_sha256)
         except SampleError:
             return None
 
@@ -199,26 +227,29 @@ class TaskWork:
         self.stale = []
 
 
-def hashed(request: Request, record: Done) -> Request:
-    """`request` with its clips' sha256 filled in: from the journal where the file has not changed, else by reading."""
+def key_today(request: Request, record: Done, model_sha256: str) -> str:
+    """The key of a request that was answered before: clips' sha256 are the journal's where the file has not changed,
+    else made by reading.
+    """
     known = {clip.path: clip for clip in record.audio}
-    return request.with_media(lambda part: [replace(part, clip=_with_hash(part.clip, known))])
+    return request.key(model_sha256, lambda clip: _sha256(clip, known))
 
 
-def _with_hash(clip: Clip, known: Mapping[str, ClipFacts]) -> Clip:
+def _sha256(clip: Clip, known: Mapping[str, ClipFacts]) -> str | None:
+    """Hex digest of a clip's bytes; None where there is none."""
     if clip.sha256 is not None:
-        return clip
+        return clip.sha256
     entry = known.get(str(clip.path))
     try:
         state = FileState.of(os.stat(clip.path))
     except OSError:
-        return clip
+        return None
     if entry and state == (entry.bytes, entry.mtime_ns, entry.ctime_ns, entry.inode):
-        return replace(clip, sha256=entry.sha256)
+        return entry.sha256
     from hashlib import file_digest
 
     with clip.path.open("rb") as file:
-        return replace(clip, sha256=file_digest(file, "sha256").hexdigest())
+        return file_digest(file, "sha256").hexdigest()
 
 
 def read_done(path: Path) -> dict[Slot, Done]:

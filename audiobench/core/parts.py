@@ -6,7 +6,7 @@ a `MediaSupport` in the model format, and a place in the body of each adapter th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -55,10 +55,10 @@ class AudioPart:
     span: tuple[float, float] | None = None
     """(start, end) in seconds: the part of the clip that is heard; None = all of it."""
 
-    def identity(self) -> dict[str, Any]:
-        """What of it is in a journal key."""
+    def identity(self, sha256: str | None) -> dict[str, Any]:
+        """What of it is in a journal key, with the hex digest of its clip."""
         span = {} if self.span is None else {"span": list(self.span)}
-        return {"sha256": self.clip.sha256, "transform": self.transform, **span}
+        return {"sha256": sha256, "transform": self.transform, **span}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,9 @@ class VideoPart:
     format: str = field(default="", compare=False)
     """Container of `data`: mp4, mov, webm (sniffed)."""
 
-    def identity(self) -> dict[str, Any]:
-        """What of it is in a journal key."""
-        return {"sha256": self.clip.sha256, "kind": self.kind}
+    def identity(self, sha256: str | None) -> dict[str, Any]:
+        """What of it is in a journal key, with the hex digest of its clip."""
+        return {"sha256": sha256, "kind": self.kind}
 
 
 class AnswerAudio(Struct, frozen=True, tag_field="kind", tag="audio"):
@@ -124,6 +124,10 @@ def continued(parts: Parts | None, text: str) -> Parts:
     return (*(parts or ()), TextPart(text))
 
 
-def identity(parts: Iterable[Part]) -> list[str | dict[str, Any]]:
+Hashes = Callable[[Clip], str | None]
+"""A clip -> the sha256 (hex) of its bytes."""
+
+
+def identity(parts: Iterable[Part], sha256_of: Hashes) -> list[str | dict[str, Any]]:
     """Parts as a journal key holds them: text as it is, media by sha256 and by what is done to them."""
-    return [part.text if isinstance(part, TextPart) else part.identity() for part in parts]
+    return [part.text if isinstance(part, TextPart) else part.identity(sha256_of(part.clip)) for part in parts]

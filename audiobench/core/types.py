@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -18,7 +19,7 @@ from msgspec import Meta, Struct
 from msgspec import field as struct_field
 
 from audiobench.core.errors import UsageError
-from audiobench.core.parts import AnswerPart, identity, text_of
+from audiobench.core.parts import AnswerPart, Hashes, identity, text_of
 from audiobench.core.parts import AudioPart as AudioPart
 from audiobench.core.parts import Clip as Clip
 from audiobench.core.parts import MediaPart as MediaPart
@@ -119,14 +120,14 @@ class Request:
     sample: Sample | None = field(default=None, repr=False, compare=False)
     """The item itself, for the control adapters (oracle, random, ...) only: never sent, never in the key."""
 
-    def canonical(self, model_sha256: str) -> bytes:
+    def canonical(self, model_sha256: str, sha256_of: Hashes = attrgetter("sha256")) -> bytes:
         """The request as canonical JSON: media by sha256 and what is done to them, never by bytes."""
         in_words = all(isinstance(part, TextPart) for part in self.prefill or ())
         body = {
             "model": model_sha256,
-            "messages": [{"role": m.role, "parts": identity(m.parts)} for m in self.messages],
+            "messages": [{"role": m.role, "parts": identity(m.parts, sha256_of)} for m in self.messages],
             "generation": dict(self.generation),
-            "prefill": self.prefill_text if in_words else identity(self.prefill or ()),
+            "prefill": self.prefill_text if in_words else identity(self.prefill or (), sha256_of),
             "extra_body": dict(self.extra_body),
             "think": self.think,
             "epoch": self.epoch,
@@ -134,9 +135,9 @@ class Request:
         }
         return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
 
-    def key(self, model_sha256: str) -> str:
-        """The journal key: sha256 of the canonical request (hex)."""
-        return hashlib.sha256(self.canonical(model_sha256)).hexdigest()
+    def key(self, model_sha256: str, sha256_of: Hashes = attrgetter("sha256")) -> str:
+        """The journal key: sha256 of the canonical request (hex); `sha256_of`: where the clips do not say their own."""
+        return hashlib.sha256(self.canonical(model_sha256, sha256_of)).hexdigest()
 
     @property
     def media(self) -> list[MediaPart]:

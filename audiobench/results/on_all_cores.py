@@ -1,4 +1,4 @@
-"""Work on the lines of a large journal, shared out among forked processes: to read answers takes most of its time."""
+"""Work on the lines of a large journal, or on the samples of a large run, shared out among forked processes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing import current_process, get_all_start_methods, get_context
 from multiprocessing.pool import AsyncResult
+from time import process_time
 from typing import Any, TypeVar
-
-from audiobench.scorers import SCORERS
-from audiobench.task.spec import TaskSpec
 
 LONG = 3.0
 """Seconds of work; less is done before other processes are at it."""
@@ -26,16 +24,37 @@ _work: Callable[[Sequence[int]], Any] | None = None
 """In a worker: what it does with each chunk, inherited when it was forked."""
 
 
-def pays(seconds: float, toll: float, lines: int, task: TaskSpec) -> bool:
-    """Whether so many lines are worth it, and can be shared out: each takes `seconds` of work, and `toll` to hand over.
+def shared_out(
+    work: Callable[[Sequence[int]], R], places: Sequence[int], toll: float, *, leaves: bool = True
+) -> Iterator[R]:
+    """What `work` makes of each chunk of `places`, in order: here, and as soon as that pays on all cores.
 
-    A scorer from outside may return what cannot leave a process; a process with threads is not safely forked.
+    Args:
+        work: given a chunk of `places`.
+        places: of lines in a file, or of items in a list.
+        toll: seconds that it takes to hand what is made of one place from process to process.
+        leaves: whether it can leave a process at all.
+    """
+    chunks = deque(places[start : start + CHUNK] for start in range(0, len(places), CHUNK))
+    while chunks:
+        chunk, began = chunks.popleft(), process_time()
+        made = work(chunk)
+        seconds = (process_time() - began) / len(chunk)
+        yield made
+        if leaves and chunks and pays(seconds, toll, len(chunks) * CHUNK):
+            yield from each(work, chunks)
+            return
+
+
+def pays(seconds: float, toll: float, places: int) -> bool:
+    """Whether to share out so many places, each of which takes `seconds` of work and `toll` to hand over.
+
+    A process with threads is not safely forked.
     """
     return (
         seconds >= 3 * toll
-        and seconds * lines >= LONG
+        and seconds * places >= LONG
         and workers() > 1
-        and task.scorer in SCORERS
         and "fork" in get_all_start_methods()
         and threading.active_count() == 1
         and not current_process().daemon
@@ -46,11 +65,6 @@ def workers() -> int:
     """As many as there are cores for this process."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, MOST_WORKERS)
-
-
-def chunks(places: Sequence[int]) -> list[Sequence[int]]:
-    """`places` in pieces of `CHUNK`."""
-    return [places[start : start + CHUNK] for start in range(0, len(places), CHUNK)]
 
 
 def each(work: Callable[[Sequence[int]], R], parts: Iterable[Sequence[int]]) -> Iterator[R]:

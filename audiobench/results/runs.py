@@ -10,12 +10,10 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
-from time import process_time
 from typing import Any, TypeVar
 
 import orjson
@@ -34,6 +32,7 @@ from audiobench.results import on_all_cores
 from audiobench.results.answers import Answers, Found, answers_of
 from audiobench.results.heard import heard
 from audiobench.results.score import outcome
+from audiobench.scorers import SCORERS
 from audiobench.task.spec import TaskSpec
 
 R = TypeVar("R")
@@ -138,21 +137,13 @@ class TaskRun:
                     problem = f"cannot be scored: {type(error).__name__}: {error}"
                     raise journal.damaged(file, journal.number_of(file, place), problem) from error
 
-        def elsewhere(places: Sequence[int]) -> tuple[R, Found]:
+        def made(places: Sequence[int]) -> tuple[R, Found]:
             return work(worth(places)), answers.take_new()
 
-        chunks = deque(on_all_cores.chunks(self._counting(condition)))
-        while chunks:
-            chunk, began = chunks.popleft(), process_time()
-            made = work(worth(chunk))
-            seconds = (process_time() - began) / len(chunk)
-            yield made
-            if on_all_cores.pays(seconds, toll, sum(map(len, chunks)), self.task):
-                break
-        if chunks:
-            for made, found in on_all_cores.each(elsewhere, chunks):
-                answers.add(found)
-                yield made
+        leaves = self.task.scorer in SCORERS  # what a scorer from outside returns may not
+        for found, new in on_all_cores.shared_out(made, self._counting(condition), toll, leaves=leaves):
+            answers.add(new)
+            yield found
         answers.keep()
 
     def records(self, condition: Condition | None = None) -> Iterator[Record]:

@@ -18,7 +18,7 @@ import msgspec
 
 from audiobench.ask.prepare import prepare
 from audiobench.ask.run import write_plans
-from audiobench.ask.work import Done, TaskWork, hashed
+from audiobench.ask.work import Done, TaskWork, key_today
 from audiobench.core.types import Condition, Response, Sample
 from audiobench.files import journal, records
 from audiobench.files.records import ClipFacts, Failure, Record
@@ -162,7 +162,7 @@ def answered(
     records.show(record, request)
     record.audio = [facts(part.clip.path, known) for part in request.audio]
     done = Done("", record.audio, 0, 0, 0.0)
-    record.key, record.attempts = hashed(request, done).key(work.model_sha256), 1
+    record.key, record.attempts = key_today(request, done, work.model_sha256), 1
     record.time = round(1.79e9 + rng.random() * 1e5, 3)
     record.response = response(rng, sample, condition.think == "on")
     return record

@@ -85,30 +85,35 @@ def test_counts_that_are_no_whole_numbers_add_up_the_same_however_they_are_share
 
 
 def test_a_scorer_from_a_file_stays_in_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    task_run = run(tmp_path, lines())
-    task = task_run.task.model_copy(update={"scorer": "scorer.py:Own"})
+    own = tmp_path / "scorer.py"
+    own.write_text(
+        "from audiobench.scorers import Mean\n"
+        "class Own:\n"
+        "    metric = Mean('mine')\n"
+        "    def score(self, answer, sample, text):\n"
+        "        return 1.0, {}\n"
+    )
+    task_run = run(tmp_path, lines(), scorer=f"{own}:Own")
+    shared_out(monkeypatch)
+    monkeypatch.setattr(on_all_cores, "each", None)
+    assert len(summarise(task_run)) == 1
+
+
+def test_little_work_stays_in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(on_all_cores, "workers", lambda: 2)
     monkeypatch.setattr(threading, "active_count", lambda: 1)
-    assert on_all_cores.pays(0.001, 30e-6, 20_000, task_run.task)
-    assert not on_all_cores.pays(0.001, 30e-6, 20_000, task)
+    assert on_all_cores.pays(0.001, 30e-6, 20_000)
+    assert not on_all_cores.pays(0.001, 30e-6, 100), "done before the others are at it"
+    assert not on_all_cores.pays(50e-6, 30e-6, 1_000_000), "hardly longer than to hand it over"
 
 
-def test_little_work_stays_in_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    task = run(tmp_path, lines()).task
-    monkeypatch.setattr(on_all_cores, "workers", lambda: 2)
-    monkeypatch.setattr(threading, "active_count", lambda: 1)
-    assert not on_all_cores.pays(0.001, 30e-6, 100, task), "done before the others are at it"
-    assert not on_all_cores.pays(50e-6, 30e-6, 1_000_000, task), "hardly longer than to hand it over"
-
-
-def test_a_process_with_threads_is_not_forked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    task_run = run(tmp_path, lines())
+def test_a_process_with_threads_is_not_forked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(on_all_cores, "workers", lambda: 2)
     done = threading.Event()
     thread = threading.Thread(target=done.wait)
     thread.start()
     try:
-        assert not on_all_cores.pays(0.001, 30e-6, 20_000, task_run.task)
+        assert not on_all_cores.pays(0.001, 30e-6, 20_000)
     finally:
         done.set()
         thread.join()

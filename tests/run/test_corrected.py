@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from audiobench import cli
+from audiobench.ask.prepare import prepare
+from audiobench.files.run_spec import RunSpec
+from audiobench.results import on_all_cores
 from tests.run.conftest import make_task
 
 
@@ -64,6 +67,30 @@ def test_a_corrected_answer_key_counts_at_the_next_start_and_costs_no_request(ru
     }
     code, third, said = run(*words)
     assert (code, third) == (0, second) and "the data has changed" not in said
+
+
+def test_answers_are_compared_with_today_alike_by_one_process_and_by_several(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("--audio", "full,noise", "--epochs", "2")
+    items = rows()
+    items[0]["answer"] = items[0]["choices"][(items[0]["choices"].index(items[0]["answer"]) + 1) % 4]
+    items[1]["question"] = "Another one?"
+    write([*items[:5], *items[6:]])
+    spec = RunSpec(
+        model="oracle", tasks=["toy/toy.yaml"], audio=["full", "noise"], epochs=2, out=Path("out"), quiet=True
+    )
+    (alone,) = prepare(spec).works
+    monkeypatch.setattr(on_all_cores, "CHUNK", 2)
+    monkeypatch.setattr(on_all_cores, "pays", lambda *_: True)
+    monkeypatch.setattr(on_all_cores, "workers", lambda: 2)
+    asked, each = [], on_all_cores.each
+    monkeypatch.setattr(on_all_cores, "each", lambda work, parts: asked.append(len(parts)) or each(work, parts))
+    (shared,) = prepare(spec).works
+    assert asked == [3]
+    for name in ("finished", "stale", "corrected", "left_out", "answered"):
+        assert getattr(shared, name) == getattr(alone, name), name
+    assert [len(found) for found in (alone.finished, alone.stale, alone.corrected, alone.left_out)] == [24, 4, 4, 4]
 
 
 def test_a_key_that_is_corrected_half_way_counts_for_every_answer(run: Callable[..., Any]) -> None:
