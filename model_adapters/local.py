@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from audiobench.core.errors import UsageError, install
 from audiobench.core.limits import TIMEOUT_SECONDS
-from audiobench.core.types import Request, Response, TextPart, VideoPart
+from audiobench.core.types import Parts, Request, Response, TextPart, VideoPart
 from audiobench.model.adapter import RunError, SampleError
 from audiobench.model.capabilities import WORDS, Capabilities, check, unsupported
 from audiobench.model.spec import ModelSpec
@@ -26,6 +26,8 @@ from model_adapters.step_audio.sizes import SAMPLE_RATE
 from model_adapters.waveforms import waveform
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from model_adapters.step_audio.prompts import Prompt
     from model_adapters.step_audio.reference import Generation, Reference
     from model_adapters.step_audio.sampling import Sampling
@@ -85,7 +87,7 @@ class Local:
     def capabilities(spec: ModelSpec) -> Capabilities:
         """The same for every checkpoint."""
         return Capabilities(
-            WORDS | {"assistant_audio"},
+            WORDS | {"assistant_audio", "prefill_audio"},
             parameters=PARAMETERS,
             audio_out=False,
             in_process=True,
@@ -234,19 +236,9 @@ def _prepare(model: Reference, request: Request) -> tuple[Prompt, Sampling]:
     from model_adapters.step_audio.prompts import PromptError, PromptForm, Turn, template_opening
 
     sampling = sampling_of(request.generation)
-    turns = [
-        Turn(
-            message.role,
-            tuple(
-                part.text if isinstance(part, TextPart) else waveform(part, SAMPLE_RATE)
-                for part in message.parts
-                if not isinstance(part, VideoPart)
-            ),
-        )
-        for message in request.messages
-    ]
+    turns = [Turn(message.role, _heard(message.parts)) for message in request.messages]
     settings = template_settings(request)
-    prefill = template_opening(settings) if request.prefill is None else request.prefill_text
+    prefill = template_opening(settings) if request.prefill is None else _heard(request.prefill)
     try:
         prompt = model.prompts.build(turns, prefill=prefill, form=PromptForm.of(settings))
     except PromptError as error:
@@ -257,6 +249,15 @@ def _prepare(model: Reference, request: Request) -> tuple[Prompt, Sampling]:
 
         sampling = replace(sampling, max_new_tokens=room)
     return prompt, sampling
+
+
+def _heard(parts: Parts) -> tuple[str | np.ndarray, ...]:
+    """The parts of a turn as text and waveforms."""
+    return tuple(
+        part.text if isinstance(part, TextPart) else waveform(part, SAMPLE_RATE)
+        for part in parts
+        if not isinstance(part, VideoPart)
+    )
 
 
 def template_settings(request: Request) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from audiobench.core.errors import UsageError
 from audiobench.core.json_values import counts, decode, mended, object_in
+from audiobench.core.parts import ending_in_text
 from audiobench.core.types import AudioPart, MediaPart, Message, Parts, Request, Response, TextPart, VideoPart
 from audiobench.model.adapter import RetryableError, SampleError
 from audiobench.model.capabilities import Capabilities, check
@@ -196,7 +197,8 @@ class OpenAIChat:
                 return {"type": "audio_url", "audio_url": {"url": uri}}
 
     def _prefill(self, parts: Parts, clips: list[MediaPart], frame: dict[str, Any]) -> dict[str, Any]:
-        message: dict[str, Any] = {"role": "assistant", "content": self._content(parts, clips)}
+        begun = ending_in_text(parts) if self.dialect.prefill == "continue" else parts
+        message: dict[str, Any] = {"role": "assistant", "content": self._content(begun, clips)}
         match self.dialect.prefill:
             case "continue":
                 # both are needed: add_generation_prompt is true by default, and the two exclude each other
@@ -270,6 +272,8 @@ class OpenAIChat:
         if served and "requested_model" in raw and not same_model(raw["requested_model"], served):
             raw["model_differs"] = True
         usage = object_in(data, "usage")
+        if isinstance(stopped_by := choice.get("stop_reason"), str):  # vLLM names the stop string
+            raw["stop_reason"] = stopped_by
         raw |= counts({"cost": usage.get("cost")})
         return Response(
             text=text, reasoning=thought, finish_reason=finish, usage=_usage(usage), served_model=served, raw=raw

@@ -20,7 +20,8 @@ from pydantic import BaseModel, ConfigDict
 
 from audiobench.core.errors import UsageError, install
 from audiobench.core.limits import TIMEOUT_SECONDS
-from audiobench.core.types import Message, Request, Response, TextPart
+from audiobench.core.parts import ending_in_text
+from audiobench.core.types import Parts, Request, Response, TextPart
 from audiobench.model.adapter import RetryableError, RunError, SampleError
 from audiobench.model.capabilities import WORDS, Capabilities, check
 from audiobench.model.spec import ModelSpec
@@ -66,7 +67,7 @@ class VLLMEngine:
         """With our plugin the chat template is ours."""
         plugin = spec.serve is not None and spec.serve.plugin
         return Capabilities(
-            WORDS,
+            WORDS | {"assistant_audio", "prefill_audio"},
             "vLLM",
             parameters=PARAMETERS,
             audio_out=False,
@@ -136,9 +137,9 @@ class VLLMEngine:
             "continue_final_message": continued,
             **request.extra_body.get("chat_template_kwargs", {}),
         }
-        messages = [_message(m) for m in request.messages]
-        if continued:
-            messages.append({"role": "assistant", "content": request.prefill_text})
+        messages = [_message(m.role, m.parts) for m in request.messages]
+        if request.prefill is not None:
+            messages.append(_message("assistant", ending_in_text(request.prefill)))
         parameters = ChatParams(chat_template=self._template, chat_template_kwargs=settings)
         _, prompts = await engine.renderer.render_chat_async([messages], parameters)
         sampling = sampling_params(engine, request.generation)
@@ -168,6 +169,7 @@ class VLLMEngine:
             usage={key: value for key, value in usage.items() if value is not None},
             latency=latency,
             served_model=self.spec.served_model,
+            raw={"stop_reason": answer.stop_reason} if isinstance(answer.stop_reason, str) else {},
         )
 
     def _opened_by_template(self, request: Request) -> str:
@@ -230,17 +232,17 @@ def sampling_params(engine: Any, generation: Mapping[str, Any]) -> Any:
     return SamplingParams(**{"max_tokens": None, **defaults, **asked}, output_kind=RequestOutputKind.FINAL_ONLY)
 
 
-def _message(message: Message) -> dict[str, Any]:
+def _message(role: str, parts: Parts) -> dict[str, Any]:
     import pybase64
 
     content: list[dict[str, Any]] = []
-    for part in message.parts:
+    for part in parts:
         if isinstance(part, TextPart):
             content.append({"type": "text", "text": part.text})
         else:
             data = pybase64.b64encode(part.data).decode("ascii")
             content.append({"type": "input_audio", "input_audio": {"data": data, "format": part.format or "wav"}})
-    return {"role": message.role, "content": content}
+    return {"role": role, "content": content}
 
 
 def _nothing(timeout: float | None = None) -> None:

@@ -124,6 +124,11 @@ def continued(parts: Parts | None, text: str) -> Parts:
     return (*(parts or ()), TextPart(text))
 
 
+def ending_in_text(parts: Parts) -> Parts:
+    """`parts`, with an empty text at their end where they end in a medium: vLLM goes on behind a turn's last text."""
+    return parts if parts and isinstance(parts[-1], TextPart) else (*parts, TextPart(""))
+
+
 Hashes = Callable[[Clip], str | None]
 """A clip -> the sha256 (hex) of its bytes."""
 

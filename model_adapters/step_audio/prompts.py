@@ -7,7 +7,7 @@ is an error that names it. The form is the one that StepFun serves: its vLLM bui
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,13 +93,14 @@ class PromptBuilder:
         self,
         turns: Sequence[Turn],
         *,
-        prefill: str | None = THINK_ON,
+        prefill: str | Sequence[str | np.ndarray] | None = THINK_ON,
         max_new_tokens: int = 0,
         form: PromptForm = SERVED,
     ) -> Prompt:
         """The prompt of a conversation, up to and including the start of the assistant's answer.
 
-        `prefill` is that start (None: the turn is opened and nothing more).
+        `prefill` is that start (None: the turn is opened and nothing more): text, or text and clips with nothing between
+        them, as the turn would have been written in one go.
 
         Raises:
             PromptError: audio is empty, too short or not finite; text holds a special token; the prompt and
@@ -109,20 +110,11 @@ class PromptBuilder:
         for turn in turns:
             if turn.role not in ROLES:
                 raise PromptError(f"role {turn.role!r} is unknown; known: system, user, assistant")
-            prompt.ids.append(self.special.bot)
-            text = ROLES[turn.role] + "\n"
-            for part in separated(turn.parts, form.part_separator):
-                if isinstance(part, str):
-                    text += part
-                    continue
-                prompt.ids += self.encode(text)
-                text = ""
-                self._add_clip(prompt, part)
-            prompt.ids += self.encode(text)
+            self._add_turn(prompt, turn.role, separated(turn.parts, form.part_separator))
             if turn.role != "assistant" or form.close_assistant_turns:
                 prompt.ids.append(self.special.eot)
-        prompt.ids.append(self.special.bot)
-        prompt.ids += self.encode("assistant\n" + (prefill or ""))
+        begun = (prefill,) if isinstance(prefill, str) else prefill or ()
+        self._add_turn(prompt, "assistant", begun)
         limit = self.config.text_config.max_position_embeddings
         if len(prompt.ids) + max(1, max_new_tokens) > limit:
             raise PromptError(
@@ -130,6 +122,19 @@ class PromptBuilder:
                 f"ones do not fit the model's context of {limit}"
             )
         return prompt
+
+    def _add_turn(self, prompt: Prompt, role: str, parts: Iterable[str | np.ndarray]) -> None:
+        """A turn without its end."""
+        prompt.ids.append(self.special.bot)
+        text = ROLES[role] + "\n"
+        for part in parts:
+            if isinstance(part, str):
+                text += part
+                continue
+            prompt.ids += self.encode(text)
+            text = ""
+            self._add_clip(prompt, part)
+        prompt.ids += self.encode(text)
 
     def encode(self, text: str) -> list[int]:
         """Ids of plain text.

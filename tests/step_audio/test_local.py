@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from audiobench.core.types import AudioPart, Clip, Message, Request, TextPart
 from audiobench.model.adapter import Adapter, RunError, SampleError
 from audiobench.model.spec import ModelSpec, Weights
 from model_adapters.local import Local
+from model_adapters.step_audio.prompts import Turn, audio_span
 from model_adapters.step_audio.sampling import Sampling
 from model_adapters.step_audio.tokenizer import THINK_OFF, THINK_ON
 
@@ -37,10 +39,11 @@ def request(*parts, prefill: str | None = THINK_ON, **generation) -> Request:
     )
 
 
-def spec(folder: Path, **options) -> ModelSpec:
+def spec(folder: Path, *, capabilities=(), **options) -> ModelSpec:
     return ModelSpec(
-        name="tiny-random", adapter="local", served_model="tiny", options={"checkpoint": str(folder), **options}
-    )
+        name="tiny-random", adapter="local", served_model="tiny", options={"checkpoint": str(folder), **options},
+        capabilities=list(capabilities),
+    )  # fmt: skip
 
 
 def run(folder: Path, requests: list[Request], **options):
@@ -71,6 +74,24 @@ def test_it_says_what_the_reference_says(tiny_checkpoint, reference, clip):
 def test_without_a_prefill_the_template_opens_the_thinking(tiny_checkpoint, clip):
     plain, prefilled = run(tiny_checkpoint, [request(clip(2.0), prefill=None), request(clip(2.0))])
     assert plain.text == THINK_ON + prefilled.text
+
+
+def test_an_answer_goes_on_behind_sound_that_it_was_given(tiny_checkpoint, reference, clip):
+    """The prompt is the first one, the thought, and the audio tokens of the span, with nothing in between."""
+    samples, thought = clip(2.0), "I hear <seg>0.5, 1.5</seg>"
+    sound = AudioPart(Clip(Path("clip.wav")), data=wav(samples[8_000:24_000]), format="wav", span=(0.5, 1.5))
+    again = replace(request(samples, "What?"), prefill=(TextPart(THINK_ON), TextPart(thought), sound))
+    (response,) = run(tiny_checkpoint, [again], capabilities=["prefill_audio"])
+    first = reference.prompt(samples, "What?", prefill=THINK_ON)
+    prompt = reference.prompts.build(
+        [Turn("user", (samples, "What?"))], prefill=(THINK_ON + thought, samples[8_000:24_000])
+    )
+    span = audio_span(reference.special, (prompt.audio_tokens - first.audio_tokens))
+    assert prompt.ids == [*first.ids, *reference.prompts.encode(thought), *span]
+    expected = reference.generate([prompt], Sampling(max_new_tokens=8))[0]
+    assert (response.text, response.usage["prompt"]) == (expected.text, len(prompt.ids))
+    (refused,) = run(tiny_checkpoint, [again])
+    assert "does not declare `capabilities: [prefill_audio]`" in str(refused)
 
 
 def test_a_request_that_cannot_be_asked_leaves_the_others_alone(tiny_checkpoint, clip):
