@@ -19,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from audiobench.core.errors import UsageError
 from audiobench.core.modes import Think
+from audiobench.core.parts import text_of
+from audiobench.core.spans import CLOSE, OPEN, Span, last_named
 from audiobench.core.types import Request, Response, Sample
 from audiobench.model.adapter import RetryableError, RunError, SampleError
 from audiobench.model.capabilities import Capabilities
@@ -51,6 +53,10 @@ class Script(BaseModel):
     reasoning_words: int = 0
     """Length of the thought, in words; 0 = it never thinks."""
     reasoning_where: Literal["tags", "field"] = "tags"
+    relistens: int = 0
+    """Spans of the clip that a thought names to hear them again, as `<seg>1.5, 3.0</seg>`."""
+    accuracy_relistened: float | None = None
+    """Accuracy once every span that was named has been heard; None = the same, hearing it again changes nothing."""
     latency: float = 0.0
     """Median seconds to answer."""
     latency_sigma: float = 0.0
@@ -204,6 +210,9 @@ class Scripted:
         return styles[self.script.answer_style]
 
     def _accuracy(self, request: Request, sample: Sample) -> float:
+        again = self.script.accuracy_relistened
+        if again is not None and self._has_heard_again(request):
+            return again
         deaf = self.script.accuracy_without_audio
         if deaf is not None and sample.clips and not is_heard(request, sample):
             return deaf
@@ -232,11 +241,12 @@ class Scripted:
         reasoning = None
         text = final
         if self._thinks(request):
-            thought = _thought(self.script.reasoning_words)
-            if self.script.reasoning_where == "field" and not request.prefill_text:
+            begun = _begun(request)
+            thought = self._rest_of_thought(request, begun)
+            if self.script.reasoning_where == "field" and not begun:
                 reasoning = thought
             else:
-                text = ("" if request.prefill_text else "<think>\n") + f"{thought}\n</think>\n{final}"
+                text = ("" if begun else "<think>\n") + f"{thought}\n</think>\n{final}"
         ends = [at for stop in request.generation.get("until") or () if (at := text.find(stop)) >= 0]
         finish = "stop"
         if ends:
@@ -245,6 +255,38 @@ class Scripted:
         if limit is not None and len(text.split()) > limit:
             text, finish = " ".join(text.split()[:limit]), "length"
         return Response(text, reasoning=reasoning, finish_reason=finish)
+
+    def _rest_of_thought(self, request: Request, begun: str) -> str:
+        """What is left of the thought: its words, and the spans that were not yet named."""
+        named = begun.count(CLOSE)
+        if named:
+            return " ".join([*self._spans(request)[named:], "I have heard it."])
+        return " ".join([_thought(self.script.reasoning_words), *self._spans(request)])
+
+    def _spans(self, request: Request) -> list[str]:
+        """The spans that the thought names: each a third of the clip, drawn by hash."""
+        whole = next((part for part in request.audio if part.span is None), None)
+        seconds = (whole.seconds if whole else None) or 1.0
+        drawn = [draw(self.script.seed, "span", n, request.sample_id) for n in range(self.script.relistens)]
+        starts = [round(2 / 3 * seconds * share, 2) for share in drawn]
+        return [f"{OPEN}{start:g}, {round(start + seconds / 3, 2):g}{CLOSE}" for start in starts]
+
+    def _has_heard_again(self, request: Request) -> bool:
+        """Whether every span of the thought is in the request as sound."""
+        heard = [part.span for part in request.audio if part.span is not None]
+        named = [last_named(text) for text in self._spans(request)]
+        return bool(named) and all(any(_alike(span, one) for one in heard) for span in named)
+
+
+def _begun(request: Request) -> str:
+    """What the model has written so far: earlier turns of its own, and the start of this one."""
+    earlier = [text_of(message.parts) for message in request.messages if message.role == "assistant"]
+    return "".join([*earlier, request.prefill_text or ""])
+
+
+def _alike(named: Span | None, heard: tuple[float, float]) -> bool:
+    """Whether a span was heard, but for what lies outside of the clip."""
+    return named is not None and abs(named.start - heard[0]) < 0.02 and abs(named.end - heard[1]) < 0.02
 
 
 def _thought(words: int) -> str:

@@ -18,6 +18,7 @@ from audiobench.ask.batch.jobs import Submitted
 from audiobench.ask.identity import FINGERPRINT, check_same
 from audiobench.ask.retry import ExhaustedError
 from audiobench.ask.stage import Ask, Reply, Stage, why
+from audiobench.ask.turns import GoingOn, KeptTurns
 from audiobench.ask.work import TaskWork, schedule
 from audiobench.core.errors import UsageError
 from audiobench.core.json_values import counts
@@ -56,6 +57,7 @@ class ModelStage(Stage[Slot]):
         self._observe = observe
         self._fingerprints = fingerprints
         """System fingerprints of earlier starts' answers, one of which the first answer must have; then empty."""
+        self._turns = {name: KeptTurns(work.folder, work.finished) for name, work in self.works.items()}
         self._threads = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="audio")
 
     def begin(self) -> None:
@@ -68,8 +70,10 @@ class ModelStage(Stage[Slot]):
                 writer.close()
 
     def end(self) -> None:
-        """Let the audio threads go."""
+        """Let the audio threads and the files of turns go."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        for kept_turns in self._turns.values():
+            kept_turns.close()
 
     def open(self) -> Iterator[Slot]:
         """Longest clips first."""
@@ -129,11 +133,13 @@ class ModelStage(Stage[Slot]):
             return self._timed(record)
         try:
             protocol = item.work.protocols.get(record.condition.protocol, SINGLE)
-            exchange = await protocol.exchange(ask, request, item.work.thinks[record.condition.think])
+            known = self._turns[item.work.task.task]
+            going_on = GoingOn(ask, item.work, record.slot, request, known)
+            exchange = await protocol.exchange(going_on, request, item.work.thinks[record.condition.think])
         except InvalidAudioError as error:
             record.error = Failure.of("invalid_audio", str(error))
             return self._timed(record)
-        record.attempts = ask.attempts - len(exchange.turns) + 1
+        record.attempts = going_on.attempts - len(exchange.turns) + 1
         record.turns = records.exchanged(exchange, request)
         record.response = kept(exchange.response)
         return self._timed(record)

@@ -119,7 +119,7 @@ def resolve(options: RunSpec) -> Resolved:
         check_task(task, file)
         check_transport(task, model, protocols)
         _check_video(task, options.audio)
-        choose_prompt(task, model, options.prompt)
+        choose_prompt(task, model, options.prompt, protocols)
     return Resolved(model, thinks, protocols, found)
 
 
@@ -183,7 +183,7 @@ def task_work(options: RunSpec, resolved: Resolved, task: TaskSpec, samples: lis
         UsageError: a request cannot be made, or the model's server cannot be sent it.
     """
     model = resolved.model
-    chosen = choose_prompt(task, model, options.prompt)
+    chosen = choose_prompt(task, model, options.prompt, resolved.protocols)
     work = TaskWork(
         task=task,
         prompt=chosen,
@@ -202,6 +202,8 @@ def task_work(options: RunSpec, resolved: Resolved, task: TaskSpec, samples: lis
     if "transcript" in options.audio:
         _check_transcripts(task, samples)
     check_requests(work)
+    for protocol in resolved.protocols:
+        protocol.check_work(work)
     return work
 
 
@@ -261,12 +263,23 @@ def check_folder(folder: Path, model: ModelSpec) -> None:
             )
 
 
-def choose_prompt(task: TaskSpec, model: ModelSpec, asked: str | None) -> Prompt:
-    """The prompt that was asked for; else the model publisher's own where the task has it; else the task's first.
+def choose_prompt(task: TaskSpec, model: ModelSpec, asked: str | None, protocols: Sequence[Protocol] = ()) -> Prompt:
+    """The prompt that was asked for; else the one that the protocol prescribes; else the model publisher's own where the
+    task has it; else the task's first.
 
     Raises:
-        UsageError: the task has no prompt of the asked name.
+        UsageError: the task has no prompt of the asked name, or protocols with different prompts would share a run.
     """
+    own = {p.prompt.name if p.prompt else None: p for p in protocols}
+    if asked is None and len(own) > 1:
+        names = ", ".join(f"{p.name} ({name or 'the prompt of the task'})" for name, p in own.items())
+        raise UsageError(
+            f"--protocol: each has a prompt of its own, and the conditions of a run share one: {names}; run them apart, "
+            "or name one with --prompt"
+        )
+    prescribed = [p.prompt for p in protocols if p.prompt and asked in (None, p.prompt.name)]
+    if prescribed:
+        return prescribed[0]
     names = [prompt.name for prompt in task.prompt]
     if asked is not None and asked not in names:
         raise UsageError(f"--prompt {asked}: task {task.task} has: {', '.join(names)}")

@@ -19,7 +19,7 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 from msgspec import structs
 
@@ -31,33 +31,46 @@ from audiobench.core.types import Exchange, Message, Part, Request, Response, Te
 from audiobench.model.adapter import SampleError
 from audiobench.model.capabilities import LACKS
 from audiobench.model.think import ThinkPlan, split
+from audiobench.task.spec import Prompt
+
+if TYPE_CHECKING:
+    from audiobench.ask.work import TaskWork
 
 Send = Callable[[Request], Awaitable[Response]]
 """One call of a model."""
 Converse = Callable[..., Awaitable[Exchange]]
 """(ask, request, **settings) -> exchange."""
+Check = Callable[..., None]
+"""(work, **settings); raises UsageError."""
 Setting = bool | int | float | str
 
-PROTOCOLS: Mapping[str, str] = {"single": "audiobench.ask.protocols:single"}
+PROTOCOLS: Mapping[str, str] = {
+    "single": "audiobench.ask.protocols:single",
+    "relisten": "audiobench.ask.relisten:relisten",
+}
 """Name -> module and function."""
 _WRITTEN = re.compile(r"(?P<name>(?:.+\.py:)?[A-Za-z_][\w-]*)(?P<settings>(?::\w+=[^:,\s]*)*)\Z")
 
 F = TypeVar("F", bound=Converse)
 
 
-def protocol(*, version: str = "1", needs: tuple[str, ...] = ()) -> Callable[[F], F]:
+def protocol(
+    *, version: str = "1", needs: tuple[str, ...] = (), prompt: Prompt | None = None, check: Check | None = None
+) -> Callable[[F], F]:
     """Declares facts of a protocol function.
 
     Args:
         version: raised whenever the protocol asks something else; part of the journal key and of the fingerprint.
         needs: capabilities that a model must have beyond those that its first turn needs
             (`audiobench.model.capabilities.LACKS`); a run on another model is refused before anything is sent.
+        prompt: the prompt that its source prescribes; used where no `--prompt` is given.
+        check: `check(work, **settings)` raises UsageError where a task could not be asked so, before anything is sent.
     """
     if unknown := sorted(set(needs) - LACKS.keys()):
         raise ValueError(f"needs: {', '.join(unknown)}: no such capability; allowed: {', '.join(LACKS)}")
 
     def declare(function: F) -> F:
-        vars(function).update(version=version, needs=needs)
+        vars(function).update(version=version, needs=needs, prompt=prompt, check=check)
         return function
 
     return declare
@@ -73,6 +86,9 @@ class Protocol:
     settings: tuple[tuple[str, Setting], ...] = ()
     """All of them, defaults included, in the function's order."""
     needs: tuple[str, ...] = ()
+    prompt: Prompt | None = None
+    """Its own."""
+    check: Check | None = field(default=None, compare=False, repr=False)
 
     @property
     def written(self) -> str:
@@ -92,6 +108,11 @@ class Protocol:
     def one_turn(self) -> bool:
         """Whether an item takes one turn, as without any protocol."""
         return self.name == "single"
+
+    def check_work(self, work: TaskWork) -> None:
+        """Raise UsageError where the task's part of a run could not be asked so."""
+        if self.check is not None:
+            self.check(work, **dict(self.settings))
 
     async def exchange(self, send: Send, request: Request, plan: ThinkPlan) -> Exchange:
         """Ask about one item.
@@ -178,12 +199,13 @@ def find_protocol(written: str) -> Protocol:
         raise UsageError(f"protocol {where}: needs `async def {name.rpartition(':')[2]}(ask, request) -> Exchange`")
     given = dict(pair.split("=", 1) for pair in match["settings"].split(":") if pair)
     version = f"{getattr(made, 'version', '1')}{code}"
-    return Protocol(name, made, version, _settings(made, where, given), getattr(made, "needs", ()))
+    facts = {fact: getattr(made, fact) for fact in ("needs", "prompt", "check") if hasattr(made, fact)}
+    return Protocol(name, made, version, _settings(made, where, given), **facts)
 
 
 def _settings(function: Converse, where: str, given: Mapping[str, str]) -> tuple[tuple[str, Setting], ...]:
     """Every setting of a protocol with its value: the given one, else the default."""
-    parameters = list(inspect.signature(function).parameters.values())
+    parameters = list(inspect.signature(function, eval_str=True).parameters.values())
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
     if len(positional) != 2 or len(positional) + len(defaults) != len(parameters):
@@ -195,7 +217,14 @@ def _settings(function: Converse, where: str, given: Mapping[str, str]) -> tuple
         if name not in defaults:
             known = ", ".join(f"{key}={_shown(value)}" for key, value in defaults.items())
             raise UsageError(f"protocol {where}: no setting {name!r}; {f'it has: {known}' if known else 'it has none'}")
-    return tuple((n, _value(where, n, given[n], d) if n in given else d) for n, d in defaults.items())
+    chosen = tuple((n, _value(where, n, given[n], d) if n in given else d) for n, d in defaults.items())
+    kinds = {p.name: get_args(p.annotation) for p in parameters if get_origin(p.annotation) is Literal}
+    for name, value in chosen:
+        if name in kinds and value not in kinds[name]:
+            raise UsageError(
+                f"protocol {where}: {name}={_shown(value)}: must be one of {', '.join(map(str, kinds[name]))}"
+            )
+    return chosen
 
 
 def _value(where: str, name: str, text: str, default: Setting) -> Setting:

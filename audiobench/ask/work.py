@@ -235,6 +235,11 @@ def key_today(request: Request, record: Done, model_sha256: str) -> str:
     return request.key(model_sha256, lambda clip: _sha256(clip, known))
 
 
+def key_anew(request: Request, model_sha256: str) -> str:
+    """The key of a request, clips' sha256 made by reading where they are not known."""
+    return request.key(model_sha256, lambda clip: _sha256(clip, {}))
+
+
 def _sha256(clip: Clip, known: Mapping[str, ClipFacts]) -> str | None:
     """Hex digest of a clip's bytes; None where there is none."""
     if clip.sha256 is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from math import inf
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 from audiobench.core.json_values import counts
 from audiobench.core.modes import FinishReason
-from audiobench.files import records
+from audiobench.files import records, turns
 from audiobench.files.records import Record
 from audiobench.model.registry import capabilities
 from audiobench.model.spec import ModelSpec, Price
@@ -92,7 +92,17 @@ def estimated(record: Record, spec: ModelSpec) -> float:
 def spent(folder: Path, spec: ModelSpec) -> float:
     """US dollars of every answer of a run directory, for a spending limit: `estimated` where no cost is known."""
     lines = (record for file in sorted(folder.glob(f"*/{records.FILE}")) for record in records.read(file))
-    return sum(estimated(record, spec) if (known := of_record(record, spec)) is None else known for record in lines)
+    paid = sum(estimated(record, spec) if (known := of_record(record, spec)) is None else known for record in lines)
+    return paid + sum(of_record(turn, spec) or 0.0 for turn in _open_turns(folder))
+
+
+def _open_turns(folder: Path) -> Iterator[Record]:
+    """Answered turns of exchanges that are not finished, as records."""
+    for file in sorted(folder.glob(f"*/{turns.FILE}")):
+        done = {record.key for record in records.read(file.parent / records.FILE) if record.response is not None}
+        for turn in turns.read(file.parent):
+            if turn.key not in done:
+                yield Record(turn.id, key=turn.key, response=turn.response, time=turn.time)
 
 
 def of_run(folder: Path, spec: ModelSpec) -> float | None:

@@ -15,12 +15,13 @@ from audiobench.files import journal, plan, records, run_info, sealed, summary_e
 from audiobench.files.annotations import EarlyAnswer, Judgement, Reading, TraceVerdict, Transcript
 from audiobench.files.records import Record
 from audiobench.files.summary_entry import SummaryEntry
+from audiobench.files.turns import AnsweredTurn
 from audiobench.results.runs import Run
 from audiobench.results.summary import summarise
 
 KINDS: dict[str, tuple[type[msgspec.Struct], journal.Fault | None]] = {
     records.FILE: (Record, records.fault),
-    **{kind.FILE: (kind, None) for kind in (Judgement, Transcript, Reading, TraceVerdict, EarlyAnswer)},
+    **{kind.FILE: (kind, None) for kind in (Judgement, Transcript, Reading, TraceVerdict, EarlyAnswer, AnsweredTurn)},
 }
 """Append-only files by name."""
 SET_ASIDE = ".set_aside"

@@ -77,7 +77,7 @@ def server(tmp_path: Path) -> Iterator[Callable[..., str]]:
         port_file = tmp_path / f"port{len(processes)}"
         command = [sys.executable, str(HERE / "mock_server.py"), "--port-file", str(port_file)]
         for name, value in options.items():
-            command += [f"--{name}", str(value)]
+            command += [f"--{name.replace('_', '-')}", str(value)]
         processes.append(subprocess.Popen(command))
         deadline = time.monotonic() + 20
         while not port_file.exists():

@@ -42,6 +42,8 @@ class Server:
         self.message: dict[str, str] = json.loads(options.message)
         self.answer: dict[str, object] = json.loads(options.answer)
         self.card: dict[str, object] | None = json.loads(options.card) if options.card else None
+        self.segments: int = options.segments
+        self.broken_turn: int | None = options.broken_turn
         self.log = open(options.log, "a", buffering=1, encoding="utf-8") if options.log else None  # noqa: SIM115
         self.attempts: collections.Counter[str] = collections.Counter()
 
@@ -49,6 +51,17 @@ class Server:
         """One line of the log."""
         if self.log:
             self.log.write(json.dumps({"item": item, "status": status}) + "\n")
+
+    def thought(self, body: dict[str, object], messages: list[dict[str, object]]) -> tuple[str, str | None]:
+        """What a model that listens again writes next, cut at a stop string, and the stop string."""
+        begun = json.dumps([m["content"] for m in messages if m["role"] == "assistant"]).count("</seg>")
+        if begun >= self.segments:
+            return f"heard {begun} times</think>", None
+        text = "".join(f"part {n} <seg>0.{n}, 1.{n}</seg> " for n in range(begun, self.segments)) + "</think>"
+        for stop in body.get("stop") or []:  # type: ignore[attr-defined]
+            if stop in text:
+                return text.split(stop)[0], stop
+        return text, None
 
     def fault(self, item: str) -> str | None:
         """The fault this attempt is given, if any."""
@@ -75,22 +88,32 @@ class Server:
         for part in parts:
             if part["type"] == "input_audio" and base64.b64decode(part["input_audio"]["data"])[:4] != b"RIFF":
                 return web.json_response({"error": {"message": "not audio"}}, status=400)
-        kind = self.fault(item)
+        turn = 0
+        if self.segments:
+            turn = json.dumps([m["content"] for m in body["messages"] if m["role"] == "assistant"]).count("</seg>")
+            item = f"{item}.{turn}"
+        kind = "400" if self.broken_turn == turn and self.segments else self.fault(item)
         await asyncio.sleep(self.latency)
         if kind is not None:
             self.note(item, kind)
             return await self.failure(kind, request)
         letters = re.findall(r"^([A-H])\. ", text, re.MULTILINE)
-        letter = letters[int(share("answer", item) * len(letters))] if letters else "?"
+        letter = letters[int(share("answer", item.split(".")[0]) * len(letters))] if letters else "?"
         self.note(item, "ok")
+        content, stop = f"The answer is {letter}.", None
+        if self.segments:
+            clips = sum(part["type"] == "input_audio" for part in parts)
+            thought, stop = self.thought(body, body["messages"])
+            content = thought if stop else f"{thought}{clips} clips: {content}"
         reply = {
             "id": f"r{item}",
             "model": body["model"],
             "choices": [
                 {
                     "index": 0,
-                    "message": {"role": "assistant", "content": f"The answer is {letter}.", **self.message},
+                    "message": {"role": "assistant", "content": content, **self.message},
                     "finish_reason": "stop",
+                    "stop_reason": stop,
                 }
             ],
             "usage": {"prompt_tokens": 100, "completion_tokens": 5},
@@ -156,6 +179,10 @@ def main() -> None:
     parser.add_argument("--key")
     parser.add_argument("--message", default="{}", help="JSON: fields of every message")
     parser.add_argument("--answer", default="{}", help="JSON: fields of every answer")
+    parser.add_argument(
+        "--segments", type=int, default=0, help="spans that every thought names, stopping there if asked"
+    )
+    parser.add_argument("--broken-turn", type=int, help="the turn, from 0, that is refused with 400")
     parser.add_argument(
         "--card", help="JSON: fields of the only model in the list of models; without it there is no list"
     )
