@@ -92,7 +92,7 @@ def _samples(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
 def _clips(arm: Arm, ids: Sequence[str]) -> dict[str, Any]:
     """From a record with a response: one that failed may not have come as far as its clips."""
     asked = {i: next(s.record for s in arm.of_sample(i) if s.record.response is not None) for i in ids}
-    return {i: [clip.sha256 for clip in record.audio] for i, record in asked.items()}
+    return {i: record.own_clips for i, record in asked.items()}
 
 
 def _short(value: Any) -> str:

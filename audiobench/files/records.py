@@ -181,6 +181,18 @@ class Record(Struct, omit_defaults=True, gc=False):
         return self.response.raw if self.response is not None else {}
 
     @property
+    def own_clips(self) -> list[str]:
+        """sha256 of the clips that the first turn held; what later turns sent again is not among them."""
+        return [clip.sha256 for clip in self.first_clips]
+
+    @property
+    def first_clips(self) -> list[ClipFacts]:
+        """The clips of the first turn."""
+        if not self.turns:
+            return self.audio
+        return self.audio[: sum(isinstance(part, MediaRef) for turn in self.prompt for part in turn.parts)]
+
+    @property
     def cluster(self) -> str:
         """What this record's sample shares with others that rest on the same clip; the sample itself otherwise."""
         return (self.sample.cluster if self.sample is not None else None) or f"id:{self.id}"

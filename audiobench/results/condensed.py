@@ -156,7 +156,7 @@ class _Condenser:
             self._records.clear()
         slim = Record(record.id, epoch=record.epoch, condition=how, sample=sample, response=response)
         if first:
-            slim.audio = [self._clip(clip) for clip in record.audio]
+            slim.audio = [self._clip(clip) for clip in record.first_clips]
         if not self.texts:
             self._records[alike] = slim
         return slim

@@ -234,7 +234,7 @@ def fingerprint(task_run: TaskRun, group: Sequence[Scored], protocol: str) -> di
         **task_run.plan.fingerprint,
         **({"protocol": version} if version else {}),
         "samples": _digest([s.id, s.shown.question, sorted(map(str, s.shown.choices)), s.shown.target] for s in first),
-        "audio": _digest([s.id, [clip.sha256 for clip in s.record.audio]] for s in first),
+        "audio": _digest([s.id, s.record.own_clips] for s in first),
         **raters(task_run, group),
     }
 
