@@ -54,7 +54,7 @@ class Script(BaseModel):
     """Length of the thought, in words; 0 = it never thinks."""
     reasoning_where: Literal["tags", "field"] = "tags"
     relistens: int = 0
-    """Spans of the clip that a thought names to hear them again, as `<seg>1.5, 3.0</seg>`."""
+    """Spans of the clip that a thought names to hear them again, as `<seg>1.5, 3.0</seg>`: up to so many, drawn by hash."""
     accuracy_relistened: float | None = None
     """Accuracy once every span that was named has been heard; None = the same, hearing it again changes nothing."""
     latency: float = 0.0
@@ -264,10 +264,11 @@ class Scripted:
         return " ".join([_thought(self.script.reasoning_words), *self._spans(request)])
 
     def _spans(self, request: Request) -> list[str]:
-        """The spans that the thought names: each a third of the clip, drawn by hash."""
+        """The spans that the thought names: each a third of the clip."""
         whole = next((part for part in request.audio if part.span is None), None)
         seconds = (whole.seconds if whole else None) or 1.0
-        drawn = [draw(self.script.seed, "span", n, request.sample_id) for n in range(self.script.relistens)]
+        count = int(draw(self.script.seed, "spans", request.sample_id) * (self.script.relistens + 1))
+        drawn = [draw(self.script.seed, "span", n, request.sample_id) for n in range(count)]
         starts = [round(2 / 3 * seconds * share, 2) for share in drawn]
         return [f"{OPEN}{start:g}, {round(start + seconds / 3, 2):g}{CLOSE}" for start in starts]
 

@@ -10,11 +10,13 @@ from msgspec.structs import replace
 from audiobench.analysis.arms import Arm, arms_of, chance_of
 from audiobench.analysis.comparison import Comparison, Pair, compare_arms
 from audiobench.analysis.listening import Listening, does_it_listen
+from audiobench.analysis.relisten import Relistening, relistening
 from audiobench.analysis.self_cognition import SelfCognition, self_cognition
 from audiobench.analysis.sheets import points
 from audiobench.analysis.stability import Consistency, OptionStability, consistency, option_stability
 from audiobench.analysis.thinking import BudgetCurve, NaturalLength, budget_curve, in_order, natural_lengths
 from audiobench.core.plain_text import of_whole
+from audiobench.results.relistened import settings
 from audiobench.results.runs import Run, TaskRun
 from audiobench.results.summary import whole_set
 from audiobench.scorers.metrics import UNITS, Unit
@@ -55,6 +57,8 @@ class Ablation(Struct, kw_only=True):
     """Arm."""
     self_cognition: list[SelfCognition] = []
     """Think mode."""
+    relisten: list[Relistening] = []
+    """Form, number of turns, think mode and audio condition of `--protocol relisten`."""
 
 
 def ablate_task(run: Run, task_run: TaskRun, *, allowed: Collection[str] = ()) -> Ablation:
@@ -78,6 +82,7 @@ def ablate_task(run: Run, task_run: TaskRun, *, allowed: Collection[str] = ()) -
     )
     for group in by_prompt.values():
         _group(group, found, allowed)
+    found.relisten = relistening(arms, allowed=allowed)
     return found
 
 
@@ -98,14 +103,14 @@ def _group(arms: Sequence[Arm], found: Ablation, allowed: Collection[str]) -> No
         listens = does_it_listen(same, allowed=allowed)
         if listens:
             found.listening.append(listens)
-        found.self_cognition.append(self_cognition(think, same))
+        found.self_cognition.append(replace(self_cognition(think, same), protocol=arms[0].how.protocol))
     for arm in (arm for same in by_audio.values() for arm in same):
         stable, agreed = option_stability(arm), consistency(arm)
         if stable:
             found.option_order.append(stable)
         if agreed:
             found.consistency.append(agreed)
-        free = arm.how.think in ("on", "default") and arm.how.audio == "full"
+        free = arm.how.think in ("on", "default") and arm.how.audio == "full" and settings(arm.how.protocol) is None
         strata = natural_lengths(arm) if free else None
         if strata:
             found.natural_length.append(strata)

@@ -8,6 +8,8 @@ from typing import TypeVar
 from audiobench.analysis.ablate import Ablation, in_short
 from audiobench.analysis.comparison import Comparison
 from audiobench.analysis.listening import CONTENTLESS, SOUNDLESS, Bounds, Control, Listening
+from audiobench.analysis.relisten_sheets import relisten_lines, relisten_sheets
+from audiobench.analysis.self_cognition import SelfCognition
 from audiobench.analysis.sheets import change, comparison_sheets, number, p_value, points, requests_lost, span
 from audiobench.analysis.stability import Consistency, OptionStability
 from audiobench.analysis.thinking import BudgetCurve, NaturalLength
@@ -26,7 +28,7 @@ def ablation_sheets(found: Ablation, *, breakdown: str | None = None) -> list[Sh
     counts = {"condition": found.conditions, "option order": found.option_orders, "epoch": found.epochs}
     design = " x ".join(f"{count:,} {plural(count, noun)}" for noun, count in counts.items())
     title = f"{found.task}: {of_whole(found.n, found.rows)} {plural(found.n, 'sample')}, {design}{chance}"
-    sheets = [Sheet(title, notes=in_short(found))]
+    sheets = [Sheet(title, notes=[*in_short(found), *relisten_lines(found.relisten, found.rows)])]
     main = next((e for e in found.thinking if e.audio == "full"), None) or next(iter(found.thinking), None)
     if main:
         shown = comparison_sheets(main, f"does thinking help? audio={main.audio}")
@@ -41,6 +43,7 @@ def ablation_sheets(found: Ablation, *, breakdown: str | None = None) -> list[Sh
         sheets += _dependent(found)
     sheets += _breakdown_gains(found)
     sheets += _words(found)
+    sheets += relisten_sheets(found.relisten)
     if not found.thinking:
         for entry in found.audio:
             sheets += comparison_sheets(entry, f"audio conditions, think={entry.think}")[:3]
@@ -320,6 +323,11 @@ def _agreement(found: Ablation) -> list[Sheet]:
     return [sheet]
 
 
+def _asked_how(entry: SelfCognition) -> str:
+    """Think mode, and the protocol where an item took several turns."""
+    return entry.think if entry.protocol in ("chat", "realtime") else f"{entry.think} {entry.protocol}"
+
+
 def _denials(found: Ablation) -> list[Sheet]:
     sheet = Sheet(
         "does it say that it cannot hear?",
@@ -343,7 +351,7 @@ def _denials(found: Ablation) -> list[Sheet]:
         for heard, meaning, rate in rates:
             if rate.n and (rate.count or heard in ("full", "none")):
                 sheet.rows.append(
-                    (entry.think, heard, meaning, str(rate.n), str(rate.count), points(rate.rate),
+                    (_asked_how(entry), heard, meaning, str(rate.n), str(rate.count), points(rate.rate),
                      span(rate.ci), str(rate.where.answer), str(rate.where.reasoning))
                 )  # fmt: skip
     sheet.notes.append(

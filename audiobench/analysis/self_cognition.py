@@ -118,6 +118,7 @@ class SelfCognition(Struct, kw_only=True):
     """Under one think mode."""
 
     think: str
+    protocol: str = "chat"
     errors: dict[str, Claims]
     """By audio condition with sound."""
     honesty: Claims | None = None
