@@ -407,3 +407,27 @@ def test_a_record_of_one_turn_shows_no_list_of_turns(browser, page) -> None:
     look(browser, page, "/household/house-00002")
     browser.until(f"!!{SHOWN}")
     assert not browser.js("document.querySelector('.exchange')")
+
+
+def test_what_was_heard_again_is_on_the_waveform_in_the_order_heard(browser, export, clips, tmp_path) -> None:
+    clip = clips[1]
+    spans = ((0.5, 1.5), (0.2, 0.6))
+    condition = {"think": "on", "audio": "full", "protocol": "relisten:form=inline:hear=span:turns=8"}
+    audio = [clip, *({**clip, "span": list(span), "changed": [f"cut to {span[0]}-{span[1]} s"]} for span in spans)]
+    line = record("again", "on", "A", audio, condition={**condition, "option_order": 0, "prompt": "default"})
+    run = write_run(tmp_path / "run", [line])
+    address = (export(run, audio="embedded").folder / "index.html").as_uri()
+    look(browser, address, "/household/again")
+    browser.until(f"{AUDIO}?.readyState >= 1")
+    marks = "[...document.querySelectorAll('.sample .again')]"
+    assert browser.js(f"{marks}.map((m) => [m.textContent, parseFloat(m.style.left), parseFloat(m.style.width)])") == [
+        ["1", 25, 50], ["2", 10, 20],
+    ]  # fmt: skip
+    told = browser.js("[...document.querySelectorAll('.again-list li')].map((line) => line.textContent)")
+    assert [text.split("heard again")[1] for text in told] == [" (1) 0.50\u202fs to 1.50\u202fs", " (2) 0.20\u202fs to 0.60\u202fs"]
+    assert "cut to" not in browser.js("document.querySelector('.sample figcaption').textContent")
+    browser.click(".again:last-child")
+    browser.until(f"{AUDIO}.paused && {AUDIO}.currentTime >= 0.6 && {AUDIO}.currentTime < 0.9")
+    for width in (390, 1280, 1920):
+        browser.viewport(width, 900)
+        assert browser.js("document.documentElement.scrollWidth <= window.innerWidth")

@@ -144,13 +144,19 @@ AB.sample = (function () {
 
   /** What an arm heard of a clip, when that is not the file as it is. */
   function heard(clip, shown) {
-    const notes = shown.flatMap((arm) => ((arm.epoch && arm.epoch.audio) || []).filter((audio) => audio.clip === clip.sha256).map((audio) => {
+    const notes = shown.flatMap((arm) => ((arm.epoch && arm.epoch.audio) || []).filter((audio) => audio.clip === clip.sha256 && !audio.span).map((audio) => {
       const changes = Array.isArray(audio.changed) ? audio.changed.map(text) : Object.entries(audio.changed || {}).map(([key, value]) => `${key.replaceAll("_", " ")}: ${text(value)}`);
       const transform = audio.transform && audio.transform !== "full" ? audio.transform.split(":")[0] : null;
       if (!changes.length && transform) changes.push(Object.hasOwn(TRANSFORMS, transform) ? TRANSFORMS[transform] : transform);
       return changes.length ? h("li", null, who(arm), " was sent it ", AB.visible(changes.join(", "))) : null;
     })).filter(Boolean);
     return notes.length ? h("ul", { class: "heard" }, notes, h("li", null, "The player plays the file as it is.")) : null;
+  }
+
+  /** The parts of a clip that each arm heard again, in the order heard. */
+  function again(clip, shown) {
+    return shown.flatMap((arm) => ((arm.epoch && arm.epoch.audio) || []).filter((audio) => audio.clip === clip.sha256 && audio.span)
+      .map(({ span }, i) => ({ who: arm, arm: arm.number, order: i + 1, start: span[0], end: span[1] }))).map((span, lane) => ({ ...span, lane }));
   }
 
   function audio(sample, shown, mode, players) {
@@ -160,14 +166,17 @@ AB.sample = (function () {
     if (!used.length) return h("p", { class: "muted no-audio" }, "No audio was sent in the arms shown.");
     return used.map((clip, i) => {
       const name = used.length > 1 ? `clip ${i + 1}` : "the clip";
-      const player = AB.sound.player(clip, mode, name);
+      const spans = again(clip, shown);
+      const player = AB.sound.player(clip, mode, name, spans);
       players.push(player);
       const owners = shown.filter(({ epoch }) => epoch && epoch.audio.some((part) => part.clip === clip.sha256));
       return h("figure", { class: "clip" }, player.element, h("figcaption", null,
         owners.length < shown.length ? h("span", null, "only for ", owners.map(who), " ") : null,
         h("span", { class: "mono path", title: `sha256 ${clip.sha256}` }, AB.visible(clip.path.split(/[\\/]/).pop().replace(clip.sha256, clip.sha256.slice(0, 12) + "…"))), clip.seconds === null || clip.seconds === undefined ? null : ` · ${AB.seconds(clip.seconds)}`,
         clip.state === "changed" ? h("span", { class: "warning-inline" }, " · the file has changed since the run") : null,
-        heard(clip, shown)));
+        heard(clip, shown),
+        spans.length ? h("ol", { class: "heard again-list", "aria-label": "Heard again, in this order" }, spans.map(({ who: arm, order, start, end }) =>
+          h("li", null, who(arm), ` heard again (${order}) ${AB.seconds(start)} to ${AB.seconds(end)}`))) : null));
     });
   }
 

@@ -161,8 +161,21 @@ AB.sound = (function () {
 
   const PLAY = "M7 4.5v15l12-7.5z", PAUSE = "M6 5h4v14H6zM14 5h4v14h-4z";
 
-  /** The player of one clip: {element, toggle, skip, close}. */
-  function player(clip, mode, name) {
+  /** A span of the clip that was heard again, as a button on the picture that plays it. */
+  function span({ arm, order, start, end, lane }, seconds, play) {
+    const words = `Play what was heard again, number ${order}: ${start} to ${end} s`;
+    const mark = h("button", {
+      type: "button", class: `again ${AB.hue(arm)}`, title: words, "aria-label": words,
+      pointerdown: (event) => event.stopPropagation(), click: (event) => { event.stopPropagation(); play(start, end); },
+    }, String(order));
+    mark.style.left = `${(100 * start) / seconds}%`;
+    mark.style.width = `${(100 * (end - start)) / seconds}%`;
+    mark.style.top = `${2 + 13 * (lane % 13)}px`;
+    return mark;
+  }
+
+  /** The player of one clip: {element, toggle, skip, close}; `spans` are the parts of it that were heard again. */
+  function player(clip, mode, name, spans = []) {
     const playable = clip.state === "ok" || (clip.state === "changed" && mode !== "embedded" && mode !== "served");
     const audio = h("audio", { preload: "metadata" });
     const icon = AB.s("path", { d: PLAY });
@@ -181,7 +194,7 @@ AB.sound = (function () {
       class: "picture", tabindex: "0", role: "slider", "aria-label": `Position in ${name}`, "aria-valuemin": "0",
       "aria-valuemax": String(clip.seconds || 0), "aria-valuenow": "0",
       pointerdown: (event) => seek(event), pointermove: (event) => { if (event.buttons & 1) seek(event); },
-    }, canvas, scales, head, note);
+    }, canvas, scales, head, note, clip.seconds ? spans.map((one) => span(one, clip.seconds, part)) : null);
     const clock = h("span", { class: "clock" });
     const speed = h("select", { "aria-label": `Speed of ${name}`, change: () => { audio.playbackRate = Number(speed.value); } },
       ["0.5", "0.75", "1", "1.25", "1.5", "2"].map((x) => h("option", { value: x, selected: x === "1" }, x + "×")));
@@ -189,7 +202,7 @@ AB.sound = (function () {
     const element = h("div", { class: "player" }, picture,
       h("div", { class: "controls" }, button, clock, speed), message, audio);
 
-    let drawn = null, frame = 0, address = null, closed = false;
+    let drawn = null, frame = 0, address = null, closed = false, until = null;
     const length = () => (isFinite(audio.duration) && audio.duration) || clip.seconds || 0;
     function show() {
       const now = audio.currentTime;
@@ -198,14 +211,25 @@ AB.sound = (function () {
       picture.setAttribute("aria-valuenow", now.toFixed(1));
       picture.setAttribute("aria-valuetext", `${now.toFixed(1)} seconds of ${length().toFixed(1)}`);
     }
-    function follow() { show(); frame = audio.paused ? 0 : requestAnimationFrame(follow); }
+    function follow() {
+      if (until !== null && audio.currentTime >= until) { audio.pause(); until = null; }
+      show(); frame = audio.paused ? 0 : requestAnimationFrame(follow);
+    }
+    function part(start, end) {
+      if (button.disabled) return;
+      audio.currentTime = start;
+      until = end;
+      audio.play().catch(() => {});
+    }
     function fail(text) { message.replaceChildren(AB.visible(text)); message.hidden = false; button.disabled = true; speed.disabled = true; }
     function toggle() {
       if (button.disabled) return;
+      until = null;
       if (audio.paused) audio.play().catch(() => {}); else audio.pause();
     }
     function skip(by) { audio.currentTime = Math.min(length(), Math.max(0, audio.currentTime + by)); show(); }
     function seek(event) {
+      until = null;
       const box = picture.getBoundingClientRect();
       audio.currentTime = (length() * Math.min(box.width, Math.max(0, event.clientX - box.left))) / box.width;
       show();
