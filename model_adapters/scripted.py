@@ -260,7 +260,7 @@ class Scripted:
         """What is left of the thought: its words, and the spans that were not yet named."""
         named = begun.count(CLOSE)
         if named:
-            return " ".join([*self._spans(request)[named:], "I have heard it."])
+            return "".join(f" then {span}" for span in self._spans(request)[named:]) + " which was heard."
         return " ".join([_thought(self.script.reasoning_words), *self._spans(request)])
 
     def _spans(self, request: Request) -> list[str]:

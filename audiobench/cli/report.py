@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from datetime import date
 
 from audiobench.cli import output
 from audiobench.core.errors import UsageError
 from audiobench.core.sheet import Sheet, console
 from audiobench.files.summary_entry import SummaryEntry
 from audiobench.report.estimate import dollars
-from audiobench.report.terminal import breakdown_table, condition_label, group_sheet, print_run, score_sheet
+from audiobench.report.terminal import (
+    breakdown_table,
+    condition_label,
+    group_sheet,
+    print_run,
+    score_sheet,
+    turn_sheets,
+)
 from audiobench.results import cost
 from audiobench.results.groups import group_scores
 from audiobench.results.runs import Run, find_runs
@@ -46,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
         out = console()
         out.print(run.title, style="bold", markup=False)
         print_run(entries, _tasks(run), run.folder, groups=group_scores(entries, _tasks(run)))
+        for sheet in _by_turn(run, entries):
+            out.print(sheet, crop=False)
         if (spent := cost.of_run(run.folder, run.spec)) is not None:
             out.print(f"${dollars(spent)} for the model's answers, at the prices of their days", markup=False)
     return 0
@@ -73,12 +83,18 @@ def _tasks(run: Run) -> dict[str, TaskSpec]:
     return {name: task_run.task for name, task_run in run.tasks.items()}
 
 
+def _by_turn(run: Run, entries: Sequence[SummaryEntry]) -> list[Sheet]:
+    """What each turn took, at today's price, where exchanges took several."""
+    several = [entry for entry in entries if entry.turns]
+    return turn_sheets(several, run.spec.price_on(date.today())) if several else []
+
+
 def _sheets(run: Run, entries: Sequence[SummaryEntry], breakdown: str | None) -> list[Sheet]:
     """The scores of a run, or one breakdown of them."""
     if breakdown is None:
         groups = group_scores(entries, _tasks(run))
         averages = [group_sheet(groups, f"{run.title}: groups")] if groups else []
-        return [score_sheet(entries, _tasks(run), run.title), *averages]
+        return [score_sheet(entries, _tasks(run), run.title), *averages, *_by_turn(run, entries)]
     return [
         breakdown_table(entry, breakdown, f"{run.title}: {entry.task}, {condition_label(entry)}")
         for entry in entries

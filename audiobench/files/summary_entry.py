@@ -167,6 +167,16 @@ class Reasoning(Struct):
     reasoned: int
 
 
+class TurnSpent(Struct):
+    """What one turn of the exchanges took, over all samples that came so far."""
+
+    turn: int
+    """From 1."""
+    n: int
+    usage: dict[str, int | float]
+    latency: dict[str, Quantiles]
+
+
 class SummaryEntry(Struct, kw_only=True):
     """One entry; docs/design.md says what each field means. `bounds` to `speech` are absent where they do not apply."""
 
@@ -184,6 +194,8 @@ class SummaryEntry(Struct, kw_only=True):
     chance: float | None = None
     usage: dict[str, int | float] = {}
     latency: dict[str, Quantiles] = {}
+    turns: list[TurnSpent] | UnsetType = UNSET
+    """Usage and latency by turn, where exchanges took several."""
     fingerprint: dict[str, str]
     think_effective: list[str] | UnsetType = UNSET
     reasoning: Reasoning | UnsetType = UNSET

@@ -8,7 +8,9 @@ from pathlib import Path
 from audiobench.core.plain_text import one_line, printable
 from audiobench.core.sheet import Column, Sheet, console
 from audiobench.core.types import Condition
-from audiobench.files.summary_entry import NOTHING, Read, Score, SummaryEntry
+from audiobench.files.summary_entry import NOTHING, Read, Score, SummaryEntry, TurnSpent
+from audiobench.model.spec import Price
+from audiobench.results import cost
 from audiobench.results.groups import GroupScore
 from audiobench.results.reasoned import contrary
 from audiobench.results.speech import lines as speech_lines
@@ -115,6 +117,28 @@ def _main(entry: SummaryEntry) -> tuple[str, Score]:
 def _official(entry: SummaryEntry) -> str:
     official = entry.official
     return f"{number(entry, official.value)} (n={official.n})" if official and official.value is not None else "-"
+
+
+def turn_sheets(summaries: Sequence[SummaryEntry], price: Price | None) -> list[Sheet]:
+    """What each turn took, for conditions whose exchanges took several; dollars at `price`."""
+    sheets = []
+    for entry in summaries:
+        if not entry.turns:
+            continue
+        sheet = Sheet(
+            f"{entry.task}, {condition_label(entry)}, by turn",
+            ("turn", "responses", Column("prompt", "tokens"), Column("cached", "tokens"), Column("answer", "tokens"), Column("cost", "$"),
+             Column("median", "s"), Column("p95", "s")),
+        )  # fmt: skip
+        whole = TurnSpent(0, sum(turn.n for turn in entry.turns), entry.usage, entry.latency)
+        for turn in (*entry.turns, whole):
+            usage, took = turn.usage, turn.latency.get("total")
+            paid = f"{cost.of_usage(usage, price):.4f}" if price else "-"
+            seconds = (f"{took.median:.2f}", f"{took.p95:.2f}") if took else ("-", "-")
+            tokens = (f"{usage[name]:,.0f}" if name in usage else "-" for name in ("prompt", "cached", "completion"))
+            sheet.rows.append((str(turn.turn or "all"), f"{turn.n:,}", *tokens, paid, *seconds))
+        sheets.append(sheet)
+    return sheets
 
 
 def breakdown_table(entry: SummaryEntry, column: str, title: str = "") -> Sheet:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from audiobench.core.json_values import counts
 from audiobench.core.types import Condition, Outcome, Response
 from audiobench.files.records import ClipFacts, Record, ShownSample
-from audiobench.files.summary_entry import Quantiles, Reasoning
+from audiobench.files.summary_entry import Quantiles, Reasoning, TurnSpent
 from audiobench.results.reasoned import reasoned
 from audiobench.results.runs import Scored, TaskRun
 from audiobench.results.score import scorer_of
@@ -27,7 +27,7 @@ RECENT = 4096
 class Spent:
     """Sums of the token counts that the server gave, and every measured latency."""
 
-    __slots__ = ("_counts", "_parts", "_seconds", "reasoning")
+    __slots__ = ("_counts", "_parts", "_seconds", "_turns", "reasoning")
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
@@ -35,6 +35,7 @@ class Spent:
         """Counts that are no whole numbers: added up in one order, however the responses were shared out."""
         self.reasoning = Reasoning(0, 0)
         self._seconds: dict[str, array[float]] = {}
+        self._turns: list[Spent] = []
 
     @classmethod
     def of(cls, group: Iterable[Scored]) -> Spent:
@@ -48,9 +49,19 @@ class Spent:
         """Count one response; a record without one took nothing."""
         if record.response is None:
             return
+        self._add(record.response)
+        for number, turn in enumerate(record.turns):
+            self._turn(number)._add(turn.response)
+
+    def _turn(self, number: int) -> Spent:
+        while number >= len(self._turns):
+            self._turns.append(Spent())
+        return self._turns[number]
+
+    def _add(self, response: Response) -> None:
         self.reasoning.responses += 1
-        self.reasoning.reasoned += reasoned(record.response)
-        usage, totals = counts(record.response.usage), self._counts
+        self.reasoning.reasoned += reasoned(response)
+        usage, totals = counts(response.usage), self._counts
         for key, count in usage.items():
             if isinstance(count, int):
                 totals[key] = totals.get(key, 0) + count
@@ -59,7 +70,7 @@ class Spent:
                 _append(self._parts, key, count)
         if usage:
             totals["responses"] = totals.get("responses", 0) + 1
-        for key, seconds in record.response.latency.items():
+        for key, seconds in response.latency.items():
             if seconds is not None:  # a journal holds null for a NaN
                 _append(self._seconds, key, seconds)
 
@@ -75,11 +86,20 @@ class Spent:
                     mine[key] = values
         self.reasoning.responses += later.reasoning.responses
         self.reasoning.reasoned += later.reasoning.reasoned
+        for number, turn in enumerate(later._turns):
+            self._turn(number).join(turn)
 
     @property
     def usage(self) -> dict[str, int | float]:
         """Sums by name; `responses` says how many gave counts."""
         return self._counts | {key: self._counts[key] + sum(values) for key, values in self._parts.items()}
+
+    def turns(self) -> list[TurnSpent]:
+        """The same by turn; empty where every response took one."""
+        return [
+            TurnSpent(number, spent.reasoning.responses, spent.usage, spent.latency())
+            for number, spent in enumerate(self._turns, 1)
+        ]
 
     def latency(self) -> dict[str, Quantiles]:
         """Median and 95th percentile of each measured latency, in seconds."""

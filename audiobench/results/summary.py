@@ -119,6 +119,7 @@ def summarise_condition(
         chance=chance(task, group),
         usage=spent.usage,
         latency=spent.latency(),
+        turns=spent.turns() or UNSET,
         fingerprint=fingerprint(task_run, group, condition.protocol),
         think_effective=sorted(effective) if effective else UNSET,
         reasoning=spent.reasoning if contrary(condition.think, effective, spent.reasoning) else UNSET,

@@ -89,6 +89,11 @@ def test_an_exchange_that_broke_off_goes_on_at_its_open_turn(
             assert other["response"][field] == line["response"][field]
         assert line["response"]["text"].startswith("3 clips: The answer is")
         assert line["response"]["usage"] == {"prompt": 300, "completion": 15}
+    (entry,) = json.loads((out / "toy" / "summary.json").read_text())
+    assert [(t["turn"], t["n"], t["usage"]["prompt"]) for t in entry["turns"]] == [(n, 4, 400) for n in (1, 2, 3)]
+    assert entry["usage"]["prompt"] == 1200
+    told = cli("report", out, COLUMNS="120").stdout
+    assert "by turn" in told and f"{(1200 * 2 + 60 * 10) / 1e6:.4f}" in told
     finished_run = cli(*run(listener, task, "http://127.0.0.1:1/v1", out))
     assert finished_run.returncode == 0, "nothing is left to ask"
 

@@ -424,7 +424,10 @@ def test_what_was_heard_again_is_on_the_waveform_in_the_order_heard(browser, exp
         ["1", 25, 50], ["2", 10, 20],
     ]  # fmt: skip
     told = browser.js("[...document.querySelectorAll('.again-list li')].map((line) => line.textContent)")
-    assert [text.split("heard again")[1] for text in told] == [" (1) 0.50\u202fs to 1.50\u202fs", " (2) 0.20\u202fs to 0.60\u202fs"]
+    assert [text.split("heard again")[1] for text in told] == [
+        " (1) 0.50\u202fs to 1.50\u202fs",
+        " (2) 0.20\u202fs to 0.60\u202fs",
+    ]
     assert "cut to" not in browser.js("document.querySelector('.sample figcaption').textContent")
     browser.click(".again:last-child")
     browser.until(f"{AUDIO}.paused && {AUDIO}.currentTime >= 0.6 && {AUDIO}.currentTime < 0.9")
