@@ -152,7 +152,7 @@ def _verdict(control: HeardControl, change: float, higher_is_better: bool, share
     if control.p_adjusted < 0.05:
         return "helps" if (change > 0) == higher_is_better else "hurts"
     low, high = control.ci
-    within = share and control.interval != By.NONE and -MARGIN < low and high < MARGIN
+    within = share and control.interval != By.NONE and low > -MARGIN and high < MARGIN
     return "no difference" if within else "inconclusive"
 
 

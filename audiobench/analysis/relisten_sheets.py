@@ -87,9 +87,7 @@ def _by_times(entry: Relistening) -> list[Sheet]:
     for arm in entry.arms:
         for row in arm.by_relistens if len(arm.by_relistens) > 1 else ():
             times, found = f"{row.times}{' or more' if row.or_more else ''}", row.accuracy
-            sheet.rows.append(
-                (arm.hear, times, str(found.n), points(found.value), span(found.ci) if found.ci else "-")
-            )
+            sheet.rows.append((arm.hear, times, str(found.n), points(found.value), span(found.ci) if found.ci else "-"))
     return [sheet] if sheet.rows else []
 
 

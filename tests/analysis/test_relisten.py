@@ -103,9 +103,11 @@ def test_the_controls_tell_whether_it_is_what_was_heard_that_helps(ablated: Any,
     ]
     span = by_hearing["span"]
     assert span["relisten_rate"]["value"] == sum(map(bool, heard)) / 120 and span["heard"] == sum(heard)
-    assert {row["times"]: row["n"] for row in span["by_relistens"]} == {n: heard.count(n) for n in (0, 1, 2, 3)}
+    assert {row["times"]: row["accuracy"]["n"] for row in span["by_relistens"]} == {
+        n: heard.count(n) for n in (0, 1, 2, 3)
+    }
     once, *_, never = sorted(span["by_relistens"], key=lambda row: -row["times"])
-    assert never["times"] == 0 and once["value"] > never["value"]
+    assert never["times"] == 0 and once["accuracy"]["value"] > never["accuracy"]["value"]
     assert by_hearing["text_only"]["relisten_rate"]["value"] == 0 == by_hearing["off"]["added_tokens"]["value"]
     assert by_hearing["random_segment"]["added_seconds"]["value"] == pytest.approx(
         span["added_seconds"]["value"], rel=1e-6
