@@ -121,6 +121,8 @@ class Scorer:
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "ifeval": ("langdetect", "nltk"),
     "asr": ("kaldialign", "contractions", "num2words"),
+    "zh": ("zhconv",),
+    "ja": ("MeCab", "ipadic"),
     "captions": ("pycocoevalcap",),
     "comet": ("comet",),
     "flores": ("sentencepiece",),

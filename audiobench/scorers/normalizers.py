@@ -23,6 +23,7 @@ NORMALIZERS: Mapping[str, str] = {
     "whisper_basic": "text.whisper_basic",
     "uro_zh": "chinese.uro",
     "speechio": "speechio.plain_letters",
+    "speechio_simplified": "speechio.simplified_letters",
     "speechio_leaderboard": "speechio.leaderboard_letters",
     "open_asr": "open_asr.english",
     "open_asr_multilingual": "open_asr.multilingual",

@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from audiobench.scorers.base import Normalizer, Scorer
+from audiobench.scorers.base import Normalizer, Scorer, require
 from audiobench.scorers.metrics import CER
 from audiobench.scorers.text import char_counts, edit_counts, error_rate
 
@@ -179,6 +180,16 @@ def plain_letters(text: str) -> str:
     return "".join(plain(text).lower().split())
 
 
+def simplified_letters(text: str) -> str:
+    """`plain_letters` of the text in simplified characters, mainland words (zhconv zh-cn): for Cantonese and sung Mandarin,
+    whose references may be in traditional ones (MoonshotAI/Kimi-Audio-Evalkit@4080c49 almeval/metrics/wer.py, for yue).
+    """
+    require("zh", "simplified Chinese")
+    import zhconv
+
+    return plain_letters(zhconv.convert(text, "zh-cn"))
+
+
 def leaderboard_letters(text: str) -> str:
     """`leaderboard` without blanks."""
     return "".join(leaderboard(text).split())
@@ -213,4 +224,13 @@ def _scorer(name: str, version: str, normalizer: Normalizer, doc: str) -> Scorer
 PLAIN = _scorer("cer_zh_speechio", "2", plain_letters, "SpeechIO's normalisation, all options off")
 LEADERBOARD = _scorer(
     "cer_zh_speechio_leaderboard", "1", leaderboard_letters, "SpeechIO's normalisation as its leaderboard calls it"
+)
+SIMPLIFIED = replace(
+    _scorer(
+        "cer_zh_simplified",
+        "1",
+        simplified_letters,
+        "zhconv to simplified characters and SpeechIO's normalisation, all options off",
+    ),
+    extra="zh",
 )

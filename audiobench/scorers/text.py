@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from math import exp, log
 from typing import Any
 
@@ -204,3 +205,4 @@ CER_URO = _error_scorer(
 )
 BLEU = _bleu_scorer("bleu", Bleu())
 BLEU_ZH = _bleu_scorer("bleu_zh", Bleu(tokenizer="zh"))
+BLEU_JA = replace(_bleu_scorer("bleu_ja", Bleu(tokenizer="ja-mecab")), extra="ja")

@@ -62,7 +62,7 @@ class Bench:
         else:
             assert self.spec.dataset_path == self.published.repository
             hub.repositories[self.published.repository] = self.published.published()
-            if self.spec.dataset_revision:
+            if len(self.spec.dataset_revision or "") == 40:
                 hub.commits[self.published.repository] = self.spec.dataset_revision
 
     def run(self, model: str, *more: str) -> dict[str, Any]:
