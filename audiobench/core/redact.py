@@ -71,10 +71,12 @@ def _text(text: str) -> str:
 
 
 def _environment() -> list[str]:
-    return _long_ones(tuple(value for name, value in os.environ.items() if _VARIABLES.search(name)))
+    # through its mapping of bytes: to decode every variable for every text would take longer than all else here
+    return _secrets(tuple(getattr(os.environ, "_data", os.environ).items()))
 
 
 @lru_cache(maxsize=4)
-def _long_ones(values: tuple[str, ...]) -> list[str]:
+def _secrets(variables: tuple[tuple[str | bytes, str | bytes], ...]) -> list[str]:
     """Longest first: one key may begin another."""
-    return sorted({value for value in values if len(value) >= LEAST_CHARS}, key=len, reverse=True)
+    values = {os.fsdecode(value) for name, value in variables if _VARIABLES.search(os.fsdecode(name))}
+    return sorted((value for value in values if len(value) >= LEAST_CHARS), key=len, reverse=True)

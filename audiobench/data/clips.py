@@ -33,6 +33,7 @@ class ClipFinder:
                 self._roots.append(os.path.realpath(above.parent / "blobs"))
         self._allow_links = allow_links
         self._folders: dict[str, str] = {}
+        self._clips: dict[str, Clip] = {}
         self.missing: list[str] = []
 
     def clips(self, value: Any) -> tuple[Clip, ...]:
@@ -54,8 +55,13 @@ class ClipFinder:
 
     def _clip(self, value: Any) -> Clip:
         if isinstance(value, str):
-            path, size = self._find(value)
-            return Clip(Path(path), None, None, size)
+            known = self._clips.get(value)
+            if known is None:
+                path, size = self._find(value)
+                known = Clip(Path(path), None, None, size)
+                if size is not None:
+                    self._clips[value] = known
+            return known
         if isinstance(value, dict) and isinstance(value.get("path"), str):
             path, size = self._find(value["path"])
             return Clip(Path(path), value.get("sha256"), value.get("seconds"), size)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 
 from audiobench.files.summary_entry import NOTHING, Score
 from audiobench.results.runs import Scored
 from audiobench.results.score import metric_of
+from audiobench.scorers.metrics import Metric, Tally
 from audiobench.task.spec import TaskSpec
+
+Tallied = Mapping[str, tuple[Tally, str]]
+"""Sample id -> what the sample adds to the score, and its clip."""
 
 
 def metric(task: TaskSpec, responded: Sequence[Scored], epochs: int) -> Score:
@@ -15,30 +20,72 @@ def metric(task: TaskSpec, responded: Sequence[Scored], epochs: int) -> Score:
 
     Epochs are averaged per sample first; samples that share a clip are one cluster.
     """
-    made, by_sample = metric_of(task), dict[str, list[Scored]]()
+    made = metric_of(task)
+    return _score(made, tallied(made, responded).values(), epochs)
+
+
+def tallied(made: Metric, responded: Iterable[Scored]) -> Tallied:
+    """The samples that add to the score, in order of their first response."""
+    by_sample = dict[str, list[Scored]]()
     for scored in responded:
-        by_sample.setdefault(scored.id, []).append(scored)
-    found = {sample: made.tally(s.outcome for s in group) for sample, group in by_sample.items()}
-    tallies = {sample: tally for sample, tally in found.items() if tally is not None}
-    if not tallies:
+        found = by_sample.get(scored.record.id)
+        if found is None:
+            by_sample[scored.record.id] = [scored]
+        else:
+            found.append(scored)
+    return {
+        sample: (tally, group[0].record.cluster)
+        for sample, group in by_sample.items()
+        if (tally := made.tally(s.outcome for s in group)) is not None
+    }
+
+
+def _score(made: Metric, samples: Iterable[tuple[Tally, str]], epochs: int) -> Score:
+    samples = list(samples)
+    if not samples:
         return NOTHING
-    interval = made.interval(list(tallies.values()), _clusters(by_sample, list(tallies)), epochs=epochs)
-    return Score.of(made.of(list(tallies.values())), interval, len(tallies))
-
-
-def _clusters(by_sample: Mapping[str, Sequence[Scored]], ids: Sequence[str]) -> list[str] | None:
-    """The clip of each sample, or None when no two samples share one."""
-    keys = [by_sample[sample][0].record.cluster for sample in ids]
-    return keys if len(set(keys)) < len(keys) else None
+    tallies, clips = [tally for tally, _ in samples], [clip for _, clip in samples]
+    shared = len(set(clips)) < len(clips)
+    interval = made.interval(tallies, clips if shared else None, epochs=epochs)
+    return Score.of(made.of(tallies), interval, len(tallies))
 
 
 def breakdown(task: TaskSpec, responded: Sequence[Scored], epochs: int) -> dict[str, dict[str, Score]]:
     """The metric by each breakdown column: {column: {label: {n, value, ci, interval}}}."""
-    tables: dict[str, dict[str, Score]] = {}
+    made, tables = metric_of(task), dict[str, dict[str, Score]]()
+    samples = tallied(made, responded) if task.breakdown else {}
     for column in task.breakdown:
-        groups: dict[str, list[Scored]] = {}
-        for scored in responded:
-            label = scored.shown.metadata.get(column)
-            groups.setdefault("(none)" if label is None else str(label), []).append(scored)
-        tables[column] = {label: metric(task, group, epochs) for label, group in sorted(groups.items())}
+        labels = _labels(column, responded)
+        if labels is None:
+            tables[column] = _by_response(column, task, responded, epochs)
+            continue
+        groups: dict[str, list[tuple[Tally, str]]] = {label: [] for label in labels.values()}
+        for sample, found in samples.items():
+            groups[labels[sample]].append(found)
+        tables[column] = {
+            label: _score(made, group, epochs) for label, group in sorted(groups.items(), key=itemgetter(0))
+        }
     return tables
+
+
+def _label(column: str, scored: Scored) -> str:
+    sample = scored.record.sample
+    label = sample.metadata.get(column) if sample is not None else None
+    return "(none)" if label is None else str(label)
+
+
+def _labels(column: str, responded: Sequence[Scored]) -> dict[str, str] | None:
+    """Sample id -> its label; None where the responses of one sample have several."""
+    labels: dict[str, str] = {}
+    for scored in responded:
+        label = _label(column, scored)
+        if labels.setdefault(scored.record.id, label) != label:
+            return None
+    return labels
+
+
+def _by_response(column: str, task: TaskSpec, responded: Sequence[Scored], epochs: int) -> dict[str, Score]:
+    groups: dict[str, list[Scored]] = {}
+    for scored in responded:
+        groups.setdefault(_label(column, scored), []).append(scored)
+    return {label: metric(task, group, epochs) for label, group in sorted(groups.items(), key=itemgetter(0))}
