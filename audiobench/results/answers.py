@@ -114,8 +114,10 @@ class Answers:
         self._new.append(key)
 
     def take_new(self) -> Found:
-        """What was found since the last call: of a worker process, for the one that forked it."""
-        taken = [(key, self._answers[self._numbers[key]]) for key in self._new]
+        """What was found since the last call, and forget it: of a worker process, for the one that forked it."""
+        taken = [
+            (key, self._answers[number]) for key in self._new if (number := self._numbers.pop(key, None)) is not None
+        ]
         self._new = []
         return taken
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from audiobench.core.json_values import counts
 from audiobench.core.types import Condition, Outcome, Response
@@ -22,6 +23,11 @@ CONDENSED = 5e-6
 """Seconds to hand a condensed record from process to process."""
 RECENT = 4096
 """Samples and records that are looked through for a like one: the conditions and epochs of a sample stand together."""
+
+
+_NOTHING: list[Any] = []
+_NONE: dict[str, Any] = {}
+"""Shared by all condensed records, in place of four lists and two mappings of each one's own."""
 
 
 class Spent:
@@ -174,7 +180,10 @@ class _Condenser:
             return known
         if len(self._records) >= RECENT:
             self._records.clear()
-        slim = Record(record.id, epoch=record.epoch, condition=how, sample=sample, response=response)
+        slim = Record(
+            record.id, epoch=record.epoch, condition=how, sample=sample, response=response,
+            audio=_NOTHING, prompt=_NOTHING, turns=_NOTHING, discarded=_NOTHING,
+        )  # fmt: skip
         if first:
             slim.audio = [self._clip(clip) for clip in record.first_clips]
         if not self.texts:
@@ -195,6 +204,6 @@ class _Condenser:
 
     def _response(self, response: Response) -> Response:
         if self.texts:
-            return Response(response.text, think_effective=response.think_effective)
+            return Response(response.text, usage=_NONE, raw=_NONE, think_effective=response.think_effective)
         effective = response.think_effective
         return self._responses.setdefault(effective, Response("", think_effective=effective))

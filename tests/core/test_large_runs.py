@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,31 @@ def test_a_process_with_threads_is_not_forked(monkeypatch: pytest.MonkeyPatch) -
     finally:
         done.set()
         thread.join()
+
+
+@pytest.mark.parametrize(("scorer", "a_response"), [("option_match", 300), ("mmau_string_match", 1000)])
+def test_a_summary_takes_memory_for_samples_and_little_for_responses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scorer: str, a_response: int
+) -> None:
+    """A million lines (100,000 samples, two conditions, four epochs, what is replaced) are to fit in 500 MB."""
+    monkeypatch.setenv("AUDIOBENCH_CACHE", str(tmp_path / "cache"))
+    thought, samples, epochs = {"reasoning": "word " * 60, "usage": {"completion": 90}}, 300, 8
+
+    def peak(epochs: int) -> int:
+        made = [
+            record(str(n), f"Recording {n}, {epoch}: dog", epoch, response=thought, cluster=f"clip{n // 4}")
+            for n in range(samples)
+            for epoch in range(epochs)
+        ]
+        task_run = run(tmp_path, made, epochs=epochs, scorer=scorer)
+        del made
+        summarise(task_run)  # fills what is remembered of words and options, which has bounds of its own
+        tracemalloc.start()
+        summarise(task_run)
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    few, many = peak(1), peak(epochs)
+    assert (many - few) / (samples * (epochs - 1)) < a_response
+    assert few / samples < 2500
