@@ -1,47 +1,116 @@
-"""Stages that follow a run: set up the model that they ask, and let one of the two drivers carry them."""
+"""Stages that follow a run: set up the model that they ask, and let the live driver carry them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from audiobench.ask.concurrency import Concurrency
 from audiobench.ask.engine import Ending, Engine
 from audiobench.ask.identity import check_not_retired
+from audiobench.ask.progress import Progress, StageTally
 from audiobench.ask.retry import RetryPolicy
 from audiobench.ask.stage import Stage
 from audiobench.core import event_loop
-from audiobench.core.errors import ExitCode
+from audiobench.core.errors import ExitCode, UsageError
 from audiobench.core.limits import ATTEMPTS, TIMEOUT_SECONDS
+from audiobench.files.run_spec import RunSpec
 from audiobench.model.adapter import Adapter
 from audiobench.model.registry import build_adapter
+from audiobench.model.spec import ModelSpec
+from audiobench.results import cost
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a command says of how its stages are carried."""
+
+    attempts: int = ATTEMPTS
+    """Calls a request may take."""
+    timeout: float = TIMEOUT_SECONDS
+    """Seconds one call may take."""
+    concurrency: int | None = None
+    """Requests at once; None = the stage's own number."""
+    allow_other_model: bool = False
+    quiet: bool = False
+    max_cost: float | None = None
+    """US dollars, `spent` included."""
+    spent: float = 0.0
+    """US dollars that count against `max_cost` already."""
+
+    @classmethod
+    def of(cls, options: RunSpec, spent: float = 0.0) -> Terms:
+        """Those of a run."""
+        return cls(
+            options.attempts, options.timeout, options.max_concurrency, options.allow_other_model, options.quiet,
+            options.max_cost, spent,
+        )  # fmt: skip
 
 
 def carry(
     stage: Stage[Any],
+    terms: Terms,
     *,
     base_url: str | None = None,
     concurrency: int = 64,
-    attempts: int = ATTEMPTS,
-    timeout: float = TIMEOUT_SECONDS,
-    allow_other_model: bool = False,
     adapter: Adapter | None = None,
 ) -> Ending:
-    """Ask a stage's open items by calls; `timeout` in seconds, of one call. What failed for good stays open.
+    """Ask a stage's open items by calls, and show how it goes. What failed for good stays open.
 
     Raises:
-        UsageError: the model is retired, has no key or no address.
+        UsageError: the model is retired, has no key or no address, or `max_cost` is given and nothing is known of what
+            its calls cost, or it is spent already.
     """
-    if not allow_other_model:
+    total = sum(1 for _ in stage.open())
+    if not total:
+        return Ending()
+    if not terms.allow_other_model:
         check_not_retired(stage.model)
-    adapter = adapter or build_adapter(stage.model, base_url=base_url, timeout=timeout)
-    engine = Engine(
-        stage,
-        adapter,
-        Concurrency(concurrency, adaptive=False),
-        RetryPolicy(attempts=attempts, attempt_seconds=timeout),
-        allow_other_model=allow_other_model,
-    )
-    ending = event_loop.run(engine.run())
+    check_budget(stage.model, stage.who, terms.max_cost)
+    if terms.max_cost is not None and terms.spent >= terms.max_cost:
+        return Ending(ExitCode.INCOMPLETE, f"{stage.who}: {_reached(terms, 0.0)}")
+    adapter = adapter or build_adapter(stage.model, base_url=base_url, timeout=terms.timeout)
+    tally = StageTally(stage.who, total)
+
+    def over_budget() -> str | None:
+        if terms.max_cost is None:
+            return None
+        if tally.unknown:
+            return f"{stage.who}: --max-cost {terms.max_cost:g}: the server does not say how many tokens an answer took"
+        if terms.spent + tally.dollars >= terms.max_cost:
+            return f"{stage.who}: {_reached(terms, tally.dollars)}; what was on the wire was still paid for"
+        return None
+
+    with Progress(tally, quiet=terms.quiet) as progress:
+
+        def finished(line: Any) -> None:
+            tally.add(line)
+            progress.update()
+
+        engine = Engine(
+            stage,
+            adapter,
+            Concurrency(terms.concurrency or concurrency, adaptive=False),
+            RetryPolicy(attempts=terms.attempts, attempt_seconds=terms.timeout),
+            stop_when=over_budget,
+            finished=finished,
+            allow_other_model=terms.allow_other_model,
+        )
+        ending = event_loop.run(engine.run())
     if ending.reason is None and stage.failures:
         ending = Ending(ExitCode.INCOMPLETE, stage.failed_in_words())
     return ending
+
+
+def _reached(terms: Terms, dollars: float) -> str:
+    spent = terms.spent + dollars
+    return f"--max-cost {terms.max_cost:g}: reached, raise it to go on; ${cost.amount(spent)} spent in all"
+
+
+def check_budget(model: ModelSpec, who: str, limit: float | None) -> None:
+    """Raise UsageError for a limit that nothing could be counted against."""
+    if limit is not None and not cost.is_known(model):
+        raise UsageError(
+            f"--max-cost {limit:g}: what {who} costs is not known (no price in its file), so nothing could be counted; "
+            "leave it out, or declare prices"
+        )

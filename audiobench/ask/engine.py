@@ -61,6 +61,7 @@ class Engine(Generic[I]):
         policy: RetryPolicy,
         *,
         stop_when: Callable[[], str | None] = lambda: None,
+        finished: Callable[[Struct | None], None] = lambda line: None,
         allow_other_model: bool = False,
     ) -> None:
         self.stage = stage
@@ -68,6 +69,8 @@ class Engine(Generic[I]):
         self.gate = gate
         self.policy = policy
         self.stop_when = stop_when
+        self.finished = finished
+        """Called with the line of each item, None for one that stays open."""
         self.ending = Ending()
         self.allow_other_model = allow_other_model
         """Go on when another model answers than the one that was asked."""
@@ -182,7 +185,9 @@ class Engine(Generic[I]):
             line = self.stage.failed(item, error)
             if not isinstance(error, EXPECTED):
                 self._failed(why(error))
-        if line is not None:
+        if line is None:
+            self.finished(None)
+        else:
             self._write(item, line)
 
     def _write(self, item: I, line: Struct) -> None:
@@ -203,6 +208,7 @@ class Engine(Generic[I]):
             self._stop(error.exit_code, str(error))
             return
         self.stage.observe(item, line)
+        self.finished(line)
         reason = self.stop_when()
         if reason:
             self._grace = None  # what is on the wire is paid for: its answers are waited for

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from audiobench.ask.annotate import carry
+from audiobench.ask.annotate import Terms, carry
 from audiobench.ask.batch.driver import BatchDriver
 from audiobench.ask.batch.jobs import Submitted
 from audiobench.ask.engine import Ending
@@ -20,6 +20,7 @@ from audiobench.ask.stage import Reply, Stage, responses
 from audiobench.core.types import Message, Request, Response, TextPart
 from audiobench.files.annotations import Judgement
 from audiobench.files.records import Record
+from audiobench.files.run_spec import RunSpec
 from audiobench.model import think
 from audiobench.model.registry import build_adapter, find_model, sha256_of
 from audiobench.model.spec import ModelSpec
@@ -102,24 +103,22 @@ class JudgeStage(Stage[Judged]):
         return None if record is None else (task_run, record)
 
 
-def judge_run(works: Sequence[Any], options: Any) -> Ending:
+def judge_run(works: Sequence[Any], options: RunSpec, spent: float) -> Ending:
     """Judge every response of the judged tasks that has no verdict by this judge yet, live or by batch jobs."""
     judged = [work for work in works if scorer_of(work.task).judge is not None]
     if not judged:
         return Ending()
     run = Run.open(judged[0].folder.parent)
-    spec = find_model(options.judge, base_url=options.judge_base_url)
+    spec = find_model(options.judge or "", base_url=options.judge_base_url)
     stage = JudgeStage(spec, [run.tasks[work.task.task] for work in judged])
     if options.judge_batch:
         adapter = build_adapter(spec, base_url=options.judge_base_url, timeout=options.timeout)
         return BatchDriver.carry(stage, adapter, run.folder / "judge", sha256_of(spec), list(stage.tasks), options)
     return carry(
         stage,
+        Terms.of(options, spent),
         base_url=options.judge_base_url,
-        concurrency=options.max_concurrency or JUDGE_CONCURRENCY,
-        attempts=options.attempts,
-        timeout=options.timeout,
-        allow_other_model=options.allow_other_model,
+        concurrency=JUDGE_CONCURRENCY,
     )
 
 

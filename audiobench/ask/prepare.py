@@ -13,6 +13,7 @@ import orjson
 
 from audiobench import data as dataset
 from audiobench.ask import prompt
+from audiobench.ask.annotate import check_budget
 from audiobench.ask.batch.support import check_batch, check_judge
 from audiobench.ask.identity import check_not_retired
 from audiobench.ask.protocols import Protocol, find_protocol
@@ -95,16 +96,23 @@ def resolve(options: RunSpec) -> Resolved:
     protocols = find_protocols(model, options)
     generation.check(model.sampling, f"model {model.name}: sampling")
     _check_audio(model, options)
-    _check_budget(model, options)
     judge = find_model(options.judge, base_url=options.judge_base_url) if options.judge else None
     if options.judge_batch:
         if judge is None:
             raise UsageError("--judge-batch: name the judge with --judge")
-        check_judge(judge)
+        check_judge(judge, options)
     reader = find_model(options.reader, base_url=options.reader_base_url) if options.reader else None
     recogniser = None
     if options.asr:
         recogniser = find_recogniser(options)
+    for asked, who in (
+        (model, f"model {model.name}"),
+        (judge, "the judge"),
+        (reader, "the reader"),
+        (recogniser, "the recogniser"),
+    ):
+        if asked is not None:
+            check_budget(asked, who, options.max_cost)
     if options.batch:
         check_batch(model, thinks.values(), protocols, options)
     if not options.allow_other_model:
@@ -308,15 +316,6 @@ def _check_audio(model: ModelSpec, options: RunSpec) -> None:
     heard = [name for name in options.audio if AudioCondition(name).sends_sound]
     if model.text_only and heard:
         raise UsageError(f"--audio {','.join(heard)}: model {model.name} takes text only; use none or transcript")
-
-
-def _check_budget(model: ModelSpec, options: RunSpec) -> None:
-    """Refuse a limit that nothing could be counted against."""
-    if options.max_cost is not None and not cost.is_known(model):
-        raise UsageError(
-            f"--max-cost {options.max_cost:g}: what model {model.name} costs is not known (no price in its file), so "
-            "nothing could be counted; leave it out, or declare prices"
-        )
 
 
 def _check_spent(prepared: Prepared) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from msgspec import Struct
+
 from audiobench.core.modes import FinishReason
 from audiobench.core.types import Outcome, Response
+from audiobench.files.annotations import Asked
 from audiobench.statistics.intervals import binomial
 
 PLAIN_EVERY_SECONDS = 10.0
@@ -69,24 +73,71 @@ class Tally:
         """Each score where there are few; of many none, as the closing table shows them."""
         return list(self.scores.items()) if len(self.scores) <= MOST_SCORES else []
 
-    def line(self) -> str:
-        """The progress line."""
+    def line(self, width: int | None = None) -> str:
+        """The progress line, with less in it where `width` columns do not hold all."""
         done = self.done_before + self.asked
         seconds = max(time.monotonic() - self.started, 1e-9)
         rate = self.asked / seconds
-        parts = [f"{done}/{self.total}", f"{done / self.total:.0%}" if self.total else "100%"]
-        parts += [_score(*found, where if len(self.scores) > 1 else "") for where, found in self._shown()]
+        parts = [(0, f"{done}/{self.total}"), (2, f"{done / self.total:.0%}" if self.total else "100%")]
+        parts += [(3, _score(*found, where if len(self.scores) > 1 else "")) for where, found in self._shown()]
         for status in ("unparsed", "truncated", "refused"):
             if self.statuses.get(status) or status == "unparsed":
-                parts.append(f"{status} {self.statuses.get(status, 0)}")
-        parts.append(f"errors {self.statuses.get('error', 0) + self.statuses.get('invalid_audio', 0)}")
+                parts.append((1, f"{status} {self.statuses.get(status, 0)}"))
+        parts.append((0, f"errors {self.statuses.get('error', 0) + self.statuses.get('invalid_audio', 0)}"))
         if self.retries:
-            parts.append(f"retries {self.retries}")
-        parts.append(f"{rate:.1f} req/s")
+            parts.append((4, f"retries {self.retries}"))
+        parts.append((5, f"{rate:.1f} req/s"))
         if self.priced:
-            parts.append(f"${self.dollars:.2f}")
-        parts.append(f"ETA {clock((self.total - done) / rate)}" if self.asked else "ETA -")
-        return "  ".join(parts)
+            parts.append((0, f"${self.dollars:.2f}"))
+        parts.append((0, f"ETA {clock((self.total - done) / rate)}" if self.asked else "ETA -"))
+        return fitted(parts, width)
+
+
+@dataclass(slots=True)
+class StageTally:
+    """Running counts of a stage that follows a run."""
+
+    who: str
+    """`judge gpt-5`."""
+    total: int
+    asked: int = 0
+    failed: int = 0
+    dollars: float = 0.0
+    """Spent by this command."""
+    priced: bool = False
+    unknown: bool = False
+    """A line came whose cost is not known."""
+    started: float = field(default_factory=time.monotonic)
+
+    def add(self, line: Struct | None) -> None:
+        """Count one item; None for one that failed."""
+        self.asked += 1
+        self.failed += line is None
+        if isinstance(line, Asked):
+            self.priced = self.priced or line.dollars is not None
+            self.unknown = self.unknown or line.dollars is None
+            self.dollars += line.dollars or 0.0
+
+    def line(self, width: int | None = None) -> str:
+        """The progress line, with less in it where `width` columns do not hold all."""
+        rate = self.asked / max(time.monotonic() - self.started, 1e-9)
+        parts = [(1, self.who), (0, f"{self.asked}/{self.total}"), (3, f"{self.asked / max(self.total, 1):.0%}"),
+                 (0, f"failed {self.failed}"), (2, f"{rate:.1f}/s")]  # fmt: skip
+        if self.priced:
+            parts.append((0, f"${self.dollars:.2f}"))
+        parts.append((0, f"ETA {clock((self.total - self.asked) / rate)}" if self.asked else "ETA -"))
+        return fitted(parts, width)
+
+
+def fitted(parts: Sequence[tuple[int, str]], width: int | None) -> str:
+    """The parts of a line, each with how soon it is left out (the highest first, 0 never) where the line is too wide."""
+    kept = list(parts)
+    while True:
+        line = "  ".join(text for _, text in kept)
+        most = max(soon for soon, _ in kept)
+        if width is None or len(line) <= width or not most:
+            return line
+        kept = [part for part in kept if part[0] < most]
 
 
 def _score(right: float, valued: int, where: str) -> str:
@@ -108,7 +159,7 @@ def clock(seconds: float) -> str:
 class Progress:
     """Shows a tally on a stream; use as a context manager and call `update` after each request."""
 
-    def __init__(self, tally: Tally, stream: IO[str] | None = None, *, quiet: bool = False) -> None:
+    def __init__(self, tally: Tally | StageTally, stream: IO[str] | None = None, *, quiet: bool = False) -> None:
         self.tally = tally
         self._stream = stream or sys.stderr
         self._quiet = quiet
@@ -143,10 +194,10 @@ class Progress:
         self._show()
 
     def _show(self) -> None:
-        line = self.tally.line()
         if self._live is None:
-            print(line, file=self._stream, flush=True)
+            print(self.tally.line(), file=self._stream, flush=True)
             return
         from rich.text import Text
 
-        self._live.update(Text(line), refresh=True)
+        line = Text(self.tally.line(self._live.console.width), no_wrap=True)
+        self._live.update(line, refresh=True)

@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from audiobench.ask.annotate import carry
+from audiobench.ask.annotate import Terms, carry
 from audiobench.ask.engine import Ending
 from audiobench.ask.judge import questions, turns
 from audiobench.ask.stage import Reply, Stage, responses
 from audiobench.core.quoting import marker, option_named
 from audiobench.core.types import Request, Sample
 from audiobench.extraction import OPTION_RULES
-from audiobench.files import annotations
+from audiobench.files import annotations, journal
 from audiobench.files.annotations import Reading, Slot
 from audiobench.files.records import Record
+from audiobench.files.run_spec import RunSpec
 from audiobench.model import think
 from audiobench.model.registry import find_model, sha256_of
 from audiobench.model.spec import ModelSpec
@@ -119,8 +119,6 @@ class ReaderStage(Stage[Unread]):
                 template_sha256=READER.template_sha256,
                 prompt_sha256=_prompt_sha256(record),
                 reply=text,
-                usage=response.usage,
-                time=round(time.time(), 3),
             )
         return None
 
@@ -156,29 +154,26 @@ def unread_of(tasks: Sequence[TaskRun]) -> Iterator[Unread]:
                 yield Unread(task_run.folder / Reading.FILE, scored.record, readings.get(scored.slot))
 
 
-def reader_run(works: Sequence[Any], options: Any) -> Ending:
+def reader_run(works: Sequence[Any], options: RunSpec, spent: float) -> Ending:
     """Let the reader read every unparsed multiple-choice response of a run."""
     run = Run.open(works[0].folder.parent)
-    spec = find_model(options.reader, base_url=options.reader_base_url)
+    spec = find_model(options.reader or "", base_url=options.reader_base_url)
     stage = ReaderStage(spec, lambda: unread_of([run.tasks[work.task.task] for work in works]))
-    if next(stage.open(), None) is None:
-        return Ending()
     return carry(
         stage,
+        Terms.of(options, spent),
         base_url=options.reader_base_url,
-        concurrency=options.max_concurrency or READER_CONCURRENCY,
-        attempts=options.attempts,
-        timeout=options.timeout,
-        allow_other_model=options.allow_other_model,
+        concurrency=READER_CONCURRENCY,
     )
 
 
 def read_records(
-    name: str, records: Sequence[Record], file: Path, *, base_url: str | None = None
+    name: str, records: Sequence[Record], file: Path, terms: Terms, *, base_url: str | None = None
 ) -> tuple[Ending, dict[Slot, Reading]]:
     """Let the reader `name` read responses that no run directory holds, and return how it ended and what it has read.
 
-    Readings are appended to `file`; those that it holds already are not requested again.
+    Readings are appended to `file`; those that it holds already are not requested again, and count against a limit of
+    `terms`.
 
     Raises:
         UsageError: no such model, or it has no key or no address.
@@ -188,8 +183,7 @@ def read_records(
     slots = {(record.id, record.key): record for record in records}
     known = annotations.read_file(file, Reading)
     stage = ReaderStage(spec, lambda: (Unread(file, record, known.get(slot)) for slot, record in slots.items()))
-    ending = Ending()
-    if next(stage.open(), None) is not None:
-        ending = carry(stage, base_url=base_url, concurrency=READER_CONCURRENCY)
-        known = annotations.read_file(file, Reading)
+    spent = sum(line.dollars or 0.0 for line in journal.read(file, Reading))
+    ending = carry(stage, replace(terms, spent=spent), base_url=base_url, concurrency=READER_CONCURRENCY)
+    known = annotations.read_file(file, Reading)
     return ending, {slot: line for slot, line in known.items() if slot in slots and holds(line, spec, slots[slot])}

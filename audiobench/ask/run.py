@@ -30,7 +30,7 @@ from audiobench.ask.work import TaskWork
 from audiobench.core import event_loop
 from audiobench.core.errors import ExitCode, UsageError
 from audiobench.core.types import Outcome
-from audiobench.extraction import VERSION as EXTRACTION_VERSION
+from audiobench.extraction import version_of
 from audiobench.files import journal, plan, run_info, summary_entry
 from audiobench.files.records import Record
 from audiobench.files.summary_entry import SummaryEntry
@@ -66,6 +66,8 @@ class RunResult:
     tally: Tally
     model: str
     tasks: dict[str, TaskSpec]
+    costs: list[cost.Share]
+    """What the run has cost so far, by part; empty where nothing has a price."""
 
 
 def execute(prepared: Prepared) -> RunResult:
@@ -97,14 +99,15 @@ def execute(prepared: Prepared) -> RunResult:
                 tally.started = time.monotonic()
                 with Progress(tally, quiet=options.quiet) as progress:
                     ending = _drive(prepared, adapter, tally, progress, answers)
-        if options.asr and ending.exit_code is ExitCode.OK:
-            ending = transcribe_run(prepared.works, options)
-        if options.reader and ending.exit_code is ExitCode.OK:
-            ending = reader_run(prepared.works, options)
-        if options.judge and ending.exit_code is ExitCode.OK:
-            ending = judge_run(prepared.works, options)
+        stages = ((options.asr, transcribe_run), (options.reader, reader_run), (options.judge, judge_run))
+        for named, stage_run in stages:
+            if named and ending.exit_code is ExitCode.OK:
+                spent = cost.spent(prepared.folder, prepared.model) if options.max_cost is not None else 0.0
+                ending = stage_run(prepared.works, options, spent)
         gone = not (prepared.folder / run_info.FILE).is_file()
         summaries = [] if gone and ending.reason else write_summaries(prepared)
+        may_cost = cost.is_known(prepared.model) or any(named for named, _ in stages)
+        costs = cost.account(prepared.folder, prepared.model) if may_cost else []
     finally:
         lock.release()
     if tally.priced and ending.reason and options.max_cost is not None and isfinite(tally.dollars):
@@ -119,7 +122,7 @@ def execute(prepared: Prepared) -> RunResult:
         )
     code = ending.exit_code if ending.exit_code is not ExitCode.OK else completeness(summaries)
     tasks = {work.task.task: work.task for work in prepared.works}
-    return RunResult(prepared.folder, code, ending.reason, summaries, tally, prepared.model.name, tasks)
+    return RunResult(prepared.folder, code, ending.reason, summaries, tally, prepared.model.name, tasks, costs)
 
 
 def check_server(prepared: Prepared, adapter: Adapter | None) -> None:
@@ -289,7 +292,7 @@ def fingerprint_extra(task: TaskSpec, data: dataset.Dataset, model: ModelSpec) -
     return {
         **quantised,
         "scorer_version": f"{scorer_of(task).name}@{scorer_of(task).version}",
-        "extraction_version": EXTRACTION_VERSION,
+        "extraction_version": version_of(task.extraction),
         "revision": data.revision or "",
     }
 

@@ -7,6 +7,7 @@ so that retries, the check of who answered, journals and interruption are the dr
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
@@ -16,11 +17,14 @@ from msgspec import Struct
 
 from audiobench.ask.batch.jobs import Submitted
 from audiobench.ask.retry import ExhaustedError
+from audiobench.core.json_values import counts
 from audiobench.core.redact import redacted
 from audiobench.core.types import Request, Response
+from audiobench.files.annotations import Asked
 from audiobench.media import InvalidAudioError
 from audiobench.model.adapter import SampleError
 from audiobench.model.spec import ModelSpec
+from audiobench.results import cost
 
 I = TypeVar("I")  # noqa: E741
 """What a stage asks about."""
@@ -101,6 +105,16 @@ class Stage(Generic[I]):
         """The line that the replies to `requests(item)` make; None leaves the item open."""
         raise NotImplementedError
 
+    def made(self, item: I, replies: Sequence[Reply], *, batch: bool = False) -> Struct | None:
+        """`line`, with what its replies took; `batch`: they came from a batch job, at its price."""
+        line = self.line(item, replies)
+        if isinstance(line, Asked):
+            said = responses(replies)
+            line.usage = dict(sum((Counter(counts(response.usage)) for response in said), Counter()))
+            line.dollars = cost.of_responses(said, self.model, batch=batch)
+            line.time = round(time.time(), 3)
+        return line
+
     async def answer(self, item: I, ask: Ask) -> Struct | None:
         """Ask about an item and return its line; None leaves it open."""
         replies: list[Reply] = []
@@ -110,7 +124,7 @@ class Stage(Generic[I]):
             except EXPECTED as error:
                 self.failures[str(error)] += 1
                 replies.append(error)
-        return self.line(item, replies)
+        return self.made(item, replies)
 
     def failed(self, item: I, error: BaseException) -> Struct | None:
         """The line of an item for which `answer` raised; None leaves it open."""

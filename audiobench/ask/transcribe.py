@@ -5,20 +5,20 @@ An answer is transcribed again only by another recogniser (another model file) o
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from audiobench import media as audio
-from audiobench.ask.annotate import carry
+from audiobench.ask.annotate import Terms, carry
 from audiobench.ask.engine import Ending
 from audiobench.ask.stage import Reply, Stage, responses
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Clip, Message, Request, TextPart
 from audiobench.files.annotations import Transcript
 from audiobench.files.records import Record
+from audiobench.files.run_spec import RunSpec
 from audiobench.model.adapter import SampleError
 from audiobench.model.registry import find_model, sha256_of
 from audiobench.model.spec import ModelSpec
@@ -35,13 +35,13 @@ Spoken = tuple[TaskRun, Record]
 """One spoken answer."""
 
 
-def find_recogniser(options: Any) -> ModelSpec:
+def find_recogniser(options: RunSpec) -> ModelSpec:
     """The model that `--asr` names.
 
     Raises:
         UsageError: no such model, or one that takes no audio.
     """
-    spec = find_model(options.asr, base_url=options.asr_base_url)
+    spec = find_model(options.asr or "", base_url=options.asr_base_url)
     if spec.text_only:
         raise UsageError(f"--asr {options.asr}: takes text only; name a model that takes audio")
     return spec
@@ -112,8 +112,6 @@ class TranscribeStage(Stage[Spoken]):
                 asr_sha256=sha256_of(self.model),
                 served_model=response.served_model,
                 finish_reason=response.finish_reason,
-                usage=response.usage,
-                time=round(time.time(), 3),
             )
         return None
 
@@ -123,7 +121,7 @@ class TranscribeStage(Stage[Spoken]):
         return f"{self.failures.total()} answers could not be transcribed; the first: {reason}"
 
 
-def transcribe_run(works: Sequence[Any], options: Any) -> Ending:
+def transcribe_run(works: Sequence[Any], options: RunSpec, spent: float) -> Ending:
     """Transcribe every answer of the speech-to-speech tasks that this recogniser has not transcribed yet.
 
     Raises:
@@ -134,13 +132,9 @@ def transcribe_run(works: Sequence[Any], options: Any) -> Ending:
         return Ending()
     run = Run.open(spoken[0].folder.parent)
     stage = TranscribeStage(find_recogniser(options), [run.tasks[work.task.task] for work in spoken])
-    if next(stage.open(), None) is None:
-        return Ending()
     return carry(
         stage,
+        Terms.of(options, spent),
         base_url=options.asr_base_url,
-        concurrency=options.max_concurrency or stage.model.max_concurrency or ASR_CONCURRENCY,
-        attempts=options.attempts,
-        timeout=options.timeout,
-        allow_other_model=options.allow_other_model,
+        concurrency=stage.model.max_concurrency or ASR_CONCURRENCY,
     )

@@ -84,3 +84,14 @@ def write_sheets(sheets: Sequence[Sheet], form: str, out: Path | None = None) ->
         show(sheets)
     else:
         write(WRITERS[form](sheets), out)
+
+
+def dollars(text: str) -> float:
+    """The value of `--max-cost`."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text:.40}: must be a positive number of US dollars")
+    return value

@@ -10,7 +10,6 @@ from audiobench.cli import output
 from audiobench.core.errors import UsageError
 from audiobench.core.sheet import Sheet, console
 from audiobench.files.summary_entry import SummaryEntry
-from audiobench.report.estimate import dollars
 from audiobench.report.terminal import (
     breakdown_table,
     condition_label,
@@ -35,9 +34,10 @@ def run(args: argparse.Namespace) -> int:
     found = _summarised(args.runs)
     if form == "json":
         document = [
-            {"run": str(r.folder), "model": r.model, "name": r.info.name, "dollars": cost.of_run(r.folder, r.spec), "results": entries,
-             "groups": group_scores(entries, _tasks(r))}
+            {"run": str(r.folder), "model": r.model, "name": r.info.name, "dollars": costs[0].dollars, "costs": costs,
+             "results": entries, "groups": group_scores(entries, _tasks(r))}
             for r, entries in found
+            if (costs := cost.account(r.folder, r.spec))
         ]  # fmt: skip
         output.write_json(document, args.out)
         return 0
@@ -56,8 +56,8 @@ def run(args: argparse.Namespace) -> int:
         print_run(entries, _tasks(run), run.folder, groups=group_scores(entries, _tasks(run)))
         for sheet in _by_turn(run, entries):
             out.print(sheet, crop=False)
-        if (spent := cost.of_run(run.folder, run.spec)) is not None:
-            out.print(f"${dollars(spent)} for the model's answers, at the prices of their days", markup=False)
+        if line := cost.account_line(cost.account(run.folder, run.spec)):
+            out.print(line, markup=False, soft_wrap=True)
     return 0
 
 

@@ -23,6 +23,7 @@ from audiobench.files.run_info import command_line
 from audiobench.files.run_spec import RunSpec, options
 from audiobench.report.estimate import declared, estimate, estimate_lines, estimate_sheet
 from audiobench.report.terminal import print_run, score_sheet
+from audiobench.results import cost
 from audiobench.results.groups import group_scores
 
 
@@ -185,6 +186,8 @@ def _run_and_show(spec: RunSpec, args: argparse.Namespace) -> RunResult:
         for entry in result.summaries:
             for reason in entry.errors:
                 print(f"{entry.task}: {reason.n} x {reason.message}", file=sys.stderr)
+        if line := cost.account_line(result.costs):
+            print(line)
     if result.reason:
         print(f"audiobench: {result.reason}", file=sys.stderr)
     return result
@@ -208,6 +211,7 @@ def _as_json(result: RunResult) -> dict[str, Any]:
         "run": str(result.folder),
         "exit_code": int(result.exit_code),
         "reason": result.reason,
+        "costs": result.costs,
         "results": result.summaries,
         "groups": group_scores(result.summaries, result.tasks),
     }

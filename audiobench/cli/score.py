@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audiobench import data as dataset
+from audiobench.ask.annotate import Terms
 from audiobench.ask.engine import Ending
 from audiobench.ask.reader import can_read, read_records
 from audiobench.cli import output
@@ -77,7 +78,8 @@ def read_unparsed(
         raise UsageError(f"--reader: a reader chooses among options, and task {task.task} has none to choose from")
     unparsed = [one.record for one in group if one.outcome.status == "unparsed" and one.record.text]
     file = args.readings or args.predictions.with_name(args.predictions.name + ".readings.jsonl")
-    return read_records(args.reader, unparsed, file, base_url=args.reader_base_url)
+    terms = Terms(quiet=output.chosen(args) == "json", max_cost=args.max_cost)
+    return read_records(args.reader, unparsed, file, terms, base_url=args.reader_base_url)
 
 
 def sheet(found: Mapping[str, Any], unit: Unit) -> Sheet:

@@ -14,13 +14,16 @@ from audiobench.analysis.traces.early import FRACTIONS
 from audiobench.analysis.traces.judges import JUDGES, RUBRICS, rubric_outcome
 from audiobench.analysis.traces.measures import TaskTraces, measure_arm, traced
 from audiobench.analysis.traces.sheets import trace_sheets
-from audiobench.ask.annotate import carry
+from audiobench.ask.annotate import Terms, carry
 from audiobench.cli import output
 from audiobench.cli.compare import shared_tasks
 from audiobench.core.errors import AudiobenchError, ExitCode, UsageError
 from audiobench.core.redact import is_redacted
+from audiobench.files.annotations import EarlyAnswer, TraceVerdict
 from audiobench.files.journal import RunLock
 from audiobench.model.registry import find_model
+from audiobench.results import cost
+from audiobench.results.runs import Run
 
 
 def run(args: argparse.Namespace) -> int:
@@ -38,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         lock = RunLock(selector.run.folder)
         try:
             chosen = {name: [(arm, _limited(traced(arm), args.limit)) for arm in group] for name, group in arms.items()}
-            failed += _judge(args, measures, chosen) if args.judge else Counter()
+            failed += _judge(args, measures, selector.run, chosen) if args.judge else Counter()
             failed += _early(args, fractions, selector.run, chosen) if args.early else Counter()
         finally:
             lock.release()
@@ -58,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
         )
     else:
         output.write_sheets([sheet for entry in found for sheet in trace_sheets(entry)], form, args.out)
+        if (args.judge or args.early) and (line := cost.account_line(cost.of_stages(selector.run.folder))):
+            print(line, file=sys.stderr)
     if failed:
         print(f"audiobench: {_why(failed)}; the same command asks for them again", file=sys.stderr)
     return int(code)
@@ -80,7 +85,7 @@ def _limited(found: list[Any], limit: int | None) -> list[Any]:
 
 
 def _judge(
-    args: argparse.Namespace, measures: list[str], chosen: dict[str, list[tuple[Any, list[Any]]]]
+    args: argparse.Namespace, measures: list[str], run: Run, chosen: dict[str, list[tuple[Any, list[Any]]]]
 ) -> Counter[str]:
     if args.judge_runs is not None and args.judge_runs < 1:
         raise UsageError(f"--judge-runs {args.judge_runs}: must be at least 1")
@@ -99,11 +104,11 @@ def _judge(
     todo = list(stage.open())
     calls = sum(job.runs for job in todo)
     _say(args, f"{stage.who}: {calls} calls for {len(todo)} judgements, {len(jobs) - len(todo)} already there")
-    return _carry(args, stage, todo, args.judge_base_url)
+    return _carry(args, run, stage, args.judge_base_url)
 
 
 def _early(
-    args: argparse.Namespace, fractions: list[float], run: Any, chosen: dict[str, list[tuple[Any, list[Any]]]]
+    args: argparse.Namespace, fractions: list[float], run: Run, chosen: dict[str, list[tuple[Any, list[Any]]]]
 ) -> Counter[str]:
     early.check(run.spec)
     cuts = [
@@ -123,7 +128,7 @@ def _early(
             f"--early: {run.folder}/run.json: a secret was left out of the recorded model or server; keep keys in "
             "environment variables (api_key_env in the model file), or give --base-url, and rerun the run"
         )
-    return _carry(args, stage, todo, base_url)
+    return _carry(args, run, stage, base_url)
 
 
 def _say(args: argparse.Namespace, text: str) -> None:
@@ -131,18 +136,15 @@ def _say(args: argparse.Namespace, text: str) -> None:
         print(text, file=sys.stderr)
 
 
-def _carry(args: argparse.Namespace, stage: Any, todo: list[Any], base_url: str | None) -> Counter[str]:
+def _carry(args: argparse.Namespace, run: Run, stage: Any, base_url: str | None) -> Counter[str]:
     """Ask what is open; returns why requests failed for good, counted."""
-    if not todo:
-        return Counter()
-    ending = carry(
-        stage,
-        base_url=base_url,
-        concurrency=args.max_concurrency,
-        attempts=args.attempts,
-        timeout=args.timeout,
-        allow_other_model=args.allow_other_model,
+    parts = (TraceVerdict.PART, EarlyAnswer.PART)
+    spent = sum(share.dollars or 0.0 for share in cost.of_stages(run.folder) if share.part in parts)
+    quiet = output.chosen(args) == "json"
+    terms = Terms(
+        args.attempts, args.timeout, args.max_concurrency, args.allow_other_model, quiet, args.max_cost, spent
     )
+    ending = carry(stage, terms, base_url=base_url)
     if ending.reason and not stage.failures:
         error = AudiobenchError(ending.reason)
         error.exit_code = ending.exit_code

@@ -1,14 +1,18 @@
 """From a response to an answer, by named rules that say what they found and never guess.
 
-`extract(text, rules, options)` tries the rules in order and returns the first answer. The rules are the closed set
-`EXTRACTORS`; a task names them in its YAML (`extraction: [multiple_choice]`).
+`extract(text, rules, options)` tries the rules in order and returns the first answer. A task names its rules in its YAML
+(`extraction: [multiple_choice]`). Built in are `EXTRACTORS`; another package brings its own by an entry point of the group
+`audiobench.extractors`, a file as `FILE.py:function`. Such a function takes (response without its thought, (letter, text)
+of each option, question) and returns the answer, where there are options the letter, or None where it finds nothing.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
+from audiobench.core import plugins
 from audiobench.core.errors import UsageError
 from audiobench.core.types import LETTERS, Answer
 from audiobench.extraction import short
@@ -98,6 +102,45 @@ OPTION_RULES = ("multiple_choice", "option_letter", "option_text")
 """The rules that find nothing where no option is offered."""
 
 
+@lru_cache(maxsize=64)
+def find_extractor(name: str) -> tuple[_Extractor, str]:
+    """(the rule of that name, the version of its code; empty for a built-in one).
+
+    Raises:
+        UsageError: there is none, or it is no function.
+    """
+    if name in EXTRACTORS:
+        return EXTRACTORS[name][0], ""
+    found = plugins.find("extractor", name)
+    if found is None:
+        raise UsageError(plugins.unknown("extraction rule", name, EXTRACTORS, "FILE.py:function"))
+    if not callable(found.made) or isinstance(found.made, type):
+        raise UsageError(f"extraction rule {found.where}: needs a function of (text, options, question)")
+    return _own(found), f"{found.name}@{getattr(found.made, 'version', '1')}{found.code}"
+
+
+def _own(found: plugins.Plugin) -> _Extractor:
+    """A function of other people as a rule."""
+    rule = found.name.rpartition(":")[2]
+
+    def extractor(text: str, options: _Options, question: str) -> Answer:
+        value = found.made(readable(text) or "", options, question)
+        if value is None:
+            return _NOTHING
+        letters = [letter for letter, _ in options]
+        if not isinstance(value, str) or (letters and value not in letters):
+            right = f"one of {', '.join(letters)}" if letters else "text"
+            raise UsageError(f"extraction rule {found.where}: must return {right}, or None; found {value!r}")
+        return Answer(value, rule, LETTERS.index(value) if letters else None)
+
+    return extractor
+
+
+def version_of(rules: Sequence[str]) -> str:
+    """`VERSION`, and that of each rule of other people's code: part of a task's fingerprint."""
+    return " ".join(filter(None, [VERSION, *(find_extractor(rule)[1] for rule in rules)]))
+
+
 def extract(
     text: str,
     rules: Sequence[str],
@@ -110,7 +153,7 @@ def extract(
 
     Args:
         text: the response; a closed thinking block is skipped, an unclosed one makes it unparsed.
-        rules: names out of `EXTRACTORS`, in order.
+        rules: names of rules, in order.
         options: (letter, text) of each offered option (`Sample.options`).
         slots: option texts in slot order with None for padding (`Sample.choices`); used when `options` is empty.
         question: the question that was asked; what a denial means depends on it ("Which sound can NOT be heard?").
@@ -122,18 +165,11 @@ def extract(
     Raises:
         UsageError: an unknown rule name.
     """
-    check_rules(rules)
+    finders = [find_extractor(rule)[0] for rule in rules]
     if not options and slots:
         options = [(LETTERS[i], slot) for i, slot in enumerate(slots) if slot is not None]
-    for rule in rules:
-        answer = EXTRACTORS[rule][0](text, options, question)
+    for find in finders:
+        answer = find(text, options, question)
         if answer.value is not None:
             return answer
     return _NOTHING
-
-
-def check_rules(rules: Sequence[str]) -> None:
-    """Raise UsageError when a rule name is not in `EXTRACTORS`."""
-    for rule in rules:
-        if rule not in EXTRACTORS:
-            raise UsageError(f"extraction: unknown rule {rule!r}; allowed: {', '.join(EXTRACTORS)}")

@@ -18,7 +18,18 @@ Slot = tuple[str, str]
 """(sample id, journal key)."""
 
 
-class Judgement(Struct, omit_defaults=True):
+class Asked(Struct, omit_defaults=True, kw_only=True):
+    """What the calls for a line took; empty in files that an older version wrote."""
+
+    usage: dict[str, Any] = {}
+    """Token counts of all replies."""
+    dollars: float | None = None
+    """US dollars at the prices of the day; None where they are not known."""
+    time: float = 0.0
+    """Seconds since 1970."""
+
+
+class Judgement(Asked, omit_defaults=True):
     """What a judge said of one response."""
 
     id: str
@@ -38,6 +49,7 @@ class Judgement(Struct, omit_defaults=True):
     """Takes an earlier verdict back that rests on an item which the data has corrected since."""
 
     FILE = "judgements.jsonl"
+    PART = "judge"
 
     @property
     def rater(self) -> str:
@@ -45,7 +57,7 @@ class Judgement(Struct, omit_defaults=True):
         return f"{self.judge} ({self.template}) {self.judge_sha256[:8]}".strip()
 
 
-class Transcript(Struct):
+class Transcript(Asked, omit_defaults=False):
     """What a recogniser heard in one spoken answer."""
 
     id: str
@@ -58,10 +70,9 @@ class Transcript(Struct):
     asr_sha256: str = ""
     served_model: str | None = None
     finish_reason: str | None = None
-    usage: dict[str, Any] = {}
-    time: float = 0.0
 
     FILE = "transcripts.jsonl"
+    PART = "recogniser"
 
     @property
     def rater(self) -> str:
@@ -69,7 +80,7 @@ class Transcript(Struct):
         return f"{self.asr} {self.asr_sha256[:8]}".strip()
 
 
-class Reading(Struct, omit_defaults=True):
+class Reading(Asked, omit_defaults=True):
     """Which option a reader found in a response that no rule could read."""
 
     id: str
@@ -82,10 +93,9 @@ class Reading(Struct, omit_defaults=True):
     template_sha256: str = ""
     prompt_sha256: str = ""
     reply: str = ""
-    usage: dict[str, Any] = {}
-    time: float = 0.0
 
     FILE = "readings.jsonl"
+    PART = "reader"
 
     @property
     def rater(self) -> str:
@@ -93,7 +103,7 @@ class Reading(Struct, omit_defaults=True):
         return f"{self.reader} {self.reader_sha256[:8]}".strip()
 
 
-class TraceVerdict(Struct):
+class TraceVerdict(Asked, omit_defaults=False):
     """What a judge said about one reasoning trace."""
 
     id: str
@@ -113,9 +123,10 @@ class TraceVerdict(Struct):
     """Calls that failed for good."""
 
     FILE = "traces.jsonl"
+    PART = "trace judge"
 
 
-class EarlyAnswer(Struct):
+class EarlyAnswer(Asked, omit_defaults=False):
     """What the model answered after a fraction of its reasoning."""
 
     id: str
@@ -131,9 +142,14 @@ class EarlyAnswer(Struct):
     prefill_sha256: str = ""
 
     FILE = "early_answers.jsonl"
+    PART = "early answers"
 
 
 Annotation = Judgement | Transcript | Reading
+KINDS: tuple[type[Judgement] | type[Transcript] | type[Reading] | type[TraceVerdict] | type[EarlyAnswer], ...] = (
+    Judgement, Transcript, Reading, TraceVerdict, EarlyAnswer,
+)  # fmt: skip
+"""Every kind of line, by which a cost account reads them."""
 A = TypeVar("A", Judgement, Transcript, Reading)
 
 

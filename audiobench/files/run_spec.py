@@ -136,8 +136,8 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
         float | None,
         Option(
             Number(),
-            "stop cleanly once the model's answers have cost this much, earlier starts included (a judge's and a "
-            "recogniser's calls are not counted)",
+            "stop cleanly once the run has cost this much: the model, the judge, the reader and the recogniser, earlier "
+            "starts included",
             "USD",
         ),
     ] = None

@@ -20,7 +20,7 @@ import orjson
 from audiobench.core.errors import AudiobenchError, UsageError
 from audiobench.core.plain import plain_bytes
 from audiobench.core.types import STATUSES
-from audiobench.extraction import VERSION as EXTRACTION_VERSION
+from audiobench.extraction import version_of
 from audiobench.files import run_info
 from audiobench.files.run_info import SCHEMA_VERSION, RunInfo
 from audiobench.files.summary_entry import SummaryEntry
@@ -246,7 +246,7 @@ def _check_fingerprint(where: str, task: str, entry: SummaryEntry, found: Findin
         found.problems.append(f"{where}.condition.prompt: {entry.condition.prompt!r}; the task has: {names}")
         return
     extra = {
-        "scorer_version": f"{scorer_of(spec).name}@{scorer_of(spec).version}", "extraction_version": EXTRACTION_VERSION,
+        "scorer_version": f"{scorer_of(spec).name}@{scorer_of(spec).version}", "extraction_version": version_of(spec.extraction),
     }  # fmt: skip
     revision = entry.fingerprint.get("revision", "")
     if LOCAL_COPY.fullmatch(revision):

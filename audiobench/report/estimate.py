@@ -136,11 +136,6 @@ def _assumed_completion(work: TaskWork) -> float:
     return tokens / len(work.conditions)
 
 
-def dollars(amount: float) -> str:
-    """An amount with as many digits as it needs to say something."""
-    return f"{amount:.2f}" if amount >= 0.1 else f"{amount:.4f}"
-
-
 def declared(task: TaskSpec, options: RunSpec) -> dict[str, Any]:
     """As `estimate`, of a task whose data are not here: requests by the rows that it declares, the rest unknown."""
     rows = len(options.ids) if options.ids else task.expected_rows
@@ -187,9 +182,9 @@ def estimate_lines(entries: list[dict[str, Any]]) -> list[str]:
         amount: float | None = entry["dollars"]
         money = "no price known"
         if amount is not None and entry["dollars_without_audio"]:
-            money = f"at least ${dollars(amount)}: how many tokens a second of audio costs is not known"
+            money = f"at least ${cost.amount(amount)}: how many tokens a second of audio costs is not known"
         elif amount is not None:
-            money = f"about ${dollars(amount)}"
+            money = f"about ${cost.amount(amount)}"
         lines.append(
             f"{entry['task']}: {entry['requests']:,} {plural(entry['requests'], 'request')}, {entry['audio_hours']:.2f} h of audio; tokens: "
             f"{entry['text_tokens']:,} text in, {audio} audio in, {entry['completion_tokens']:,} out "
@@ -200,5 +195,5 @@ def estimate_lines(entries: list[dict[str, Any]]) -> list[str]:
         ]
     known = [entry["dollars"] for entry in entries if entry["dollars"] is not None]
     if len(entries) > 1 and known:
-        lines.append(f"in all: about ${dollars(sum(known))}")
+        lines.append(f"in all: about ${cost.amount(sum(known))}")
     return lines

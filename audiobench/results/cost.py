@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from math import inf
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 
 from audiobench.core.json_values import counts
 from audiobench.core.modes import FinishReason
-from audiobench.files import records, turns
+from audiobench.core.types import Response
+from audiobench.files import annotations, journal, records, turns
 from audiobench.files.records import Record
 from audiobench.model.registry import capabilities
 from audiobench.model.spec import ModelSpec, Price
@@ -67,6 +69,22 @@ def of_record(record: Record, spec: ModelSpec) -> float | None:
     return sum(of_usage(usage, price) for usage in billed) * (factor or 1.0)
 
 
+def of_responses(said: Sequence[Response], spec: ModelSpec, *, batch: bool = False) -> float | None:
+    """US dollars of some responses of one model at today's prices; without a price, what the server itself said. None
+    where one of them has no known cost. A response without text and without token counts was refused, and costs nothing.
+    """
+    price = spec.price_on(date.today())
+    billed = [response for response in said if response.usage or response.text or response.reasoning]
+    if not billed:
+        return 0.0
+    if price is None:
+        told = [paid for response in billed if (paid := counts(response.raw).get("cost")) is not None]
+        return sum(told) if len(told) == len(billed) else None
+    if (batch and price.batch_factor is None) or not all(response.usage for response in billed):
+        return None
+    return sum(of_usage(response.usage, price) for response in billed) * ((price.batch_factor if batch else 1.0) or 1.0)
+
+
 def estimated(record: Record, spec: ModelSpec) -> float:
     """US dollars of a record whose cost nobody says, for a spending limit only, never for a report; 0.0 without response.
 
@@ -90,10 +108,13 @@ def estimated(record: Record, spec: ModelSpec) -> float:
 
 
 def spent(folder: Path, spec: ModelSpec) -> float:
-    """US dollars of every answer of a run directory, for a spending limit: `estimated` where no cost is known."""
+    """US dollars of every answer of a run directory and of the stages after it, for a spending limit: an answer of the
+    model is `estimated` where its cost is not known.
+    """
     lines = (record for file in sorted(folder.glob(f"*/{records.FILE}")) for record in records.read(file))
-    paid = sum(estimated(record, spec) if (known := of_record(record, spec)) is None else known for record in lines)
-    return paid + sum(of_record(turn, spec) or 0.0 for turn in _open_turns(folder))
+    answers = sum(estimated(record, spec) if (known := of_record(record, spec)) is None else known for record in lines)
+    answers += sum(of_record(turn, spec) or 0.0 for turn in _open_turns(folder))
+    return answers + sum(share.dollars or 0.0 for share in of_stages(folder))
 
 
 def _open_turns(folder: Path) -> Iterator[Record]:
@@ -105,10 +126,66 @@ def _open_turns(folder: Path) -> Iterator[Record]:
                 yield Record(turn.id, key=turn.key, response=turn.response, time=turn.time)
 
 
-def of_run(folder: Path, spec: ModelSpec) -> float | None:
-    """US dollars of every answer in the journals of a run directory, those that were asked anew included; None where no
-    cost is known.
-    """
-    lines = (record for file in sorted(folder.glob(f"*/{records.FILE}")) for record in records.read(file))
-    paid = [dollars for record in lines if (dollars := of_record(record, spec)) is not None]
-    return sum(paid) if paid else None
+@dataclass(slots=True)
+class Share:
+    """What one part of a run has cost."""
+
+    part: str
+    """`model`, `judge`, `recogniser`, `reader`, ..."""
+    lines: int = 0
+    """Answers, verdicts, ... in its files, those that later ones have replaced included."""
+    dollars: float | None = None
+    """None where no cost is known."""
+    unknown: int = 0
+    """Lines whose cost is not known."""
+
+    def add(self, dollars: float | None) -> None:
+        """One more line."""
+        self.lines += 1
+        if dollars is None:
+            self.unknown += 1
+        else:
+            self.dollars = (self.dollars or 0.0) + dollars
+
+
+def of_stages(folder: Path) -> list[Share]:
+    """What the stages after a run have cost, those that have files, in a fixed order."""
+    shares = []
+    for kind in annotations.KINDS:
+        share = Share(kind.PART)
+        for file in sorted(folder.glob(f"*/{kind.FILE}")):
+            for line in journal.read(file, kind):
+                if not (isinstance(line, annotations.Judgement) and line.stale):
+                    share.add(line.dollars)
+        shares.append(share)
+    return [share for share in shares if share.lines]
+
+
+def account(folder: Path, spec: ModelSpec) -> list[Share]:
+    """What a run and the stages after it have cost, from its files; the model comes first."""
+    model = Share("model")
+    for file in sorted(folder.glob(f"*/{records.FILE}")):
+        for record in records.read(file):
+            if record.response is not None:
+                model.add(of_record(record, spec))
+    for turn in _open_turns(folder):
+        model.add(of_record(turn, spec))
+    return [model, *of_stages(folder)]
+
+
+def account_line(shares: Sequence[Share]) -> str:
+    """`cost: model $1.20, judge $0.30; $1.50 in all (...)`; empty where no cost is known."""
+    if all(share.dollars is None for share in shares):
+        return ""
+    known = ", ".join(
+        f"{share.part} " + ("not known" if share.dollars is None else f"${amount(share.dollars)}")
+        + (f" and {share.unknown:,} of {share.lines:,} not known" if share.dollars is not None and share.unknown else "")
+        for share in shares
+    )  # fmt: skip
+    total = f"; ${amount(sum(share.dollars or 0.0 for share in shares))} in all" if len(shares) > 1 else ""
+    return f"cost: {known}{total} (at the prices of the days)"
+
+
+def amount(dollars: float) -> str:
+    """With as many digits as it needs to say something."""
+    return f"{dollars:.2f}" if dollars >= 0.1 or not dollars else f"{dollars:.4f}"

@@ -16,7 +16,7 @@ from jinja2 import TemplateSyntaxError, nodes
 from audiobench.core import strict_yaml, template
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Sample
-from audiobench.extraction import EXTRACTORS, OPTION_RULES
+from audiobench.extraction import EXTRACTORS, OPTION_RULES, find_extractor
 from audiobench.scorers import Scorer, find_scorer
 from audiobench.task import generation
 from audiobench.task.find import read_task
@@ -97,8 +97,10 @@ def _scoring(task: TaskSpec) -> Iterator[Finding]:
     if not task.extraction:
         yield ("extraction",), f"at least one rule is needed; allowed: {', '.join(EXTRACTORS)}"
     for index, rule in enumerate(task.extraction):
-        if rule not in EXTRACTORS:
-            yield ("extraction", index), _unknown("extraction rule", rule, EXTRACTORS)
+        try:
+            find_extractor(rule)
+        except UsageError as error:
+            yield ("extraction", index), str(error)
     for where, parameters in [
         (("generation_kwargs",), task.generation_kwargs),
         *((("prompt", i, "generation_kwargs"), p.generation_kwargs) for i, p in enumerate(task.prompt)),

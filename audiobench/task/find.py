@@ -91,7 +91,7 @@ def find_task(name: str) -> tuple[TaskSpec, Path]:
 
 
 def read_task(path: Path) -> TaskSpec:
-    """The task of a file; the Python file beside it of a scorer or normaliser gets its whole path.
+    """The task of a file; a Python file beside it, of a scorer, a normaliser or an extraction rule, gets its whole path.
 
     Raises:
         UsageError: it is not valid; one line a finding.
@@ -100,14 +100,17 @@ def read_task(path: Path) -> TaskSpec:
     from audiobench.task.spec import TaskSpec
 
     def located(document: strict_yaml.Document) -> dict[str, Any]:
-        found = {}
-        for key in ("scorer", "normalizer"):
-            file, _, name = str(document.data.get(key, "")).rpartition(":")
+        def beside(value: Any, key: str) -> Any:
+            file, _, name = str(value).rpartition(":")
             said_in, _ = document.places.get((key,), (path, 0))
-            beside = (said_in.parent / file).resolve()
-            if file.endswith(".py") and beside.is_file():
-                found[key] = f"{beside}:{name}"
-        return {**document.data, **found}
+            place = (said_in.parent / file).resolve()
+            return f"{place}:{name}" if file.endswith(".py") and place.is_file() else value
+
+        data = document.data
+        found = {key: beside(data[key], key) for key in ("scorer", "normalizer") if key in data}
+        if isinstance(rules := data.get("extraction"), list):
+            found["extraction"] = [beside(rule, "extraction") for rule in rules]
+        return {**data, **found}
 
     return strict_yaml.validate(TaskSpec, path, located)
 

@@ -261,7 +261,7 @@ class TaskSpec(Columns):
         after = f" {self.normalizer.rpartition('/')[2]}" if self.normalizer else ""
         parts: dict[str, Any] = {
             "prompt": prompt.model_dump(exclude={"source", "generation_kwargs"}),
-            "extraction": self.extraction,
+            "extraction": [rule.rpartition("/")[2] for rule in self.extraction],
             "scorer": self.scorer.rpartition("/")[2] + after,
             "dataset": [self.dataset_path, self.dataset_name, self.test_split, self.doc_filter],
         }

@@ -134,7 +134,7 @@ def test_spending_stops_at_max_cost_and_goes_on_with_more(toy: Any, cli: Any, se
     report = cli("report", json.loads(stopped.stdout)["run"], "--json")
     (shown,) = json.loads(report.stdout)
     assert shown["dollars"] == pytest.approx(4.0) and shown["results"][0]["counts"]["scored"] == 40
-    assert "$4.00 for the model's answers" in cli("report", shown["run"]).stdout
+    assert "cost: model $4.00 (at the prices" in cli("report", shown["run"]).stdout
 
 
 def test_a_limit_that_cannot_be_counted_is_refused(toy: Any, cli: Any) -> None:  # noqa: F811

@@ -154,7 +154,7 @@ class BatchDriver(Generic[I]):
         for address, found in replies.items():
             item = self.stage.restore(first[address])
             if item is not None:
-                self._write(item, self.stage.line(item, found), BatchOrigin(self.api.name, job.name))
+                self._write(item, self.stage.made(item, found, batch=True), BatchOrigin(self.api.name, job.name))
         for journal in self._journals.values():
             journal.sync()
         job.note("collected", collected=time.time(), word=status.word, unanswered=len(unanswered))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Any
 
 from audiobench.ask.protocols import Protocol
 from audiobench.core.errors import UsageError
+from audiobench.files.run_spec import RunSpec
 from audiobench.model.registry import capabilities
 from audiobench.model.spec import ModelSpec
 from audiobench.model.think import ThinkPlan
 
+NO_LIMIT = "--max-cost cannot stop a job once it is submitted; see --dry-run for the estimate"
 
-def check_batch(model: ModelSpec, thinks: Iterable[ThinkPlan], protocols: Iterable[Protocol], options: Any) -> None:
+
+def check_batch(model: ModelSpec, thinks: Iterable[ThinkPlan], protocols: Iterable[Protocol], options: RunSpec) -> None:
     """Raise UsageError when the run cannot be made of batch jobs."""
     several = [protocol.written for protocol in protocols if not protocol.one_turn]
     why = f"--protocol {several[0]} takes several requests one after the other" if several else None
@@ -22,9 +24,10 @@ def check_batch(model: ModelSpec, thinks: Iterable[ThinkPlan], protocols: Iterab
         raise UsageError(f"--batch: {why}")
 
 
-def check_judge(judge: ModelSpec) -> None:
-    """Raise UsageError when the judge has no batch jobs."""
-    if why := _model(judge):
+def check_judge(judge: ModelSpec, options: RunSpec) -> None:
+    """Raise UsageError when the judge has no batch jobs, or when a job could not be stopped in time."""
+    limited = NO_LIMIT if options.max_cost is not None else None
+    if why := _model(judge) or limited:
         raise UsageError(f"--judge-batch: {why}")
 
 
@@ -39,14 +42,14 @@ def _model(model: ModelSpec) -> str | None:
     return None
 
 
-def _options(model: ModelSpec, thinks: Iterable[ThinkPlan], options: Any) -> str | None:
+def _options(model: ModelSpec, thinks: Iterable[ThinkPlan], options: RunSpec) -> str | None:
     if model.options.get("stream"):
         return f"model {model.name}: options.stream: a batch job has no stream"
     two_pass = [plan.asked for plan in thinks if plan.two_pass]
     if two_pass:
         return f"--think {two_pass[0]} takes two requests one after the other"
     if options.max_cost is not None:
-        return "--max-cost cannot stop a job once it is submitted; see --dry-run for the estimate"
+        return NO_LIMIT
     if len(options.base_url) > 1:
         return "one --base-url only"
     return None

@@ -36,6 +36,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="where the reader's readings are kept, and resumed from (default: the predictions' name + .readings.jsonl)",
     )
+    add(
+        "--max-cost",
+        type=output.dollars,
+        metavar="USD",
+        help="stop cleanly once the reader's replies have cost this much",
+    )
     output.place(parser, "FILE", "the scored lines; default: standard output, where --format is text")
     output.configure(parser, out=False)
 

@@ -31,5 +31,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--timeout", type=float, default=TIMEOUT_SECONDS, metavar="S",
         help=f"seconds one call may take (default {TIMEOUT_SECONDS:g})",
     )  # fmt: skip
+    add(
+        "--max-cost", type=output.dollars, metavar="USD",
+        help="stop cleanly once trace judges and early answers of this run have cost this much, earlier commands included",
+    )  # fmt: skip
     add("--allow-other-model", action="store_true", help="continue if the server reports a different model")
     output.configure(parser)
