@@ -100,11 +100,21 @@ def _short(value: Any) -> str:
     return text[:12] if len(text) == 64 else text[:80]
 
 
+def unlike_columns(a: Arm, b: Arm) -> list[str]:
+    """Columns to which different annotators, or different code or models, have given the values of the two arms."""
+    if a.run.folder.resolve() == b.run.folder.resolve():
+        return []
+    x, y = a.task_run.annotators(), b.task_run.annotators()
+    return sorted(name for name in x.keys() | y.keys() if x.get(name) != y.get(name))
+
+
 def notes(a: Arm, b: Arm) -> list[str]:
     """What differs between two runs without forbidding the comparison, in words."""
     if a.run.folder.resolve() == b.run.folder.resolve():
         return []
-    lines: list[str] = []
+    lines: list[str] = [
+        f"{name}: left out, because its values are not of the same annotator in both" for name in unlike_columns(a, b)
+    ]
     for name in ("overrides", "seed"):
         first, second = getattr(a.task_run.plan, name), getattr(b.task_run.plan, name)
         if first != second:

@@ -246,9 +246,11 @@ def _pair(a: Arm, b: Arm, ids: Sequence[str]) -> Pair:
 
 def breakdown(a: Arm, b: Arm, ids: Sequence[str]) -> Breakdown:
     """By every column; p-values are adjusted over every label of every column."""
+    unlike = comparable.unlike_columns(a, b)
     tables = {
         column: {name: row(difference(a, b, members)) for name, members in labels.items()}
         for column, labels in groups(a, ids).items()
+        if column not in unlike
     }
     adjust([found for labels in tables.values() for found in labels.values()])
     return tables

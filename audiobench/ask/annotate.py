@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from audiobench import media as audio
 from audiobench.ask.concurrency import Concurrency
 from audiobench.ask.engine import Ending, Engine
 from audiobench.ask.identity import check_not_retired
@@ -14,7 +16,10 @@ from audiobench.ask.stage import Stage
 from audiobench.core import event_loop
 from audiobench.core.errors import ExitCode, UsageError
 from audiobench.core.limits import ATTEMPTS, TIMEOUT_SECONDS
+from audiobench.core.types import MediaPart, Request, VideoPart
 from audiobench.files.run_spec import RunSpec
+from audiobench.media import video
+from audiobench.media.support import VideoSupport
 from audiobench.model.adapter import Adapter
 from audiobench.model.registry import build_adapter
 from audiobench.model.spec import ModelSpec
@@ -114,3 +119,23 @@ def check_budget(model: ModelSpec, who: str, limit: float | None) -> None:
             f"--max-cost {limit:g}: what {who} costs is not known (no price in its file), so nothing could be counted; "
             "leave it out, or declare prices"
         )
+
+
+def loaded(request: Request, model: ModelSpec) -> Request:
+    """`request` with the bytes of its clips, as `model` takes them.
+
+    Raises:
+        UsageError: a clip is not the one that the run sent.
+    """
+
+    def pieces(part: MediaPart) -> Sequence[MediaPart]:
+        if isinstance(part, VideoPart):
+            return [video.loaded(part, model.video or VideoSupport())[0]]
+        raw = audio.read(part.clip)
+        if raw.sha256 != part.clip.sha256:
+            raise UsageError(
+                f"{part.clip.path}: the clip has changed since the run; only what was heard is asked about"
+            )
+        return audio.parts(raw, part.clip, model.audio, part.transform, part.span)[0]
+
+    return request.with_media(pieces)

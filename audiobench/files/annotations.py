@@ -1,6 +1,6 @@
 """What was asked about a response later on, one line each beside the journal: ratings, transcripts, trace measures.
 
-This module owns the formats of judgements.jsonl, transcripts.jsonl, readings.jsonl, traces.jsonl and early_answers.jsonl. A line
+This module owns the formats of judgements.jsonl, transcripts.jsonl, readings.jsonl, traces.jsonl, early_answers.jsonl and annotations.jsonl. A line
 belongs to the response whose sample id and journal key it names; a later line replaces an earlier one.
 """
 
@@ -145,9 +145,37 @@ class EarlyAnswer(Asked, omit_defaults=False):
     PART = "early answers"
 
 
-Annotation = Judgement | Transcript | Reading
-KINDS: tuple[type[Judgement] | type[Transcript] | type[Reading] | type[TraceVerdict] | type[EarlyAnswer], ...] = (
-    Judgement, Transcript, Reading, TraceVerdict, EarlyAnswer,
+class Note(Asked, omit_defaults=True):
+    """What an annotator found about one response: the value of a column of its name."""
+
+    id: str
+    key: str
+    annotator: str
+    """Name of the column."""
+    value: str | bool | int | float | None = None
+    """None where nothing could be said."""
+    version: str = ""
+    """Of the annotator, and of its code."""
+    model: str = ""
+    """Empty where none was asked."""
+    model_sha256: str = ""
+    served_models: list[str] = []
+    replies: list[str] = []
+
+    FILE = "annotations.jsonl"
+    PART = "annotators"
+
+    @property
+    def rater(self) -> str:
+        """Who says so."""
+        return f"{self.annotator}@{self.version} {self.model} {self.model_sha256[:8]}".strip()
+
+
+Annotation = Judgement | Transcript | Reading | Note
+KINDS: tuple[
+    type[Judgement] | type[Transcript] | type[Reading] | type[TraceVerdict] | type[EarlyAnswer] | type[Note], ...
+] = (
+    Judgement, Transcript, Reading, TraceVerdict, EarlyAnswer, Note,
 )  # fmt: skip
 """Every kind of line, by which a cost account reads them."""
 A = TypeVar("A", Judgement, Transcript, Reading)
@@ -156,6 +184,14 @@ A = TypeVar("A", Judgement, Transcript, Reading)
 def read(folder: Path, kind: type[A]) -> dict[Slot, A]:
     """The annotations of a task's folder by response; see `journal.read`."""
     return read_file(folder / kind.FILE, kind)
+
+
+def notes(folder: Path) -> dict[str, dict[Slot, Note]]:
+    """What annotators found in a task's folder, by column and response, a later line for an earlier one."""
+    found: dict[str, dict[Slot, Note]] = {}
+    for line in journal.read(folder / Note.FILE, Note):
+        found.setdefault(line.annotator, {})[line.id, line.key] = line
+    return found
 
 
 def read_file(file: Path, kind: type[A]) -> dict[Slot, A]:

@@ -17,7 +17,7 @@ from audiobench.core.types import Condition
 from audiobench.data.loading import content_sha256
 from audiobench.files import journal, records, run_info, summary_entry
 from audiobench.files import plan as plans
-from audiobench.files.annotations import Annotation, Judgement, Reading, Slot, Transcript
+from audiobench.files.annotations import Annotation, Judgement, Note, Reading, Slot, Transcript
 from audiobench.files.plan import DataFacts
 from audiobench.files.records import Record
 from audiobench.files.run_info import RunInfo
@@ -156,6 +156,9 @@ def _merge_task(parts: Sequence[TaskRun], held: tuple[set[int], int], folder: Pa
         lines = _union(parts, lines_of)
         if lines or (folder / kind.FILE).exists():
             journal.write_lines(folder / kind.FILE, lines)
+    columns = sorted({name for part in parts for name in part.notes()})
+    if notes := [line for name in columns for line in _union(parts, _notes_of(name))]:
+        journal.write_lines(folder / Note.FILE, notes)
     if first.task.protocol == "realtime":
         _link_answers([part.folder.parent for part in parts], folder.parent)
     return TaskRun(folder, plan, first.task)
@@ -188,6 +191,10 @@ def _content_sha256(answered: Iterable[Record], ids: Sequence[str]) -> str | Non
     """The data set's own digest of these samples; None unless every sample was asked in its published order."""
     shown = {r.id: r for r in answered if r.sample and not r.condition.option_order}
     return content_sha256([record.shown() for record in shown.values()]) if len(shown) == len(ids) else None
+
+
+def _notes_of(column: str) -> Callable[[TaskRun], Mapping[Slot, Note]]:
+    return lambda part: part.notes().get(column, {})
 
 
 def _union(parts: Iterable[TaskRun], lines_of: Callable[[TaskRun], Mapping[Slot, Annotation]]) -> list[Annotation]:

@@ -163,7 +163,7 @@ def estimate_sheet(entries: Sequence[Mapping[str, Any]]) -> Sheet:
         counts = [entry[name] for name in ("requests", "text_tokens", "audio_tokens", "completion_tokens")]
         requests, *tokens = ("-" if count is None else f"{count:,}" for count in counts)
         hours, spent = entry["audio_hours"], entry["dollars"]
-        money = "-" if spent is None else f"{'at least ' * entry['dollars_without_audio']}{dollars(spent)}"
+        money = "-" if spent is None else f"{'at least ' * entry['dollars_without_audio']}{cost.amount(spent)}"
         why = "the declared rows; data not fetched" if entry.get("data") == "not fetched" else entry["completion_from"]
         sheet.rows.append((entry["task"], requests, "-" if hours is None else f"{hours:.2f}", *tokens, money, why))
     return sheet

@@ -5,6 +5,7 @@
 <run>/<task>/samples.jsonl    the journal: what happened
 <run>/<task>/judgements.jsonl what a judge said, for judged tasks
 <run>/<task>/transcripts.jsonl what a recogniser heard in spoken answers (<run>/answers/*.wav)
+<run>/<task>/annotations.jsonl what annotators found, a column each
 <run>/<task>/summary.json     what came out, a pure function of the files above (`audiobench.results.summary`)
 """
 
@@ -17,13 +18,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
+from msgspec import structs
 from pydantic import ValidationError
 
 from audiobench.core.errors import IncompleteError, UsageError
 from audiobench.core.plain import plain_bytes
 from audiobench.core.types import Condition, Outcome, Sample
 from audiobench.files import annotations, journal, plan, records, run_info
-from audiobench.files.annotations import Judgement, Reading, Slot, Transcript
+from audiobench.files.annotations import Judgement, Note, Reading, Slot, Transcript
 from audiobench.files.plan import Plan
 from audiobench.files.records import Head, Record, ShownSample
 from audiobench.files.run_info import RunInfo
@@ -113,6 +115,14 @@ class TaskRun:
         """What a reader found in responses that no rule could read, by response."""
         return annotations.read(self.folder, Reading)
 
+    def notes(self) -> dict[str, dict[Slot, Note]]:
+        """What annotators found, by column and response; the columns are breakdowns of `task`."""
+        return annotations.notes(self.folder)
+
+    def annotators(self) -> dict[str, str]:
+        """Who gave the values of each column that annotators have added."""
+        return {name: ", ".join(sorted({line.rater for line in of.values()})) for name, of in self.notes().items()}
+
     def scored(self, condition: Condition | None = None) -> Iterator[Scored]:
         """Every record that the plan asks for, with its outcome; spoken answers as a recogniser heard them."""
         for group in self.each(list, WHOLE_RECORD, condition):
@@ -125,11 +135,11 @@ class TaskRun:
 
         `toll`: seconds that it takes to hand what `work` makes of one record from process to process.
         """
-        judgements, transcripts = self.judgements(), self.transcripts()
+        judgements, transcripts, notes = self.judgements(), self.transcripts(), self.notes()
         answers = Answers(None) if self.anew else answers_of(self.folder / records.FILE)
 
         def worth(places: Sequence[int]) -> Iterator[Scored]:
-            for place, record in zip(places, self._heard(places, transcripts), strict=True):
+            for place, record in zip(places, self._annotated(places, transcripts, notes), strict=True):
                 try:
                     yield Scored(record, outcome(record, self.task, judgements, read=answers.read))
                 except (LookupError, TypeError, ValueError, ArithmeticError) as error:
@@ -150,9 +160,19 @@ class TaskRun:
         """Every record that the plan asks for; a later line of the same slot wins, and a stale one takes it back."""
         return records.at(self.folder / records.FILE, self._counting(condition))
 
-    def _heard(self, places: Sequence[int], transcripts: Mapping[Slot, Transcript]) -> Iterator[Record]:
+    def _annotated(
+        self, places: Sequence[int], transcripts: Mapping[Slot, Transcript], notes: Mapping[str, Mapping[Slot, Note]]
+    ) -> Iterator[Record]:
+        """The records with what was heard in them, and with annotators' values as columns."""
         for record in records.at(self.folder / records.FILE, places):
-            yield heard(record, transcripts.get((record.id, record.key))) if transcripts else record
+            slot = (record.id, record.key)
+            if transcripts:
+                record = heard(record, transcripts.get(slot))
+            if notes and record.sample is not None:
+                values = {name: by_slot[slot].value for name, by_slot in notes.items() if slot in by_slot}
+                sample = structs.replace(record.sample, metadata={**record.sample.metadata, **values})
+                record = structs.replace(record, sample=sample)
+            yield record
 
     def _counting(self, condition: Condition | None) -> Sequence[int]:
         """Places of the journal's lines that answer what the plan asks for."""
@@ -169,6 +189,14 @@ class TaskRun:
             return (number * wide + place) * epochs + record.epoch
 
         return records.counting(self.folder / records.FILE, slot_of)
+
+
+def with_columns(task: TaskSpec, folder: Path) -> TaskSpec:
+    """`task` with the columns that annotators have added in its folder as breakdowns."""
+    added = [name for name in annotations.notes(folder) if name not in task.breakdown]
+    if not added:
+        return task
+    return task.model_copy(update={"breakdown": [*task.breakdown, *added]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +217,8 @@ class Run:
         info = run_info.read(folder, f"{folder}: not a run directory (no run.json)")
         tasks = {}
         for path in sorted(folder.glob(f"*/{plan.FILE}")):
-            tasks[path.parent.name] = TaskRun(path.parent, *plan.read(path), anew)
+            asked, task = plan.read(path)
+            tasks[path.parent.name] = TaskRun(path.parent, asked, with_columns(task, path.parent), anew)
         return cls(folder, info, tasks)
 
     @property

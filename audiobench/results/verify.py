@@ -12,7 +12,7 @@ import msgspec
 from audiobench.core.disk import write_whole
 from audiobench.core.errors import AudiobenchError
 from audiobench.files import journal, plan, records, run_info, sealed, summary_entry
-from audiobench.files.annotations import EarlyAnswer, Judgement, Reading, TraceVerdict, Transcript
+from audiobench.files.annotations import KINDS as ANNOTATIONS
 from audiobench.files.records import Record
 from audiobench.files.summary_entry import SummaryEntry
 from audiobench.files.turns import AnsweredTurn
@@ -21,7 +21,7 @@ from audiobench.results.summary import summarise
 
 KINDS: dict[str, tuple[type[msgspec.Struct], journal.Fault | None]] = {
     records.FILE: (Record, records.fault),
-    **{kind.FILE: (kind, None) for kind in (Judgement, Transcript, Reading, TraceVerdict, EarlyAnswer, AnsweredTurn)},
+    **{kind.FILE: (kind, None) for kind in (*ANNOTATIONS, AnsweredTurn)},
 }
 """Append-only files by name."""
 SET_ASIDE = ".set_aside"

@@ -17,9 +17,9 @@ from typing import Any, cast
 
 from msgspec import Struct, structs
 
-from audiobench import media as audio
 from audiobench.analysis.arms import Arm, chosen_text
 from audiobench.analysis.comparable import OWN_CLIPS
+from audiobench.ask.annotate import loaded
 from audiobench.ask.prompt import generation_parameters
 from audiobench.ask.stage import Reply, Stage, responses
 from audiobench.core.errors import UsageError
@@ -28,8 +28,6 @@ from audiobench.core.types import AudioPart, Clip, MediaPart, Message, Part, Req
 from audiobench.files import journal
 from audiobench.files.annotations import EarlyAnswer
 from audiobench.files.records import ClipFacts
-from audiobench.media import video
-from audiobench.media.support import VideoSupport
 from audiobench.model.spec import ModelSpec
 from audiobench.model.think import split
 from audiobench.results.runs import Scored
@@ -107,18 +105,6 @@ def _clip(facts: ClipFacts) -> MediaPart:
     return VideoPart(clip) if facts.kind == VideoPart.kind else AudioPart(clip, facts.transform, span=facts.span)
 
 
-def _loaded(request: Request, spec: ModelSpec) -> Request:
-    def pieces(part: MediaPart) -> Sequence[MediaPart]:
-        if isinstance(part, VideoPart):
-            return [video.loaded(part, spec.video or VideoSupport())[0]]
-        raw = audio.read(part.clip)
-        if raw.sha256 != part.clip.sha256:
-            raise UsageError(f"{part.clip.path}: the clip has changed since the run; ask early only of what was heard")
-        return audio.parts(raw, part.clip, spec.audio, part.transform, part.span)[0]
-
-    return request.with_media(pieces)
-
-
 def read(folder: Path) -> dict[tuple[str, str, float], EarlyAnswer]:
     """Early answers of a task by sample id, journal key and fraction; a later line wins."""
     return {(x.id, x.key, x.fraction): x for x in journal.read(folder / EarlyAnswer.FILE, EarlyAnswer)}
@@ -147,7 +133,7 @@ class EarlyStage(Stage[Cut]):
 
     async def load(self, item: Cut, request: Request) -> Request:
         """Raises UsageError when a clip has changed since the run."""
-        return _loaded(request, self.model)
+        return loaded(request, self.model)
 
     def line(self, item: Cut, replies: Sequence[Reply]) -> EarlyAnswer | None:
         """The early answer, and whether it is the final one."""
