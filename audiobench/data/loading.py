@@ -123,17 +123,28 @@ def read_rows(
 
 
 def only(task: TaskSpec, rows: Rows) -> Rows:
-    """The rows that the task's `doc_filter` keeps."""
+    """The rows of the task: each as often as `repeat` says, and of these what `doc_filter` keeps."""
+    rows = _repeated(task, rows)
     if task.doc_filter is None:
         return rows
     keeps = getter(task.doc_filter)
     try:
-        numbers = [number for number, row in enumerate(rows.rows) if keeps(row)]
+        kept = [place for place, row in enumerate(rows.rows) if keeps(row)]
     except RowError as error:
         raise UsageError(f"{rows.file}: doc_filter: {error}") from None
-    if not numbers:
+    if not kept:
         raise UsageError(f"{rows.file}: doc_filter {task.doc_filter!r} keeps none of the {len(rows.rows)} rows")
-    return replace(rows, rows=[rows.rows[number] for number in numbers], numbers=numbers)
+    return replace(rows, rows=[rows.rows[place] for place in kept], numbers=[rows.number(place) for place in kept])
+
+
+def _repeated(task: TaskSpec, rows: Rows) -> Rows:
+    for column, values in task.repeat.items():
+        if rows.rows and column in rows.rows[0]:
+            raise UsageError(f"{rows.file}: repeat: the data set has a column {column!r} already")
+        places = [(place, value) for place in range(len(rows.rows)) for value in values]
+        repeated = [{**rows.rows[place], column: value} for place, value in places]
+        rows = replace(rows, rows=repeated, numbers=[rows.number(place) for place, _ in places])
+    return rows
 
 
 def _check_missing(

@@ -161,8 +161,11 @@ class TaskSpec(Columns):
     """Split name, or several that are read one after another (column `split` tells them apart)."""
     doc_filter: str | None = None
     """Template over a row; rows for which it is false are not of this task (`{{category == 'open'}}`)."""
+    repeat: dict[str, list[str]] = Field(default={}, max_length=1)
+    """Column -> values: each row stands once for each value, under this new column (`{hop: [single, multi]}` for rows that hold
+    two questions), which the filter sees too; ids must differ by it."""
     expected_rows: int | None = None
-    """Number of rows, after the filter; another number is an error."""
+    """Number of rows, after filter and repetition; another number is an error."""
     forms: list[Form] = []
 
     protocol: Literal["chat", "realtime"] = "chat"
@@ -263,7 +266,13 @@ class TaskSpec(Columns):
             "prompt": prompt.model_dump(exclude={"source", "generation_kwargs"}),
             "extraction": [rule.rpartition("/")[2] for rule in self.extraction],
             "scorer": self.scorer.rpartition("/")[2] + after,
-            "dataset": [self.dataset_path, self.dataset_name, self.test_split, self.doc_filter],
+            "dataset": [
+                self.dataset_path,
+                self.dataset_name,
+                self.test_split,
+                self.doc_filter,
+                *filter(None, [self.repeat]),
+            ],
         }
         digests = {name: _digest(part) for name, part in parts.items()}
         version = str(self.metadata.get("version", FIRST_VERSIONS[0]))

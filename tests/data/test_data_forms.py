@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from audiobench import cli
+from audiobench.core.errors import UsageError
+from audiobench.data import load
+from tests.data import loopback_hub as invented
 from tests.run.conftest import make_task
 
 
@@ -212,3 +215,25 @@ def test_a_task_of_another_version_is_not_comparable(
         ask(versioned, tmp_path / out, capsys)
     assert cli.main(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 3
     assert "task_version differs" in capsys.readouterr().err
+
+
+def test_a_row_stands_once_for_each_value_that_it_is_repeated_for(tmp_path):
+    rows = invented.make_rows(3)
+    invented.write_jsonl(tmp_path / "rows.jsonl", rows)
+    invented.write_clips(tmp_path, [row["audio"] for row in rows])
+    task = invented.make_task(
+        repeat={"turn": ["0", "1", "2"]},
+        doc_filter="{{turn == '0' or id != 'item-1'}}",
+        doc_to_id="{{id}} {{turn}}",
+        doc_to_choice="{{choices[(turn | int):] + choices[:(turn | int)]}}",
+        doc_to_cluster="{{id}}",
+    )
+    found = load(task, tmp_path / "task.yaml", data=tmp_path / "rows.jsonl")
+    assert [s.id for s in found.samples] == [
+        "item-0 0", "item-0 1", "item-0 2", "item-1 0", "item-2 0", "item-2 1", "item-2 2"
+    ]  # fmt: skip
+    assert [s.choices[0] for s in found.samples[:3]] == ["dog", "cat", "rain"]
+    assert {s.target for s in found.samples[:3]} == {"dog"} and found.samples[1].metadata["turn"] == "1"
+    assert len({found.samples[i].clips[0].path for i in range(3)}) == 1
+    with pytest.raises(UsageError, match="has a column 'kind' already"):
+        load(task.model_copy(update={"repeat": {"kind": ["a"]}}), tmp_path / "task.yaml", data=tmp_path / "rows.jsonl")

@@ -11,7 +11,8 @@ Every row has exactly these columns. Kinds: `audio` is a clip embedded in the ro
 both made here; `clips` a list of paths; text, int, float, bool, list, object; `?` where null occurs. What else a fixture
 says is read by the test: `right` (a response that is right on every row, where the target is none), `verdict` (what a judge
 replies about it), `best` and `official` (our and the official figure for right answers, where that is not the metric's best;
-`unread` where the official rule does not read them), `kept` (rows that the task's filter keeps, where it drops some).
+`unread` where the official rule does not read them), `kept` (samples that filter and repetition make, where it is not one a
+row), `clips_in` (the folder below that of the rows in which clips lie that rows name without it).
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class Published:
     best: float | None = None
     official: float | str | None = None
     kept: int | None = None
+    clips_in: str = ""
 
     @classmethod
     def of(cls, task: str) -> Published:
@@ -117,7 +119,7 @@ class Published:
 
     def _named(self, row: Row) -> list[str]:
         return [
-            clip
+            posixpath.join(self.clips_in, clip)
             for name, kind in self.columns.items()
             if kind.rstrip("?") in ("clip", "clips")
             for clip in (row[name] if isinstance(row[name], list) else [row[name]])

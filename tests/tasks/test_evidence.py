@@ -63,7 +63,7 @@ class Bench:
             assert self.spec.dataset_path == self.published.repository
             hub.repositories[self.published.repository] = self.published.published()
             if len(self.spec.dataset_revision or "") == 40:
-                hub.commits[self.published.repository] = self.spec.dataset_revision
+                hub.commits[self.published.repository] = str(self.spec.dataset_revision)
 
     def run(self, model: str, *more: str) -> dict[str, Any]:
         """The task's summary entry after a run."""
