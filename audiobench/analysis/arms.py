@@ -73,18 +73,19 @@ class Arm:
         return replace(self, slots=slots)
 
 
-def arms_of(run: Run, task_run: TaskRun) -> list[Arm]:
-    """Every arm of a task in a run, in the order of its plan."""
-    slots: dict[How, dict[str, dict[int, dict[int, Scored]]]] = {
-        How.of(condition): {} for condition in task_run.conditions
-    }
-    for scored in task_run.scored():
+def arms_of(run: Run, task_run: TaskRun, wanted: Mapping[str, str] | None = None) -> list[Arm]:
+    """The arms of a task in a run, in the order of its plan; of all, or where fields of `How` have the `wanted` values."""
+    hows = list(dict.fromkeys(map(How.of, task_run.conditions)))
+    chosen = [how for how in hows if all(getattr(how, name) == value for name, value in (wanted or {}).items())]
+    slots: dict[How, dict[str, dict[int, dict[int, Scored]]]] = {how: {} for how in chosen}
+    asked = [condition for condition in task_run.conditions if How.of(condition) in slots]
+    for scored in task_run.scored(*asked) if asked else ():
         condition = scored.condition
         group = slots[How.of(condition)]
         group.setdefault(scored.id, {}).setdefault(condition.option_order, {})[scored.epoch] = scored
     order = {sample: place for place, sample in enumerate(task_run.plan.ids)}
     return [
-        Arm(label(how, list(slots)), run, task_run, how, dict(sorted(found.items(), key=lambda i: order[i[0]])))
+        Arm(label(how, hows), run, task_run, how, dict(sorted(found.items(), key=lambda i: order[i[0]])))
         for how, found in slots.items()
     ]
 
@@ -131,10 +132,10 @@ class Selector:
         Raises:
             UsageError: there is none.
         """
-        found = arms_of(self.run, self.run.tasks[task])
-        chosen = [arm for arm in found if all(getattr(arm.how, k) == v for k, v in self.wanted.items())]
+        chosen = arms_of(self.run, self.run.tasks[task], self.wanted)
         if not chosen:
-            have = "; ".join(f"think={arm.how.think},audio={arm.how.audio}" for arm in found)
+            hows = dict.fromkeys(map(How.of, self.run.tasks[task].conditions))
+            have = "; ".join(f"think={how.think},audio={how.audio}" for how in hows)
             raise UsageError(f"{self.text}: task {task} has no such condition; it has: {have}")
         return chosen
 

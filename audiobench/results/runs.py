@@ -123,13 +123,16 @@ class TaskRun:
         """Who gave the values of each column that annotators have added."""
         return {name: ", ".join(sorted({line.rater for line in of.values()})) for name, of in self.notes().items()}
 
-    def scored(self, condition: Condition | None = None) -> Iterator[Scored]:
-        """Every record that the plan asks for, with its outcome; spoken answers as a recogniser heard them."""
-        for group in self.each(list, WHOLE_RECORD, condition):
+    def scored(self, *conditions: Condition) -> Iterator[Scored]:
+        """Every record that the plan asks for, with its outcome; spoken answers as a recogniser heard them.
+
+        `conditions`: only these; none for all.
+        """
+        for group in self.each(list, WHOLE_RECORD, conditions):
             yield from group
 
     def each(
-        self, work: Callable[[Iterable[Scored]], R], toll: float, condition: Condition | None = None
+        self, work: Callable[[Iterable[Scored]], R], toll: float, conditions: Sequence[Condition] = ()
     ) -> Iterator[R]:
         """What `work` makes of each few hundred records of `scored`, in order; on all cores where that pays.
 
@@ -151,14 +154,14 @@ class TaskRun:
             return work(worth(places)), answers.take_new()
 
         leaves = self.task.scorer in SCORERS  # what a scorer from outside returns may not
-        for found, new in on_all_cores.shared_out(made, self._counting(condition), toll, leaves=leaves):
+        for found, new in on_all_cores.shared_out(made, self._counting(conditions), toll, leaves=leaves):
             answers.add(new)
             yield found
         answers.keep()
 
-    def records(self, condition: Condition | None = None) -> Iterator[Record]:
+    def records(self) -> Iterator[Record]:
         """Every record that the plan asks for; a later line of the same slot wins, and a stale one takes it back."""
-        return records.at(self.folder / records.FILE, self._counting(condition))
+        return records.at(self.folder / records.FILE, self._counting())
 
     def _annotated(
         self, places: Sequence[int], transcripts: Mapping[Slot, Transcript], notes: Mapping[str, Mapping[Slot, Note]]
@@ -174,9 +177,9 @@ class TaskRun:
                 record = structs.replace(record, sample=sample)
             yield record
 
-    def _counting(self, condition: Condition | None) -> Sequence[int]:
+    def _counting(self, conditions: Sequence[Condition] = ()) -> Sequence[int]:
         """Places of the journal's lines that answer what the plan asks for."""
-        places = {how: place for place, how in enumerate(self.conditions) if condition in (None, how)}
+        places = {how: place for place, how in enumerate(self.conditions) if not conditions or how in conditions}
         numbers = {sample: number for number, sample in enumerate(self.plan.ids)}
         orders, wide, epochs = self.plan.fewer_orders, len(self.conditions), self.epochs
 
