@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -32,6 +33,7 @@ Fault = Literal[
 ]
 
 
+_ROUTING = re.compile(r"External model 1-best predictions:\n(.*)\n\nInternal prediction: (.*)", re.DOTALL)
 _PHRASE = ("I", "listen", "once", "more", "and", "weigh", "every", "option", "against", "what", "can", "be", "heard.")
 
 
@@ -57,6 +59,8 @@ class Script(BaseModel):
     """Spans of the clip that a thought names to hear them again, as `<seg>1.5, 3.0</seg>`: up to so many, drawn by hash."""
     accuracy_relistened: float | None = None
     """Accuracy once every span that was named has been heard; None = the same, hearing it again changes nothing."""
+    routing_accuracy: float | None = None
+    """How often the right action token is named where a prompt shows the model's own answer and another system's."""
     latency: float = 0.0
     """Median seconds to answer."""
     latency_sigma: float = 0.0
@@ -171,6 +175,8 @@ class Scripted:
             return Response(fixed.text, reasoning=fixed.reasoning, finish_reason=fixed.finish_reason)
         if sample is None:
             raise SampleError(f"scripted: no reply for id {name!r}, and the request does not carry its item")
+        if self.script.routing_accuracy is not None and (shown := _ROUTING.search(request.text)):
+            return self._speak(request, self._routed(request, sample, name, shown[1].strip(), shown[2].strip()))
         share = draw(self.script.seed, "kind", name)
         for kind in ("refusal", "truncation", "unparsed"):
             rate = getattr(self.script, kind)
@@ -208,6 +214,16 @@ class Scripted:
         styles = {"letter": letter, "paren": f"({letter})", "boxed": f"\\boxed{{{letter}}}"}
         styles |= {"sentence": f"The answer is {letter}.", "option": as_answer(request, chosen)}
         return styles[self.script.answer_style]
+
+    def _routed(self, request: Request, sample: Sample, name: str, external: str, internal: str) -> str:
+        """An action token, the right one as often as the script says, and the answer that belongs to it."""
+        target = target_text(sample)
+        answers = {"internal": internal, "external": external, "rewrite": self._final(request, sample, f"{name} again")}
+        gold = next((action for action in ("internal", "external") if answers[action] == target), "rewrite")
+        if draw(self.script.seed, "routing", name, request.epoch) >= (self.script.routing_accuracy or 0.0):
+            others = [action for action in answers if action != gold]
+            gold = others[int(draw(self.script.seed, "misrouted", name, request.epoch) * len(others))]
+        return f"<{gold}> {answers[gold]}"
 
     def _accuracy(self, request: Request, sample: Sample) -> float:
         again = self.script.accuracy_relistened

@@ -12,6 +12,7 @@ from audiobench.analysis.comparison import Comparison, Pair, compare_arms
 from audiobench.analysis.listening import Listening, does_it_listen
 from audiobench.analysis.relisten import Relistening, relistening
 from audiobench.analysis.self_cognition import SelfCognition, self_cognition
+from audiobench.analysis.self_reflect import Reflection, reflections
 from audiobench.analysis.sheets import points
 from audiobench.analysis.stability import Consistency, OptionStability, consistency, option_stability
 from audiobench.analysis.thinking import BudgetCurve, NaturalLength, budget_curve, in_order, natural_lengths
@@ -59,6 +60,8 @@ class Ablation(Struct, kw_only=True):
     """Think mode."""
     relisten: list[Relistening] = []
     """Form, number of turns, think mode and audio condition of `--protocol relisten`."""
+    self_reflect: list[Reflection] = []
+    """Arm of `--protocol self_reflect`."""
 
 
 def ablate_task(run: Run, task_run: TaskRun, *, allowed: Collection[str] = ()) -> Ablation:
@@ -83,6 +86,7 @@ def ablate_task(run: Run, task_run: TaskRun, *, allowed: Collection[str] = ()) -
     for group in by_prompt.values():
         _group(group, found, allowed)
     found.relisten = relistening(arms, allowed=allowed)
+    found.self_reflect = reflections(arms)
     return found
 
 

@@ -10,6 +10,7 @@ from audiobench.analysis.comparison import Comparison
 from audiobench.analysis.listening import CONTENTLESS, SOUNDLESS, Bounds, Control, Listening
 from audiobench.analysis.relisten_sheets import relisten_lines, relisten_sheets
 from audiobench.analysis.self_cognition import SelfCognition
+from audiobench.analysis.self_reflect_sheets import reflection_sheets
 from audiobench.analysis.sheets import change, comparison_sheets, number, p_value, points, requests_lost, span
 from audiobench.analysis.stability import Consistency, OptionStability
 from audiobench.analysis.thinking import BudgetCurve, NaturalLength
@@ -44,6 +45,7 @@ def ablation_sheets(found: Ablation, *, breakdown: str | None = None) -> list[Sh
     sheets += _breakdown_gains(found)
     sheets += _words(found)
     sheets += relisten_sheets(found.relisten)
+    sheets += reflection_sheets(found.self_reflect)
     if not found.thinking:
         for entry in found.audio:
             sheets += comparison_sheets(entry, f"audio conditions, think={entry.think}")[:3]

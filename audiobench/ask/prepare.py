@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from audiobench import data as dataset
-from audiobench.ask import prompt
+from audiobench.ask import hypotheses, prompt
 from audiobench.ask.annotate import check_budget
 from audiobench.ask.batch.support import check_batch, check_judge
 from audiobench.ask.identity import check_not_retired
@@ -54,6 +55,8 @@ class Prepared:
     """What run.json says so that `audiobench run --from` can repeat it."""
     server: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """What the server says of the model now."""
+    external: RunSpec | None = None
+    """The run of a model that is asked first, and whose answers are shown to this one."""
 
     @property
     def total(self) -> int:
@@ -163,7 +166,11 @@ def prepare(options: RunSpec, *, dry_run: bool = False) -> Prepared:
         datasets[task.task] = data
         works.append(task_work(options, resolved, task, data.samples, folder))
     starts = [run_info.start(options, {task.task: named for task, _, named in resolved.tasks})]
-    return ready(Prepared(options, resolved.model, works, datasets, folder, starts))
+    nbest = max((int(dict(p.settings).get("nbest", 1)) for p in resolved.protocols if p.takes_hypotheses), default=0)
+    external = hypotheses.asked_first(options, folder, nbest) if nbest else None
+    if external is not None:
+        resolve(external)
+    return ready(Prepared(options, resolved.model, works, datasets, folder, starts, external=external))
 
 
 def set_aside(folder: Path) -> None:
@@ -206,6 +213,7 @@ def task_work(options: RunSpec, resolved: Resolved, task: TaskSpec, samples: lis
         overrides=options.gen,
         swap=_swap(samples, options.seed) if "swap" in options.audio else {},
         protocols={p.written: p for p in resolved.protocols if not p.one_turn},
+        **_external(options, resolved, task, samples, folder),
     )
     if "transcript" in options.audio:
         _check_transcripts(task, samples)
@@ -213,6 +221,24 @@ def task_work(options: RunSpec, resolved: Resolved, task: TaskSpec, samples: lis
     for protocol in resolved.protocols:
         protocol.check_work(work)
     return work
+
+
+def _external(
+    options: RunSpec, resolved: Resolved, task: TaskSpec, samples: list[Sample], folder: Path
+) -> dict[str, Any]:
+    """What another system answered, where a protocol shows it."""
+    showing = [protocol.name for protocol in resolved.protocols if protocol.takes_hypotheses]
+    if not showing and options.external is not None:
+        raise UsageError(f"--external {options.external}: no --protocol of this run shows it; self_reflect does")
+    if not showing:
+        return {}
+    if options.external is None:
+        raise UsageError(
+            f"--protocol {showing[0]}: name what the other system answered: --external RUN, FILE.jsonl, column:NAME or "
+            "model:NAME"
+        )
+    found = hypotheses.find(options.external, task, samples, folder)
+    return {"hypotheses": found, "awaits_hypotheses": options.external.startswith("model:")}
 
 
 def ready(prepared: Prepared) -> Prepared:
@@ -428,6 +454,8 @@ def run_name(model: ModelSpec, options: RunSpec) -> str:
         if chosen is not None:
             parts.append({name: chosen})
             label += f"_{name}{chosen if isinstance(chosen, int) else len(chosen)}"
+    if options.external is not None:
+        parts.append({"external": options.external})
     if options.protocol != ["single"]:
         protocols = [find_protocol(written) for written in options.protocol]
         parts.append({"protocol": [protocol.identity for protocol in protocols]})

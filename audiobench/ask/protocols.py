@@ -47,6 +47,7 @@ Setting = bool | int | float | str
 PROTOCOLS: Mapping[str, str] = {
     "single": "audiobench.ask.protocols:single",
     "relisten": "audiobench.ask.relisten:relisten",
+    "self_reflect": "audiobench.ask.self_reflect:self_reflect",
 }
 """Name -> module and function."""
 _WRITTEN = re.compile(r"(?P<name>(?:.+\.py:)?[A-Za-z_][\w-]*)(?P<settings>(?::\w+=[^:,\s]*)*)\Z")
@@ -55,7 +56,12 @@ F = TypeVar("F", bound=Converse)
 
 
 def protocol(
-    *, version: str = "1", needs: tuple[str, ...] = (), prompt: Prompt | None = None, check: Check | None = None
+    *,
+    version: str = "1",
+    needs: tuple[str, ...] = (),
+    prompt: Prompt | None = None,
+    check: Check | None = None,
+    takes_hypotheses: bool = False,
 ) -> Callable[[F], F]:
     """Declares facts of a protocol function.
 
@@ -64,13 +70,16 @@ def protocol(
         needs: capabilities that a model must have beyond those that its first turn needs
             (`audiobench.model.capabilities.LACKS`); a run on another model is refused before anything is sent.
         prompt: the prompt that its source prescribes; used where no `--prompt` is given.
+        takes_hypotheses: it shows what another system answered, `request.hypotheses`, which `--external` names.
         check: `check(work, **settings)` raises UsageError where a task could not be asked so, before anything is sent.
     """
     if unknown := sorted(set(needs) - LACKS.keys()):
         raise ValueError(f"needs: {', '.join(unknown)}: no such capability; allowed: {', '.join(LACKS)}")
 
     def declare(function: F) -> F:
-        vars(function).update(version=version, needs=needs, prompt=prompt, check=check)
+        vars(function).update(
+            version=version, needs=needs, prompt=prompt, check=check, takes_hypotheses=takes_hypotheses
+        )  # fmt: skip
         return function
 
     return declare
@@ -89,6 +98,7 @@ class Protocol:
     prompt: Prompt | None = None
     """Its own."""
     check: Check | None = field(default=None, compare=False, repr=False)
+    takes_hypotheses: bool = False
 
     @property
     def written(self) -> str:
@@ -199,7 +209,9 @@ def find_protocol(written: str) -> Protocol:
         raise UsageError(f"protocol {where}: needs `async def {name.rpartition(':')[2]}(ask, request) -> Exchange`")
     given = dict(pair.split("=", 1) for pair in match["settings"].split(":") if pair)
     version = f"{getattr(made, 'version', '1')}{code}"
-    facts = {fact: getattr(made, fact) for fact in ("needs", "prompt", "check") if hasattr(made, fact)}
+    facts = {
+        fact: getattr(made, fact) for fact in ("needs", "prompt", "check", "takes_hypotheses") if hasattr(made, fact)
+    }
     return Protocol(name, made, version, _settings(made, where, given), **facts)
 
 

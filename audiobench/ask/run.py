@@ -14,14 +14,14 @@ from pathlib import Path
 import msgspec
 
 from audiobench import data as dataset
-from audiobench.ask import corrected, identity
+from audiobench.ask import corrected, hypotheses, identity
 from audiobench.ask.batch.driver import BatchDriver
 from audiobench.ask.batch.jobs import jobs
 from audiobench.ask.concurrency import Concurrency
 from audiobench.ask.engine import Ending, Engine
 from audiobench.ask.judge import judge_run
 from audiobench.ask.model_stage import ModelStage
-from audiobench.ask.prepare import Prepared, run_name
+from audiobench.ask.prepare import Prepared, prepare, run_name
 from audiobench.ask.progress import Progress, Tally
 from audiobench.ask.reader import reader_run
 from audiobench.ask.retry import RetryPolicy
@@ -73,6 +73,8 @@ class RunResult:
 def execute(prepared: Prepared) -> RunResult:
     """Ask what is open, then judge and summarise. The journals make this safe to repeat at any point."""
     options = prepared.options
+    if (stopped := _ask_external(prepared)) is not None:
+        return stopped
     # before any file is written: who lacks a key, an address or a GPU leaves nothing behind
     adapter = reach(prepared) if prepared.finished < prepared.total else None
     lock = journal.RunLock(prepared.folder)
@@ -123,6 +125,27 @@ def execute(prepared: Prepared) -> RunResult:
     code = ending.exit_code if ending.exit_code is not ExitCode.OK else completeness(summaries)
     tasks = {work.task.task: work.task for work in prepared.works}
     return RunResult(prepared.folder, code, ending.reason, summaries, tally, prepared.model.name, tasks, costs)
+
+
+def _ask_external(prepared: Prepared) -> RunResult | None:
+    """Ask the model whose answers are shown to this one, where `--external` names one; its own result where it was
+    stopped before its end.
+    """
+    if prepared.external is None or not any(work.awaits_hypotheses for work in prepared.works):
+        return None
+    if not prepared.options.quiet:
+        print(f"external: {prepared.external.model} answers first -> {prepared.external.out}", file=sys.stderr)
+    result = execute(prepare(prepared.external))
+    if result.reason is not None:
+        tally = Tally(prepared.total, prepared.finished)
+        tasks = {work.task.task: work.task for work in prepared.works}
+        reason = f"external {prepared.external.model}: {result.reason}"
+        return RunResult(prepared.folder, result.exit_code, reason, [], tally, prepared.model.name, tasks)
+    for work in prepared.works:
+        work.hypotheses = hypotheses.find(prepared.options.external or "", work.task, work.samples, prepared.folder)
+        work.awaits_hypotheses = False
+        work.forget_finished()
+    return None
 
 
 def check_server(prepared: Prepared, adapter: Adapter | None) -> None:
@@ -278,7 +301,7 @@ def write_plans(prepared: Prepared) -> None:
                     data.source, data.revision, data.form, data.total, data.content_sha256, list(data.notes)
                 ),
                 fingerprint=parts,
-                protocols=work.identities,
+                protocols=work.versions,
             ),
         )
     tasks = [work.task.task for work in prepared.works]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from audiobench import media as audio
 from audiobench.ask import prompt
+from audiobench.ask.hypotheses import digest
 from audiobench.ask.protocols import Protocol
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Clip, Condition, Request, Sample
@@ -74,6 +75,10 @@ class TaskWork:
     swap: Mapping[str, Sample] = field(default_factory=dict)
     protocols: Mapping[str, Protocol] = field(default_factory=dict)
     """Those of several turns, by their written form in a condition."""
+    hypotheses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Sample id -> what another system answered, for protocols that show it."""
+    awaits_hypotheses: bool = False
+    """The other system is a model that is asked before this one."""
     finished: set[Slot] = field(default_factory=set)
     stale: list[Slot] = field(default_factory=list)
     """Slots that the journal answers under another request than today's."""
@@ -95,6 +100,15 @@ class TaskWork:
     def identities(self) -> dict[str, str]:
         """Written form of each protocol of several turns -> the same with its version."""
         return {written: protocol.identity for written, protocol in self.protocols.items()}
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The same, with the start of the sha256 of the hypotheses that are shown: what a fingerprint holds."""
+        shown = digest(self.hypotheses, (sample.id for sample in self.samples))[:8] if self.hypotheses else ""
+        return {
+            written: f"{identity}+{shown}" if shown and self.protocols[written].takes_hypotheses else identity
+            for written, identity in self.identities.items()
+        }
 
     @property
     def total(self) -> int:
@@ -136,8 +150,12 @@ class TaskWork:
         Raises:
             SampleError: this sample makes no prompt: a column that its row lacks, a text that is too long.
         """
+        protocol = self.protocols.get(condition.protocol)
+        shown = self.hypotheses.get(sample.id, ()) if protocol and protocol.takes_hypotheses else ()
+        if protocol and protocol.takes_hypotheses and not shown and not self.awaits_hypotheses:
+            raise SampleError(f"task {self.task.task}: sample {sample.id}: no external hypothesis (--external)")
         try:
-            return prompt.build(
+            request = prompt.build(
                 prompt.arrange(sample, condition.option_order),
                 self.task,
                 self.prompt,
@@ -150,6 +168,7 @@ class TaskWork:
                 swap=self.swap,
                 protocol=self.identities.get(condition.protocol, ""),
             )
+            return replace(request, hypotheses=shown) if shown else request
         except UsageError as error:
             message = f"task {self.task.task}: prompt {self.prompt.name}: sample {sample.id}: {error}"
             raise SampleError(message) from error
@@ -162,6 +181,10 @@ class TaskWork:
         """What a record keeps of an item in this option order."""
         columns = {*self.task.breakdown, *scorer_of(self.task).columns}
         return ShownSample.of(prompt.arrange(sample, order), columns)
+
+    def forget_finished(self) -> None:
+        """Let `mark_finished` look at the journal again, whose requests would now be others."""
+        self._read = None
 
     def mark_finished(self) -> None:
         """Find which slots the journal answers: the key of today's request must be the recorded one.

@@ -115,6 +115,8 @@ class Request:
     think: str = "default"
     protocol: str = ""
     """Name, version and settings of a protocol, `relisten@1:turns=2`; part of the key. Empty for a single turn."""
+    hypotheses: tuple[str, ...] = ()
+    """What other systems answered, the best first, for a protocol that shows it; part of the key."""
     sample_id: str = ""
     epoch: int = 0
     sample: Sample | None = field(default=None, repr=False, compare=False)
@@ -132,6 +134,7 @@ class Request:
             "think": self.think,
             "epoch": self.epoch,
             **({"protocol": self.protocol} if self.protocol else {}),
+            **({"hypotheses": self.hypotheses} if self.hypotheses else {}),
         }
         return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
 

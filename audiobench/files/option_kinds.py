@@ -98,6 +98,18 @@ class Protocols(Names):
         return [str(folder / name) if _FILE.search(name) else name for name in value]
 
 
+class External(Text):
+    """Where external hypotheses come from: a run, a file, `column:NAME` or `model:NAME`."""
+
+    def rebased(self, value: Any, folder: Path) -> Any:
+        if value.startswith("column:"):
+            return value
+        model = value.removeprefix("model:")
+        if model != value:
+            return f"model:{Model().rebased(model, folder)}"
+        return str(folder / value)
+
+
 class Ids(Names):
     """Sample ids, separated by commas, or `@FILE` with one a line."""
 

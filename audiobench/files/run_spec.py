@@ -18,6 +18,7 @@ from audiobench.core.limits import ATTEMPTS, BATCH_POLL_SECONDS, TIMEOUT_SECONDS
 from audiobench.files.option_kinds import (
     Addresses,
     Data,
+    External,
     Folder,
     Ids,
     Kind,
@@ -83,6 +84,16 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
             "P,Q",
         ),
     ] = msgspec.field(default_factory=lambda: ["single"])
+    external: Annotated[
+        str | None,
+        Option(
+            External(),
+            "what another system answered, for --protocol self_reflect: RUN[:CONDITION], FILE.jsonl, column:NAME, or "
+            "model:NAME, which is asked first",
+            "SOURCE",
+        ),
+    ] = None
+    external_base_url: Annotated[str | None, Option(Text(), "server of the external model", "URL")] = None
     option_order: Annotated[int, Option(Whole(1), "run under K rotations of the options", "K")] = 1
     data: Annotated[dict[str, Path], Option(Data(), "local copy of a task's data", "TASK=PATH")] = {}
     allow_links: Annotated[bool, Option(Switch(), "follow links that lead out of a task's data folder")] = False
