@@ -44,6 +44,7 @@ class Server:
         self.card: dict[str, object] | None = json.loads(options.card) if options.card else None
         self.segments: int = options.segments
         self.broken_turn: int | None = options.broken_turn
+        self.action: str = options.action
         self.log = open(options.log, "a", buffering=1, encoding="utf-8") if options.log else None  # noqa: SIM115
         self.attempts: collections.Counter[str] = collections.Counter()
 
@@ -89,10 +90,14 @@ class Server:
             if part["type"] == "input_audio" and base64.b64decode(part["input_audio"]["data"])[:4] != b"RIFF":
                 return web.json_response({"error": {"message": "not audio"}}, status=400)
         turn = 0
+        if routed := self.action and "Internal prediction:" in text:
+            turn, item = 1, f"{item}.1"
+        elif self.action:
+            item = f"{item}.0"
         if self.segments:
             turn = json.dumps([m["content"] for m in body["messages"] if m["role"] == "assistant"]).count("</seg>")
             item = f"{item}.{turn}"
-        kind = "400" if self.broken_turn == turn and self.segments else self.fault(item)
+        kind = "400" if self.broken_turn == turn and (self.segments or self.action) else self.fault(item)
         await asyncio.sleep(self.latency)
         if kind is not None:
             self.note(item, kind)
@@ -101,6 +106,9 @@ class Server:
         letter = letters[int(share("answer", item.split(".")[0]) * len(letters))] if letters else "?"
         self.note(item, "ok")
         content, stop = f"The answer is {letter}.", None
+        if routed:
+            shown = text.split("Internal prediction:")[1].strip()
+            content = f"<{self.action}> {shown}"
         if self.segments:
             clips = sum(part["type"] == "input_audio" for part in parts)
             thought, stop = self.thought(body, body["messages"])
@@ -182,6 +190,7 @@ def main() -> None:
     parser.add_argument(
         "--segments", type=int, default=0, help="spans that every thought names, stopping there if asked"
     )
+    parser.add_argument("--action", default="", help="the action token in front of an answer that is shown two others")
     parser.add_argument("--broken-turn", type=int, help="the turn, from 0, that is refused with 400")
     parser.add_argument(
         "--card", help="JSON: fields of the only model in the list of models; without it there is no list"
