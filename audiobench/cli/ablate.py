@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     if args.breakdown and not sheets:
         columns = sorted({column for name in names for column in opened.tasks[name].task.breakdown})
         raise UsageError(f"--breakdown {args.breakdown}: no such column; they are: {', '.join(columns) or 'none'}")
-    if sheets and not args.breakdown and all(found.conditions == 1 for found in tasks):
+    if sheets and not args.breakdown and all(found.conditions == 1 and not found.self_reflect for found in tasks):
         sheets[0].notes.append(
             "one condition only: run with e.g. --think off,on --audio full,none to have something to compare"
         )
