@@ -55,11 +55,3 @@ class BatchApi(Protocol):
     async def status(self, job: str) -> Status:
         """How far it is; with its results when it has ended."""
         ...
-
-
-class HasBatches(Protocol):
-    """An adapter that declares `batch` among its capabilities."""
-
-    def batch_api(self) -> BatchApi:
-        """The jobs of its provider, under its key and address."""
-        ...

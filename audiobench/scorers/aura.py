@@ -22,9 +22,9 @@ from audiobench.scorers.base import Judge, Scorer, fill, mean, option_match, ref
 from audiobench.scorers.metrics import ACC, Mean
 
 SOURCE = "rishieraj/aura scripts/evaluation/evaluation.py @cc93196"
-NLI_MODEL = "cross-encoder/nli-deberta-v3-base"
 Nli = Callable[[str, str], float]
-"""(premise, hypothesis) -> probability of entailment, softmax over contradiction, entailment, neutral."""
+"""(premise, hypothesis) -> probability of entailment, softmax over contradiction, entailment, neutral; the published
+scores are by cross-encoder/nli-deberta-v3-base."""
 
 
 @cache

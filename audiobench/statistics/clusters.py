@@ -9,25 +9,12 @@ FEWEST_EFFECTIVE = 2.0
 """Fewest effective clusters for an interval: where one clip holds nearly every value, the others say too little."""
 
 
-def sums_se(groups: Sequence[tuple[float, float]], correction: bool = True) -> float:
-    """Clustered standard error of the mean from (sum, count) of each cluster."""
-    n = sum(m for _, m in groups)
-    count = len(groups)
-    if count < 2:
-        return 0.0
-    centre = sum(s for s, _ in groups) / n
-    squares = sum((s - m * centre) ** 2 for s, m in groups)
-    if correction:
-        squares *= count / (count - 1)
-    return sqrt(squares) / n
-
-
 def jackknife_se(groups: Sequence[tuple[float, float]]) -> float:
     """Standard error of the mean from (sum, count) of each cluster, by leaving out one cluster at a time.
 
-    Equal to `sums_se` for clusters of equal size. Where sizes differ, a large cluster pulls the mean towards itself and
-    `sums_se` comes out too small; the jackknife (CR3 in MacKinnon, Nielsen & Webb 2023) does not. 0.0 for fewer than
-    two clusters that have values.
+    Equal to the usual clustered error, sqrt(sum of squared residual sums) / n times sqrt(C / (C - 1)), for C clusters of
+    equal size. Where sizes differ, a large cluster pulls the mean towards itself and that comes out too small; the
+    jackknife (CR3 in MacKinnon, Nielsen & Webb 2023) does not. 0.0 for fewer than two clusters that have values.
     """
     n = sum(m for _, m in groups)
     count = len(groups)

@@ -57,12 +57,6 @@ def t_two_sided(t: float, df: float) -> float:
     return beta_cdf(df / (df + t * t), df / 2, 0.5)
 
 
-def t_cdf(t: float, df: float) -> float:
-    """P(T <= t) for Student's t with `df` degrees of freedom."""
-    tail = t_two_sided(t, df) / 2
-    return tail if t < 0 else 1 - tail
-
-
 @lru_cache(maxsize=4096)
 def t_quantile(q: float, df: float) -> float:
     """Quantile of Student's t with `df` degrees of freedom, 0 < q < 1; the normal one for infinite `df`."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite, sqrt
 
-from audiobench.statistics.clusters import cluster_sums, degrees_of_freedom, effective_clusters, jackknife_se, sums_se
+from audiobench.statistics.clusters import cluster_sums, degrees_of_freedom, effective_clusters, jackknife_se
 from audiobench.statistics.distributions import beta_quantile, normal_quantile, t_quantile
 from audiobench.statistics.resampling import ratio_interval
 
@@ -147,17 +147,6 @@ def proportion(
     return _clustered_proportion(groups, n * epochs, level, method)
 
 
-def clustered_se(values: Iterable[float], clusters: Iterable[Hashable], correction: bool = True) -> float:
-    """Standard error of the mean when values of one cluster move together; 0.0 for fewer than two clusters.
-
-    (1/n) sqrt(sum over clusters of (sum of residuals)^2), times sqrt(C/(C-1)) with `correction` (Miller 2024 leaves
-    it out). Equal to statsmodels' OLS on a constant with `cov_type="cluster"` and `use_correction=correction`.
-    """
-    data = as_floats(values)
-    groups = _grouped(data, clusters, always=True) or []
-    return sums_se(groups, correction)
-
-
 def mean(
     values: Iterable[float],
     clusters: Iterable[Hashable] | None = None,
@@ -207,14 +196,12 @@ def as_floats(values: Iterable[float]) -> list[float]:
     return data
 
 
-def _grouped(
-    data: list[float], clusters: Iterable[Hashable] | None, *, always: bool = False
-) -> list[tuple[float, int]] | None:
+def _grouped(data: list[float], clusters: Iterable[Hashable] | None) -> list[tuple[float, int]] | None:
     """(sum, count) of each cluster; None where no two values share one."""
     if clusters is None:
         return None
     groups = cluster_sums(data, clusters)
-    return groups if always or len(groups) < len(data) else None
+    return groups if len(groups) < len(data) else None
 
 
 def _bootstrapped(

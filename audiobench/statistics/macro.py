@@ -13,11 +13,6 @@ from audiobench.statistics.distributions import normal_quantile
 from audiobench.statistics.intervals import UNKNOWN, By, Interval
 
 
-def macro_se(standard_errors: Sequence[float]) -> float:
-    """Standard error of the unweighted mean of T task scores: sqrt(sum SE^2) / T; 0.0 for no task."""
-    return sqrt(sum(se * se for se in standard_errors)) / len(standard_errors) if standard_errors else 0.0
-
-
 def macro_average(
     values: Sequence[float], intervals: Sequence[Interval], weights: Sequence[float] | None = None
 ) -> tuple[float, Interval]:

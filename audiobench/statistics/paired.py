@@ -13,17 +13,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from math import inf, isfinite, sqrt
+from math import inf, sqrt
 from typing import Literal
 
 from audiobench.statistics.clusters import cluster_sums, degrees_of_freedom, jackknife_se
-from audiobench.statistics.distributions import t_cdf, t_quantile, t_two_sided
+from audiobench.statistics.distributions import t_quantile
 from audiobench.statistics.intervals import BOOTSTRAP_CLUSTERS, BOOTSTRAP_VALUES, By, Interval, as_floats
 from audiobench.statistics.power import mde, mde_paired
-from audiobench.statistics.resampling import bca_bounds, ratio_interval
+from audiobench.statistics.resampling import ratio_interval
 
 Alternative = Literal["two-sided", "less", "greater"]
-Method = Literal["auto", "t", "bca"]
 UNKNOWN_DIFFERENCE = Interval(-1.0, 1.0, By.NONE)
 
 
@@ -101,7 +100,7 @@ def compare(
             smallest = min(1.0, smallest) if len(groups) > 1 else smallest
         if binary or smallest == 0:
             smallest = max(smallest, mde_paired(gained, lost, n, 1 - level, power))
-    interval = _difference_interval(first, second, keys, level, "auto", seed)
+    interval = _difference_interval(first, second, keys, level, seed)
     return PairedComparison(
         n=n,
         a=sum(first) / n,
@@ -126,20 +125,17 @@ def paired_difference(
     clusters: Iterable[Hashable] | None = None,
     level: float = 0.95,
     *,
-    method: Method = "auto",
     seed: int = 0,
 ) -> Interval:
     """Interval for mean(b) - mean(a) over the same samples.
 
-    `auto`: Bonett-Price for values in [0, 1] (one imaginary gain and one imaginary loss are added, so that it is
+    Bonett-Price for values in [0, 1] (one imaginary gain and one imaginary loss are added, so that it is
     never of zero width; with clusters at the effective sample size and with t), else the bootstrap of
-    `resampling.ratio_interval`, which needs 30 samples or 10 clusters. `t`: plain t interval, clustered with C/(C-1)
-    where clusters are given; equal to scipy's `ttest_rel` and to statsmodels' clustered OLS. `bca`: BCa bootstrap
-    over samples or clusters alone.
+    `resampling.ratio_interval`, which needs 30 samples or 10 clusters.
     Fewer than two independent samples allow no statement: (-1, 1, "none").
     """
     first, second, _, keys = _paired(a, b, clusters)
-    return _difference_interval(first, second, keys, level, method, seed)
+    return _difference_interval(first, second, keys, level, seed)
 
 
 def mcnemar(gained: int, lost: int, alternative: Alternative = "two-sided") -> float:
@@ -203,39 +199,8 @@ def sign_flips(differences: Sequence[float], *, resamples: int = 10_000, seed: i
     return Tails(two_sided, less, greater, 1 / (1 + resamples)), f"sign-flip-{resamples}"
 
 
-def t_test(
-    differences: Iterable[float], clusters: Iterable[Hashable] | None = None, alternative: Alternative = "two-sided"
-) -> tuple[float, float]:
-    """(t, p) of mean(differences) = 0 with clustered standard error; (0.0, 1.0) where nothing can be said.
-
-    Differences that are all equal and not 0 have no spread: t is infinite and p is 0.
-    """
-    data = as_floats(differences)
-    groups = cluster_sums(data, clusters) if clusters is not None else [(d, 1) for d in data]
-    df = degrees_of_freedom([m for _, m in groups])
-    total = sum(s for s, _ in groups)
-    if df <= 0 or total == 0:
-        return 0.0, 1.0
-    se = jackknife_se(groups)
-    centre = total / len(data)
-    t = centre / se if se > 0 else inf * (1 if centre > 0 else -1)
-    if alternative == "two-sided":
-        return t, t_two_sided(t, df)
-    if not isfinite(t):
-        return t, float((t > 0) == (alternative == "less"))
-    return t, t_cdf(t, df) if alternative == "less" else t_cdf(-t, df)
-
-
-def non_inferior(comparison: PairedComparison, margin: float) -> bool:
-    """Whether the interval rules out that b is worse than a by more than `margin` (a fraction, 0.01 = 1 pp).
-
-    Absence of a significant drop is not evidence that there is none; this is.
-    """
-    return comparison.n > 0 and comparison.interval.low > -margin
-
-
 def _difference_interval(
-    first: list[float], second: list[float], keys: list[Hashable] | None, level: float, method: Method, seed: int
+    first: list[float], second: list[float], keys: list[Hashable] | None, level: float, seed: int
 ) -> Interval:
     differences = [y - x for x, y in zip(first, second, strict=True)]
     binary = _binary(first) and _binary(second)
@@ -245,20 +210,13 @@ def _difference_interval(
     df = degrees_of_freedom([m for _, m in groups])
     if df <= 0:
         return UNKNOWN_DIFFERENCE
-    if method == "t":
-        centre = sum(differences) / len(differences)
-        half = t_quantile((1 + level) / 2, df) * jackknife_se(groups)
-        return Interval(centre - half, centre + half, By.T.over(clustered))
-    if method == "auto" and bounded:
+    if bounded:
         plain = _bonett_price(differences, keys, binary and not clustered, level)
         return Interval(plain.low, plain.high, plain.method.over(clustered))
-    if method == "auto" and df + 1 < (BOOTSTRAP_CLUSTERS if clustered else BOOTSTRAP_VALUES):
+    if df + 1 < (BOOTSTRAP_CLUSTERS if clustered else BOOTSTRAP_VALUES):
         return Interval(min(-1.0, *differences), max(1.0, *differences), By.NONE)
 
     sums, sizes = [s for s, _ in groups], [float(m) for _, m in groups]
-    if method == "bca":
-        low, high = bca_bounds(sums, sizes, level, seed, 4000)
-        return Interval(low, high, By.BCA.over(clustered))
     low, high = ratio_interval(sums, sizes, level, seed, 4000)
     return Interval(low, high, By.BOOTSTRAP.over(clustered))
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from audiobench.statistics.paired import compare, mcnemar, non_inferior, paired_difference, sign_flips, t_test
-from audiobench.statistics.power import mde_from_variance, mde_paired, miller_n, samples_for_paired
+from audiobench.statistics.paired import compare, mcnemar, sign_flips
+from audiobench.statistics.power import mde_from_variance, mde_paired
 
 NO_STATSMODELS = "statsmodels is not installed (the extra dev)"
 BITS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=80)
@@ -37,29 +37,11 @@ def test_mcnemar_equal_to_scipy_and_statsmodels():
         assert mcnemar(gained, lost) == pytest.approx(expected, abs=1e-9)
 
 
-def test_t_interval_equal_to_scipy_and_statsmodels():
-    api = pytest.importorskip("statsmodels.api", reason=NO_STATSMODELS)
-    rng = np.random.default_rng(0)
-    a, b, clips = rng.normal(size=120), rng.normal(0.1, 1, 120), rng.permutation(np.repeat(np.arange(30), 4))
-    plain = stats.ttest_rel(b, a)
-    ours = paired_difference(a, b, method="t")
-    assert (ours.low, ours.high) == pytest.approx(tuple(plain.confidence_interval()), abs=1e-9)
-    assert t_test(b - a) == pytest.approx((plain.statistic, plain.pvalue), abs=1e-9)
-    fit = api.OLS(b - a, np.ones(120)).fit(
-        cov_type="cluster", cov_kwds={"groups": clips, "use_correction": True}, use_t=True
-    )
-    ours = paired_difference(a, b, clips.tolist(), method="t")
-    assert (ours.low, ours.high) == pytest.approx(tuple(fit.conf_int()[0]), abs=1e-9)
-    assert t_test(b - a, clips.tolist())[1] == pytest.approx(fit.pvalues[0], abs=1e-9)
-
-
 def test_power_golden():
-    assert miller_n(0.03, 1 / 9) == 969
-    assert miller_n(0.03, 1 / 9, 1 / 6, 1 / 6) == 3876
     for discordance, expected in [(0.05, 2.0), (0.10, 2.8), (0.20, 4.0)]:
         assert 100 * mde_from_variance(discordance, 1000) == pytest.approx(expected, abs=0.05)
         assert mde_paired(round(1000 * discordance), 0, 1000) == pytest.approx(mde_from_variance(discordance, 1000))
-        assert mde_from_variance(discordance, samples_for_paired(0.03, discordance)) <= 0.03
+        assert mde_from_variance(discordance, 4000) == pytest.approx(mde_from_variance(discordance, 1000) / 2)
     assert mde_paired(0, 0, 100) > 0  # nothing changed, but that does not make every effect visible
 
 
@@ -70,7 +52,7 @@ def test_compare_think_on_off():
     assert (result.a, result.b) == (0.7, 0.73)
     assert result.p == mcnemar(40, 10) and result.significant()
     assert result.interval.low > 0 and result.difference in result.interval
-    assert non_inferior(result, 0.01) and not non_inferior(compare(b, a), 0.01)
+    assert compare(b, a).interval.low < -0.01
 
 
 @given(BITS, st.booleans())
@@ -126,7 +108,7 @@ def test_sampled_sign_flip_is_seeded_and_close_to_t():
     differences = rng.normal(0.15, 1, 200)
     tails, method = sign_flips(differences)
     assert method == "sign-flip-10000" and tails == sign_flips(differences)[0]
-    assert tails.two_sided == pytest.approx(t_test(differences)[1], abs=0.02)
+    assert tails.two_sided == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, abs=0.02)
 
 
 def test_clips_that_flip_together_are_not_independent_evidence():
