@@ -6,10 +6,11 @@ import argparse
 import sys
 from collections import Counter
 
-from audiobench.ask.annotate import Terms, carry
+from audiobench.ask.annotate import carry
 from audiobench.ask.annotators import AnnotatorStage, Found, find_annotator
 from audiobench.ask.engine import Ending
 from audiobench.cli import output
+from audiobench.cli.asking import terms
 from audiobench.core.errors import UsageError
 from audiobench.core.sheet import Sheet
 from audiobench.core.types import Request, Response
@@ -89,12 +90,12 @@ def _tasks(opened: Run, wanted: str | None) -> list[TaskRun]:
 def _carry(args: argparse.Namespace, found: Found, opened: Run, tasks: list[TaskRun]) -> Ending:
     model = find_model(args.model, base_url=args.base_url) if args.model else None
     adapter: Adapter | None = None if model else _Nobody()
-    spent = sum(share.dollars or 0.0 for share in cost.of_stages(opened.folder) if share.part == Note.PART)
-    quiet = output.chosen(args) == "json"
-    terms = Terms(
-        args.attempts, args.timeout, args.max_concurrency, args.allow_other_model, quiet, args.max_cost, spent
+    return carry(
+        AnnotatorStage(found, model, tasks),
+        terms(args, opened.folder, Note.PART),
+        base_url=args.base_url,
+        adapter=adapter,
     )
-    return carry(AnnotatorStage(found, model, tasks), terms, base_url=args.base_url, adapter=adapter)
 
 
 def _counts(task_run: TaskRun, name: str) -> dict[str, int]:

@@ -14,8 +14,9 @@ from audiobench.analysis.traces.early import FRACTIONS
 from audiobench.analysis.traces.judges import JUDGES, RUBRICS, rubric_outcome
 from audiobench.analysis.traces.measures import TaskTraces, measure_arm, traced
 from audiobench.analysis.traces.sheets import trace_sheets
-from audiobench.ask.annotate import Terms, carry
+from audiobench.ask.annotate import carry
 from audiobench.cli import output
+from audiobench.cli.asking import terms
 from audiobench.cli.compare import shared_tasks
 from audiobench.core.errors import AudiobenchError, ExitCode, UsageError
 from audiobench.core.redact import is_redacted
@@ -138,13 +139,7 @@ def _say(args: argparse.Namespace, text: str) -> None:
 
 def _carry(args: argparse.Namespace, run: Run, stage: Any, base_url: str | None) -> Counter[str]:
     """Ask what is open; returns why requests failed for good, counted."""
-    parts = (TraceVerdict.PART, EarlyAnswer.PART)
-    spent = sum(share.dollars or 0.0 for share in cost.of_stages(run.folder) if share.part in parts)
-    quiet = output.chosen(args) == "json"
-    terms = Terms(
-        args.attempts, args.timeout, args.max_concurrency, args.allow_other_model, quiet, args.max_cost, spent
-    )
-    ending = carry(stage, terms, base_url=base_url)
+    ending = carry(stage, terms(args, run.folder, TraceVerdict.PART, EarlyAnswer.PART), base_url=base_url)
     if ending.reason and not stage.failures:
         error = AudiobenchError(ending.reason)
         error.exit_code = ending.exit_code

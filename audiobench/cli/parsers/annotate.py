@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from audiobench.cli import output
-from audiobench.core.limits import ATTEMPTS, TIMEOUT_SECONDS
+from audiobench.cli import asking_options, output
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -17,15 +16,5 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--tasks", metavar="A,B", help="only these tasks of the run")
     add("--model", metavar="M", help="model that the annotator asks (declared name, YAML or adapter:name)")
     add("--base-url", metavar="URL", help="server of the model")
-    add("--max-concurrency", type=int, default=64, metavar="N", help="requests at once (default 64)")
-    add("--attempts", type=int, default=ATTEMPTS, metavar="N", help=f"calls a request may take (default {ATTEMPTS})")
-    add(
-        "--timeout", type=float, default=TIMEOUT_SECONDS, metavar="S",
-        help=f"seconds one call may take (default {TIMEOUT_SECONDS:g})",
-    )  # fmt: skip
-    add(
-        "--max-cost", type=output.dollars, metavar="USD",
-        help="stop cleanly once the annotators of this run have cost this much, earlier commands included",
-    )  # fmt: skip
-    add("--allow-other-model", action="store_true", help="continue if the server reports a different model")
+    asking_options.configure(parser, "the annotators")
     output.configure(parser)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from audiobench.cli import output
-from audiobench.core.limits import ATTEMPTS, TIMEOUT_SECONDS
+from audiobench.cli import asking_options, output
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,15 +24,5 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--fractions", metavar="A,B", help="the fractions of --early, from 0 to 1 (default 0,0.1,0.25,0.5,0.75,1)")
     add("--base-url", metavar="URL", help="server of the model, for --early")
     add("--limit", type=int, metavar="N", help="only a fixed N traces of each condition are judged or asked early")
-    add("--max-concurrency", type=int, default=64, metavar="N", help="requests at once (default 64)")
-    add("--attempts", type=int, default=ATTEMPTS, metavar="N", help=f"calls a request may take (default {ATTEMPTS})")
-    add(
-        "--timeout", type=float, default=TIMEOUT_SECONDS, metavar="S",
-        help=f"seconds one call may take (default {TIMEOUT_SECONDS:g})",
-    )  # fmt: skip
-    add(
-        "--max-cost", type=output.dollars, metavar="USD",
-        help="stop cleanly once trace judges and early answers of this run have cost this much, earlier commands included",
-    )  # fmt: skip
-    add("--allow-other-model", action="store_true", help="continue if the server reports a different model")
+    asking_options.configure(parser, "trace judges and early answers")
     output.configure(parser)
