@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from audiobench.core.errors import UsageError
 from audiobench.core.types import Sample
 from audiobench.files import run_info
 from audiobench.files.run_spec import RunSpec
+from audiobench.model.registry import find_model, sha256_of
+from audiobench.results import cost
 from audiobench.results.runs import Run, Scored, TaskRun
 from audiobench.results.selection import chosen, split
 from audiobench.task.spec import TaskSpec
@@ -30,43 +33,52 @@ FOLDER = "external"
 _COLUMN, _MODEL = "column:", "model:"
 
 
-def find(external: str, task: TaskSpec, samples: Sequence[Sample], folder: Path) -> Hypotheses:
+@dataclass(frozen=True, slots=True)
+class External:
+    """What another system answered."""
+
+    texts: Hypotheses
+    identity: str
+    """Of the source, for a fingerprint: start of the sha256 of all that a run or a file holds, or of the model that is asked
+    first; the name of a column, whose content is the data set's.
+    """
+
+
+def find(external: str, task: TaskSpec, samples: Sequence[Sample], folder: Path) -> External:
     """The hypotheses for a task's samples; those of a model that was not asked yet are empty.
 
     Raises:
         UsageError: the source is not there, or holds none for any of the samples.
     """
     if external.startswith(_MODEL):
-        asked = folder / FOLDER
-        return _of_run(str(asked), task, required=False) if (asked / run_info.FILE).is_file() else {}
+        asked, model = folder / FOLDER, find_model(external.removeprefix(_MODEL))
+        known = (asked / run_info.FILE).is_file()
+        return External(_of_run(str(asked), task, required=False) if known else {}, sha256_of(model)[:8])
     if external.startswith(_COLUMN):
-        found = _of_column(external.removeprefix(_COLUMN), task, samples)
-    elif external.endswith((".jsonl", ".json")):
-        found = _of_file(Path(external))
+        name = external.removeprefix(_COLUMN)
+        found, identity = _of_column(name, task, samples), name
     else:
-        found = _of_run(external, task)
+        found = _of_file(Path(external)) if external.endswith((".jsonl", ".json")) else _of_run(external, task)
+        identity = hashlib.sha256(orjson.dumps(sorted(found.items()))).hexdigest()[:8]
     if samples and not any(sample.id in found for sample in samples):
         raise UsageError(
             f"--external {external}: holds no hypothesis for any sample of task {task.task}, such as {samples[0].id}"
         )
-    return found
+    return External(found, identity)
 
 
 def asked_first(options: RunSpec, folder: Path, nbest: int) -> RunSpec | None:
-    """The run of a model that is asked before this one; None where `--external` names none."""
+    """The run of a model that is asked before this one, within the same limit of cost; None where `--external` names none."""
     if options.external is None or not options.external.startswith(_MODEL):
         return None
+    model = find_model(options.external.removeprefix(_MODEL), base_url=options.external_base_url)
     return RunSpec(
+        max_cost=options.max_cost if cost.is_known(model) else None,
         model=options.external.removeprefix(_MODEL), tasks=options.tasks, limit=options.limit, ids=options.ids,
         shard=options.shard, data=options.data, allow_links=options.allow_links, epochs=nbest, seed=options.seed,
         base_url=[options.external_base_url] if options.external_base_url else [], out=folder / FOLDER,
         max_concurrency=options.max_concurrency, attempts=options.attempts, timeout=options.timeout, quiet=options.quiet,
     )  # fmt: skip
-
-
-def digest(found: Hypotheses, ids: Iterable[str]) -> str:
-    """sha256 (hex) of what is shown of these samples."""
-    return hashlib.sha256(orjson.dumps([[one, found.get(one)] for one in sorted(ids)])).hexdigest()
 
 
 def _of_column(name: str, task: TaskSpec, samples: Sequence[Sample]) -> Hypotheses:

@@ -238,7 +238,8 @@ def _external(
             "model:NAME"
         )
     found = hypotheses.find(options.external, task, samples, folder)
-    return {"hypotheses": found, "awaits_hypotheses": options.external.startswith("model:")}
+    awaits = options.external.startswith("model:")
+    return {"hypotheses": found.texts, "shown_from": found.identity, "awaits_hypotheses": awaits}
 
 
 def ready(prepared: Prepared) -> Prepared:

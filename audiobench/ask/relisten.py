@@ -136,7 +136,7 @@ async def relisten(
         if number == turns:
             break
         span = await _heard(request, clip, said, hear, number)
-        sound = () if clip is None or span is None else (replace(clip, span=tuple(span)),)
+        sound = () if clip is None or span is None else (replace(clip, span=(span.start, span.end)),)
         if form == "inline":
             current = replace(current, prefill=(*continued(current.prefill, said), *sound))
         else:

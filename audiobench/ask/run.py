@@ -142,7 +142,8 @@ def _ask_external(prepared: Prepared) -> RunResult | None:
         reason = f"external {prepared.external.model}: {result.reason}"
         return RunResult(prepared.folder, result.exit_code, reason, [], tally, prepared.model.name, tasks)
     for work in prepared.works:
-        work.hypotheses = hypotheses.find(prepared.options.external or "", work.task, work.samples, prepared.folder)
+        found = hypotheses.find(prepared.options.external or "", work.task, work.samples, prepared.folder)
+        work.hypotheses = found.texts
         work.awaits_hypotheses = False
         work.forget_finished()
     return None

@@ -11,7 +11,6 @@ from typing import Any
 
 from audiobench import media as audio
 from audiobench.ask import prompt
-from audiobench.ask.hypotheses import digest
 from audiobench.ask.protocols import Protocol
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Clip, Condition, Request, Sample
@@ -77,6 +76,8 @@ class TaskWork:
     """Those of several turns, by their written form in a condition."""
     hypotheses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Sample id -> what another system answered, for protocols that show it."""
+    shown_from: str = ""
+    """Which source they come from, for the fingerprint."""
     awaits_hypotheses: bool = False
     """The other system is a model that is asked before this one."""
     finished: set[Slot] = field(default_factory=set)
@@ -103,10 +104,9 @@ class TaskWork:
 
     @property
     def versions(self) -> dict[str, str]:
-        """The same, with the start of the sha256 of the hypotheses that are shown: what a fingerprint holds."""
-        shown = digest(self.hypotheses, (sample.id for sample in self.samples))[:8] if self.hypotheses else ""
+        """The same, with where the hypotheses that are shown come from: what a fingerprint holds."""
         return {
-            written: f"{identity}+{shown}" if shown and self.protocols[written].takes_hypotheses else identity
+            written: f"{identity}+{self.shown_from}" if self.protocols[written].takes_hypotheses else identity
             for written, identity in self.identities.items()
         }
 

@@ -28,7 +28,7 @@ from audiobench.results.summary import summarise
 
 COMMAND = ["audiobench", "merge"]
 """`command` in the run.json of a merged run."""
-_ALIKE = ("fingerprint", "epochs", "seed", "overrides")
+_ALIKE = ("fingerprint", "protocols", "epochs", "seed", "overrides")
 
 
 class Merged(NamedTuple):

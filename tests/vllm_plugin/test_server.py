@@ -107,6 +107,48 @@ def test_think_modes_and_faults_over_http(tiny_checkpoint, clip):
     assert [type(f) for f in faults] == [SampleError] * 3, faults
 
 
+def test_a_span_is_heard_again_over_http(tiny_checkpoint, clip, tmp_path):
+    """Relisten against a real server: the model's own thought, held to one wording, names a span at every turn."""
+    from audiobench import media
+    from model_adapters.step_audio.prompts import Turn
+    from model_adapters.step_audio.reference import Reference
+
+    model = spec(tiny_checkpoint)
+    samples, thought = clip(20.0), "hm <seg>1.0, 5.0"
+    soundfile.write(tmp_path / "clip.wav", samples, 16_000, subtype="FLOAT")
+    part = AudioPart(Clip(tmp_path / "clip.wav"))
+    held = {"structured_outputs": {"regex": thought.replace(".", r"\.") + "</seg>"}}
+    first = Request(
+        (Message("user", (part, TextPart("How many?"))),), {"max_gen_toks": 64, "temperature": 0.0}, extra_body=held
+    )
+    plan = think.resolve(model, "on")
+
+    async def ask(url: str) -> Any:
+        adapter = build_adapter(model, base_url=url, timeout=120)
+
+        async def send(asked: Request) -> Any:
+            return await adapter.generate(
+                asked.with_media(lambda p: media.parts(media.read(p.clip), p.clip, model.audio, p.transform, p.span)[0])
+            )
+
+        try:
+            return await protocols.find_protocol("relisten:turns=3").exchange(send, think.apply(first, plan), plan)
+        finally:
+            await adapter.close()
+
+    with serve(model, progress=lambda *_: None, timeout=600) as server:
+        exchange = asyncio.run(ask(server.base_url))
+    prompts = Reference.load(tiny_checkpoint).prompts
+    begun: tuple[Any, ...] = ("<think>\n",)
+    for number, (_, response) in enumerate(exchange.turns):
+        assert (response.text, response.raw["stop_reason"]) == (thought, "</seg>")
+        expected = len(prompts.build([Turn("user", (samples, "How many?"))], prefill=begun).ids)
+        assert response.usage["prompt"] == expected, f"turn {number}"
+        assert number == 0 or response.usage["cached"] >= BLOCK
+        begun = (*begun, thought + "</seg>", samples[16_000:80_000])
+    assert exchange.response.raw["turn_limit"] == 3 and not exchange.response.reasoning_closed
+
+
 def test_one_command_starts_a_server_and_shares_the_audio_prefill(tiny_checkpoint, clip, tmp_path):
     from audiobench.cli import main
 
