@@ -37,7 +37,7 @@ from audiobench.scorers import find_scorer
 from audiobench.scorers.base import require
 from audiobench.serving.planner import plan_server, starts_server
 from audiobench.task import generation
-from audiobench.task.check import scoring
+from audiobench.task.check import refusals
 from audiobench.task.find import find_tasks
 from audiobench.task.spec import Prompt, TaskSpec
 
@@ -356,8 +356,8 @@ def _check_spent(prepared: Prepared) -> None:
 
 
 def check_task(task: TaskSpec, file: Path) -> None:
-    """Raise UsageError with what `audiobench tasks check` finds about scorer, metric, extraction and parameters."""
-    findings = scoring(task, file)
+    """Raise UsageError with what `audiobench tasks check` finds, but for where the data are."""
+    findings = refusals(task, file)
     if findings:
         raise UsageError("\n".join(findings))
     scorer = find_scorer(task.scorer, task.normalizer)

@@ -21,6 +21,7 @@ from audiobench.importers import predictions
 from audiobench.importers.predictions import Prediction
 from audiobench.results.score import metric_of
 from audiobench.scorers.metrics import UNITS, Unit
+from audiobench.task.check import refusals
 from audiobench.task.find import find_task
 from audiobench.task.spec import TaskSpec
 
@@ -32,6 +33,8 @@ def run(args: argparse.Namespace) -> int:
 
     form = output.chosen(args)
     task, file = find_task(args.task)
+    if findings := refusals(task, file):
+        raise UsageError("\n".join(findings))
     entries = list(predictions.read(args.predictions))
     samples = None
     if args.data is not None or not all(predictions.is_inline(entry) for _, entry in entries):

@@ -49,9 +49,9 @@ def check(path: Path) -> list[str]:
     return _placed(_findings(task, path), path)
 
 
-def scoring(task: TaskSpec, path: Path) -> list[str]:
-    """What is wrong with how the task reads and scores answers, as `check` says it; `audiobench run` refuses it too."""
-    return _placed(_scoring(task), path)
+def refusals(task: TaskSpec, path: Path) -> list[str]:
+    """What `check` finds and `audiobench run` refuses: all but where the data are, which `--data` may say instead."""
+    return _placed(_declared(task), path)
 
 
 def _placed(findings: Iterable[Finding], path: Path) -> list[str]:
@@ -71,10 +71,14 @@ def _by_line(found: tuple[str, str]) -> tuple[str, int, str]:
 def _findings(task: TaskSpec, path: Path) -> Iterator[Finding]:
     if task.class_ not in (None, LM_EVAL_CLASS):
         yield ("class",), f"only {LM_EVAL_CLASS} (for lm-eval) may stand here; it is never run by audiobench"
+    yield from _declared(task)
+    yield from _dataset(task, path)
+
+
+def _declared(task: TaskSpec) -> Iterator[Finding]:
     yield from _scoring(task)
     yield from _columns(task)
     yield from _prompts(task)
-    yield from _dataset(task, path)
     yield from _submission(task)
 
 

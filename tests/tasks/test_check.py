@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from audiobench.cli import main
 from audiobench.core.errors import UsageError
 from audiobench.task.check import check
 from audiobench.task.find import find_task
@@ -180,3 +181,34 @@ def test_templates_cannot_escape(template):
 
     with pytest.raises(UsageError):
         render(template, variables(Sample("id", "?", doc={"a": 0})))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('doc_to_choice: "{{choices}}"\n', ""),  # free text, read by rules that need options
+        ('doc_to_audio: "{{audio}}"\n', ""),
+        ("{{question}}{%", "{{nothing_of_the_kind}}{%"),
+        ("{{question}}{%", "{{doc.answer}}{%"),
+        ("prompt:", "submission: {id: '{{id}}'}\nprompt:"),
+        ("prompt:", "scorer: wer\nmetric_list: [{metric: acc}]\nprompt:"),
+    ],
+)
+def test_run_and_score_refuse_what_the_check_refuses(
+    old: str, new: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task, answers = tmp_path / "mine.yaml", tmp_path / "answers.jsonl"
+    assert old in GOOD
+    task.write_text(GOOD.replace(old, new), encoding="utf-8")
+    (tmp_path / "items.jsonl").write_text("{}\n", encoding="utf-8")
+    answers.write_text('{"id": "s0", "output": "A"}\n', encoding="utf-8")
+    assert main(["tasks", "check", str(task)]) == 2
+    findings = capsys.readouterr().err.splitlines()
+    for command in (
+        ["run", "--model", "oracle", "--tasks", str(task), "--out", str(tmp_path / "out")],
+        ["score", "--task", str(task), "--predictions", str(answers)],
+    ):
+        assert main(command) == 2
+        said = capsys.readouterr().err
+        assert findings and all(finding in said for finding in findings), said
+    assert not (tmp_path / "out").exists()
