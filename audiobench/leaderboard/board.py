@@ -119,6 +119,12 @@ def make_board(
         notes += [f"{task}: not in per cent but in its own unit ({unit})" for task in plain]
     board = Board(names, {t: (s.title if s else t) for t, s in specs.items()}, averaged, rows, notes)
     _mark(board, {task: spec.expected_rows for task, spec in specs.items() if spec}, strict)
+    board.notes += [
+        f"{row.title}, {board.titles[task]}, {row.label}: {row.cells[task].notes}"
+        for row in board.measured
+        for task in names
+        if task in row.cells and row.cells[task].notes
+    ]
     for row in board.rows:
         _average(row, board)
     _rank(board)

@@ -18,6 +18,7 @@ from audiobench.core.types import Condition
 from audiobench.files import run_info, summary_entry
 from audiobench.files.run_info import RecordedModel, RunInfo, titled
 from audiobench.files.summary_entry import NOTHING, MetricScore, SummaryEntry
+from audiobench.results.reasoned import contrary
 from audiobench.results.runs import Run
 from audiobench.results.score import metric_of
 from audiobench.results.summary import summarise
@@ -60,7 +61,7 @@ class Cell:
     mark: str = ""
     """Set where the cell is not comparable with the others of its column."""
     notes: str = ""
-    """For published scores: what the source leaves open."""
+    """For published scores what the source leaves open; for ours how the responses contradict their think mode."""
     asked: int = 0
     """Size of the sample set that the fingerprint stands for: samples with a record, answered or not."""
 
@@ -196,6 +197,7 @@ def _cell(entry: SummaryEntry, spec: TaskSpec | None, metric: str | None, moment
     about: dict[str, Any] = {
         "coverage": entry.coverage, "chance": None if chance is None else 100 * chance, "moment": moment, "run": run,
         "prompt": entry.condition.prompt, "fingerprint": entry.fingerprint,
+        "notes": contrary(entry.condition.think, entry.effective, entry.reasoning) if entry.reasoning else "",
         "asked": entry.n - entry.counts.get("missing", 0) // max(1, entry.condition.epochs),
     }  # fmt: skip
     made = _metric(name, value, spec)

@@ -94,6 +94,15 @@ def test_fewer_word_errors_are_shown_as_good(tmp_path: Path) -> None:
     assert 'thinking <b class="good">-' in html(make_board([tmp_path]))
 
 
+def test_answers_that_thought_though_they_should_not_are_named(tmp_path: Path) -> None:
+    lines = answers([1] * 20, think="off")
+    for line in lines[:7]:
+        line["response"]["reasoning"] = "Let me listen."
+    write_run(tmp_path / "run", {"t": lines})
+    board = make_board([tmp_path])
+    assert board.notes == ["m, t, think=off audio=full: 7 of 20 responses hold reasoning"]
+
+
 def test_of_two_runs_of_one_day_the_later_one_is_shown(tmp_path: Path) -> None:
     for name, right, moment in (("a_old", False, 1.7e9), ("b_new", True, 1.7e9 + 600)):
         write_run(tmp_path / name, {"t": answers([right] * 20)}, info={"created": moment, "updated": moment})
