@@ -92,6 +92,11 @@ class Gemini:
     key_variables = KEY_VARIABLES
 
     @staticmethod
+    def keys(spec: ModelSpec) -> tuple[str, ...]:
+        """Variables one of which must hold a key, where the model file names none; Vertex AI takes Google's credentials."""
+        return () if spec.read_options(Options).vertex else KEY_VARIABLES
+
+    @staticmethod
     def capabilities(spec: ModelSpec) -> Capabilities:
         """Batch jobs are the Developer API's only."""
         vertex = spec.options.get("vertex") is not None

@@ -78,6 +78,12 @@ class OpenAIChat:
     key_variables = tuple(name for dialect in DIALECTS.values() for name in dialect.key_env)
 
     @staticmethod
+    def keys(spec: ModelSpec) -> tuple[str, ...]:
+        """Variables one of which must hold a key, where the model file names none."""
+        dialect = find_dialect(spec.dialect, spec.name)
+        return dialect.key_env if dialect.key_required else ()
+
+    @staticmethod
     def capabilities(spec: ModelSpec) -> Capabilities:
         """What the dialect can say."""
         dialect = find_dialect(spec.dialect, spec.name)

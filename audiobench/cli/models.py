@@ -7,7 +7,7 @@ import sys
 
 from audiobench.cli import output
 from audiobench.core.sheet import Column, Sheet, console
-from audiobench.model.registry import find_model, model_files
+from audiobench.model.registry import find_model, keys_of, model_files
 from audiobench.model.spec import ModelSpec
 
 
@@ -20,7 +20,8 @@ def _list(args: argparse.Namespace) -> int:
     specs = [find_model(name) for name in model_files()]
     form = output.chosen(args)
     if form == "json":
-        output.write_json([spec.model_dump(mode="json", exclude_none=True) for spec in specs], args.out)
+        rows = [{**spec.model_dump(mode="json", exclude_none=True), "keys": keys_of(spec)} for spec in specs]
+        output.write_json(rows, args.out)
         return 0
     names = ("model", "adapter", "think", "formats", "$ per M tokens", "key", "served as", "retires")
     rows = [_row(spec) for spec in specs]
@@ -44,8 +45,9 @@ def _row(spec: ModelSpec) -> tuple[str, ...]:
     modes = [mode for mode in ("on", "off", "budget") if getattr(spec.thinking, mode).how != "unsupported"]
     price = spec.price_on(date.today())
     parts = () if price is None else (price.input, price.audio_input, price.output)
-    key = " or ".join(spec.api_key_env)
-    unset = " !" if key and not any(os.environ.get(name) for name in spec.api_key_env) else ""
+    keys = keys_of(spec)
+    key = " + ".join(" or ".join(names) for names in keys)
+    unset = " !" if not all(any(os.environ.get(name) for name in names) for names in keys) else ""
     return (
         spec.name, spec.adapter, ",".join(modes) or "-", " ".join(spec.audio.formats) or "-",
         " / ".join("-" if part is None else f"{part:g}" for part in parts) or "-", key + unset or "-", spec.served_model,

@@ -181,6 +181,17 @@ def key_variables() -> set[str]:
     return {variable for found in classes for variable in getattr(found, "key_variables", ())}
 
 
+def keys_of(spec: ModelSpec) -> list[tuple[str, ...]]:
+    """Keys that the model takes: for each the environment variables, one of which must hold it."""
+    if spec.api_key_env:
+        return [tuple(spec.api_key_env)]
+    if parts := stages(spec):
+        return list(dict.fromkeys(key for part in parts for key in keys_of(part)))
+    declared = getattr(_factory(spec)[0], "keys", None)
+    found: tuple[str, ...] = declared(spec) if callable(declared) else ()
+    return [found] if found else []
+
+
 def refusal(spec: ModelSpec, request: Request) -> str | None:
     """Why the model's adapter would refuse every such request, or None: for a plan, before anything is sent."""
     have = capabilities(spec)

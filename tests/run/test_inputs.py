@@ -233,6 +233,24 @@ def test_lists_of_models_and_tasks_come_in_every_form(capsys: pytest.CaptureFixt
     assert "cc-by-nc-4.0" in shown and "1000" in shown and "wer" in shown
 
 
+def test_every_key_that_a_model_takes_is_listed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
+    monkeypatch.setenv("GEMINI_API_KEY", "k")
+    monkeypatch.delenv("MISTRAL_API_KEY", raising=False)
+    assert main(["models", "list", "--json"]) == 0
+    keys = {row["name"]: row["keys"] for row in json.loads(capsys.readouterr().out)}
+    assert keys["gemini-2.5-flash-lite"] == [["GOOGLE_API_KEY", "GEMINI_API_KEY"]]
+    assert keys["gemini-3.1-pro-preview-vertex"] == [["VERTEX_ACCESS_TOKEN"]]
+    assert keys["cascade-example"] == [["MISTRAL_API_KEY"], ["OPENAI_API_KEY"]]
+    assert keys["qwen2-audio"] == keys["oracle"] == []
+    assert main(["models", "list"]) == 0
+    rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert "GEMINI_API_KEY  " in rows["gemini-2.5-flash-lite"] and "!" not in rows["gemini-2.5-flash-lite"]
+    assert "MISTRAL_API_KEY + OPENAI_API_KEY !" in rows["cascade-example"]
+
+
 def test_a_dry_run_needs_no_data_and_fetches_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
