@@ -116,8 +116,8 @@ def check_budget(model: ModelSpec, who: str, limit: float | None) -> None:
     """Raise UsageError for a limit that nothing could be counted against."""
     if limit is not None and not cost.is_known(model):
         raise UsageError(
-            f"--max-cost {limit:g}: what {who} costs is not known (no price in its file), so nothing could be counted; "
-            "leave it out, or declare prices"
+            f"--max-cost {limit:g}: no price of {who} is known, so its cost cannot be counted; declare `prices` in its "
+            "model file, or leave --max-cost out"
         )
 
 

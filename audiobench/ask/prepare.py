@@ -125,7 +125,7 @@ def resolve(options: RunSpec) -> Resolved:
     unknown = sorted(set(options.data) - {task.task for task, _, _ in found})
     if unknown:
         names = ", ".join(task.task for task, _, _ in found)
-        raise UsageError(f"--data {', '.join(unknown)}: no such task in this run: {names}")
+        raise UsageError(f"--data {', '.join(unknown)}: this run has no such task; it has: {names}")
     for task, file, _ in found:
         check_task(task, file)
         check_transport(task, model, protocols)
@@ -392,7 +392,7 @@ def check_transport(task: TaskSpec, model: ModelSpec, protocols: Sequence[Protoc
     if several and transport(task, model) == "realtime":
         raise UsageError(
             f"--protocol {several[0]}: task {task.task} on model {model.name} is speech to speech, which takes one turn "
-            "only; leave it out"
+            "only; leave --protocol out"
         )
 
 

@@ -136,7 +136,9 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     asr_base_url: Annotated[str | None, Option(Text(), "server of the recogniser", "URL")] = None
     gen: Annotated[dict[str, Any], Option(Parameters(), "override a generation parameter (temperature=0)", "K=V")] = {}
     seed: Annotated[int, Option(Whole(), "base seed; epoch k uses seed + k (default {default})", "N")] = 0
-    allow_approx: Annotated[bool, Option(Switch(), "allow think modes that the model has only approximately")] = False
+    allow_approx: Annotated[bool, Option(Switch(), "allow think modes that the model supports only approximately")] = (
+        False
+    )
     batch: Annotated[
         bool, Option(Switch(), "batch jobs of OpenAI or Gemini: half the price, within a day; resumable")
     ] = False
@@ -155,7 +157,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     allow_other_model: Annotated[bool, Option(Switch(), "continue if the server reports a different model")] = False
     attempts: Annotated[int, Option(Whole(1), "calls a request may take (default {default})", "N")] = ATTEMPTS
     timeout: Annotated[float, Option(Number(), "seconds one call may take (default {default})", "S")] = TIMEOUT_SECONDS
-    quiet: Annotated[bool, Option(Switch(), "no plan, no progress", recorded=False)] = False
+    quiet: Annotated[bool, Option(Switch(), "show neither the plan nor the progress", recorded=False)] = False
 
     def __post_init__(self) -> None:
         for option in options():

@@ -374,7 +374,7 @@ def test_data_of_an_unknown_task_is_refused_before_data_are_read(
     file = make_task(tmp_path / "t", 1)
     (tmp_path / "t" / "items.jsonl").unlink()
     code, said = check(capsys, "run", "--model", "oracle", "--tasks", file, "--data", "tyo=/nope")
-    assert code == 2 and "--data tyo: no such task in this run: toy" in said
+    assert code == 2 and "--data tyo: this run has no such task; it has: toy" in said
 
 
 def test_a_breakdown_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -98,7 +98,7 @@ def test_a_limit_that_nothing_can_be_counted_against_is_refused(here, cli):
     file = Path("judge.yaml")
     file.write_text(re.sub("prices.*", "", file.read_text(encoding="utf-8")), encoding="utf-8")
     refused = cli(*RUN, "--max-cost", "5")
-    assert refused.returncode == 2 and "what the judge costs is not known" in refused.stderr
+    assert refused.returncode == 2 and "no price of the judge is known" in refused.stderr
     assert not Path("out").exists()
     done = cli(*RUN)
     assert done.returncode == 0 and "cost: model $1.00, judge not known; $1.00 in all" in done.stdout

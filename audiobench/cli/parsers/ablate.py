@@ -14,6 +14,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("run_folder", type=Path, metavar="RUN", help="run directory with several conditions")
     add("more", nargs="*", help=argparse.SUPPRESS)
     add("--tasks", metavar="A,B", help="only these tasks of the run")
-    add("--breakdown", metavar="COLUMN", help="show this breakdown whole, for every comparison, and only it")
+    add("--breakdown", metavar="COLUMN", help="show only this breakdown, in full, for every comparison")
     add("--plot", type=Path, metavar="FILE", help="draw accuracy over budget: FILE.png and FILE.svg, or one by suffix")
     output.configure(parser, short=("json", "markdown"))

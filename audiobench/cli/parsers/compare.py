@@ -17,6 +17,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="run directories; CONDITION is think=on,audio=none or on,none",
     )
     add("--tasks", metavar="A,B", help="only these tasks (default: all that the runs share)")
-    add("--breakdown", metavar="COLUMN", help="show this breakdown whole, and only it")
+    add("--breakdown", metavar="COLUMN", help="show only this breakdown, in full")
     add("--allow-different", default="", metavar="PARTS", help="fingerprint parts that may differ (revision, ...)")
     output.configure(parser, short=("json", "markdown"))

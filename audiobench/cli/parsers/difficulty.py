@@ -14,11 +14,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(
         "run_folder", type=Path, metavar="RUN[:CONDITION]", help="finished run with --epochs K; CONDITION as in compare"
     )
-    add("--k", type=int, default=8, metavar="K", help="answers to a sample that count (default 8)")
-    add("--keep", default="3..6", metavar="LOW..HIGH", help="passes of K that keep a sample (default 3..6)")
+    add("--k", type=int, default=8, metavar="K", help="answers of a sample that are counted (default 8)")
+    add(
+        "--keep",
+        default="3..6",
+        metavar="LOW..HIGH",
+        help="keep samples with this many right answers out of K (default 3..6)",
+    )
     add("--tasks", metavar="A,B", help="only these tasks of the run")
     output.place(parser, "FILE", "manifest of the kept samples; default: RUN/difficulty.jsonl")
     add("--all", action="store_true", help="write every sample to the manifest, with kept: true or false")
     add("--rewards", type=Path, metavar="FILE", help="also write each response with its reward, for a trainer")
-    add("--rewards-of", choices=("kept", "all"), default="kept", help="whose responses (default: the kept samples')")
+    add(
+        "--rewards-of",
+        choices=("kept", "all"),
+        default="kept",
+        help="whose responses --rewards writes (default: those of kept samples)",
+    )
     output.configure(parser, out=False)

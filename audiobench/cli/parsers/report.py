@@ -13,5 +13,5 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "runs", nargs="*", default=["results"], metavar="RUN[:CONDITION]",
         help="run directories, or folders of them; CONDITION is think=on,audio=full or on,full",
     )  # fmt: skip
-    parser.add_argument("--breakdown", metavar="COLUMN", help="show this breakdown whole, and only it")
+    parser.add_argument("--breakdown", metavar="COLUMN", help="show only this breakdown, in full")
     output.configure(parser)

@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=_tags,
         metavar="OPEN,CLOSE",
-        help="what opens and closes a thought, where it is none of the known marks; may be given more than once",
+        help="tags around a thought, if they are not among the known ones; may be given more than once",
     )
     add("--reader", metavar="MODEL", help="text model that reads multiple-choice outputs which no rule can read")
     add("--reader-base-url", metavar="URL", help="server of the reader")
@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--readings",
         type=Path,
         metavar="FILE",
-        help="where the reader's readings are kept, and resumed from (default: the predictions' name + .readings.jsonl)",
+        help="where the readings are kept; a later start resumes from them (default: the predictions' name + .readings.jsonl)",
     )
     add(
         "--max-cost",

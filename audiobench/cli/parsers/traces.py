@@ -14,7 +14,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--tasks", metavar="A,B", help="only these tasks of the run")
     add("--judge", metavar="M", help="text model that judges the traces (declared name, YAML or adapter:name)")
     add("--judge-base-url", metavar="URL", help="server of the judge")
-    add("--judge-runs", type=int, metavar="K", help="judgements of a trace (default 3; the rubrics have their own 5)")
+    add("--judge-runs", type=int, metavar="K", help="judge each trace K times (default 3; for the rubrics always 5)")
     add(
         "--measures",
         metavar="A,B",
@@ -23,6 +23,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--early", action="store_true", help="ask the model to answer after fractions of its reasoning")
     add("--fractions", metavar="A,B", help="the fractions of --early, from 0 to 1 (default 0,0.1,0.25,0.5,0.75,1)")
     add("--base-url", metavar="URL", help="server of the model, for --early")
-    add("--limit", type=int, metavar="N", help="only a fixed N traces of each condition are judged or asked early")
+    add(
+        "--limit",
+        type=int,
+        metavar="N",
+        help="judge, or ask early, only N traces of each condition, always the same ones",
+    )
     asking_options.configure(parser, "trace judges and early answers")
     output.configure(parser)
