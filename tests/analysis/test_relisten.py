@@ -122,3 +122,19 @@ def test_a_model_that_hearing_again_does_not_help_is_not_said_to_be_helped(ablat
     _, entry = ablated(0.5)
     assert {c["verdict"] for c in entry["controls"]} == {"no difference"}
     assert all(c["difference"] == 0 and c["p_adjusted"] == 1 for c in entry["controls"])
+
+
+def test_inline_and_turn_based_are_two_experiments(tmp_path: Path, capsys: Any) -> None:
+    model, out = tmp_path / "model.yaml", tmp_path / "run"
+    model.write_text(MODEL.format(again=0.9))
+    arguments = ["--model", str(model), "--tasks", "listening", "--limit", "40", "--out", str(out), "--quiet"]
+    both = "relisten,relisten:hear=off,relisten:form=turn_based,relisten:form=turn_based:hear=text_only"
+    assert main(["run", *arguments, "--protocol", both]) == 0
+    capsys.readouterr()
+    assert main(["ablate", str(out), "--json"]) == 0
+    (task,) = json.loads(capsys.readouterr().out)["tasks"]
+    found = {entry["form"]: [control["hear"] for control in entry["controls"]] for entry in task["relisten"]}
+    assert found == {"inline": ["off"], "turn_based": ["text_only"]}
+    entries = json.loads((out / "listening" / "summary.json").read_text(encoding="utf-8"))
+    assert len({entry["condition"]["protocol"] for entry in entries}) == len(entries) == 4
+    assert len({entry["fingerprint"]["protocol"] for entry in entries}) == 4

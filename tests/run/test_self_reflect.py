@@ -169,3 +169,54 @@ def test_dcase_2025_as_its_data_set_has_it(server: Any, cli: Any, tmp_path: Path
     assert "Options:\n- Seal\n- Door\n- Rain\n\nExternal model 1-best predictions:\nDoor\n" in shown
     ablated = json.loads(cli("ablate", tmp_path / "out", "--json").stdout)["tasks"][0]["self_reflect"][0]
     assert {way["path"]: way["value"] for way in ablated["ways"]}["external"] == 1.0 == ablated["official"]["n"] / 3
+
+
+ASR_TASK = """\
+task: speech
+dataset_path: items.jsonl
+doc_to_id: "{{id}}"
+doc_to_audio: "{{audio}}"
+doc_to_target: "{{text}}"
+prompt: [{name: plain, order: [audio, text], text: Transcribe.}]
+extraction: [full_text]
+scorer: wer
+metric_list: [{metric: wer, aggregation: corpus, higher_is_better: false}]
+chance: none
+"""
+RECOGNISER = """\
+from audiobench.model import Response
+
+class Recogniser:
+    '''Leaves the last word out at first, and adds it once it has seen hypotheses.'''
+    def __init__(self, spec, *, base_url=None, timeout=600.0): pass
+    async def generate(self, request):
+        target = request.sample.target
+        if "Internal transcript:" in request.text:
+            return Response(f"<need_ref> {target}")
+        return Response(" ".join(target.split()[:-1]))
+    async def close(self): pass
+"""
+
+
+def test_a_transcription_is_corrected_and_scored_by_its_words(cli: Any, tmp_path: Path) -> None:
+    spoken = {"s0": "he hoped there would be stew", "s1": "stuff it into you"}
+    rows = [{"id": name, "audio": f"{name}.wav", "text": text} for name, text in spoken.items()]
+    for number, row in enumerate(rows):
+        (tmp_path / row["audio"]).write_bytes(wav(seed=number))
+    (tmp_path / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "speech.yaml").write_text(ASR_TASK)
+    (tmp_path / "own.py").write_text(RECOGNISER)
+    best = [{"id": name, "hypotheses": [text.upper(), *["hm"] * 4]} for name, text in spoken.items()]
+    (tmp_path / "parakeet.jsonl").write_text("".join(json.dumps(row) + "\n" for row in best))
+    done = cli("run", "--model", "own.py:Recogniser", "--tasks", "speech.yaml", "--out", "out", "--quiet",
+               "--protocol", "self_reflect:nbest=5", "--external", "parakeet.jsonl")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (task,) = json.loads(cli("ablate", "out", "--json").stdout)["tasks"]
+    (entry,) = task["self_reflect"]
+    assert {way["path"]: way["value"] for way in entry["ways"]} == {
+        "final": 0.0, "routed": 0.0, "internal": 2 / 10, "external": 0.0, "oracle": 0.0,
+    }  # fmt: skip
+    assert entry["recovery"]["value"] == 1.0 and entry["harm"]["value"] == 0.0
+    assert entry["confusion"]["need_ref"]["need_ref"] == 2
+    told = cli("ablate", "out", COLUMNS="100").stdout
+    assert "always internal" in told and "Speech-Hands' own scorer" not in told
