@@ -88,7 +88,8 @@ def trace(record: Record) -> Trace | None:
     seconds = clips[0].seconds if clips else None
     if not record.turns:
         thought = record.response.reasoning
-        written = f"<think>{thought}</think>{record.text}" if thought else record.text
+        # what stood between the thought and its closing tag is not known: a span at its very end is not called dangling
+        written = f"<think>{thought}\n</think>{record.text}" if thought else record.text
         return Trace(_named_only(written, seconds) if chosen.get("hear") == "off" else (), seconds, written, 0.0)
     texts = [(turn.response.reasoning or "") + turn.response.text for turn in record.turns]
     cut = "turn_limit" in record.raw

@@ -176,7 +176,7 @@ AB.sample = (function () {
         clip.state === "changed" ? h("span", { class: "warning-inline" }, " · the file has changed since the run") : null,
         heard(clip, shown),
         spans.length ? h("ol", { class: "heard again-list", "aria-label": "Heard again, in this order" }, spans.map(({ who: arm, order, start, end }) =>
-          h("li", null, who(arm), ` heard again (${order}) ${AB.seconds(start)} to ${AB.seconds(end)}`))) : null));
+          h("li", { title: arm.label }, h("span", { class: "key " + AB.hue(arm.number), "aria-hidden": "true" }), `${arm.letter} heard again (${order}) ${AB.seconds(start)} to ${AB.seconds(end)}`))) : null));
     });
   }
 
