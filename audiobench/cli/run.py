@@ -24,7 +24,7 @@ from audiobench.files.run_spec import RunSpec, options
 from audiobench.report.estimate import declared, estimate, estimate_lines, estimate_sheet
 from audiobench.report.terminal import print_run, score_sheet
 from audiobench.results import cost
-from audiobench.results.groups import group_scores
+from audiobench.results.groups import GroupScore, group_scores, known_groups
 
 
 def run(args: argparse.Namespace) -> int:
@@ -118,7 +118,7 @@ def _run_one(spec: RunSpec, args: argparse.Namespace) -> int:
         _write(args, {"estimate": entries, "exit_code": 0}, [estimate_sheet(entries)])
         return 0
     result = _run_and_show(spec, args)
-    _write(args, _as_json(result), [_sheet(result, spec)])
+    _write(args, _as_json(result, spec), [_sheet(result, spec)])
     if result.exit_code and result.exit_code is not ExitCode.USAGE:
         _print_command()
     return int(result.exit_code)
@@ -147,7 +147,7 @@ def _run_all(specs: Sequence[RunSpec], args: argparse.Namespace) -> int:
             shown.append({"model": spec.model, "tasks": spec.tasks, "exit_code": codes[-1], "reason": str(error)})
             continue
         codes.append(int(result.exit_code))
-        shown.append(_as_json(result))
+        shown.append(_as_json(result, spec))
         sheets.append(_sheet(result, spec))
         if result.exit_code in (ExitCode.SIGINT, ExitCode.SIGTERM):
             break
@@ -181,7 +181,7 @@ def _estimate(spec: RunSpec, args: argparse.Namespace) -> list[dict[str, Any]]:
 def _run_and_show(spec: RunSpec, args: argparse.Namespace) -> RunResult:
     result = api.run(spec)
     if output.chosen(args) == "text":
-        print_run(result.summaries, result.tasks, result.folder, groups=group_scores(result.summaries, result.tasks))
+        print_run(result.summaries, result.tasks, result.folder, groups=_groups(result, spec))
     if output.chosen(args) != "json":
         for entry in result.summaries:
             for reason in entry.errors:
@@ -206,14 +206,18 @@ def _sheet(result: RunResult, spec: RunSpec) -> Sheet:
     return score_sheet(result.summaries, result.tasks, run_info.titled(result.model, spec.name or ""))
 
 
-def _as_json(result: RunResult) -> dict[str, Any]:
+def _groups(result: RunResult, spec: RunSpec) -> list[GroupScore]:
+    return group_scores(result.summaries, result.tasks, known_groups(spec.tasks))
+
+
+def _as_json(result: RunResult, spec: RunSpec) -> dict[str, Any]:
     return {
         "run": str(result.folder),
         "exit_code": int(result.exit_code),
         "reason": result.reason,
         "costs": result.costs,
         "results": result.summaries,
-        "groups": group_scores(result.summaries, result.tasks),
+        "groups": _groups(result, spec),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -12,6 +13,7 @@ from audiobench.scorers.metrics import UNITS
 from audiobench.statistics.intervals import UNKNOWN, Interval
 from audiobench.statistics.macro import macro_average
 from audiobench.task.find import group_files
+from audiobench.task.glance import glance
 from audiobench.task.groups import Aggregate, GroupSpec, read_group
 from audiobench.task.spec import TaskSpec
 
@@ -47,13 +49,14 @@ class GroupScore(Struct, kw_only=True):
         return "-" if value is None else f"{value:.{self.digits}f}"
 
 
-def known_groups() -> list[GroupSpec]:
-    """Every shipped and registered group.
+def known_groups(named: Iterable[str] = ()) -> list[GroupSpec]:
+    """Every shipped and registered group, and those of the group files among `named` (what `--tasks` says).
 
     Raises:
         UsageError: a group file is not valid.
     """
-    return [read_group(path) for path in group_files().values()]
+    own = [Path(name) for name in named if name.endswith((".yaml", ".yml")) and "group" in glance(Path(name))]
+    return [read_group(path) for path in (*group_files().values(), *own)]
 
 
 def group_scores(

@@ -102,6 +102,22 @@ def test_a_group_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert expand([str(file)]) == ["listening_count"]
 
 
+def test_a_run_of_a_group_ends_with_its_average(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = "aggregate_metric_list: [{metric: hearing, weight_by_size: true}]"
+    Path("mine.yaml").write_text(f"group: mine\ntask: [listening_speech, listening_sound]\n{made}\n", "utf-8")
+    run = ["run", "--model", "random", "--tasks", "mine.yaml", "--limit", "15", "--out", "run"]
+    assert main(run) == 0
+    table = capsys.readouterr().out
+    row = next(line.split() for line in table.splitlines() if line.startswith("mine "))
+    assert row[:4] == ["mine", "hearing", "2", "30"]
+    assert main([*run, "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["groups"]
+    assert (found["group"], found["tasks"], found["n"]) == ("mine", 2, 30) and f"{found['value']:.1f}" == row[4]
+
+
 def test_a_group_that_holds_itself_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text(f"group: mine\ntask: [{file}]\n", "utf-8")
