@@ -31,7 +31,7 @@ TRANSCRIPT = "Transcript of the audio:\n{transcript}\n"
 
 def option_orders(sample: Sample) -> int:
     """How many orders its options have by rotation: as many as there are options; 1 for an open question."""
-    return max(1, len(sample.options))
+    return max(1, len(sample.choices) - sample.choices.count(None))
 
 
 def arrange(sample: Sample, order: int) -> Sample:
