@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from audiobench.core.narrow import is_list, is_object
+
 MOST = 1_000_000_000
 """Tokens (or seconds) that no answer has: a larger count is a mistake of the server's."""
 _NUMBERS = frozenset((int, float))
@@ -38,9 +40,9 @@ def mended(value: Any) -> Any:
     """`value` (JSON's types) without lone surrogates, which no UTF-8 can hold, and without infinite numbers."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    if isinstance(value, dict):
+    if is_object(value):
         return {mended(name): mended(item) for name, item in value.items()}
-    if isinstance(value, list):
+    if is_list(value):
         return [mended(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
@@ -56,5 +58,5 @@ def counts(found: Mapping[str, Any]) -> dict[str, float]:
 
 def object_in(data: Any, name: str) -> Mapping[str, Any]:
     """The object in field `name`; an empty one where there is none."""
-    inner = data.get(name) if isinstance(data, dict) else None
-    return inner if isinstance(inner, dict) else {}
+    inner = data.get(name) if is_object(data) else None
+    return inner if is_object(inner) else {}

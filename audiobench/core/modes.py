@@ -83,7 +83,8 @@ class AudioCondition(StrEnum):
                 return Transform("silence")
             case AudioCondition.REVERSE:
                 return Transform("reverse")
-        raise ValueError(f"audio={self.value}: no clip is sent")
+            case AudioCondition.NONE | AudioCondition.TRANSCRIPT:
+                raise ValueError(f"audio={self.value}: no clip is sent")
 
 
 @dataclass(frozen=True, slots=True)

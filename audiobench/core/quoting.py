@@ -7,6 +7,8 @@ import json
 import re
 from typing import Any
 
+from audiobench.core.narrow import is_object
+
 _FENCE = re.compile(r"\A\s*```(?:json)?\s*|\s*```\s*\Z")
 
 
@@ -26,7 +28,7 @@ def json_reply(reply: str) -> Any:
 def option_named(reply: str, letters: list[str]) -> str | None:
     """The letter in a reply `{"option": "<letter>"}`, or "none"; None where the reply is anything else."""
     found = json_reply(reply)
-    if not isinstance(found, dict) or set(found) != {"option"} or not isinstance(found["option"], str):
+    if not is_object(found) or set(found) != {"option"} or not isinstance(found["option"], str):
         return None
     option = found["option"].strip()
     return "none" if option.lower() == "none" else option if option in letters else None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
+
+from audiobench.core.narrow import is_mapping, is_sequence
 
 REDACTED = "***"
 LEAST_CHARS = 12
@@ -41,9 +42,9 @@ def redacted(value: Any) -> Any:
     """
     if isinstance(value, str):
         return _text(value)
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return {name: _field(str(name), item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
+    if is_sequence(value):
         return [redacted(item) for item in value]
     return value
 
@@ -52,9 +53,9 @@ def is_redacted(value: Any) -> bool:
     """Whether something in `value` was taken out by `redacted`."""
     if isinstance(value, str):
         return REDACTED in value
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return any(map(is_redacted, value.values()))
-    return isinstance(value, list | tuple) and any(map(is_redacted, value))
+    return is_sequence(value) and any(map(is_redacted, value))
 
 
 def _field(name: str, item: Any) -> Any:

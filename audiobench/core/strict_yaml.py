@@ -10,10 +10,10 @@ level, a later file's over an earlier one's, its own over all. What it sets to n
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -39,8 +39,9 @@ class _Loader(_Base):
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         kind = str(node.tag).rsplit(":", 1)[-1]
+        base: Any = super()
         try:
-            value = super().construct_object(node, deep)
+            value = base.construct_object(node, deep)
         except (ValueError, KeyError, AttributeError, TypeError, OverflowError) as error:
             said = f"{_short(node.value)} is no {kind} ({error}); put it in quotes if it is text"
             raise yaml.constructor.ConstructorError(None, None, said, node.start_mark) from error
@@ -171,10 +172,19 @@ def _over(
     return {key: place for key, place in below.items() if not key or key[0] not in said} | dict(above)
 
 
+def _events(raw: Any) -> Iterator[Any]:
+    loader: Any = _Loader(raw)
+    try:
+        while loader.check_event():
+            yield loader.get_event()
+    finally:
+        loader.dispose()
+
+
 def _check_events(raw: bytes, path: Path) -> None:
     """Counts aliases and depth before anything is built."""
     aliases = depth = 0
-    for event in yaml.parse(raw, Loader=_Loader):
+    for event in _events(raw):
         if isinstance(event, yaml.AliasEvent):
             aliases += 1
         elif isinstance(event, yaml.CollectionStartEvent):
@@ -211,7 +221,7 @@ def _note_lines(node: Any, at: KeyPath, lines: dict[KeyPath, int], path: Path, s
     elif isinstance(node, yaml.SequenceNode):
         size += sum(_note_lines(item, (*at, index), lines, path, sizes) for index, item in enumerate(node.value))
     else:
-        size += len(node.value)
+        size += len(str(node.value))
     if size > MAX_EXPANDED:
         raise UsageError(f"{path}:{line}: grows beyond {MAX_EXPANDED} characters when its aliases are written out")
     sizes[id(node)] = size
@@ -271,22 +281,26 @@ def _fields_at(model: type[BaseModel], location: KeyPath) -> list[str]:
     for part in location:
         if isinstance(part, int):
             continue
-        if isinstance(current, type):
+        if _is_model(current):
             info = current.model_fields.get(part)
-            annotation = info.annotation if info else None
+            annotation: Any = info.annotation if info else None
             is_mapping = getattr(annotation, "__origin__", None) is dict and _nested_model(annotation)
             current = annotation if is_mapping else _nested_model(annotation)
         else:  # a mapping, whose keys are anybody's
             current = _nested_model(current)
         if current is None:
             return []
-    if not isinstance(current, type):
+    if not _is_model(current):
         return []
     return [info.alias or name for name, info in current.model_fields.items()]
 
 
+def _is_model(kind: object) -> TypeGuard[type[BaseModel]]:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
 def _nested_model(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if _is_model(annotation):
         return annotation
     for argument in getattr(annotation, "__args__", ()):
         found = _nested_model(argument)

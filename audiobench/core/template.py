@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence, Sized
 from functools import lru_cache, wraps
 from typing import Any, NamedTuple
 
@@ -60,7 +60,8 @@ def _size(value: Any) -> int:
     """What it costs to look at a value, or to make as many of something as it says."""
     if isinstance(value, int):
         return min(abs(value), 2 * MAX_STEPS)
-    return len(value) if isinstance(value, str | bytes | list | tuple | dict | range) else 1
+    sized: Sized | None = value if isinstance(value, str | bytes | list | tuple | dict | range) else None
+    return 1 if sized is None else len(sized)
 
 
 def _bounded(name: str, subject: Any, arguments: Iterable[Any], make: Callable[[], Any]) -> Any:
@@ -74,8 +75,7 @@ def _bounded(name: str, subject: Any, arguments: Iterable[Any], make: Callable[[
     if name.startswith("format") and isinstance(subject, str) and _WIDTH.search(subject):
         raise SecurityError("a format with a width that is long, or not written out")
     made = make()
-    if isinstance(made, str | bytes | list | tuple):
-        _spend(len(made))
+    _spend(_size(made) if isinstance(made, str | bytes | list | tuple) else 0)
     return made
 
 
@@ -152,7 +152,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             )
         for many, times in ((left, right), (right, left)) if operator == "*" else ():
             sequence = isinstance(many, str | bytes | list | tuple) and isinstance(times, int)
-            if sequence and len(many) * times > MAX_CHARS:
+            if sequence and _size(many) * times > MAX_CHARS:
                 raise SecurityError(f"a repetition of more than {MAX_CHARS} characters")
         made = super().call_binop(context, operator, left, right)
         _spend(1 if isinstance(made, int) else _size(made))
@@ -167,8 +167,9 @@ def _range(*numbers: int) -> range:
 
 
 _ENVIRONMENT = Sandbox(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
-_ENVIRONMENT.globals.clear()
-_ENVIRONMENT.globals["range"] = _range
+_GLOBALS: MutableMapping[str, Any] = _ENVIRONMENT.globals
+_GLOBALS.clear()
+_GLOBALS["range"] = _range
 _SINGLE = re.compile(r"\A\s*\{\{((?:(?!\}\}).)*)\}\}\s*\Z", re.DOTALL)
 _PLAIN = re.compile(r"\A\s*[A-Za-z_][\w\-]*\s*\Z")
 
@@ -254,7 +255,8 @@ def evaluate(template: str, row: Mapping[str, Any]) -> Any:
 
 
 def _limited(ready: Any, names: dict[str, Any]) -> str:
-    pieces, total = [], 0
+    pieces: list[str] = []
+    total = 0
     for piece in ready.generate(names):
         pieces.append(piece)
         total += len(piece)

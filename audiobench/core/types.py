@@ -56,13 +56,13 @@ class Sample:
     """Option texts in published order; None is a padded slot (MMSU), whose letter is not offered."""
     target: str | tuple[str, ...] | None = None
     """The right option's text, or the reference(s); None where answers are withheld."""
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Columns for breakdowns and for the scorer (checklist, rubric, ...)."""
     transcript: str | None = None
     """The words of the clip, where the data set has them (for the `transcript` audio condition)."""
     cluster: str | None = None
     """Items that share a clip share this key."""
-    doc: Mapping[str, Any] = field(default_factory=dict)
+    doc: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The data set's own row (without audio), for prompt templates."""
     videos: tuple[Clip, ...] = ()
 
@@ -106,11 +106,11 @@ class Request:
     """Everything an adapter needs to ask a model once."""
 
     messages: tuple[Message, ...]
-    generation: Mapping[str, Any] = field(default_factory=dict)
+    generation: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """max_gen_toks (tokens), temperature, top_p, top_k, repetition_penalty, seed, until (stop strings)."""
     prefill: Parts | None = None
     """Start of the assistant's turn that the model continues: `<think>\\n`, or a thought with sound in it."""
-    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    extra_body: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Fields for the server beside the standard ones (a thinking switch, say)."""
     think: str = "default"
     protocol: str = ""
@@ -219,7 +219,7 @@ class Outcome:
     rule: str | None = None
     official: Any = None
     """The official scorer's verdict on the text, in its own vocabulary."""
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What the metric needs beyond a value (edit counts, judge ratings) or why it failed."""
     extracted: Answer = Answer(None)
     """What extraction found; `answer` shows it to people."""

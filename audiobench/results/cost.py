@@ -112,7 +112,10 @@ def spent(folder: Path, spec: ModelSpec) -> float:
     model is `estimated` where its cost is not known.
     """
     lines = (record for file in sorted(folder.glob(f"*/{records.FILE}")) for record in records.read(file))
-    answers = sum(estimated(record, spec) if (known := of_record(record, spec)) is None else known for record in lines)
+    answers = 0.0
+    for record in lines:
+        known = of_record(record, spec)
+        answers += estimated(record, spec) if known is None else known
     answers += sum(of_record(turn, spec) or 0.0 for turn in _open_turns(folder))
     return answers + sum(share.dollars or 0.0 for share in of_stages(folder))
 

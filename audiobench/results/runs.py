@@ -218,7 +218,7 @@ class Run:
     def open(cls, folder: Path, *, anew: bool = False) -> Run:
         """Read `run.json` and the plans; `anew`: as in `TaskRun`."""
         info = run_info.read(folder, f"{folder}: not a run directory (no run.json)")
-        tasks = {}
+        tasks: dict[str, TaskRun] = {}
         for path in sorted(folder.glob(f"*/{plan.FILE}")):
             asked, task = plan.read(path)
             tasks[path.parent.name] = TaskRun(path.parent, asked, with_columns(task, path.parent), anew)

@@ -47,11 +47,11 @@ class Verified:
     """What a look through a run directory found."""
 
     folder: Path
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list[Problem])
     lines: int = 0
     unchecked: int = 0
     """Lines without a checksum, as version 0.1 wrote them."""
-    unsealed: list[Path] = field(default_factory=list)
+    unsealed: list[Path] = field(default_factory=list[Path])
     """run.json and plans without one."""
 
 
@@ -88,7 +88,7 @@ def repair(folder: Path) -> list[Problem]:
     Raises:
         UsageError: a run is writing there.
     """
-    done = []
+    done: list[Problem] = []
     left = journal.left_over(folder)
     lock = journal.RunLock(folder)  # which removes them
     try:
