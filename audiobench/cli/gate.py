@@ -22,7 +22,7 @@ from audiobench.gate.markdown import summary, write_summary
 from audiobench.gate.policy import Policy, read_policy
 from audiobench.gate.terminal import one_line, print_verdict, text, verdict_sheet, workflow_commands
 from audiobench.gate.update import Update
-from audiobench.gate.verdict import Verdict
+from audiobench.gate.verdict import Confirmed, Verdict
 from audiobench.results.runs import Run, find_runs
 
 
@@ -85,7 +85,7 @@ def _judge(args: argparse.Namespace) -> Verdict:
     pooled = ask_again(found, failed, args.confirm, base_url=args.base_url)
     fresh = {arm.key: arm for arm in arms_of_run(pooled)}
     verdict = evaluate(baseline, [fresh.get(arm.key, arm) for arm in arms], policy, tasks=tasks, names=names)
-    verdict.confirmed = {"tasks": failed, "epochs": args.confirm, "folder": str(pooled.folder)}
+    verdict.confirmed = Confirmed(failed, args.confirm, str(pooled.folder))
     return verdict
 
 

@@ -80,7 +80,7 @@ class Arm:
     think_effective: tuple[str, ...] = ()
     thought: str = ""
     """How the responses contradict their think mode, in words; not known of a baseline."""
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Generation parameters that the command line changed."""
     ids_sha256: str = ""
     whole: int | None = None

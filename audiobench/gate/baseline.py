@@ -22,24 +22,26 @@ import base64
 import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from math import isclose
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from msgspec import UNSET, Meta, Struct, UnsetType, ValidationError, convert, to_builtins
 
 import audiobench
 from audiobench.core.disk import write_json
 from audiobench.core.errors import IncompleteError, NotComparableError, UsageError
+from audiobench.core.narrow import is_object
 from audiobench.core.types import Condition
 from audiobench.files.run_info import titled
 from audiobench.gate.arms import UNUSABLE, Arm, Row
 from audiobench.results.runs import Run, read_json
 from audiobench.scorers import Metric, metric_named
-from audiobench.scorers.metrics import Counts
+from audiobench.scorers.metrics import UNITS, Counts
 
 SCHEMA_VERSION = 1
 KIND = "audiobench-baseline"
@@ -47,23 +49,15 @@ LINE = 100
 """Letters a line of the file, so that diffs show where something changed."""
 
 
-class _File(BaseModel):
-    """What is read of the file; nothing is converted, unknown keys are for later versions."""
-
-    model_config = ConfigDict(strict=True)
-
-
-class _Condition(_File):
-    think: str
-    audio: str
-    option_order: int
-    prompt: str
-    protocol: str
-
-
-class _Counts(_File):
+class _NamedCounts(Struct):
     names: list[str]
     samples: list[str]
+
+    @classmethod
+    def of(cls, rows: Sequence[Counts]) -> _NamedCounts:
+        places = {name: place for place, name in enumerate(sorted({name for row in rows for name in row}))}
+        samples = [" ".join(f"{places[name]}:{n:.17g}" for name, n in sorted(row.items()) if n) for row in rows]
+        return cls(list(places), samples)
 
     def by_sample(self) -> list[Counts]:
         """Raises ValueError where a text is no `place:number ...`."""
@@ -74,51 +68,73 @@ class _Counts(_File):
             raise ValueError("counts: each sample has `place:number` pairs, places in `names`") from None
 
 
-class _Arm(_File):
+class _Arm(Struct, kw_only=True):
     task: str
-    condition: _Condition
+    condition: Condition
     metric: str
+    unit: str | None = None
     higher_is_better: bool
-    epochs: int = Field(ge=1)
-    n: int = Field(ge=0)
+    epochs: Annotated[int, Meta(ge=1)]
+    n: Annotated[int, Meta(ge=0)]
+    rows: Annotated[int, Meta(ge=0)] | UnsetType | None = UNSET
+    score: float | None = None
+    correct: int | None = None
+    unusable: dict[str, int] = {}
     fingerprint: dict[str, str]
     think_effective: list[str]
     settings: dict[str, Any]
     samples: str
     outcomes: list[list[str]]
-    values: list[list[float]] | None = None
-    lengths: list[float] | None = None
-    counts: _Counts | list[list[float]] | None = None
-    unit: str | None = None
-    score: float | None = None
-    rows: int | None = Field(default=None, ge=0)
+    values: list[list[float]] | UnsetType | None = UNSET
+    lengths: list[float] | UnsetType | None = UNSET
+    counts: _NamedCounts | list[list[float]] | UnsetType | None = UNSET
 
 
-class _Samples(_File):
+class _Samples(Struct, kw_only=True):
+    n: int = 0
     ids_sha256: str
-    id_bytes: int = Field(ge=4, le=32)
+    id_bytes: Annotated[int, Meta(ge=4, le=32)]
     packed: list[str]
 
 
-class _Model(_File):
+class Model(Struct, kw_only=True):
+    """Whose run it was."""
+
     name: str
-    run: str = ""
+    run: str | UnsetType | None = UNSET
+    """The run's own name, where it had one."""
     sha256: str | None = None
     served_models: list[str] = []
 
 
-class _Document(_File):
+class Document(Struct, kw_only=True):
+    """The file; unknown keys are for later versions."""
+
+    schema_version: int = SCHEMA_VERSION
+    kind: str = KIND
     created: str
-    model: _Model
+    audiobench: str | None = None
+    run_id: str | None = None
+    model: Model
     arms: list[_Arm]
     sample_sets: dict[str, _Samples]
+    sha256: str = ""
+
+
+class _Entry(Struct):
+    task: str
+    condition: Condition
+
+
+class _Entries(Struct):
+    arms: list[_Entry] = []
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
     """A baseline file, read."""
 
-    model: Mapping[str, Any]
+    model: Model
     created: str
     arms: list[Arm]
     sha256: str
@@ -126,7 +142,7 @@ class Baseline:
     @property
     def title(self) -> str:
         """The model and, where it had one, the run's own name."""
-        return titled(str(self.model.get("name", "")), str(self.model.get("run", "")))
+        return titled(self.model.name, self.model.run or "")
 
     @property
     def tasks(self) -> list[str]:
@@ -139,7 +155,7 @@ def short_id(sample: str, size: int) -> str:
     return hashlib.sha256(sample.encode("utf-8", "surrogatepass")).hexdigest()[: 2 * size]
 
 
-def make(run: Run, arms: Sequence[Arm]) -> dict[str, Any]:
+def make(run: Run, arms: Sequence[Arm]) -> Document:
     """The document of a baseline of `arms`.
 
     Raises:
@@ -154,70 +170,55 @@ def make(run: Run, arms: Sequence[Arm]) -> dict[str, Any]:
                 f"{run.folder}: task {arm.task}, {arm.condition.label}: {lost}; a baseline must be complete: "
                 "run the same command again until nothing is missing"
             )
-    sets: dict[str, Any] = {}
-    document = {
-        "schema_version": SCHEMA_VERSION,
-        "kind": KIND,
-        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "audiobench": audiobench.__version__,
-        "run_id": run.info.run_id or None,
-        "model": {
-            "name": run.model,
-            **({"run": run.info.name} if run.info.name else {}),
-            "sha256": run.info.model.sha256,
-            "served_models": sorted(run.info.served_models),
-        },
-        "arms": [_arm_document(arm, sets) for arm in arms],
-        "sample_sets": sets,
-    }
-    return {**document, "sha256": digest(document)}
-
-
-def _arm_document(arm: Arm, sets: dict[str, Any]) -> dict[str, Any]:
-    size = _id_bytes(arm.rows)
-    ordered = sorted((short_id(sample, size), row) for sample, row in arm.rows.items())
-    packed = b"".join(bytes.fromhex(key) + bytes([row.text_check or 0, row.audio_check or 0]) for key, row in ordered)
-    name = hashlib.sha256(packed).hexdigest()[:12]
-    sets[name] = {
-        "n": len(ordered),
-        "ids_sha256": arm.ids_sha256,
-        "id_bytes": size,
-        "packed": _lines(base64.b64encode(packed).decode()),
-    }
-    binary = not arm.counted and all(value in (0.0, 1.0) for _, row in ordered for value in row.values)
-    document: dict[str, Any] = {
-        "task": arm.task,
-        "condition": arm.condition.as_dict(),
-        "metric": arm.metric.name,
-        "unit": arm.metric.unit,
-        "higher_is_better": arm.metric.higher_is_better,
-        "epochs": arm.epochs,
-        "n": len(ordered),
-        **({"rows": arm.whole} if arm.whole not in (None, len(ordered)) else {}),
-        "score": arm.score,
-        "correct": sum(int(v or 0) for _, row in ordered for v in row.values) if binary else None,
-        "unusable": {
-            name: sum(row.statuses.count(letter) for _, row in ordered)
-            for letter, name in zip(UNUSABLE, ("unparsed", "truncated", "refused"), strict=True)
-        },
-        "fingerprint": dict(arm.fingerprint),
-        "think_effective": list(arm.think_effective),
-        "settings": dict(arm.settings),
-        "samples": name,
-    }
-    letters = ["".join(_letter(row, epoch, binary) for _, row in ordered) for epoch in range(arm.epochs)]
-    document["outcomes"] = [_lines(text) for text in letters]
-    if not binary:
-        document["values"] = [[row.values[epoch] for _, row in ordered] for epoch in range(arm.epochs)]
-    if arm.counted:
-        document["counts"] = _counts([row.counts or {} for _, row in ordered])
+    sets: dict[str, _Samples] = {}
+    model = Model(
+        name=run.model, run=run.info.name or UNSET, sha256=run.info.model.sha256,
+        served_models=sorted(run.info.served_models),
+    )  # fmt: skip
+    document = Document(
+        created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        audiobench=audiobench.__version__,
+        run_id=run.info.run_id or None,
+        model=model,
+        arms=[_written(arm, sets) for arm in arms],
+        sample_sets=sets,
+    )
+    document.sha256 = digest(to_builtins(document))
     return document
 
 
-def _counts(rows: Sequence[Counts]) -> dict[str, Any]:
-    places = {name: place for place, name in enumerate(sorted({name for row in rows for name in row}))}
-    samples = [" ".join(f"{places[name]}:{n:.17g}" for name, n in sorted(row.items()) if n) for row in rows]
-    return {"names": list(places), "samples": samples}
+def _written(arm: Arm, sets: dict[str, _Samples]) -> _Arm:
+    size = _id_bytes(arm.rows)
+    ordered = sorted((short_id(sample, size), row) for sample, row in arm.rows.items())
+    packed = b"".join(bytes.fromhex(key) + bytes([row.text_check or 0, row.audio_check or 0]) for key, row in ordered)
+    samples = hashlib.sha256(packed).hexdigest()[:12]
+    lines = _lines(base64.b64encode(packed).decode())
+    sets[samples] = _Samples(n=len(ordered), ids_sha256=arm.ids_sha256, id_bytes=size, packed=lines)
+    binary = not arm.counted and all(value in (0.0, 1.0) for _, row in ordered for value in row.values)
+    letters = ["".join(_letter(row, epoch, binary) for _, row in ordered) for epoch in range(arm.epochs)]
+    return _Arm(
+        task=arm.task,
+        condition=arm.condition,
+        metric=arm.metric.name,
+        unit=arm.metric.unit,
+        higher_is_better=arm.metric.higher_is_better,
+        epochs=arm.epochs,
+        n=len(ordered),
+        rows=UNSET if arm.whole in (None, len(ordered)) else arm.whole,
+        score=arm.score,
+        correct=sum(int(v or 0) for _, row in ordered for v in row.values) if binary else None,
+        unusable={
+            name: sum(row.statuses.count(letter) for _, row in ordered)
+            for letter, name in zip(UNUSABLE, ("unparsed", "truncated", "refused"), strict=True)
+        },
+        fingerprint=dict(arm.fingerprint),
+        think_effective=list(arm.think_effective),
+        settings=dict(arm.settings),
+        samples=samples,
+        outcomes=[_lines(text) for text in letters],
+        values=UNSET if binary else [[float(row.values[e] or 0.0) for _, row in ordered] for e in range(arm.epochs)],
+        counts=_NamedCounts.of([row.counts or {} for _, row in ordered]) if arm.counted else UNSET,
+    )
 
 
 def _letter(row: Row, epoch: int, binary: bool) -> str:
@@ -254,11 +255,9 @@ def update(path: Path, run: Run, arms: Sequence[Arm]) -> None:
     _refuse_directory(path)
     document = make(run, arms)
     if path.is_file():
-        try:
-            kept = read_json(path).get("arms") or []
-            before = {(arm["task"], Condition(**arm["condition"]).label) for arm in kept}
-        except (UsageError, AttributeError, KeyError, TypeError):
-            before = set()
+        before: set[tuple[str, str]] = set()
+        with suppress(UsageError, ValidationError):
+            before = {(arm.task, arm.condition.label) for arm in convert(read_json(path), _Entries).arms}
         lost = sorted(" ".join(key) for key in before - {arm.key for arm in arms})
         if lost:
             raise UsageError(
@@ -283,7 +282,7 @@ def read(path: Path) -> Baseline:
             f"audiobench gate --baseline {path} --run DIR --update-baseline"
         )
     document = read_json(path)
-    if not isinstance(document, dict) or document.get("kind") != KIND:
+    if not is_object(document) or document.get("kind") != KIND:
         raise UsageError(f"{path}: not a baseline (kind must be {KIND!r})")
     if document.get("schema_version") != SCHEMA_VERSION:
         raise UsageError(f"{path}: schema_version {document.get('schema_version')!r}; this audiobench reads 1")
@@ -293,15 +292,11 @@ def read(path: Path) -> Baseline:
             f"{str(document.get('sha256'))[:12]}...; restore it from version control or write it with --update-baseline"
         )
     try:
-        whole = _Document.model_validate(document)
+        whole = convert(document, Document)
         arms = [_read_arm(arm, whole.sample_sets[arm.samples]) for arm in whole.arms]
-    except ValidationError as error:
-        finding = error.errors()[0]
-        where = ".".join(map(str, finding["loc"]))
-        raise UsageError(f"{path}: not a whole baseline: {where}: {finding['msg']}") from error
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError) as error:  # also msgspec's errors
         raise UsageError(f"{path}: not a whole baseline: {error}") from error
-    return Baseline(whole.model.model_dump(), whole.created, arms, document["sha256"])
+    return Baseline(whole.model, whole.created, arms, whole.sha256)
 
 
 def _refuse_directory(path: Path) -> None:
@@ -315,8 +310,11 @@ def _read_arm(arm: _Arm, samples: _Samples) -> Arm:
     packed = base64.b64decode("".join(samples.packed), validate=True)
     step = size + 2
     letters = ["".join(lines) for lines in arm.outcomes]
-    values, metric = arm.values, metric_named(arm.metric)
+    values, metric = None if arm.values is UNSET else arm.values, metric_named(arm.metric)
+    lengths = None if arm.lengths is UNSET else arm.lengths
     if metric is None or arm.unit not in (None, metric.unit) or arm.higher_is_better != metric.higher_is_better:
+        if arm.unit not in (None, *UNITS):
+            raise ValueError(f"task {arm.task}: unit {arm.unit!r}; must be {', '.join(UNITS)}")
         metric = Metric(arm.metric, unit=arm.unit or "rating", higher_is_better=arm.higher_is_better)
     counts = _read_counts(arm, metric)
     lists = [*letters, *(values or ()), *([counts] if counts is not None else [])]
@@ -326,13 +324,13 @@ def _read_arm(arm: _Arm, samples: _Samples) -> Arm:
         raise ValueError(f"task {arm.task}: values of {len(values)} epochs, outcomes of {epochs}")
     if set("".join(letters)) - set("01s" + UNUSABLE) or (values is None and "s" in "".join(letters)):
         raise ValueError(f"task {arm.task}: outcomes hold other letters than 0, 1, {', '.join(UNUSABLE)}")
-    rows = {}
+    rows: dict[str, Row] = {}
     for i in range(count):
         chunk = packed[i * step : (i + 1) * step]
         marks = [text[i] for text in letters]
         found = [values[e][i] for e in range(epochs)] if values is not None else [float(m == "1") for m in marks]
-        if arm.lengths is not None:
-            found = [errors / (arm.lengths[i] or 1.0) for errors in found]
+        if lengths is not None:
+            found = [errors / (lengths[i] or 1.0) for errors in found]
         rows[chunk[:size].hex()] = Row(
             statuses="".join("s" if m in "01" else m for m in marks),
             values=tuple(found),
@@ -344,7 +342,7 @@ def _read_arm(arm: _Arm, samples: _Samples) -> Arm:
         raise ValueError(f"task {arm.task}: sample hashes are not in order")
     read = Arm(
         task=arm.task,
-        condition=Condition(**arm.condition.model_dump()),
+        condition=arm.condition,
         metric=metric,
         epochs=epochs,
         fingerprint=arm.fingerprint,
@@ -353,7 +351,7 @@ def _read_arm(arm: _Arm, samples: _Samples) -> Arm:
         settings=arm.settings,
         ids_sha256=samples.ids_sha256,
         id_bytes=size,
-        whole=arm.rows,
+        whole=None if arm.rows is UNSET else arm.rows,
     )
     known = metric is metric_named(arm.metric)
     if known and arm.score is not None and (not read.counted or counts is not None):
@@ -365,10 +363,10 @@ def _read_arm(arm: _Arm, samples: _Samples) -> Arm:
 
 def _read_counts(arm: _Arm, metric: Metric) -> list[Counts] | None:
     """Each sample's counts; version 0.1 wrote them without names, in the metric's order."""
-    if isinstance(arm.counts, _Counts):
+    if isinstance(arm.counts, _NamedCounts):
         return arm.counts.by_sample()
-    plain = arm.counts
-    if arm.lengths is not None:
+    plain = None if arm.counts is UNSET else arm.counts
+    if arm.lengths:
         errors = [sum(epochs) / len(epochs) for epochs in zip(*(arm.values or ()), strict=True)]
         plain = [list(pair) for pair in zip(errors, arm.lengths, strict=True)]
     if plain is None:

@@ -143,7 +143,7 @@ def _refuse(item: Item, name: str, level: Level, message: str) -> None:
 
 def _different_parts(before: Arm, after: Arm, complete: bool) -> list[str]:
     """What differs between the fingerprints, with both values."""
-    found = []
+    found: list[str] = []
     if before.metric.name != after.metric.name:
         found.append(f"metric differs: {before.metric.name} in the baseline, {after.metric.name} in the run")
     elif before.metric.higher_is_better != after.metric.higher_is_better:

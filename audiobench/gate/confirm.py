@@ -10,6 +10,7 @@ import hashlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -52,7 +53,7 @@ def ask_again(run: Run, tasks: Sequence[str], epochs: int, *, base_url: Sequence
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
-    changed = {"epochs": before + epochs, "out": folder, "quiet": True}
+    changed: dict[str, Any] = {"epochs": before + epochs, "out": folder, "quiet": True}
     if base_url:
         changed["base_url"] = list(base_url)
     for start in starts:

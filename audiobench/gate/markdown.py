@@ -46,8 +46,8 @@ def summary(verdict: Verdict) -> str:
         sheets += [Sheet(title, notes=told)] if told else []
     notes = [plain(note, 300) for note in verdict.notes]
     if done := verdict.confirmed:
-        tasks = ", ".join(done["tasks"])
-        notes.insert(0, f"Asked again ({done['epochs']} more epochs, fresh seeds, all pooled): {tasks}.")
+        tasks = ", ".join(done.tasks)
+        notes.insert(0, f"Asked again ({done.epochs} more epochs, fresh seeds, all pooled): {tasks}.")
     sheets += [Sheet("Notes", notes=notes)] if notes else []
     names = f"{escape(verdict.model)} against the baseline of {escape(verdict.baseline_model)}\n\n"
     return cut(head + names + sheet.markdown([*sheets, *_worse(verdict)], longest=EXCERPT))

@@ -82,8 +82,8 @@ def print_verdict(verdict: Verdict, out: Console | None = None) -> None:
     lines += [f"\nnote: {plain(note)}" for note in verdict.notes]
     if again := verdict.confirmed:
         lines.append(
-            f"\nrun again with fresh seeds and pooled with the first answers: {', '.join(again['tasks'])}, "
-            f"{again['epochs']} more epochs, in {again['folder']}"
+            f"\nrun again with fresh seeds and pooled with the first answers: {', '.join(again.tasks)}, "
+            f"{again.epochs} more epochs, in {again.folder}"
         )
     for line in lines:
         out.print(line, markup=False, soft_wrap=not out.is_terminal)

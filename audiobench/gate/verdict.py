@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Any, Literal
 
 from audiobench.core.errors import ExitCode
+from audiobench.core.narrow import is_object, is_sequence
 from audiobench.core.plain_text import of_whole
 from audiobench.gate.arms import Arm
 from audiobench.scorers.metrics import UNITS
@@ -99,10 +100,10 @@ class Item:
     condition: str
     metric: str
     margin: float
-    checks: list[Check] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list[Check])
     measured: Measured | None = None
     unparsed: Measured | None = None
-    flips: list[Flip] = field(default_factory=list)
+    flips: list[Flip] = field(default_factory=list[Flip])
     lower_is_better: bool = False
     n: int = 0
     """Samples of the baseline."""
@@ -134,6 +135,15 @@ class Item:
 
 
 @dataclass(slots=True)
+class Confirmed:
+    """What `--confirm` asked again."""
+
+    tasks: list[str]
+    epochs: int
+    folder: str
+
+
+@dataclass(slots=True)
 class Verdict:
     """The gate's whole answer."""
 
@@ -143,10 +153,9 @@ class Verdict:
     run: str
     alpha: float
     power: float
-    items: list[Item] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    confirmed: dict[str, Any] | None = None
-    """What `--confirm` asked again: {tasks, epochs, folder}."""
+    items: list[Item] = field(default_factory=list[Item])
+    notes: list[str] = field(default_factory=list[str])
+    confirmed: Confirmed | None = None
     error: str | None = None
     """Why there is nothing to judge."""
     error_code: ExitCode = ExitCode.OK
@@ -204,8 +213,8 @@ def size(item: Item, value: float) -> str:
 
 
 def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
+    if is_object(value):
         return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
+    if is_sequence(value):
         return [_finite(inner) for inner in value]
     return None if isinstance(value, float) and not isfinite(value) else value

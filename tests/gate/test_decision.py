@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audiobench.gate.arms import Arm
-from audiobench.gate.baseline import Baseline
+from audiobench.gate.baseline import Baseline, Model
 from audiobench.gate.checks import evaluate
 from audiobench.gate.policy import Policy
 from audiobench.gate.verdict import Verdict
@@ -19,7 +19,7 @@ from tests.gate.runs import arm
 
 
 def gate(before: Sequence[Arm], after: Sequence[Arm], **policy: object) -> Verdict:
-    return evaluate(Baseline({"name": "m"}, "", list(before), ""), list(after), Policy.model_validate(policy))
+    return evaluate(Baseline(Model(name="m"), "", list(before), ""), list(after), Policy.model_validate(policy))
 
 
 def letters(right: np.ndarray) -> list[str]:

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import orjson
 import pytest
+from msgspec import to_builtins
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import to_builtins
@@ -84,7 +85,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_spoiled_baseline_is_read_or_refused_in_one_line(folder: Path, data: st.DataObject) -> None:
     run = Run.open(folder)
     arms = arms_of_run(run)
-    document = baseline.make(run, arms)
+    document = to_builtins(baseline.make(run, arms))
     spoiled = replaced(document, data.draw(st.sampled_from(places(document)[1:])), data.draw(JSON))
     spoiled["sha256"] = baseline.digest(spoiled)
     file = folder.parent / "b.json"
