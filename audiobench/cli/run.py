@@ -21,7 +21,7 @@ from audiobench.data.loading import at_hand
 from audiobench.files import run_info, suite
 from audiobench.files.run_info import command_line
 from audiobench.files.run_spec import RunSpec, options
-from audiobench.report.estimate import declared, estimate, estimate_lines, estimate_sheet
+from audiobench.report.estimate import Estimate, declared, estimate, estimate_lines, estimate_sheet
 from audiobench.report.terminal import print_run, score_sheet
 from audiobench.results import cost
 from audiobench.results.groups import GroupScore, group_scores, known_groups
@@ -160,7 +160,7 @@ def _run_all(specs: Sequence[RunSpec], args: argparse.Namespace) -> int:
     return code
 
 
-def _estimate(spec: RunSpec, args: argparse.Namespace) -> list[dict[str, Any]]:
+def _estimate(spec: RunSpec, args: argparse.Namespace) -> list[Estimate]:
     """The plan and what it will take, as far as that is known without a download."""
     from msgspec.structs import replace
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -14,6 +13,7 @@ from audiobench.core.errors import UsageError
 from audiobench.core.plain import plain_bytes
 from audiobench.core.plain_text import of_whole
 from audiobench.core.types import Condition
+from audiobench.scorers.base import OfficialFigure
 from audiobench.statistics.intervals import By, Interval
 
 FILE = "summary.json"
@@ -80,19 +80,10 @@ class ErrorBounds(Struct):
     errors_excluded: float | None
 
 
-class Official(Struct):
-    """The official scorer's own number, with its own denominator."""
+class Official(OfficialFigure, kw_only=True):
+    """The official scorer's own number."""
 
     scorer: str = ""
-    name: str = "official"
-    value: float | None = None
-    n: int | None = None
-    excluded: int | UnsetType = UNSET
-    """Responses that the official code leaves out, where it does."""
-    random: int | UnsetType = UNSET
-    """Verdicts that the official code draws; they count as what a draw comes to on average."""
-    parts: dict[str, Any] | UnsetType = UNSET
-    """Further figures that it prints."""
     on_extracted: float | UnsetType | None = UNSET
     """Its value on the answers that we extracted, where it can be handed them."""
 

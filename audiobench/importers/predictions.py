@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from msgspec import structs
+from msgspec import UNSET, Struct, UnsetType, structs
 
-from audiobench.core.errors import UsageError
+from audiobench.core.errors import ExitCode, UsageError
 from audiobench.core.json_values import decode
 from audiobench.core.plain import check_plain
 from audiobench.core.thought import Tags
@@ -21,6 +21,7 @@ from audiobench.data.samples import RowError, option_text, slot_of
 from audiobench.extraction import OPTION_RULES
 from audiobench.files.annotations import Reading, Slot
 from audiobench.files.records import Failure, Record, ShownSample
+from audiobench.files.summary_entry import Bounds, Official, Read, Reason
 from audiobench.importers import logs
 from audiobench.importers.logs.entries import settled
 from audiobench.model import think
@@ -29,6 +30,7 @@ from audiobench.results.metric import metric
 from audiobench.results.runs import Scored
 from audiobench.results.score import metric_of, outcome, scorer_of
 from audiobench.results.summary import chance, counted, official, reasons, with_reader
+from audiobench.statistics.intervals import By
 from audiobench.task.spec import TaskSpec
 
 Entry = tuple[int, dict[str, Any]]
@@ -94,7 +96,53 @@ class Prediction(Scored):
     """The text as it was given; its thought is taken off before an answer is looked for."""
 
 
-def score(task: TaskSpec, predictions: Path, samples: Mapping[str, Sample] | None = None) -> Iterator[dict[str, Any]]:
+class ReadLine(Struct):
+    """What a reader makes of an output that no rule could read."""
+
+    value: float | None
+    answer: str | None
+    rule: str | None
+
+
+class Line(Struct):
+    """What one prediction comes to."""
+
+    id: Any
+    """As it was given."""
+    outcome: str
+    value: float | None
+    answer: str | None
+    rule: str | None
+    official: Any
+    """The official scorer's verdict on the output as it was given; ours looks behind a closed thought."""
+    with_reader: ReadLine | UnsetType = UNSET
+
+
+class Summary(Struct, kw_only=True):
+    """What the predictions of a file come to."""
+
+    task: str
+    metric: str
+    n: int
+    """Samples."""
+    outputs: int
+    """Lines."""
+    expected: int | None
+    """Samples; None without the data set."""
+    counts: dict[str, int]
+    """Of lines, and `missing` samples."""
+    value: float | None
+    ci: Bounds
+    interval: By
+    coverage: float
+    chance: float | None
+    official: Official | None
+    errors: list[Reason]
+    reader: Read | UnsetType = UNSET
+    exit_code: int
+
+
+def score(task: TaskSpec, predictions: Path, samples: Mapping[str, Sample] | None = None) -> Iterator[Line]:
     """Score each prediction of a file: the `line` of each, in the file's order; see `scored`."""
     for one in scored(task, read(predictions), samples, where=predictions):
         yield line(one, task)
@@ -139,25 +187,14 @@ def scored(
         yield Prediction(record, outcome(record, task), entry["id"], entry["output"])
 
 
-def line(one: Prediction, task: TaskSpec, reading: Reading | None = None) -> dict[str, Any]:
-    """`{"id", "outcome", "value", "answer", "rule", "official"}` of a prediction.
-
-    `official` is the official scorer's verdict on the output as it was given; ours looks behind a closed thought.
-    `reading` adds `with_reader`, the value, answer and rule that it makes of an unparsed output.
-    """
+def line(one: Prediction, task: TaskSpec, reading: Reading | None = None) -> Line:
+    """What a prediction comes to, and what `reading` makes of it where no rule could read it."""
     scorer, result = scorer_of(task), one.outcome
     official = scorer.official(one.output, one.sample) if scorer.official and one.record.error is None else None
-    found = {
-        "id": one.given_id,
-        "outcome": result.status,
-        "value": result.value,
-        "answer": result.answer,
-        "rule": result.rule,
-        "official": official,
-    }
+    found = Line(one.given_id, result.status, result.value, result.answer, result.rule, official)
     if reading is not None and result.status == "unparsed":
         read = outcome(one.record, task, reading=reading)
-        found["with_reader"] = {"value": read.value, "answer": read.answer, "rule": read.rule}
+        found.with_reader = ReadLine(read.value, read.answer, read.rule)
     return found
 
 
@@ -166,13 +203,8 @@ def summary(
     group: Sequence[Prediction],
     samples: Mapping[str, Sample] | None = None,
     readings: Mapping[Slot, Reading] | None = None,
-) -> dict[str, Any]:
-    """What the predictions come to, by the same code as a run's `summary.json`.
-
-    `{task, metric, n (samples), outputs (lines), expected (samples, None without the data set), counts (of lines, and
-    `missing` samples), value, ci, interval, coverage, chance, official, exit_code}`, and with `readings` the `reader`'s
-    number (`audiobench.results.summary.with_reader`).
-    """
+) -> Summary:
+    """What the predictions come to, by the same code as a run's `summary.json`."""
     repeats = Counter(one.id for one in group)
     missing = sum(name not in repeats for name in samples or ())
     counts = counted(group)
@@ -181,24 +213,23 @@ def summary(
     responded = [one for one in group if one.outcome.value is not None]
     epochs = max(repeats.values(), default=1)
     main = metric(task, responded, epochs)
-    read = with_reader(task, group, readings or {}, {}, epochs)
-    return {
-        "task": task.task,
-        "metric": metric_of(task).name,
-        "n": len(repeats),
-        "outputs": len(group),
-        "expected": None if samples is None else len(repeats) + missing,
-        "counts": {**counts, "missing": missing},
-        "value": main.value,
-        "ci": main.ci,
-        "interval": main.interval,
-        "coverage": (len(group) - failed) / expected if expected else 0.0,
-        "chance": chance(task, group),
-        "official": official(task, [_as_given(one) for one in group]),
-        "errors": reasons(group),
-        **({"reader": read} if read else {}),
-        "exit_code": 4 if failed or missing else 0,
-    }
+    return Summary(
+        task=task.task,
+        metric=metric_of(task).name,
+        n=len(repeats),
+        outputs=len(group),
+        expected=None if samples is None else len(repeats) + missing,
+        counts={**counts, "missing": missing},
+        value=main.value,
+        ci=main.ci,
+        interval=main.interval,
+        coverage=(len(group) - failed) / expected if expected else 0.0,
+        chance=chance(task, group),
+        official=official(task, [_as_given(one) for one in group]),
+        errors=reasons(group),
+        reader=with_reader(task, group, readings or {}, {}, epochs),
+        exit_code=ExitCode.INCOMPLETE if failed or missing else ExitCode.OK,
+    )
 
 
 def _as_given(one: Prediction) -> Scored:

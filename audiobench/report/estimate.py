@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from msgspec import UNSET, Struct, UnsetType
+
 from audiobench.core.modes import AudioCondition, Think
 from audiobench.core.plain_text import plural
 from audiobench.core.sheet import Column, Sheet
@@ -28,15 +30,37 @@ ASSUMED_SPOKEN_TOKENS = 200
 last 10 s, at 20 tokens a second."""
 
 
-def estimate(prepared: Prepared) -> list[dict[str, Any]]:
-    """One entry per task: open requests, audio hours, prompt and completion tokens, US dollars (None without a price).
+class Estimate(Struct, kw_only=True):
+    """What one task will take; None is what is not known."""
+
+    task: str
+    requests: int | None
+    """That are still open."""
+    audio_hours: float | None = None
+    text_tokens: int | None = None
+    audio_tokens: int | None = None
+    completion_tokens: int | None = None
+    completion_from: str = "unknown"
+    dollars: float | None = None
+    dollars_without_audio: bool = False
+    data: str | UnsetType = UNSET
+    """`not fetched`: the requests are those that the task file declares."""
+    several_turns: list[str] = []
+    """Protocols of which only the first turn is counted."""
+
+
+NOT_FETCHED = "not fetched"
+
+
+def estimate(prepared: Prepared) -> list[Estimate]:
+    """One entry a task.
 
     Completion tokens are the mean of this run's finished responses where there are any, else an assumption.
     """
     return [_estimate_task(prepared, work) for work in prepared.works]
 
 
-def _estimate_task(prepared: Prepared, work: TaskWork) -> dict[str, Any]:
+def _estimate_task(prepared: Prepared, work: TaskWork) -> Estimate:
     model = prepared.model
     open_requests = work.total - len(work.finished)
     share = open_requests / work.total if work.total else 0.0
@@ -62,21 +86,20 @@ def _estimate_task(prepared: Prepared, work: TaskWork) -> dict[str, Any]:
         dollars = cost.of_usage(usage, price)
         if prepared.options.batch and price.batch_factor is not None:
             dollars *= price.batch_factor
-    return {
-        "task": work.task.task,
-        "requests": open_requests,
-        "audio_hours": seconds / 3600,
-        "text_tokens": round(text_tokens),
-        "audio_tokens": None if audio_tokens is None else round(audio_tokens),
-        "completion_tokens": round(completion * open_requests),
-        "completion_from": "this run's responses" if measured is not None else "assumption",
-        "dollars": dollars,
-        "dollars_without_audio": price is not None
-        and audio_tokens is None
-        and price.audio_second is None
-        and bool(seconds),
-        "several_turns": [*work.protocols],
-    }
+    return Estimate(
+        task=work.task.task,
+        requests=open_requests,
+        audio_hours=seconds / 3600,
+        text_tokens=round(text_tokens),
+        audio_tokens=None if audio_tokens is None else round(audio_tokens),
+        completion_tokens=round(completion * open_requests),
+        completion_from="this run's responses" if measured is not None else "assumption",
+        dollars=dollars,
+        dollars_without_audio=(
+            price is not None and audio_tokens is None and price.audio_second is None and bool(seconds)
+        ),
+        several_turns=[*work.protocols],
+    )
 
 
 def _passes(work: TaskWork, condition: Condition) -> int:
@@ -136,7 +159,7 @@ def _assumed_completion(work: TaskWork) -> float:
     return tokens / len(work.conditions)
 
 
-def declared(task: TaskSpec, options: RunSpec) -> dict[str, Any]:
+def declared(task: TaskSpec, options: RunSpec) -> Estimate:
     """As `estimate`, of a task whose data are not here: requests by the rows that it declares, the rest unknown."""
     rows = len(options.ids) if options.ids else task.expected_rows
     if rows is not None and options.limit is not None:
@@ -144,15 +167,10 @@ def declared(task: TaskSpec, options: RunSpec) -> dict[str, Any]:
     if rows is not None and options.shard is not None:
         rows = -(-rows // options.shard[1])
     times = len(options.think) * len(options.audio) * len(options.protocol) * options.option_order * options.epochs
-    unknown = ("audio_hours", "text_tokens", "audio_tokens", "completion_tokens", "dollars")
-    return {
-        "task": task.task, "requests": None if rows is None else rows * times, **dict.fromkeys(unknown),
-        "completion_from": "unknown", "dollars_without_audio": False, "data": "not fetched",
-        "several_turns": [],
-    }  # fmt: skip
+    return Estimate(task=task.task, requests=None if rows is None else rows * times, data=NOT_FETCHED)
 
 
-def estimate_sheet(entries: Sequence[Mapping[str, Any]]) -> Sheet:
+def estimate_sheet(entries: Sequence[Estimate]) -> Sheet:
     """The estimate as a table; a dash for what is not known."""
     header = (
         "task", "requests", "hours of audio", "text tokens", "audio tokens", "completion tokens", "US dollars",
@@ -160,40 +178,40 @@ def estimate_sheet(entries: Sequence[Mapping[str, Any]]) -> Sheet:
     )  # fmt: skip
     sheet = Sheet("estimate", header, all_columns=True)
     for entry in entries:
-        counts = [entry[name] for name in ("requests", "text_tokens", "audio_tokens", "completion_tokens")]
+        counts = (entry.requests, entry.text_tokens, entry.audio_tokens, entry.completion_tokens)
         requests, *tokens = ("-" if count is None else f"{count:,}" for count in counts)
-        hours, spent = entry["audio_hours"], entry["dollars"]
-        money = "-" if spent is None else f"{'at least ' * entry['dollars_without_audio']}{cost.amount(spent)}"
-        why = "the declared rows; data not fetched" if entry.get("data") == "not fetched" else entry["completion_from"]
-        sheet.rows.append((entry["task"], requests, "-" if hours is None else f"{hours:.2f}", *tokens, money, why))
+        hours, spent = entry.audio_hours, entry.dollars
+        money = "-" if spent is None else f"{'at least ' * entry.dollars_without_audio}{cost.amount(spent)}"
+        why = "the declared rows; data not fetched" if entry.data else entry.completion_from
+        sheet.rows.append((entry.task, requests, "-" if hours is None else f"{hours:.2f}", *tokens, money, why))
     return sheet
 
 
-def estimate_lines(entries: list[dict[str, Any]]) -> list[str]:
+def estimate_lines(entries: Sequence[Estimate]) -> list[str]:
     """The estimate as text."""
-    lines = []
+    lines: list[str] = []
     for entry in entries:
-        if entry.get("data") == "not fetched":
-            many = "requests: unknown" if entry["requests"] is None else f"{entry['requests']:,} requests, as declared"
-            fetch = f"audiobench tasks fetch {entry['task']}"
-            lines.append(f"{entry['task']}: {many}; audio, tokens and price are known once its data are here: {fetch}")
+        if entry.data:
+            many = "requests: unknown" if entry.requests is None else f"{entry.requests:,} requests, as declared"
+            fetch = f"audiobench tasks fetch {entry.task}"
+            lines.append(f"{entry.task}: {many}; audio, tokens and price are known once its data are here: {fetch}")
             continue
-        audio = "unknown" if entry["audio_tokens"] is None else f"{entry['audio_tokens']:,}"
-        amount: float | None = entry["dollars"]
+        audio = "unknown" if entry.audio_tokens is None else f"{entry.audio_tokens:,}"
+        amount = entry.dollars
         money = "no price known"
-        if amount is not None and entry["dollars_without_audio"]:
+        if amount is not None and entry.dollars_without_audio:
             money = f"at least ${cost.amount(amount)}: how many tokens a second of audio costs is not known"
         elif amount is not None:
             money = f"about ${cost.amount(amount)}"
         lines.append(
-            f"{entry['task']}: {entry['requests']:,} {plural(entry['requests'], 'request')}, {entry['audio_hours']:.2f} h of audio; tokens: "
-            f"{entry['text_tokens']:,} text in, {audio} audio in, {entry['completion_tokens']:,} out "
-            f"({entry['completion_from']}); {money}"
+            f"{entry.task}: {entry.requests or 0:,} {plural(entry.requests or 0, 'request')}, {entry.audio_hours or 0.0:.2f} h of audio; tokens: "
+            f"{entry.text_tokens or 0:,} text in, {audio} audio in, {entry.completion_tokens or 0:,} out "
+            f"({entry.completion_from}); {money}"
         )
         lines += [
-            f"  {name}: only its first turn is counted here; the others come on top" for name in entry["several_turns"]
+            f"  {name}: only its first turn is counted here; the others come on top" for name in entry.several_turns
         ]
-    known = [entry["dollars"] for entry in entries if entry["dollars"] is not None]
+    known = [entry.dollars for entry in entries if entry.dollars is not None]
     if len(entries) > 1 and known:
         lines.append(f"in all: about ${cost.amount(sum(known))}")
     return lines

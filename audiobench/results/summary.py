@@ -205,10 +205,11 @@ def official(task: TaskSpec, group: Sequence[Scored]) -> Official | None:
     answered = [s for s in group if s.record.response is not None]
     samples = [s.sample for s in answered]
     verdicts = official_verdicts(scorer, [s.record.text for s in answered], samples)
-    summary = Official(f"{scorer.name}@{scorer.version}", **scorer.official_summary(verdicts, samples))
+    figure = scorer.official_summary(verdicts, samples)
+    summary = Official(scorer=f"{scorer.name}@{scorer.version}", **asdict(figure))
     if scorer.official_extracted is not None:
         mapped = [scorer.official_extracted(s.outcome.extracted, s.sample) for s in answered]
-        summary.on_extracted = scorer.official_summary(mapped, samples)["value"]
+        summary.on_extracted = scorer.official_summary(mapped, samples).value
     return summary
 
 

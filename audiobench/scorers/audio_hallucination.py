@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+from audiobench.core.narrow import is_object
 from audiobench.core.types import Sample
-from audiobench.scorers.base import Scorer, choice_text, or_crash
+from audiobench.scorers.base import OfficialFigure, Scorer, choice_text, or_crash
 from audiobench.scorers.lists import OneF1, class_scorer
 
 Edition = Literal["interspeech2024", "icassp2025"]
@@ -102,12 +103,12 @@ def _scorer(edition: Edition, report: Any) -> Scorer:
         del sample
         return or_crash(yes_or_no, text, edition)
 
-    def summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> dict[str, Any]:
+    def summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> OfficialFigure:
         rows = [(str(s.target), v) for v, s in zip(verdicts, samples, strict=True) if not v.startswith("error:")]
         parts = or_crash(report, rows)
-        if not isinstance(parts, dict):  # nothing was answered no rightly: the official script raises
-            return {"name": "f1", "value": None, "n": len(rows)}
-        return {"name": "f1", "value": parts["f1"] / 100, "n": len(rows), "parts": parts}
+        if not is_object(parts):  # nothing was answered no rightly: the official script raises
+            return OfficialFigure("f1", None, len(rows))
+        return OfficialFigure("f1", parts["f1"] / 100, len(rows), parts=parts)
 
     doc = "F1 of no, of the extracted yes or no (audio hallucination)"
     return replace(

@@ -9,9 +9,27 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
+from msgspec import UNSET, Struct, UnsetType
+
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Answer, Sample
 from audiobench.scorers.metrics import ACC, Metric
+
+
+class OfficialFigure(Struct):
+    """The number that an official scorer prints, with its own denominator."""
+
+    name: str = "official"
+    value: float | None = None
+    """A fraction where it is a share."""
+    n: int | None = None
+    excluded: int | UnsetType = UNSET
+    """Responses that the official code leaves out, where it does."""
+    random: int | UnsetType = UNSET
+    """Verdicts that the official code draws; they count as what a draw comes to on average."""
+    parts: dict[str, Any] | UnsetType = UNSET
+    """Further figures that it prints."""
+
 
 ScoreResult = tuple[float, dict[str, Any]]
 """(value, detail): the sample's own figure, and what the metric's `counts` need beyond it."""
@@ -78,6 +96,8 @@ class Judge:
 Score = Callable[[Answer, Sample, str], ScoreResult]
 """(answer, sample, final text) -> our verdict."""
 Normalizer = Callable[[str], str]
+OfficialSummary = Callable[[Sequence[Any], Sequence[Sample]], OfficialFigure]
+"""(verdicts, samples) -> the figure with the official denominator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +121,7 @@ class Scorer:
     """The official verdict when it is handed our extracted answer in its own form (the option's text, the letter)."""
     official_sequence: Callable[[Sequence[str | None], Sequence[Sample]], list[Any]] | None = None
     """Verdicts of a whole file in order, where the official script carries state from one record to the next."""
-    official_summary: Callable[[Sequence[Any], Sequence[Sample]], dict[str, Any]] | None = None
-    """(verdicts, samples) -> {"name", "value", "n"} with the official denominator; value is a fraction or None."""
+    official_summary: OfficialSummary | None = None
     judge: Judge | None = None
     extraction: tuple[str, ...] = ("full_text",)
     """Rules used when a task names none."""
@@ -173,19 +192,19 @@ def mean(values: Sequence[float | None]) -> float | None:
     return sum(present) / len(present) if present else None
 
 
-def share_true(name: str, chance: float = 0.0) -> Callable[[Sequence[Any], Sequence[Sample]], dict[str, Any]]:
+def share_true(name: str, chance: float = 0.0) -> OfficialSummary:
     """Summary of boolean verdicts: the share of True among the rows that the official code survives.
 
     Drawn verdicts count as `chance`, what the draw comes to on average; how many there are is said (`random`).
     """
 
-    def summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> dict[str, Any]:
+    def summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> OfficialFigure:
         del samples
         drawn = sum(v == RANDOM for v in verdicts)
         counted = [v for v in verdicts if isinstance(v, bool)]
         n = len(counted) + drawn
         value = (sum(counted) + chance * drawn) / n if n else None
-        return {"name": name, "value": value, "n": n} | ({"random": drawn} if drawn else {})
+        return OfficialFigure(name, value, n, random=drawn or UNSET)
 
     return summary
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Answer, Outcome, Sample
-from audiobench.scorers.base import Scorer, ScoreResult, references, require
+from audiobench.scorers.base import OfficialFigure, Scorer, ScoreResult, references, require
 from audiobench.scorers.metrics import Counts, Metric, Side, Tally
 from audiobench.statistics import intervals, paired
 from audiobench.statistics.intervals import Interval
@@ -144,9 +144,9 @@ def _score(answer: Answer, sample: Sample, text: str) -> ScoreResult:
     return 0.0, {"said": answer.value or "", "meant": list(references(sample))}
 
 
-def _summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> dict[str, Any]:
+def _summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> OfficialFigure:
     parts = scores([(str(v), references(s)) for v, s in zip(verdicts, samples, strict=True)])[0] if samples else {}
-    return {"name": "cider_d", "value": parts.get("cider_d"), "n": len(samples), "parts": parts}
+    return OfficialFigure("cider_d", parts.get("cider_d"), len(samples), parts=parts)
 
 
 SCORER = Scorer(

@@ -14,8 +14,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from audiobench.core.narrow import is_object
 from audiobench.core.types import Answer, Sample
-from audiobench.scorers.base import Scorer, ScoreResult, or_crash, references, require
+from audiobench.scorers.base import OfficialFigure, Scorer, ScoreResult, or_crash, references, require
 from audiobench.scorers.metrics import WER, Rate
 from audiobench.scorers.mixed import tokens
 from audiobench.scorers.text import edit_counts, rate, whisper_english, word_counts
@@ -224,11 +225,11 @@ def _official(text: str | None, sample: Sample) -> Any:
 
 
 def _scorer(part: int, name: str, metric: Rate, doc: str, printed: str) -> Scorer:
-    def summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> dict[str, Any]:
+    def summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> OfficialFigure:
         del samples
-        rows = [verdict for verdict in verdicts if isinstance(verdict, dict)]
+        rows = [verdict for verdict in verdicts if is_object(verdict)]
         parts = report(rows)
-        return {"name": printed, "value": parts[printed] if rows else None, "n": len(rows), "parts": parts}
+        return OfficialFigure(printed, parts[printed] if rows else None, len(rows), parts=parts)
 
     return Scorer(
         name=name, version="1", score=_score(part), doc=doc, metric=metric, source=SOURCE, official=_official,

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from audiobench.core.types import Sample
-from audiobench.scorers.base import Scorer, or_crash, references
+from audiobench.scorers.base import OfficialFigure, Scorer, or_crash, references
 from audiobench.scorers.metrics import Rate
 from audiobench.scorers.text import error_rate, word_counts
 
@@ -54,10 +54,10 @@ def _official(text: str | None, sample: Sample) -> Any:
     return or_crash(lambda: lmms_result(references(sample)[0], [text or ""])["mer"])
 
 
-def _summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> dict[str, Any]:
+def _summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> OfficialFigure:
     del samples
     read = [verdict for verdict in verdicts if isinstance(verdict, float)]
-    return {"name": "mer", "value": sum(read) / len(read) / 100 if read else None, "n": len(read)}
+    return OfficialFigure("mer", sum(read) / len(read) / 100 if read else None, len(read))
 
 
 SCORER = Scorer(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from audiobench.core.types import LETTERS, Answer, Sample
-from audiobench.scorers.base import Scorer, option_match
+from audiobench.scorers.base import OfficialFigure, OfficialSummary, Scorer, option_match
 
 _LETTERS = "ABCD"
 _EXCLUDED, _CORRECT, _WRONG = "excluded", "correct", "wrong"
@@ -64,14 +64,14 @@ def official_v1_sequence(texts: Sequence[str | None], samples: Sequence[Sample])
     return verdicts
 
 
-def summary(name: str) -> Callable[[Sequence[Any], Sequence[Sample]], dict[str, Any]]:
+def summary(name: str) -> OfficialSummary:
     """Accuracy over the responses that had a letter (or were empty)."""
 
-    def summarise(verdicts: Sequence[Any], samples: Sequence[Sample]) -> dict[str, Any]:
+    def summarise(verdicts: Sequence[Any], samples: Sequence[Sample]) -> OfficialFigure:
         del samples
         counted = [v for v in verdicts if v in (_CORRECT, _WRONG)]
         value = counted.count(_CORRECT) / len(counted) if counted else None
-        return {"name": name, "value": value, "n": len(counted), "excluded": list(verdicts).count(_EXCLUDED)}
+        return OfficialFigure(name, value, len(counted), excluded=list(verdicts).count(_EXCLUDED))
 
     return summarise
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from audiobench.core.types import Answer, Outcome, Sample
 from audiobench.scorers import ifeval
-from audiobench.scorers.base import RANDOM, Judge, Scorer, ScoreResult, mean, or_crash, references
+from audiobench.scorers.base import RANDOM, Judge, OfficialFigure, Scorer, ScoreResult, mean, or_crash, references
 from audiobench.scorers.metrics import ACC, Counts, Metric
 from audiobench.scorers.text import whisper_basic
 from audiobench.scorers.voicebench import ifeval_score
@@ -134,7 +134,7 @@ def _official(text: str | None, sample: Sample) -> Any:
     return or_crash(verdicts, text, meta["instruction_id_list"], meta["kwargs"])
 
 
-def _summary(found: Sequence[Any], samples: Sequence[Sample]) -> dict[str, Any]:
+def _summary(found: Sequence[Any], samples: Sequence[Sample]) -> OfficialFigure:
     told = [
         (sample.metadata["instruction_id_list"], verdict)
         for verdict, sample in zip(found, samples, strict=True)
@@ -142,7 +142,7 @@ def _summary(found: Sequence[Any], samples: Sequence[Sample]) -> dict[str, Any]:
     ]
     parts = report(told) if any(verdict for _, verdict in told) else {}
     value = parts["group"]["ALL"] if parts else None
-    return {"name": "ALL", "value": value, "n": len(told), "parts": parts}
+    return OfficialFigure("ALL", value, len(told), parts=parts)
 
 
 SYSTEM_PROMPT = """\

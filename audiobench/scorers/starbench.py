@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audiobench.core.types import LETTERS, Answer, Outcome, Sample
-from audiobench.scorers.base import Scorer, ScoreResult, option_match, or_crash
+from audiobench.scorers.base import OfficialFigure, Scorer, ScoreResult, option_match, or_crash
 from audiobench.scorers.metrics import Counts, Metric
 
 SOURCE = "InternLM/StarBench ALMEval_code/datasets/starbench.py @0daf8b0"
@@ -109,10 +109,10 @@ def _extracted(answer: Answer, sample: Sample) -> Any:
     return _official(f"<{answer.value}>", sample)
 
 
-def _summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> dict[str, Any]:
+def _summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> OfficialFigure:
     runs = [(_question(s), v) for v, s in zip(verdicts, samples, strict=True) if isinstance(v, bool)]
     value = sum(right for _, right in runs) / len(runs) if runs else None
-    return {"name": "AA", "value": value, "n": len(runs), "parts": rates(runs)}
+    return OfficialFigure("AA", value, len(runs), parts=rates(runs))
 
 
 def _question(sample: Sample) -> str:

@@ -13,9 +13,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
+from msgspec import UNSET
+
 from audiobench.core.types import LETTERS, Answer, Outcome, Sample
 from audiobench.scorers import ifeval
-from audiobench.scorers.base import RANDOM, Scorer, ScoreResult, option_match, or_crash, share_true
+from audiobench.scorers.base import RANDOM, OfficialFigure, Scorer, ScoreResult, option_match, or_crash, share_true
 from audiobench.scorers.metrics import Counts, Mean, Metric
 
 SOURCE = "MatthewCYM/VoiceBench src/evaluator @5338154"
@@ -202,13 +204,12 @@ def ifeval_rates(verdicts: Sequence[Mapping[str, Sequence[bool]]]) -> dict[str, 
     return rates | {"final": sum(rates.values()) / 4}
 
 
-def _ifeval_summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> dict[str, Any]:
+def _ifeval_summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> OfficialFigure:
     del samples
     told = [v for v in verdicts if isinstance(v, dict) and RANDOM not in [*v["strict"], *v["loose"]]]
     rates = ifeval_rates(told) if told else {}
-    return {"name": "final", "value": rates.get("final"), "n": len(told), "parts": rates} | (
-        {"random": len(verdicts) - len(told)} if len(told) < len(verdicts) else {}
-    )
+    drawn = len(verdicts) - len(told)
+    return OfficialFigure("final", rates.get("final"), len(told), random=drawn or UNSET, parts=rates)
 
 
 class InstructionsFollowed(Metric):

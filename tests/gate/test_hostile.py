@@ -9,7 +9,6 @@ from xml.etree import ElementTree
 
 import orjson
 import pytest
-from msgspec import to_builtins
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import to_builtins

@@ -30,7 +30,7 @@ def task() -> Any:
 
 def scored(task: Any, file: Path) -> list[tuple[Any, ...]]:
     """(id, outcome, value, answer) of each prediction."""
-    return [(s["id"], s["outcome"], s["value"], s["answer"]) for s in predictions.score(task, file)]
+    return [(s.id, s.outcome, s.value, s.answer) for s in predictions.score(task, file)]
 
 
 @pytest.mark.parametrize("name", ["inspect.eval", "inspect.json"])

@@ -9,7 +9,7 @@ import pytest
 from audiobench.core.types import Outcome, Sample
 from audiobench.extraction import extract
 from audiobench.scorers import SCORERS, find_scorer, official_verdicts
-from audiobench.scorers.base import EXTRAS, RANDOM
+from audiobench.scorers.base import EXTRAS, RANDOM, OfficialFigure
 from audiobench.scorers.metrics import Mean
 
 
@@ -48,7 +48,7 @@ def test_what_voicebench_would_draw_is_wrong_for_us_and_counts_as_chance_officia
         assert official("voicebench_mcq", text, sample) == RANDOM
     summary = SCORERS["voicebench_mcq"].official_summary
     assert summary is not None
-    assert summary([True, RANDOM], [sample] * 2) == {"name": "acc", "value": 0.625, "n": 2, "random": 1}
+    assert summary([True, RANDOM], [sample] * 2) == OfficialFigure("acc", 0.625, 2, random=1)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_a_summary_file_takes_the_official_figures(name, text, sample):
     scorer = SCORERS[name]
     assert scorer.official_summary is not None
     figures = scorer.official_summary(official_verdicts(scorer, [text], [sample]), [sample])
-    found = Official(name, **figures)
+    found = Official(scorer=name, **msgspec.structs.asdict(figures))
     assert msgspec.json.decode(msgspec.json.encode(found), type=Official) == found
     assert found.n == 1
 
@@ -427,4 +427,4 @@ def test_cider_is_a_figure_of_the_corpus():
     assert interval.low <= value <= interval.high
     assert metric.difference([wrong], [right]).difference == pytest.approx(value - metric.of(wrong))
     summary = SCORERS["cider_d"].official_summary
-    assert summary is not None and summary(list(meant), samples)["value"] == pytest.approx(value)
+    assert summary is not None and summary(list(meant), samples).value == pytest.approx(value)

@@ -146,13 +146,13 @@ def test_string_match_script_output(shared, name, keys):
     verdicts = official_verdicts(scorer, [r["output"] for r in rows], samples)
     assert scorer.official_summary is not None
     summary = scorer.official_summary(verdicts, samples)
-    assert (round(100 * summary["value"], 2), summary["n"]) == (float(total.group(1)), int(total.group(2)))
+    assert (round(100 * summary.value, 2), summary.n) == (float(total.group(1)), int(total.group(2)))
     groups = 0
     for key in keys:
         for group in {row[key] for row in rows}:
             inside = [i for i, row in enumerate(rows) if row[key] == group]
             part = scorer.official_summary([verdicts[i] for i in inside], [samples[i] for i in inside])
-            assert (round(100 * part["value"], 2), part["n"]) == expected[group]
+            assert (round(100 * part.value, 2), part.n) == expected[group]
             groups += 1
     assert groups == len([e for e in expected if e != "Total Accuracy"])
 
@@ -166,14 +166,14 @@ def test_mmsu_script_output(shared, version, file):
     verdicts = official_verdicts(scorer, [r["output"] for r in rows], samples)
     assert scorer.official_summary is not None
     summary = scorer.official_summary(verdicts, samples)
-    assert f"Overall Accuracy: {summary['value']:.4f}" in stdout
-    assert f"Total count: {summary['n']}" in stdout
+    assert f"Overall Accuracy: {summary.value:.4f}" in stdout
+    assert f"Total count: {summary.n}" in stdout
     for category, sub, value in re.findall(
         r"Category: (\w+), (?:Sub-category: (\w+), |Average )Accuracy: ([\d.]+)", stdout
     ):
         inside = [i for i, r in enumerate(rows) if r["category"] == category and sub in ("", r["sub-category"])]
         part = scorer.official_summary([verdicts[i] for i in inside], [samples[i] for i in inside])
-        assert f"{part['value']:.4f}" == value
+        assert f"{part.value:.4f}" == value
 
 
 def test_wildspeech_rating(shared):
