@@ -99,7 +99,7 @@ def _repeated(file: Path, given: Mapping[str, Any]) -> list[RunSpec]:
         changed["out"] = folder
     named = RunSpec(model="any", tasks=given["tasks"]).tasks if "tasks" in given else None
     recorded = [name for start in info.starts for name in start.tasks]
-    specs = []
+    specs: list[RunSpec] = []
     for start in info.starts_of(named or recorded, folder / run_info.FILE):
         spec = replace(start.located(), **changed)
         if hidden := run_info.hidden_flags(spec):

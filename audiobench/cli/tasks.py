@@ -176,7 +176,8 @@ def _check(args: argparse.Namespace) -> int:
         args.files, args.data = [args.data, *args.files], ""
     if not args.files:
         raise UsageError("tasks check: name a task YAML")
-    findings, noted = [], []
+    findings: list[str] = []
+    noted: list[str] = []
     for file in map(Path, args.files):
         found = check(file)
         if not found and args.data is not None:

@@ -90,7 +90,7 @@ def _judge(
 ) -> Counter[str]:
     if args.judge_runs is not None and args.judge_runs < 1:
         raise UsageError(f"--judge-runs {args.judge_runs}: must be at least 1")
-    jobs = []
+    jobs: list[Job] = []
     for group in chosen.values():
         for arm, records in group:
             for name in measures:

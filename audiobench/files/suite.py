@@ -21,6 +21,7 @@ import orjson
 
 from audiobench.core import strict_yaml
 from audiobench.core.errors import UsageError
+from audiobench.core.narrow import is_list, is_object
 from audiobench.core.strict_yaml import KeyPath
 from audiobench.files.run_spec import RunSpec, options
 
@@ -58,7 +59,7 @@ class _Suite:
         """Every run: for each model, its tasks by equal options."""
         common = self._read({key: item for key, item in self.data.items() if key not in ENTRIES}, (), tuple(ENTRIES))
         models, tasks = self._entries("models"), self._entries("tasks")
-        found = []
+        found: list[RunSpec] = []
         for model, own in models:
             groups: dict[bytes, tuple[dict[str, Any], list[str]]] = {}
             for task, of_task in tasks:
@@ -72,14 +73,14 @@ class _Suite:
         entries = self.data.get(key)
         if entries is None:
             raise self._wrong((key,), "required key is missing" if key not in self.data else "must be a list of names")
-        if not isinstance(entries, list) or not entries:
+        if not is_list(entries) or not entries:
             raise self._wrong((key,), f"{_shown(entries)}: must be a list of names")
         kind = next(option.kind for option in options() if option.name == ("model" if key == "models" else "tasks"))
         found: list[tuple[str, dict[str, Any]]] = []
         for index, entry in enumerate(entries):
             at: KeyPath = (key, index)
             own: dict[str, Any] = {}
-            if isinstance(entry, dict):
+            if is_object(entry):
                 name = entry.get(ENTRIES[key])
                 if name is None:
                     raise self._wrong(at, f"an entry with options of its own needs the key {ENTRIES[key]}")
@@ -98,7 +99,7 @@ class _Suite:
 
     def _read(self, values: Mapping[str, Any], at: KeyPath, also: tuple[str, ...]) -> dict[str, Any]:
         """Options in their one form."""
-        found = {}
+        found: dict[str, Any] = {}
         for key, value in values.items():
             if key not in self.options:
                 allowed = [*also, *self.options]

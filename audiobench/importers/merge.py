@@ -13,6 +13,7 @@ from msgspec import convert, structs, to_builtins
 
 from audiobench.core.disk import write_whole
 from audiobench.core.errors import NotComparableError, UsageError
+from audiobench.core.narrow import is_mapping
 from audiobench.core.types import Condition
 from audiobench.data.loading import content_sha256
 from audiobench.files import journal, records, run_info, summary_entry
@@ -89,7 +90,7 @@ def _check_alike(parts: Sequence[TaskRun]) -> None:
         for key in _ALIKE:
             here, there = getattr(part.plan, key), getattr(first.plan, key)
             if here != there:
-                if isinstance(here, Mapping):
+                if is_mapping(here):
                     name = min(n for n in {*here, *there} if here.get(n) != there.get(n))
                     key, here, there = f"{key}: {name}", here.get(name), there.get(name)
                 raise NotComparableError(f"{part.folder}: {key} differs from {first.folder}: {here} and {there}")

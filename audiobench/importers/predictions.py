@@ -14,6 +14,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 
 from audiobench.core.errors import ExitCode, UsageError
 from audiobench.core.json_values import decode
+from audiobench.core.narrow import is_list
 from audiobench.core.plain import check_plain
 from audiobench.core.thought import Tags
 from audiobench.core.types import Response, Sample, check_options
@@ -71,7 +72,8 @@ def _parse(raw: bytes, path: Path) -> list[tuple[int, Any]]:
     number = 1
     try:
         if raw.lstrip()[:1] == b"[":
-            return list(enumerate(decode(raw, errors="strict"), 1))
+            whole: list[Any] = decode(raw, errors="strict")
+            return list(enumerate(whole, 1))
         entries: list[tuple[int, Any]] = []
         for number, line in enumerate(raw.split(b"\n"), 1):
             if line.strip():
@@ -287,7 +289,7 @@ def _target(
             given = _numbered(given, options, choices, place)
         elif str(given) not in choices:
             given = settled([choice or "" for choice in choices], given, f"{place}: answer")
-    return tuple(map(str, given)) if isinstance(given, list) else (None if given is None else str(given))
+    return tuple(map(str, given)) if is_list(given) else (None if given is None else str(given))
 
 
 def _numbered(given: float, options: Any, choices: Sequence[str | None], place: str) -> str | None:
@@ -307,9 +309,7 @@ def _choices(given: Any, place: str) -> tuple[str | None, ...]:
     """Option texts; numbers as they are written, None for a padded slot."""
     if given is None:
         return ()
-    if not isinstance(given, list) or not all(
-        choice is None or isinstance(choice, str | int | float) for choice in given
-    ):
+    if not is_list(given) or not all(choice is None or isinstance(choice, str | int | float) for choice in given):
         raise UsageError(f"{place}: choices: expected a list of texts, got {given!r:.60}")
     try:
         check_options(given)

@@ -38,7 +38,7 @@ class Board:
     averaged: list[str]
     """Tasks that the average takes: those of which more is better and 100 the most."""
     rows: list[Row]
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list[str])
 
     @property
     def measured(self) -> list[Row]:
@@ -54,7 +54,7 @@ class Board:
         """Every number in long form: one line for each row and task, the average among the tasks."""
         import pandas as pd
 
-        lines = []
+        lines: list[dict[str, object]] = []
         for row in self.rows:
             cells = [*row.cells.items(), *([("average", row.average)] if row.average else [])]
             for task, cell in cells:

@@ -18,6 +18,7 @@ import msgspec
 import orjson
 
 from audiobench.core.errors import AudiobenchError, UsageError
+from audiobench.core.narrow import is_list, is_object
 from audiobench.core.plain import plain_bytes
 from audiobench.core.types import STATUSES
 from audiobench.extraction import version_of
@@ -57,9 +58,9 @@ SECRETS = (
 class Findings:
     """What the check found."""
 
-    problems: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list[str])
     """What must be repaired: `path: field: what is wrong`."""
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list[str])
     runs: int = 0
     entries: int = 0
 
@@ -156,13 +157,13 @@ def _check_summary(path: Path, task: str, found: Findings) -> None:
     entries = _read(path, found)
     if entries is None:
         return
-    if not isinstance(entries, list) or not entries:
+    if not is_list(entries) or not entries:
         found.problems.append(f"{path}: must be a list of results, one a condition")
         return
-    conditions = []
+    conditions: list[bytes] = []
     for number, entry in enumerate(entries):
         where = f"{path}: [{number}]"
-        if not isinstance(entry, dict) or not _has(where, entry, ENTRY_KEYS, found):
+        if not is_object(entry) or not _has(where, entry, ENTRY_KEYS, found):
             continue
         found.entries += 1
         if entry["task"] != task:

@@ -196,7 +196,7 @@ def _head(text: str, css: str = "", task: str = "") -> str:
 
 
 def _row(board: Board, row: Row, *, averaged: bool, gains: bool) -> str:
-    cells = []
+    cells: list[str] = []
     if not row.published:
         key = row.rank[0] if row.rank else ""
         cells.append(f'<td data-key="{key}" data-label="Rank"><span class="pill">{escape(rank(row))}</span></td>')

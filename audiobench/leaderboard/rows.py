@@ -19,7 +19,7 @@ from audiobench.files import run_info, summary_entry
 from audiobench.files.run_info import RecordedModel, RunInfo, titled
 from audiobench.files.summary_entry import NOTHING, MetricScore, SummaryEntry
 from audiobench.results.reasoned import contrary
-from audiobench.results.runs import Run
+from audiobench.results.runs import Run, TaskRun
 from audiobench.results.score import metric_of
 from audiobench.results.summary import summarise
 from audiobench.scorers import Mean, Metric, metric_named
@@ -57,7 +57,7 @@ class Cell:
     moment: float = 0.0
     """When the run was last changed, in seconds since 1970; 0.0 where it is not known."""
     run: str = ""
-    fingerprint: Mapping[str, str] = field(default_factory=dict)
+    fingerprint: Mapping[str, str] = field(default_factory=dict[str, str])
     mark: str = ""
     """Set where the cell is not comparable with the others of its column."""
     notes: str = ""
@@ -96,8 +96,8 @@ class Row:
     """Of published scores; empty for our own."""
     effective: str = ""
     """What was really done about thinking, where it is not what was asked."""
-    cells: dict[str, Cell] = field(default_factory=dict)
-    gains: dict[str, Gain] = field(default_factory=dict)
+    cells: dict[str, Cell] = field(default_factory=dict[str, Cell])
+    gains: dict[str, Gain] = field(default_factory=dict[str, Gain])
     average: Cell | None = None
     average_se: float | None = None
     average_gain: Gain | None = None
@@ -169,7 +169,7 @@ def _read_run(path: Path, tasks: Sequence[str] | None) -> tuple[RunInfo, list[tu
     try:
         info = run_info.read(path)
         _check_model(path, info)
-        plans = {} if not any(path.glob("*/plan.json")) else Run.open(path).tasks
+        plans: Mapping[str, TaskRun] = {} if not any(path.glob("*/plan.json")) else Run.open(path).tasks
         found: list[tuple[SummaryEntry, TaskSpec | None]] = []
         for name, task_run in plans.items():
             if (tasks is None or name in tasks) and (task_run.folder / "samples.jsonl").is_file():
@@ -255,7 +255,7 @@ def published_rows(tasks: Sequence[str], source: str | None) -> list[Row]:
 
 def difference(first: Mapping[str, str], second: Mapping[str, str], *, audio: bool) -> list[str]:
     """Parts of two fingerprints that differ; `audio` False leaves out what the clips are (controls)."""
-    left_out = set() if audio else {"audio"}
+    left_out: set[str] = set() if audio else {"audio"}
     if not ("recogniser" in first and "recogniser" in second):  # not every answer need be spoken
         left_out.add("recogniser")
     if _local(first) or _local(second):  # a local copy has no revision: its samples and clips say what it is

@@ -99,7 +99,7 @@ def derangement(ids: Sequence[str], seed: int, groups: Mapping[str, str] | None 
     if 2 * step <= len(ring):
         # Groups lie side by side on the ring and none is longer than `step`, so `step` places on is another group.
         return {item: ring[(place + step) % len(ring)] for place, item in enumerate(ring)}
-    partners = {}
+    partners: dict[str, str] = {}
     for key in keys:
         others = [item for item in ring if item not in set(members[key])]
         for place, item in enumerate(members[key]):
@@ -115,7 +115,9 @@ def swaps(samples: Iterable[Sample], seed: int) -> dict[str, str]:
     """
     samples = list(samples)
     known = contents(clip for sample in samples for clip in sample.clips)
-    groups, leader, first = {}, {}, {}
+    groups: dict[str, str] = {}
+    leader: dict[str, str] = {}
+    first: dict[tuple[str, ...], str] = {}
 
     def led(name: str) -> str:
         while name in leader:

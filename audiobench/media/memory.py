@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,7 @@ class Memory:
         self._freed = threading.Condition()
 
     @contextmanager
-    def held(self, size: int, path: Path) -> Iterator[None]:
+    def held(self, size: int, path: Path) -> Generator[None]:
         """Hold `size` bytes.
 
         Raises:

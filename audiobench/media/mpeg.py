@@ -85,7 +85,9 @@ def walk(data: bytes) -> Mp3 | None:
         declared = int.from_bytes(tag[8:12], "big")
     at: int | None = start
     frames, size, end = 0, len(data), start
-    rates, kinds, rest = set(), set(), 0
+    rates: set[int] = set()
+    kinds: set[tuple[int, int, bool]] = set()
+    rest = 0
     damage = (begin, start - begin) if data[begin:start].strip(b"\0") else None
     while at is not None and at < size:
         length = _frame_at(data, at)

@@ -14,7 +14,8 @@ _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 def links(data: bytes) -> list[bytes] | str:
     """The streams that follow each other in the file (one, or several that were put together), or what is wrong."""
-    found, start, at, serial, sequence, last = [], 0, 0, None, 0, 0
+    found: list[bytes] = []
+    start, at, serial, sequence, last = 0, 0, None, 0, 0
     while at < len(data):
         if data[at : at + 4] != b"OggS":
             return f"damaged: no page where one should begin (byte {at})"

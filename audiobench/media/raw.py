@@ -34,7 +34,7 @@ class Segment:
     """Bytes that a decoder takes as one file."""
 
     data: bytes | memoryview
-    headerless: Mapping[str, Any] = field(default_factory=dict)
+    headerless: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """For bare samples, what libsndfile has to be told of them."""
     decoder: Decoder = "libsndfile"
 

@@ -143,7 +143,7 @@ def _with_data(
 
 def _chunks(data: bytes, order: str, at: int) -> list[bytes] | None:
     """Names of the chunks from `at` to the very end of the file; None where something else stands there."""
-    names = []
+    names: list[bytes] = []
     while at < len(data):
         if len(data) - at < 8:
             return names if not data[at:].strip(b"\0") else None

@@ -28,7 +28,7 @@ class Status:
     """The provider's own word for it."""
     done: int | None = None
     message: str = ""
-    results: list[Result] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list[Result])
     """Filled once it has ended."""
 
 

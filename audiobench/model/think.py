@@ -12,6 +12,7 @@ from typing import Any
 
 from audiobench.core.errors import UsageError
 from audiobench.core.modes import FinishReason, Think
+from audiobench.core.narrow import is_object
 from audiobench.core.parts import words
 from audiobench.core.thought import Tags, separate
 from audiobench.core.types import Message, Request, Response, TextPart
@@ -118,7 +119,7 @@ def apply(request: Request, plan: ThinkPlan) -> Request:
 def _fill(value: Any, budget: int | None) -> Any:
     if value == "{budget}":
         return budget
-    if isinstance(value, dict):
+    if is_object(value):
         return {key: _fill(item, budget) for key, item in value.items()}
     return value
 

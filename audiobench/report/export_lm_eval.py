@@ -39,7 +39,7 @@ def write_lm_eval(out: Path, runs: Sequence[Run], tasks: Sequence[str] | None = 
     Raises:
         UsageError: there is nothing to write.
     """
-    written = []
+    written: list[Path] = []
     for run in runs:
         chosen = {name: task_run for name, task_run in run.tasks.items() if tasks is None or name in tasks}
         conditions = list(dict.fromkeys(c.label for task_run in chosen.values() for c in task_run.conditions))
@@ -137,7 +137,7 @@ def _samples(task_run: TaskRun, group: Sequence[Scored]) -> list[dict[str, Any]]
         if scored.outcome.value is not None:
             by_id.setdefault(scored.id, []).append(scored)
     kwargs = {**task_run.task.generation_kwargs, **task_run.plan.overrides}
-    lines = []
+    lines: list[dict[str, Any]] = []
     for number, sample in enumerate(task_run.plan.ids):
         found = sorted(by_id.get(sample, ()), key=lambda scored: scored.epoch)
         if not found:
@@ -170,7 +170,7 @@ def _samples(task_run: TaskRun, group: Sequence[Scored]) -> list[dict[str, Any]]
 
 def _prompt(record: Record) -> str:
     """The turns as text, `<audio>` where a clip stands."""
-    turns = []
+    turns: list[str] = []
     for turn in record.prompt:
         parts = [part if isinstance(part, str) else "<audio>" for part in turn.parts]
         turns.append("\n".join(parts))

@@ -187,7 +187,9 @@ def fit(needs: Needs, gpus: Sequence[Gpu], tensor_parallel: int | None = None) -
 def _fit(needs: Needs, gpus: Sequence[Gpu], context: int | None, parallel: int, share: float) -> Fit | None:
     need = needs.bytes_on(parallel, context)
     usable = [gpu for gpu in gpus if share_of(gpu, share) * gpu.total >= need]
-    groups, shares, rooms = [], [], []
+    groups: list[tuple[Gpu, ...]] = []
+    shares: list[float] = []
+    rooms: list[float] = []
     for start in range(0, len(usable) - parallel + 1, parallel):
         group = tuple(usable[start : start + parallel])
         common = min(share_of(gpu, share) for gpu in group)

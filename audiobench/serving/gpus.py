@@ -86,7 +86,7 @@ def selected(gpus: Sequence[Gpu], choice: str | None) -> list[Gpu]:
     """The GPUs that a value of CUDA_VISIBLE_DEVICES leaves, in its order (CUDA stops at the first unknown one)."""
     if choice is None:
         return list(gpus)
-    found = []
+    found: list[Gpu] = []
     for name in (part.strip() for part in choice.split(",")):
         match = next((g for g in gpus if name and (g.index == name or g.uuid.startswith(name))), None)
         if match is None:

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def serve(
     log: Path | None = None,
     timeout: float = START_TIMEOUT,
     progress: Progress | None = None,
-) -> Iterator[Server]:
+) -> Generator[Server]:
     """Start the model's servers, yield them when all of them answer, stop them on the way out.
 
     `port` 0 takes free ones; several servers take `port` and the next ones. `log` is the first server's; the others'

@@ -51,7 +51,7 @@ class Launch:
     """One server's process."""
 
     command: list[str]
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict[str, str])
     """Variables added to this process's own."""
     port: int = 8000
 
@@ -124,7 +124,7 @@ def plan_server(
         environment["VLLM_PLUGINS"] = f"{allowed},step_audio".strip(",")
     python = "python" if lacks else sys.executable
     ports = _ports(host, port, fit.data_parallel if fit else 1)
-    launches = []
+    launches: list[Launch] = []
     for i, own in enumerate(ports):
         command = [python, *_command(spec, host, own, parallel, fit, i), *extra_args]
         launches.append(Launch(command, {**environment, **(_devices(fit, i, seen) if fit else {})}, own))

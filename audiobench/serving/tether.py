@@ -21,7 +21,7 @@ def main(command: list[str]) -> int:
     """Run `command`; its exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-    signal.signal(signal.SIGTERM, lambda *_: _stop(child, signal.SIGTERM))
+    signal.signal(signal.SIGTERM, lambda number, frame: _stop(child, signal.SIGTERM))
     threading.Thread(target=_watch, args=(child,), daemon=True).start()
     code = child.wait()
     _stop(child, signal.SIGKILL)  # what the command may have left behind in its group

@@ -15,6 +15,7 @@ from jinja2 import TemplateSyntaxError, nodes
 
 from audiobench.core import strict_yaml, template
 from audiobench.core.errors import UsageError
+from audiobench.core.narrow import is_list, is_object
 from audiobench.core.types import Sample
 from audiobench.extraction import EXTRACTORS, OPTION_RULES, find_extractor
 from audiobench.scorers import Scorer, find_scorer
@@ -159,10 +160,10 @@ def _has_choices(task: TaskSpec) -> bool:
 def _template_values(key: Key, value: Any) -> Iterator[Finding]:
     if isinstance(value, str):
         yield from _template(key, value)
-    elif isinstance(value, list):
+    elif is_list(value):
         for index, item in enumerate(value):
             yield from _template((*key, index), item)
-    elif isinstance(value, dict):
+    elif is_object(value):
         for name, item in value.items():
             yield from _template((*key, name), item)
 
@@ -189,7 +190,7 @@ def _template(key: Key, text: str, allowed: frozenset[str] | None = None) -> Ite
 
 
 def _prompts(task: TaskSpec) -> Iterator[Finding]:
-    leaks = _roots(task.doc_to_target) if _has_choices(task) else frozenset()
+    leaks = _roots(task.doc_to_target) if _has_choices(task) else frozenset[str]()
     for index, prompt in enumerate(task.prompt):
         key: Key = ("prompt", index, "text")
         if not prompt.order:
@@ -237,7 +238,7 @@ def _roots(value: str | list[str] | None) -> frozenset[str]:
 
 def _columns_of_doc(text: str) -> set[str]:
     """Columns that a prompt takes from `doc` or `row`."""
-    found = set()
+    found: set[str] = set()
     for node in _PARSER.parse(text).find_all((nodes.Getattr, nodes.Getitem)):
         name = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)
         if isinstance(node.node, nodes.Name) and node.node.name in ("doc", "row") and isinstance(name, str):

@@ -74,7 +74,7 @@ class ClipIndex:
 
     def find(self, facts: Iterable[ClipFacts], run: Path) -> list[FoundClip | None]:
         """The clips of one record, in order."""
-        found = []
+        found: list[FoundClip | None] = []
         for fact in facts:
             known = self.by_sha.get(fact.sha256)
             if known is None or known.state != "ok":

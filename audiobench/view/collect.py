@@ -44,7 +44,7 @@ class TaskPage:
     arms: list[Arm]
     samples: dict[str, list[list[Scored]]]
     """Sample id -> one list for each arm, of its epochs in order; ids in the order of the first run's plan."""
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list[str])
     """What a reader must know before comparing."""
 
 
@@ -98,7 +98,7 @@ def _baseline_first(arms: list[tuple[int, TaskRun, Condition]], runs: Sequence[R
 
 def arm_labels(arms: Sequence[tuple[Run, Condition]]) -> list[str]:
     """A short text for each arm, made of what tells it from the others, such as `step-audio-r1 · think=on`."""
-    facts = []
+    facts: list[dict[str, Any]] = []
     for run, condition in arms:
         how = condition.as_dict()
         how["order"] = how.pop("option_order")
@@ -115,7 +115,7 @@ def arm_labels(arms: Sequence[tuple[Run, Condition]]) -> list[str]:
 
 def _notes(arms: Sequence[Arm], members: Sequence[tuple[int, TaskRun]]) -> list[str]:
     """Warnings about arms that do not rest on the same things."""
-    notes = []
+    notes: list[str] = []
     first = arms[0].summary.fingerprint if arms else {}
     parts = sorted(
         {

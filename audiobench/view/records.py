@@ -25,7 +25,7 @@ def index(page: TaskPage, ids: Sequence[str]) -> dict[str, Any]:
     columns: dict[str, dict[str, Any]] = {}
     for name in page.task_run.task.breakdown:
         labels: dict[str, int] = {}
-        places = []
+        places: list[int] = []
         for sample in ids:
             value = _facts(page.samples[sample]).metadata.get(name)
             places.append(labels.setdefault("(none)" if value is None else str(value), len(labels)))
@@ -73,7 +73,7 @@ def sample(page: TaskPage, id: str, clips: ClipIndex, folders: Sequence[Any]) ->
     cells = page.samples[id]
     facts = _facts(cells)
     heard: dict[str, dict[str, Any]] = {}
-    arms = []
+    arms: list[list[dict[str, Any]]] = []
     for arm, epochs in zip(page.arms, cells, strict=True):
         arms.append([_epoch(scored, arm, facts, clips, folders[arm.run], heard) for scored in epochs])
     return {
@@ -92,7 +92,7 @@ def _epoch(
     scored: Scored, arm: Arm, facts: ShownSample, clips: ClipIndex, run: Any, heard: dict[str, dict[str, Any]]
 ) -> dict[str, Any]:
     record, outcome = scored.record, scored.outcome
-    audio = []
+    audio: list[dict[str, Any]] = []
     for fact, clip in zip(record.audio, clips.find(record.audio, run), strict=True):
         if clip is not None:
             heard.setdefault(

@@ -86,7 +86,7 @@ def write_site(
     folders = [run.folder for run in runs]
     for page in pages:
         ids = chosen[page.name]
-        starts = []
+        starts: list[int] = []
         for number, (start, block) in enumerate(_blocks(page, ids, written.clips, folders, out, audio)):
             starts.append(start)
             _put(written, f"{page.name}/{number}", block)
@@ -168,7 +168,7 @@ def _blocks(
     page: TaskPage, ids: Sequence[str], clips: ClipIndex, folders: Sequence[Path], out: Path, audio: Audio
 ) -> Iterator[tuple[int, bytes]]:
     """(first sample's place, JSON list) of each block."""
-    start, size, parts = 0, 0, []
+    start, size, parts = 0, 0, list[bytes]()
     for place, id in enumerate(ids):
         shown = records.sample(page, id, clips, folders)
         for clip in shown["clips"]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from audiobench.core.errors import UsageError
 from audiobench.core.json_values import decode
+from audiobench.core.narrow import is_sequence
 
 Entry = dict[str, Any]
 
@@ -17,7 +18,7 @@ def settled(choices: Sequence[str], target: Any, where: str) -> str:
     Raises:
         UsageError: it is none of the options.
     """
-    if isinstance(target, list | tuple) and len(target) == 1:
+    if is_sequence(target) and len(target) == 1:
         target = target[0]
     if isinstance(target, int) and not isinstance(target, bool) and 0 <= target < len(choices):
         return choices[target]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from audiobench.core.errors import UsageError
+from audiobench.core.narrow import is_object
 from audiobench.importers.logs.entries import Entry, loads, settled
 
 MAX_BYTES = 2**29
@@ -96,7 +97,7 @@ def _prediction(sample: Mapping[str, Any], where: str) -> Entry:
     said = (sample["output"] or {}).get("choices") or []
     if sample.get("error") or not said:
         failure = sample.get("error") or sample["output"].get("error") or "no output"
-        message = failure.get("message", failure) if isinstance(failure, dict) else failure
+        message = failure.get("message", failure) if is_object(failure) else failure
         return {**entry, "output": None, "error": str(message)}
     entry["output"] = _text(said[0]["message"]["content"])
     entry["finish_reason"] = FINISH.get(said[0].get("stop_reason"), "stop")

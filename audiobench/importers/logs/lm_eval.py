@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from audiobench.core.errors import UsageError
+from audiobench.core.narrow import is_list, is_object
 from audiobench.importers.logs.entries import Entry, settled
 
 _OURS = {"id", "question", "choices", "target", "metadata", "audio"}
@@ -24,8 +25,8 @@ def is_line(line: Mapping[str, Any]) -> bool:
 def _responses(line: Mapping[str, Any]) -> list[Any]:
     """The responses to the document's first request; empty where the line has none."""
     requests = line.get("resps")
-    first = requests[0] if isinstance(requests, list) and requests else None
-    return first if isinstance(first, list) else []
+    first = requests[0] if is_list(requests) and requests else None
+    return first if is_list(first) else []
 
 
 def convert(lines: Sequence[tuple[int, Any]], path: Path) -> Iterator[tuple[int, Entry]]:
@@ -37,7 +38,7 @@ def convert(lines: Sequence[tuple[int, Any]], path: Path) -> Iterator[tuple[int,
     seen: set[Any] = set()
     for number, line in lines:
         where = f"{path}:{number}"
-        if not isinstance(line, dict) or not is_line(line):
+        if not is_object(line) or not is_line(line):
             raise UsageError(f"{where}: not a line of an lm-eval sample log (doc, doc_id, target, resps)")
         if line["doc_id"] in seen:
             continue
@@ -57,7 +58,7 @@ def _sample(line: Mapping[str, Any], where: str) -> Entry:
     entry = {key: value for key, value in doc.items() if isinstance(value, str | int | float | bool)}
     entry |= {"id": doc.get("id", line["doc_id"]), "question": str(doc.get("question", ""))}
     choices = doc.get("choices")
-    if isinstance(choices, list) and choices and all(isinstance(choice, str) for choice in choices):
+    if is_list(choices) and choices and all(isinstance(choice, str) for choice in choices):
         return {**entry, "choices": choices, "answer": settled(choices, _number(doc, target), where)}
     return {**entry, "answer": target if isinstance(target, list) else str(target)}
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from audiobench.core.errors import UsageError
+from audiobench.core.narrow import is_list, is_object
 from audiobench.core.types import LETTERS
 from audiobench.importers.logs.entries import Entry, settled
 
@@ -33,10 +34,10 @@ def convert(lines: Sequence[tuple[int, Any]], path: Path) -> Iterator[tuple[int,
     """
     for number, line in lines:
         where = f"{path}:{number}"
-        if not isinstance(line, dict) or not is_line(line):
+        if not is_object(line) or not is_line(line):
             raise UsageError(f"{where}: not a line of an lmms-eval sample log (doc_id, target, filtered_resps, input)")
         submitted = line.get("submission")
-        name = submitted.get("id") if isinstance(submitted, dict) else None
+        name = submitted.get("id") if is_object(submitted) else None
         prompt = str(line["input"])
         entry: Entry = {"id": line["doc_id"] if name is None else name, "question": prompt}
         choices = options(prompt)
@@ -51,7 +52,7 @@ def convert(lines: Sequence[tuple[int, Any]], path: Path) -> Iterator[tuple[int,
 
 
 def _first(value: Any) -> Any:
-    while isinstance(value, list) and value:
+    while is_list(value) and value:
         value = value[0]
     return value
 
