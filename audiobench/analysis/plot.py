@@ -41,13 +41,7 @@ def draw(tasks: Sequence[Ablation], model: str, path: Path) -> list[Path]:
     if not drawn:
         raise UsageError("--plot: there is no budget curve; run with e.g. --think off,budget:256,budget:1024")
     files = targets(path)
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise UsageError(f"--plot needs matplotlib: {install('plot')}") from error
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
+    pyplot = _pyplot()
     style: Any = {
         "font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.7,
         "svg.fonttype": "none", "svg.hashsalt": "audiobench", "legend.frameon": False, "axes.titlesize": 8,
@@ -68,6 +62,18 @@ def draw(tasks: Sequence[Ablation], model: str, path: Path) -> list[Path]:
         finally:
             pyplot.close(figure)
     return files
+
+
+def _pyplot() -> Any:
+    """Half of it has no types."""
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise UsageError(f"--plot needs matplotlib: {install('plot')}") from error
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    return pyplot
 
 
 def _panel(axis: Any, found: Ablation, model: str) -> None:

@@ -73,6 +73,8 @@ def test_the_command_line(cli: Any) -> None:
     assert json.loads(done.stdout)["counts"]["scored"] == 2
     done = cli("score", "--task", "listening", "--predictions", DATA / "lmms_eval.jsonl", "--json")
     assert done.returncode == 4 and json.loads(done.stdout)["counts"]["error"] == 1
+    done = cli("score", "--task", "listening", "--predictions", DATA / "lmms_eval.jsonl")
+    assert done.returncode == 4 and "  1 x " in done.stderr, "why there is no response"
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])

@@ -1,0 +1,3 @@
+"""Of scipy.special, which ships no types, what audiobench calls."""
+
+def chdtrc(v: float, x: float) -> float: ...
