@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from msgspec import to_builtins
+from msgspec import Struct
 
 from audiobench.analysis.arms import Arm, chosen_text
+from audiobench.files.records import Turn
 from audiobench.results.runs import Scored
 from audiobench.statistics.passk import pass_at_k
 
@@ -45,6 +46,50 @@ def reward(scored: Scored) -> Reward | None:
     return Reward(scored.outcome.value, float(present))
 
 
+class Heard(Struct):
+    """A clip that was sent."""
+
+    path: str
+    sha256: str
+
+
+class ManifestLine(Struct, kw_only=True):
+    """One sample for a trainer's selection."""
+
+    task: str
+    id: str
+    passed: int
+    k: int
+    kept: bool
+    pass_at: dict[str, float]
+    """By k."""
+    question: str
+    choices: tuple[str | None, ...]
+    target: str | tuple[str, ...] | None
+    audio: list[Heard]
+    metadata: dict[str, Any]
+
+
+class RewardLine(Struct, kw_only=True):
+    """One response: what was asked, what came, and what it earns."""
+
+    task: str
+    id: str
+    epoch: int
+    passed: int
+    k: int
+    prompt: list[Turn]
+    audio: list[Heard]
+    reasoning: str | None
+    response: str
+    answer: str | None
+    target: str | tuple[str, ...] | None
+    status: str
+    accuracy: float
+    reasoning_present: float
+    reward: float
+
+
 @dataclass(frozen=True, slots=True)
 class Difficulty:
     """How often one sample was passed."""
@@ -59,32 +104,31 @@ class Difficulty:
         """Unbiased pass@1 ... pass@k (Chen et al. 2021)."""
         return {k: pass_at_k(self.k, self.passed, k) for k in range(1, self.k + 1)}
 
-    def manifest(self, task: str, keep: tuple[int, int]) -> dict[str, Any]:
+    def manifest(self, task: str, keep: tuple[int, int]) -> ManifestLine:
         """The sample as a manifest line."""
         sample = self.records[0].shown
-        return {
-            "task": task, "id": self.id, "passed": self.passed, "k": self.k,
-            "kept": keep[0] <= self.passed <= keep[1], "pass_at": {str(k): v for k, v in self.pass_at.items()},
-            "question": sample.question, "choices": sample.choices, "target": sample.target,
-            "audio": [{"path": clip.path, "sha256": clip.sha256} for clip in self.records[0].record.audio],
-            "metadata": sample.metadata,
-        }  # fmt: skip
+        return ManifestLine(
+            task=task, id=self.id, passed=self.passed, k=self.k, kept=keep[0] <= self.passed <= keep[1],
+            pass_at={str(k): v for k, v in self.pass_at.items()}, question=sample.question, choices=sample.choices,
+            target=sample.target, audio=_heard(self.records[0]), metadata=sample.metadata,
+        )  # fmt: skip
 
-    def rewards(self, task: str) -> Iterator[dict[str, Any]]:
-        """One line for each response: what was asked, what came, and what it earns."""
+    def rewards(self, task: str) -> Iterator[RewardLine]:
+        """One line for each response."""
         for scored in self.records:
             earned, response = reward(scored), scored.record.response
             if earned is None or response is None:
                 continue
-            yield {
-                "task": task, "id": self.id, "epoch": scored.epoch, "passed": self.passed, "k": self.k,
-                "prompt": to_builtins(scored.record.prompt),
-                "audio": [{"path": clip.path, "sha256": clip.sha256} for clip in scored.record.audio],
-                "reasoning": response.reasoning, "response": response.text,
-                "answer": chosen_text(scored), "target": scored.shown.target,
-                "status": scored.outcome.status, "accuracy": earned.accuracy, "reasoning_present": earned.reasoning,
-                "reward": round(earned.total, 6),
-            }  # fmt: skip
+            yield RewardLine(
+                task=task, id=self.id, epoch=scored.epoch, passed=self.passed, k=self.k, prompt=scored.record.prompt,
+                audio=_heard(scored), reasoning=response.reasoning, response=response.text, answer=chosen_text(scored),
+                target=scored.shown.target, status=scored.outcome.status, accuracy=earned.accuracy,
+                reasoning_present=earned.reasoning, reward=round(earned.total, 6),
+            )  # fmt: skip
+
+
+def _heard(scored: Scored) -> list[Heard]:
+    return [Heard(clip.path, clip.sha256) for clip in scored.record.audio]
 
 
 def difficulties(arm: Arm, k: int) -> tuple[list[Difficulty], int]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+
+from msgspec import Struct, to_builtins
 
 from audiobench.analysis.arms import Selector
-from audiobench.analysis.difficulty import difficulties
+from audiobench.analysis.difficulty import ManifestLine, RewardLine, difficulties
 from audiobench.analysis.measure import is_share
 from audiobench.analysis.sheets import points
 from audiobench.cli import output
@@ -21,14 +22,30 @@ from audiobench.core.sheet import Sheet
 from audiobench.results.runs import Run
 
 
+class Passes(Struct, kw_only=True):
+    """One task's samples by how often they were passed."""
+
+    task: str
+    n: int
+    k: int
+    keep: tuple[int, int]
+    kept: int
+    too_hard: int
+    too_easy: int
+    incomplete: int
+    """Samples with fewer than k answers."""
+    passed_histogram: list[int]
+    pass_at: dict[str, float]
+
+
 def run(args: argparse.Namespace) -> int:
     """Count passes, write the manifest and the rewards, summarise."""
     low, high = _range(args.keep, args.k)
     selector = Selector.parse(str(args.run_folder))
     names, _ = shared_tasks([selector], args.tasks)
-    manifest: list[dict[str, Any]] = []
-    rewards: list[dict[str, Any]] = []
-    summaries = []
+    manifest: list[ManifestLine] = []
+    rewards: list[RewardLine] = []
+    summaries: list[Passes] = []
     for name in names:
         arms = selector.arms(name)
         check_withheld(arms[0].task_run.task)
@@ -50,23 +67,24 @@ def run(args: argparse.Namespace) -> int:
         rewards += [line for d in (found if args.rewards_of == "all" else kept) for line in d.rewards(name)]
         n = len(found)
         summaries.append(
-            {
-                "task": name, "n": n, "k": args.k, "keep": [low, high], "kept": len(kept),
-                "too_hard": sum(histogram[:low]), "too_easy": sum(histogram[high + 1 :]), "incomplete": short,
-                "passed_histogram": histogram,
-                "pass_at": {str(k): sum(d.pass_at[k] for d in found) / n for k in range(1, args.k + 1)} if n else {},
-            }
+            Passes(
+                task=name, n=n, k=args.k, keep=(low, high), kept=len(kept), too_hard=sum(histogram[:low]),
+                too_easy=sum(histogram[high + 1 :]), incomplete=short, passed_histogram=histogram,
+                pass_at={str(k): sum(d.pass_at[k] for d in found) / n for k in range(1, args.k + 1)} if n else {},
+            )
         )  # fmt: skip
     out = args.out or selector.run.folder / "difficulty.jsonl"
     _write(out, manifest)
     if args.rewards is not None:
         _write(args.rewards, rewards)
-    code = ExitCode.INCOMPLETE if any(s["incomplete"] for s in summaries) else ExitCode.OK
+    code = ExitCode.INCOMPLETE if any(s.incomplete for s in summaries) else ExitCode.OK
     _report(args, summaries, out, len(manifest), len(rewards), int(code))
     return int(code)
 
 
-def _report(args: Any, summaries: list[dict[str, Any]], out: Path, lines: int, rewards: int, code: int) -> None:
+def _report(
+    args: argparse.Namespace, summaries: Sequence[Passes], out: Path, lines: int, rewards: int, code: int
+) -> None:
     form = output.chosen(args)
     if form == "json":
         files = {"manifest": str(out), "rewards": str(args.rewards) if args.rewards else None}
@@ -78,16 +96,14 @@ def _report(args: Any, summaries: list[dict[str, Any]], out: Path, lines: int, r
         ("task", "n", *map(str, range(args.k + 1)), "kept", "too hard", "too easy", "pass@1", f"pass@{args.k}"),
     )
     for s in summaries:
-        ends = [points(s["pass_at"].get(str(k))) for k in (1, args.k)]
-        counts = [str(s[key]) for key in ("kept", "too_hard", "too_easy")]
-        sheet.rows.append((s["task"], str(s["n"]), *map(str, s["passed_histogram"]), *counts, *ends))
-        if s["incomplete"]:
+        ends = [points(s.pass_at.get(str(k))) for k in (1, args.k)]
+        counts = [str(count) for count in (s.kept, s.too_hard, s.too_easy)]
+        sheet.rows.append((s.task, str(s.n), *map(str, s.passed_histogram), *counts, *ends))
+        if s.incomplete:
+            sheet.notes.append(f"{s.task}: {s.incomplete} samples have fewer than {args.k} answers and are left out")
+        if s.n and args.k > 1 and not any(s.passed_histogram[1:-1]):
             sheet.notes.append(
-                f"{s['task']}: {s['incomplete']} samples have fewer than {args.k} answers and are left out"
-            )
-        if s["n"] and args.k > 1 and not any(s["passed_histogram"][1:-1]):
-            sheet.notes.append(
-                f"{s['task']}: each sample is passed always or never; at temperature 0 all answers are alike "
+                f"{s.task}: each sample is passed always or never; at temperature 0 all answers are alike "
                 "(run with --gen temperature=1)"
             )
     sheet.notes.append(f"kept: {args.keep} of {args.k} right; {lines} manifest lines in {out}")
@@ -111,7 +127,7 @@ def _command(run: Run, k: int) -> str:
     return shlex.join([*words, "--epochs", str(k)])
 
 
-def _write(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+def _write(path: Path, lines: Iterable[Struct]) -> None:
     import orjson
 
-    write_whole(path, b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines))
+    write_whole(path, b"".join(orjson.dumps(to_builtins(line), option=orjson.OPT_APPEND_NEWLINE) for line in lines))

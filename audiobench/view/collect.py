@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from audiobench.analysis.arms import Arm as Answers
 from audiobench.analysis.arms import How, common
@@ -142,26 +143,39 @@ def mean_value(epochs: Sequence[Scored]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def difference(page: TaskPage, a: int, b: int) -> dict[str, Any] | None:
+class Difference(Struct):
+    """Two arms over the samples that both answered, in the metric's unit."""
+
+    n: int
+    value: float
+    ci: tuple[float, float] | None
+    """None where too few samples allow no interval."""
+    p: float
+    gained: int
+    """Samples that got better."""
+    lost: int
+    mde: float | None
+
+
+def difference(page: TaskPage, a: int, b: int) -> Difference | None:
     """Arm `b` minus arm `a` over the samples that both answered, or None where there are none.
 
     As `audiobench compare` has it: error rates are pooled, BLEU is computed anew, `gained` counts samples that got better.
-    Keys: n, value, ci (None where too few samples allow no interval), p, gained, lost, mde, in the metric's unit.
     """
     first, second = _answers(page, a), _answers(page, b)
     ids = common([first, second])
     found = paired_difference(first, second, ids) if ids else None
     if found is None or not found.n:
         return None
-    return {
-        "n": found.n,
-        "value": found.difference,
-        "ci": [found.interval.low, found.interval.high] if found.interval.known else None,
-        "p": found.p,
-        "gained": found.gained,
-        "lost": found.lost,
-        "mde": None if found.mde == float("inf") else found.mde,
-    }
+    return Difference(
+        n=found.n,
+        value=found.difference,
+        ci=(found.interval.low, found.interval.high) if found.interval.known else None,
+        p=found.p,
+        gained=found.gained,
+        lost=found.lost,
+        mde=None if found.mde == inf else found.mde,
+    )
 
 
 def _answers(page: TaskPage, at: int) -> Answers:

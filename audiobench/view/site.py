@@ -145,7 +145,7 @@ def _task(page: TaskPage, ids: Sequence[str]) -> dict[str, Any]:
         "references": [score.model_dump(mode="json") for score in task.reference_scores],
         "notes": page.notes,
         "arms": [{"label": arm.label, "run": arm.run, "summary": to_builtins(arm.summary)} for arm in page.arms],
-        "differences": [difference(page, 0, at) if at else None for at in range(len(page.arms))],
+        "differences": to_builtins([difference(page, 0, at) if at else None for at in range(len(page.arms))]),
     }
 
 

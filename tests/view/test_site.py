@@ -250,7 +250,8 @@ def test_labels_name_only_what_differs(run) -> None:
     conditions = opened.tasks["household"].conditions
     assert arm_labels([(opened, conditions[0])]) == ["think=off audio=full".replace(" ", " · ")]
     assert arm_labels([(opened, condition) for condition in conditions]) == ["think=off", "think=on"]
-    assert difference(collect([opened])[0], 0, 0)["gained"] == 0  # type: ignore[index]
+    found = difference(collect([opened])[0], 0, 0)
+    assert found is not None and found.gained == 0
 
 
 def test_epochs_are_averaged_in_the_list_and_kept_in_the_sample(tmp_path: Path, clips) -> None:
