@@ -1,70 +1,56 @@
-"""Numbers in text: words and Chinese numerals are written as figures first ("a hundred and five" is 105), then read.
+"""Numbers in text: words and Chinese numerals are rewritten as figures ("a hundred and five" is 105), then figures read.
 
 `text2num` 3.1, `cn2an` 0.5 and `whisper-normalizer` read fewer of the forms here (no halves, dozens or trillions; no
-fractions; "three fifty" guessed to be 350), so the grammar is our own.
+fractions; "three fifty" guessed to be 350), so the rules are our own.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from functools import reduce
+from functools import partial
 
-from audiobench.extraction.patterns import lazy
+from audiobench.extraction.patterns import lazy, phrase, words
 
-# ---- English -----------------------------------------------------------------------------------------------------
-_UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"  # fmt: skip
+# ---- English: each small number on its own, then what is made of several ------------------------------------------
+_ONES = "zero one two three four five six seven eight nine"
+_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_LARGE = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_TIMES = {**_LARGE, "dozen": 12, "dozens": 12}
-_SMALL = {word: n for n, word in enumerate(_UNITS.split())} | {w: 10 * n for n, w in enumerate(_TENS.split(), 2)}
-_NTHS = ["half", "third", "quarter", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"]
-_NTH = {word: n for n, word in enumerate(_NTHS, 2)} | {"fourth": 4, "twelfth": 12, "twentieth": 20, "hundredth": 100, "thousandth": 1000}  # fmt: skip
-_PARTS = {"halves": 2} | {word + plural: n for word, n in _NTH.items() for plural in ("", "s")}
-_NO_NUMBER = frozenset(
-    [
-        "no",
-        "any",
-        "every",
-        "some",
-        "first",
-        "second",
-        "third",
-        "last",
-        "this",
-        "that",
-        "which",
-        "each",
-        "other",
-        "only",
-        "the",
-        "another",
-        "next",
-        "previous",
-        "right",
-        "wrong",
-        "correct",
-        "same",
-        "final",
-    ]
+_SMALL = {word: n for n, word in enumerate(f"{_ONES} {_TEENS}".split())}
+_SMALL |= {word: 10 * n for n, word in enumerate(_TENS.split(), 2)}
+_SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_NTHS = "half third quarter fifth sixth seventh eighth ninth tenth"
+_PARTS = {w: n for n, w in enumerate(_NTHS.split(), 2)}
+_PARTS |= {"halve": 2, "fourth": 4, "twelfth": 12, "twentieth": 20, "hundredth": 100, "thousandth": 1000}
+_NO_NUMBER = words(
+    "no any every some first second third last this that which each other only the another next previous right wrong"
+    " correct same final"
 )
 """Words before a "one" that is no number ("no one", "the first one")."""
-_ONE_WHO = re.compile(
-    r" (?:of|can|could|would|might|must|may|should|who|that|which|option|choice|answer)\b", re.IGNORECASE
-)
-_VAGUE = frozenset(("few", "several", "many", "some", "couple"))
+_ONE_WHO = phrase(r" (?:of|can|could|would|might|must|may|should|who|that|which|option|choice|answer)\b")
+_NO_FACTOR = words("few several many some couple of a") | _SCALES.keys() | _PARTS.keys()
+"""Words before a "hundred" that is no 100 ("several hundred", "five hundred thousand")."""
 
-_START = "|".join((*_SMALL, *_LARGE, "half", "minus", "negative", rf"a(?=\s(?:{'|'.join(_TIMES)})\b)"))
-_WORD = "|".join((*_SMALL, *_TIMES, *_PARTS, "a", "and", "point", "oh", "minus", "negative"))
-_FIGURE = r"(?<![\w.,/:^-])\d{1,30}(?:,\d{3})*(?:[./]\d{1,30})?(?![\d/]|[.,]\d)"
-_ITEM = lazy(rf"(?ai)\b(?:{_WORD})\b|{_FIGURE}")
-_RUN = lazy(
-    rf"(?ai)(?:\b(?:{_START})\b|{_FIGURE}(?=[ -](?:and|dozen|point|half|[hmbt]\w+(?:red|and|ion))\b))"
-    rf"(?:(?:\s?-\s?|\s|(?<=ed|nd|on),\s(?!and|a\b))(?:\b(?:{_WORD})\b|{_FIGURE}))*"
+_SMALL_WORD, _SCALE, _PART = "|".join(_SMALL), "|".join([*_SCALES, "dozen"]), "|".join(_PARTS)
+_N = r"(?<![\w.,/])(?P<n>\d{1,30}(?:,\d{3})*(?:\.\d{1,30})?)"
+_SMALL_RUN = phrase(rf"(?<![\w.])(?:{_SMALL_WORD})(?:(?:\s?-\s?|\s)(?:{_SMALL_WORD}))*(?!\w)", re.ASCII)
+_ORDINAL = phrase(rf"[ -](?:{_PART.replace('half|', '').replace('quarter|', '')})\b")
+_COMPOUND = phrase(rf"\b(?:(?:{_SCALE}|{_PART})s?|point|minus|negative|and \d+/\d+)\b")
+_SPELLED_DECIMALS = phrase(rf"\b({_SMALL_WORD}|\d+)[ -]point((?:[ -](?:oh|{_ONES.replace(' ', '|')})\b)+)")
+_BARE_SCALE = phrase(rf"\b(half )?a (?=(?:{_SCALE})\b)|(?<!\w)(?<!\d[ -])(?=(?:{'|'.join(_SCALES)})\b)")
+_DECIMALS = phrase(rf"{_N}[ -]point[ -](\d+)\b")
+_AND_A_PART = phrase(
+    rf"{_N}(?: (?P<scale>{_SCALE}))? and (?:(?P<above>\d+)/(?P<below>\d+)\b|(?:an?|(?P<count>\d+))[ -](?P<part>{_PART})s?\b)"
 )
-_Word = str | Decimal
+_A_PART = phrase(rf"{_N}[ -](?P<part>{_PART})(?P<s>s?)\b")
+_SCALED = {
+    name: phrase(rf"{_N}[ -]{name}\b(?P<more>(?:[ -]and|,)?[ -](?P<m>\d+(?:\.\d+)?)(?![\d,]|[ -]{name}))?")
+    for name in _SCALES
+}
+_DOZENS = phrase(rf"{_N}[ -]dozens?\b")
+_NEGATIVE = phrase(r"(?<![\d)]\s)\b(?:minus|negative) (?=\d)")
 
 
 def in_figures(text: str) -> str:
@@ -73,126 +59,81 @@ def in_figures(text: str) -> str:
     "two dozen eggs" is "24 eggs", "minus three and a half" is "-3.5"; "no one", "twenty-first", "several hundred" and
     "three fifty" stay.
     """
-    return _RUN.sub(_figures_of_run, text if text.isascii() else _chinese(text))
+    text = text if text.isascii() else _chinese(text)
+    compound = _COMPOUND.search(text)
+    if compound:
+        text = _SPELLED_DECIMALS.sub(_spelled_decimals, text)
+    text = _SMALL_RUN.sub(_small, text)
+    if compound:
+        text = _BARE_SCALE.sub(_bare_scale, text)
+        text = _A_PART.sub(_part, _AND_A_PART.sub(_and_a_part, _DECIMALS.sub(r"\g<n>.\2", text)))
+        for name, scaled in _SCALED.items():
+            text = scaled.sub(partial(_times, _SCALES[name]), text)
+        text = _DOZENS.sub(lambda m: plain(12 * _number(m["n"])), text)
+        text = _NEGATIVE.sub("-", text)
+    return text
 
 
-def _figures_of_run(run: re.Match[str]) -> str:
-    items = [*_ITEM.finditer(run[0])]
-    words: list[_Word] = [_figure_value(item[0]) or item[0].casefold() for item in items]
+def _small(run: re.Match[str]) -> str:
+    """The value of "seventy-nine"; "three fifty" and the "one" of "no one" stay."""
+    said = re.split(r"[\s-]+", run[0].casefold())
     before = re.search(r"(\w+) (?:of )?$", run.string[max(0, run.start() - 24) : run.start()])
-    written, done, i, last, latest = "", 0, 0, -1, None
-    while i < len(words):
-        signed = words[i] in ("minus", "negative")
-        value, used = _amount(words[i + signed : i + 25])
-        if not used or (signed and i == last):  # "twelve minus seven"
-            i += 1
-            continue
-        if i == last and value != latest:
-            return run[0]  # "three fifty", "one two three"
-        begin, i, last, latest = i, i + signed + used, i + signed + used, value
-        after = run.string[run.start() + items[i - 1].end() :][:9]
-        context = before[1].casefold() if before and begin == 0 else ""
-        if (
-            value is None
-            or (used == 1 and not signed and isinstance(words[i - 1], Decimal))
-            or (words[begin:i] == ["one"] and (context in _NO_NUMBER or _ONE_WHO.match(after)))
-            or (words[begin] == "zero" and context in ("below", "above"))
-            or (words[begin] in _LARGE and context in _VAGUE)
-            or (words[i - 1] in _TENS.split() and re.match("(?i)[- ](?:first|second)\\b", after))
-        ):
-            continue
-        written += run[0][done : items[begin].start()] + plain(-value if signed else value)
-        done = items[i - 1].end()
-    return written + run[0][done:]
+    context, last = before[1].casefold() if before else "", said[-1]
+    if (
+        (len(said) > 1 and (said[0] not in _TENS or not 0 < _SMALL[last] < 10 or len(said) > 2))
+        or (said == ["one"] and (context in _NO_NUMBER or _ONE_WHO.match(run.string, run.end())))
+        or (said == ["zero"] and context in ("below", "above"))
+        or (said != ["one"] and _ORDINAL.match(run.string, run.end()))
+        or (last in _TENS and re.compile("(?i)[ -](?:first|second)\\b").match(run.string, run.end()))
+    ):
+        return run[0]
+    return str(sum(_SMALL[word] for word in said))
 
 
-def _figure_value(item: str) -> Decimal | None:
-    if not item[0].isdigit():
-        return None
-    above, _, below = item.replace(",", "").partition("/")
-    return Decimal(above) / (Decimal(below or 1) or 1)
+def _spelled_decimals(match: re.Match[str]) -> str:
+    """Decimals that are spelled: "three point one four" as "three.14"."""
+    digits = re.split("[ -]", match[2].strip(" -").casefold())
+    return f"{match[1]}.{''.join(str(_SMALL.get(digit, 0)) for digit in digits)}"
 
 
-def _amount(words: Sequence[_Word]) -> tuple[Decimal | None, int]:
-    """(value, how many words it takes) of the number that begins a list of words; None for an ordinal, 0: no number."""
-    if words[:2] == ["half", "a"] and words[2:] and words[2] in _TIMES:
-        return Decimal(_TIMES[str(words[2])]) / 2, 3
-    value, i = _cardinal(words)
-    following = words[i] if i < len(words) else ""
-    if not i:
-        return None, 0
-    if following == "point" and value == int(value):
-        value, i = _with_decimals(words, value, i)
-    elif following == "and":
-        value, i = _with_part(words, value, i)
-    elif part := _PARTS.get(str(following)):
-        fraction = value == 1 or part in (2, 4) or str(following).endswith("s")
-        return (value / part if fraction else None), i + 1  # "twenty fifth"
-    while i < len(words) and words[i] in _TIMES:
-        value, i = value * _TIMES[str(words[i])], i + 1
-    return value, i
+def _bare_scale(match: re.Match[str]) -> str:
+    """What stands for the one of "a hundred" and "hundred", and for "half a"; nothing for "several hundred"."""
+    before = match.string[max(0, match.start() - 20) : match.start()].casefold().split()
+    return match[0] if before and before[-1] in _NO_FACTOR else "0.5 " if match[1] else "1 "
 
 
-def _cardinal(words: Sequence[_Word]) -> tuple[Decimal, int]:
-    """A whole number in words, or figures as they are: (value, how many words)."""
-    if not words or isinstance(words[0], Decimal):
-        return Decimal(words[0]) if words else Decimal(0), len(words[:1])
-    total, current, room, smallest, used = 0, 0, 100, 10**13, 0
-    if words[0] == "a" and words[1:] and words[1] in _TIMES:
-        if str(words[1]).startswith("dozen"):
-            return Decimal(12), 2
-        current, used = 1, 1
-    elif words[0] in _LARGE:
-        current = 1
-    for i, word in enumerate(words[used:], used):
-        if word == "and" and room in (99, 999) and i + 1 < len(words) and words[i + 1] in _SMALL:
-            continue
-        small, large = _SMALL.get(str(word)), _LARGE.get(str(word), 0)
-        if small is not None and (small < room if small else not (used or total)):
-            current, room = current + small, 10 if small > 19 else 0
-        elif large == 100 and 0 < current < 100:
-            current, room = 100 * current, 99
-        elif 100 < large < smallest and current:
-            total, current, room, smallest = total + current * large, 0, 999, large
-        else:
-            break
-        used = i + 1
-    return Decimal(total + current), used
+def _number(text: str) -> Decimal:
+    return Decimal(text.replace(",", ""))
 
 
-def _with_decimals(words: Sequence[_Word], value: Decimal, i: int) -> tuple[Decimal, int]:
-    """The value with the decimals that are spelled behind it ("point one four", "point fourteen", "point 14")."""
-    digits, j = "", i + 1
-    while j < len(words) and (words[j] == "oh" or _SMALL.get(str(words[j]), 10) < 10):
-        digits, j = digits + str(_SMALL.get(str(words[j]), 0)), j + 1
-    if not digits:
-        number, used = _cardinal(words[j:])
-        digits, j = (str(number) if used else ""), j + used
-    return (Decimal(f"{int(value)}.{digits}"), j) if digits.isdigit() else (value, i)
+def _part(match: re.Match[str]) -> str:
+    """The value of "2 thirds"; "20 fifth" stays."""
+    value, part = _number(match["n"]), _PARTS[match["part"].casefold()]
+    return plain(value / part) if value == 1 or match["s"] or part in (2, 4) else match[0]
 
 
-def _with_part(words: Sequence[_Word], value: Decimal, i: int) -> tuple[Decimal, int]:
-    """The value and "and a half", "and three quarters", "and 1/2"."""
-    j = i + 1 + (words[i + 1 : i + 2] == ["a"])
-    count, used = _cardinal(words[j:])
-    if used and words[j] == count and 0 < count < 1:
-        return value + count, j + used
-    part = _PARTS.get(str(words[j + used])) if j + used < len(words) else None
-    if part is None or words[j] in _LARGE:
-        return value, i
-    unit = _LARGE.get(str(words[i - 1]), 1)  # "a million and a half"
-    return value + Decimal(unit * (count if used else 1)) / part, j + used + 1
+def _and_a_part(match: re.Match[str]) -> str:
+    """The value of "2 and a half" and "1 million and a half"."""
+    part = Decimal(match["below"] or _PARTS[match["part"].casefold()])
+    size = _SCALES[match["scale"].casefold()] if match["scale"] else 1
+    added = Decimal(match["above"] or match["count"] or 1)
+    return plain(size * (_number(match["n"]) + added / part)) if part else match[0]
+
+
+def _times(size: int, match: re.Match[str]) -> str:
+    """The value of "2 thousand and 5"."""
+    value, more = _number(match["n"]) * size, Decimal(match["m"] or 0)
+    return plain(value + more) if more < size else plain(value) + match["more"]
 
 
 # ---- Chinese -----------------------------------------------------------------------------------------------------
-_FORMS = {ord("廿"): "二十", ord("卅"): "三十"} | str.maketrans(
-    "壹贰貳叁參肆伍陆陸柒捌玖拾佰仟萬億點两兩〇", "一二二三三四五六六七八九十百千万亿点二二零"
+_NUMERAL = "零〇一壹二贰貳两兩三叁參四肆五伍六陆陸七柒八捌九玖拾佰仟萬億點十百千万亿点"
+_PLAIN = {ord("廿"): "2十", ord("卅"): "3十"} | str.maketrans(
+    _NUMERAL, "0011222223334455666778899十百千万亿.十百千万亿."
 )
-_DIGITS = {char: n for n, char in enumerate("零一二三四五六七八九")}
-_SCALES = {"亿": 10**8, "万": 10**4, "千": 1000, "百": 100, "十": 10}
-_NUMERAL = "廿卅零〇一二两兩三四五六七八九十百千万亿点壹贰貳叁參肆伍陆陸柒捌玖拾佰仟萬億點"
+_HIGH = {"亿": 10**8, "万": 10**4, "千": 1000, "百": 100, "十": 10}
 _IN_WORDS = r"[统唯同万]一|一(?=[共起样定些直般下旦边切致])|第[零一二三四五六七八九十百千]{1,8}|十分(?!之)|三明治|(?<!分)之一|零[下上]"
-_NUMERALS = lazy(rf"({_IN_WORDS})|(\d[\d.]*\s?)?([{_NUMERAL}]+)(?:(\d)([千百]))?")
+_NUMERALS = lazy(rf"({_IN_WORDS})|(?:\d[\d.]*\s?(?=[百千万亿萬億])|(?<![\d.]))[廿卅{_NUMERAL}]+(?:\d[千百])?")
 _FIG = r"(?<![\d.])(\d{1,30}(?:\.\d{1,30})?)"
 _COMPOSED = (
     (lazy(rf"{_FIG}分之{_FIG}"), lambda below, above: above / below if below else None),
@@ -211,42 +152,27 @@ def _chinese(text: str) -> str:
 
 def _numeral(match: re.Match[str]) -> str:
     """二十五 as 25, 5万2千 as 52000; 一起 as it is."""
-    word, figure, numeral, more, scale = match.groups()
-    if word or (figure and numeral[0] not in "百千万亿萬億"):
-        return match[0]
-    value = parse_chinese(numeral)
-    if figure:
-        scales = re.match("[百千万萬亿億]+", numeral)
-        rest = numeral[scales.end() if scales else 0 :]
-        low = parse_chinese(rest) if rest else Decimal(0)
-        sizes = (_SCALES[char] for char in (scales[0] if scales else "").translate(_FORMS))
-        high = reduce(lambda x, y: x * y, sizes, Decimal(figure.strip().rstrip(".")))
-        value = None if low is None else high + low
-    if value is None:
-        return match[0]
-    return plain(value + (int(more) * _SCALES[scale] if more else 0))
+    value = None if match[1] else parse_chinese(match[0])
+    return match[0] if value is None else plain(value)
 
 
 def parse_chinese(numeral: str) -> Decimal | None:
-    """The value of a Chinese numeral ("二十五" is 25, "三点五" is 3.5, "二零二六" is 2026), or None."""
-    whole, point, fraction = numeral.translate(_FORMS).partition("点")
-    if not 0 < len(numeral) <= 40 or (point and not fraction) or any(c not in _DIGITS for c in fraction):
+    """The value of a Chinese numeral (二十五 is 25, 三点五 is 3.5, 二零二六 is 2026, 5万2千 is 52000), or None."""
+    return _high_and_low(numeral.translate(_PLAIN).replace(" ", "")) if len(numeral) <= 40 else None
+
+
+def _high_and_low(text: str) -> Decimal | None:
+    mark = next((mark for mark in _HIGH if mark in text), None)
+    if mark is None:
+        return Decimal(text) if re.fullmatch(r"\d+(?:\.\d+)?", text) else None
+    high, _, low = text.partition(mark)
+    upper = Decimal(1) if not high and mark not in "万亿" else _high_and_low(high)
+    lower = Decimal(0) if not low else _high_and_low(low)
+    if upper is None or lower is None:
         return None
-    value = _whole_chinese(whole)
-    return None if value is None else Decimal(f"{value}.{''.join(str(_DIGITS[c]) for c in fraction)}")
-
-
-def _whole_chinese(text: str) -> int | None:
-    if all(c in _DIGITS for c in text):
-        return int("".join(str(_DIGITS[c]) for c in text)) if text else None
-    for mark, size in _SCALES.items():
-        high, found, low = text.partition(mark)
-        if found:
-            upper = 1 if not high and size < 10**4 else _whole_chinese(high)
-            after = low.lstrip("零")
-            lower = _DIGITS[low] * size // 10 if low in _DIGITS else _whole_chinese(after) if after else 0  # 一百五
-            return None if upper is None or lower is None else upper * size + lower
-    return None
+    return (upper + lower / 10 if len(low) == 1 and low.isdigit() else upper) * _HIGH[mark] + (
+        lower if len(low) != 1 else 0
+    )
 
 
 # ---- figures -----------------------------------------------------------------------------------------------------
