@@ -78,11 +78,11 @@ SUPERLATIVE = lazy(
     re.IGNORECASE,
 )
 FINAL_LABEL = lazy(
-    r"(?P<strong>\b(?:is|are|was|be|as|so|thus|therefore|hence|leaves|leaving|[Ii]t's|[Tt]hat's|select|choose|pick|must be)\b|:|[-=]>|→|(?<!还)[是は∴⇒])[,:]?\s*(?:the\s+)?(?:(?:option|choice|letter|answer|number)\s*)?"
+    r"(?:\b(?:is|are|was|be|as|so|thus|therefore|hence|leaves|leaving|[Ii]t's|[Tt]hat's|select|choose|pick|must be)\b|:|[-=]>|→|(?<!还)[是は∴⇒])[,:]?\s*(?:the\s+)?(?:(?:option|choice|letter|answer|number)\s*)?"
     r"[(\[\"']{0,3}(?P<a>[A-Z])(?![A-Za-z0-9_'’#♯&/+°^=]|[.][A-Za-z]\b|-[A-Za-z])"
-    r"|(?P<weak>\b(?:with|to|of|in|for|by|on|at|from|than|suggests|means|indicates|matches|fits|supports|describes|under|,)|,)\s*(?:the\s+)?"
+    r"|(?:\b(?:with|to|of|in|for|by|on|at|from|than|suggests|means|indicates|matches|fits|supports|describes|under|,)|,)\s*(?:the\s+)?"
     r"(?:(?:option|choice|letter|answer)\s+)?[(\[\"']{1,3}(?P<b>[A-Z])(?=[)\]\"'])"
-    r"|(?P<comma>,|\b(?:with|to|by|suggests|means|indicates|matches|fits))\s+(?:option|choice|answer)\s+(?P<c>[A-Z])(?![\w'’#♯&/+])"
+    r"|(?:,|\b(?:with|to|by|suggests|means|indicates|matches|fits))\s+(?:option|choice|answer)\s+(?P<c>[A-Z])(?![\w'’#♯&/+])"
     r"|,\s+(?P<d>[A-Z])(?=[.!]?\s*$)"
 )
 INTERJECTION = lazy(
