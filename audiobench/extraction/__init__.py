@@ -18,7 +18,6 @@ from audiobench.core.types import LETTERS, Answer
 from audiobench.extraction import short
 from audiobench.extraction.choice import choose
 from audiobench.extraction.patterns import lazy, phrase, words
-from audiobench.extraction.quantities import final_number
 from audiobench.extraction.text import final_answer, readable
 
 VERSION = "6"
@@ -72,10 +71,6 @@ def _plain(find: Callable[[str], tuple[str, str] | None]) -> _Extractor:
     return extractor
 
 
-def _number(text: str) -> tuple[str, str] | None:
-    return final_number(readable(text) or "")
-
-
 def _full_text(text: str) -> tuple[str, str] | None:
     answer = final_answer(text)
     return (answer, "full_text") if answer else None
@@ -90,7 +85,7 @@ EXTRACTORS: Mapping[str, tuple[_Extractor, str]] = {
         "what the last \\boxed{} holds: an option where there are options, else the content",
     ),
     "response_tag": (_wrapped(_RESPONSE, "response_tag"), "what the last <RESPONSE> tag holds"),
-    "number": (_plain(_number), "the final number: boxed, behind 'answer is' or '####', else the last one"),
+    "number": (_plain(short.number), "the final number: boxed, behind 'answer is' or '####', else the last one"),
     "yes_no": (_plain(short.yes_no), "yes or no"),
     "valid_invalid": (_plain(short.valid_invalid), "valid or invalid"),
     "count": (_plain(short.count), "a count, in digits or words"),

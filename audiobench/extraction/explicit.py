@@ -37,9 +37,9 @@ def channels(passage: Passage, read: Reader) -> Iterator[Commitment]:
             yield found
     yield from _at_the_end(passage)
     bold = [f for m in _last(cues.BOLD, raw) if (f := whole(passage, m[2], "bold", *m.span()))]
-    if len({one.letter for one in bold}) == 1 and not (passage.cut_off or negation.REFUSAL.search(passage.text)):
-        if not cues.JOINED.match(raw, bold[-1].end):
-            yield bold[-1]
+    unfinished = passage.cut_off or negation.REFUSAL.search(passage.text)
+    if len({one.letter for one in bold}) == 1 and not (unfinished or cues.JOINED.match(raw, bold[-1].end)):
+        yield bold[-1]
 
 
 def _last(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:
@@ -105,7 +105,9 @@ def _final_label(passage: Passage, cue: re.Match[str]) -> Commitment | None:
     """A label as the last word of its sentence: "so B.", "that leaves (D)", "suggests a guitar, option B."."""
     text, at = passage.text, cue.start(cue.lastgroup or 0)
     letter = text[at]
-    listed = cue.lastgroup == "d" and re.search(r"(?<![A-Za-z])[A-Z][)\]]?$", text[max(0, cue.start() - 3) : cue.start()])
+    listed = cue.lastgroup == "d" and re.search(
+        r"(?<![A-Za-z])[A-Z][)\]]?$", text[max(0, cue.start() - 3) : cue.start()]
+    )
     if listed or _set_aside(passage, cue, at):
         return None  # "C, E, F"
     end = at + 1 + len(re.match(r"[)\]\"']*[.:]?", text[at + 1 : at + 8])[0])  # type: ignore[index]

@@ -79,7 +79,7 @@ def _small(run: re.Match[str]) -> str:
     said = re.split(r"[\s-]+", run[0].casefold())
     before = re.search(r"(\w+) (?:of )?$", run.string[max(0, run.start() - 24) : run.start()])
     context, last = before[1].casefold() if before else "", said[-1]
-    if len({*said}) == 1 < len(said):
+    if len({*said}) == 1 < len(said) and "-" not in run[0]:
         return " ".join(str(_SMALL[word]) for word in said)  # "eight eight"
     if (
         (len(said) > 1 and (said[0] not in _TENS or not 0 < _SMALL[last] < 10 or len(said) > 2))

@@ -1,4 +1,4 @@
-"""What the numbers of a response state, and the final number of a worked answer.
+"""What the numbers of a text state, and which of them a declaration or a conclusion states.
 
 "at least 3", "3+", "5 or 6", "12 + 25" and "10^3" name numbers without stating their value: such a reading holds None,
 and an answer that rests on it is unparsed. A number that is denied ("not 6") is no reading at all. Of a sum with its
@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal
 
-from audiobench.extraction import cues
 from audiobench.extraction.negation import Spans
 from audiobench.extraction.numbers import Figure, figures, in_figures, plain
 from audiobench.extraction.patterns import lazy
@@ -29,14 +28,8 @@ _LATEX = (
     (lazy(r"\\([$%#&{}])|\\[()\[\]]"), r"\1"),
     (lazy(r"(?<![*\d)])\*\*(?=\S)|(?<=\S)\*\*(?![*\d({-])|(?<=\d)\*\*(?=[ .,;:!?]|$)|__+"), ""),
 )  # fmt: skip
-_BOXED = lazy(r"\\(?:boxed|fbox)\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
-_TAG = lazy(r"<(final_?answer|answer|response|conclusion|final)>(.*?)</\1>", re.IGNORECASE | re.DOTALL)
-_MARKER = lazy(
-    r"""(?:####|\banswer["']?(?: to (?:the|this|your) \w+| here)?[\s*]*(?:(?:is|was|would be|should be|comes (?:out )?to|must be)\b\s*:?|[:=]|(?=[$\d-]))|\bfinal answer\b|答案(?:应该)?(?:是|为)?\s*:?)[\s*_]*""",
-    re.IGNORECASE,
-)
-_BOLD = lazy(r"(?<!\*)\*\*(?=\S)([^*\n]{1,200})(?<=\S)\*\*(?!\*)")
 _SENTENCE_END = lazy(r"[.!?](?=\s|$)|\n|[。;]")
+_HEADING = lazy(r"\W*(?:step|part)\b", re.IGNORECASE)
 _DESCRIBED = lazy(
     r"\b(?:sum|product|difference|quotient|result|total|average|mean|difference between) of\b|\bbetween\b", re.I
 )
@@ -214,84 +207,46 @@ def _result(chain: list[Figure], links: list[str]) -> list[Figure]:
     return chain
 
 
-def final_number(text: str) -> tuple[str, str] | None:
-    r"""(number as text, rule) of a worked answer, or None.
+def one_number(text: str) -> str | None:
+    """The only number of a piece; a heading such as "Step 3" holds none."""
+    numbers = [] if _HEADING.match(text) else readings(text)
+    return plain(numbers[0]) if len(numbers) == 1 and numbers[0] is not None else None
 
-    In order: the last `\boxed{}` or answer tag; the number after the last "answer is" / "####" marker that has one; the
-    last bold number of the last paragraph; the last number of the text, or the result of the calculation beside it. A
-    number that is withdrawn afterwards ("wait, it should be 6") is none.
+
+def declared_number(sentence: str) -> str | None:
+    """What a sentence that begins behind "the answer is" states: its first number, or its result.
+
+    The last one where the first is part of a description ("the sum of 5 and 6, which is 11"), none of two alternatives.
     """
-    found = _final(text)
-    if found is None:
-        return None
-    rest, value, rule = found
-    again = cues.withdrawn(rest)
-    if value is None or (again is not None and set(readings(again)) != {value}):
-        return None
-    return plain(value), rule
-
-
-def _final(text: str) -> tuple[str, Decimal | None, str] | None:
-    """(what follows it, its value, rule) of the final number."""
-    for rule, pattern, group in (("boxed", _BOXED, 1), ("answer_tag", _TAG, 2)):
-        wrapped = list(pattern.finditer(text))
-        if wrapped:
-            numbers = readings(wrapped[-1].group(group))
-            return (text[wrapped[-1].end() :], numbers[0], rule) if len(numbers) == 1 else None
-    bold = _in_bold(text)
-    text = _plain(text)
-    for marker in list(_MARKER.finditer(text))[:-51:-1]:
-        sentence = _SENTENCE_END.split(text[marker.end() : marker.end() + 200], maxsplit=1)[0]
-        sentence = re.sub(r"^- (?=\d)", " -", sentence)
-        numbers = _readings(sentence)
-        if re.match("not\\b", sentence) and re.search(r"\d", sentence):
-            return None
-        if len({one.value for one in numbers}) > 1 and re.search(r"\bor\b|或", sentence):
-            return None
-        if numbers:
-            chosen = _at_marker(sentence, numbers)
-            return text[marker.end() + chosen.end :], chosen.value, "answer_is"
-    if bold is not None:
-        return bold
+    text = _plain(re.sub(r"^- (?=\d)", " -", sentence))
     numbers = _readings(text)
-    if not numbers:
+    if not numbers or (len({one.value for one in numbers}) > 1 and re.search(r"\bor\b|或", text)):
         return None
-    chosen = _concluding(text, numbers[-8:])
-    return text[chosen.end :], chosen.value, "last_number"
+    first, last = numbers[0], numbers[-1]
+    if last is not first and _DESCRIBED.search(text, 0, first.start):
+        first = last if _RESULTING.search(text, 0, last.start) else Figure(0, 0, None)
+    return None if first.value is None else plain(first.value)
 
 
-def _concluding(text: str, numbers: list[Figure]) -> Figure:
+def concluding_number(text: str) -> str | None:
     """The number that the last sentence with numbers states: the result of a calculation, or what its verb names.
 
     "12 + 25 = 37 apples in 2 boxes" states 37, "she pays $64 for the 16 glasses" 64; of a bare list none is stated.
     """
-    last = numbers[-1]
+    text = _plain(text)
+    numbers = _readings(text)[-8:]
+    if not numbers:
+        return None
+    chosen = last = numbers[-1]
     sentence = [one for one in numbers if not _SENTENCE_END.search(text[one.end : last.start])]
     results = [one for one in sentence if one.result]
     if results:
-        return results[-1]
-    if len(sentence) > 1:
+        chosen = results[-1]
+    elif len(sentence) > 1:
         if _LISTED.fullmatch(text[sentence[-2].end : last.start]):
-            return Figure(last.start, last.end, None)
+            return None
         clause = [one for one in sentence if not re.search(r"[,:;]", text[one.end : last.start])]
         named = [one for one in clause[:-1] if _VERB_BEFORE.search(text[max(0, one.start - _NEAR) : one.start])]
         if named and _PREPOSITION_BEFORE.search(text[max(0, last.start - _NEAR) : last.start]):
-            return named[-1]
-    return last
-
-
-def _at_marker(sentence: str, numbers: list[Figure]) -> Figure:
-    """The first number behind a marker; the last one where the first is part of a description ("the sum of 5 and 6")."""
-    first, last = numbers[0], numbers[-1]
-    if last is first or not _DESCRIBED.search(sentence, 0, first.start):
-        return first
-    return last if _RESULTING.search(sentence, 0, last.start) else Figure(first.start, last.end, None)
-
-
-def _in_bold(text: str) -> tuple[str, Decimal | None, str] | None:
-    begin = text.rstrip().rfind("\n\n") + 1
-    for match in list(_BOLD.finditer(text, begin))[::-1]:
-        numbers = readings(match[1])
-        if len(numbers) == 1 and not re.match(r"\W*(?:step|part)\b", match[1], re.IGNORECASE):
-            return text[match.end() :], numbers[0], "bold"
-    return None
+            chosen = named[-1]
+    return None if chosen.value is None else plain(chosen.value)

@@ -12,20 +12,25 @@ from collections.abc import Callable, Iterator, Sequence
 from audiobench.extraction import cues
 from audiobench.extraction.negation import REFUSAL
 from audiobench.extraction.numbers import plain
-from audiobench.extraction.patterns import lazy
-from audiobench.extraction.quantities import readings
-from audiobench.extraction.text import closed, readable, squeeze
+from audiobench.extraction.patterns import lazy, phrase
+from audiobench.extraction.quantities import concluding_number, declared_number, one_number, readings
+from audiobench.extraction.text import closed, readable
 
 _Read = Callable[[str], str | None]
+_Find = Callable[[str], tuple[str, str] | None]
 
-_MARKER = lazy(
-    r"(?:final answer(?:\s+is)?|answer[\"']?(?:\s+is)?|答案(?:是|为)?|conclusion(?:\s+is)?)\s*[:=]?\s*",
-    re.IGNORECASE,
+_WRAPPER = phrase(
+    r"\\(?P<boxed>boxed|fbox)\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}|<(answer|response|conclusion|final_?answer|final)>(.*?)</\3>",
+    re.DOTALL,
 )
-_WRAPPER = lazy(
-    r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}|<(answer|response|conclusion|final_?answer|final)>(.*?)</\2>",
-    re.IGNORECASE | re.DOTALL,
+_MARKER = phrase(
+    r"(?:####|\banswer[\"']?(?: to (?:the|this|your) \w+| here)?[\s*]*"
+    r"(?:(?:is|was|would be|should be|comes (?:out )?to|must be)\b\s*:?|[:=]|(?=[$\d-]|(?:yes|no|valid|invalid)\b))"
+    r"|\b(?:final answer|conclusion)\b(?:\s+is)?\s*[:=]?|答案(?:应该)?(?:是|为)?\s*:?)[\s*_]*"
 )
+_MARKUP = lazy(r"[*`_]+|\\(?:text|textbf|mathrm)\b")
+_FIRST = lazy(r"[.!?](?=\s|$)|[\n;。]|,\s*not\b")
+"""Where the first statement behind a marker ends."""
 _SENTENCE = lazy(r"[^.!?\n。;]*(?:[.!?](?=\w)[^.!?\n。;]*)*[.!?\n。;]?")
 _CONCLUDES = lazy(
     r"\b(?:so|therefore|thus|hence|consequently|in conclusion|overall|finally|in summary|in the end|altogether|in all"
@@ -86,68 +91,42 @@ _CLOSES = lazy(r"\s*(?:[:.(\n]|$)")
 _TOTAL = lazy(r"\b(?:total|altogether|in all|sum)\b[^.;\n|]{0,40}?(?:\bis\b|\bare\b|:|=|\bof\b|\|)\s*", re.IGNORECASE)
 
 
-def yes_no(text: str) -> tuple[str, str] | None:
-    """("yes" | "no", rule), or None when neither, both, or only in a denial or a question."""
-    return _scan(text, _read_yes_no)
+def _scan(text: str, read: _Read, behind: _Read | None = None, prose: _Read | None = None) -> tuple[str, str] | None:
+    """What `read` finds in a box or a tag, `behind` the last marker that has an answer, in bold at the end, or in prose.
 
-
-def valid_invalid(text: str) -> tuple[str, str] | None:
-    """("valid" | "invalid", rule); "not valid" is invalid, "not invalid" is valid."""
-    return _scan(text, _read_valid)
-
-
-def count(text: str) -> tuple[str, str] | None:
-    """(number as text, rule): the only number, the total, or the one behind an answer marker."""
-    return _scan(text, _read_count)
-
-
-def short_answer(text: str) -> tuple[str, str] | None:
-    """A Big Bench Audio answer: valid / invalid, yes / no, or a count in digits ("seven" is "7").
-
-    The kind is taken from the response alone: what says valid or invalid is read as that, what says yes or no (or that
-    one is back at the start, or that somebody lies) as that, and only what speaks of neither as a count.
+    A value that the rest of the response takes back and does not give again is none.
     """
-
-    def read(piece: str) -> str | None:
-        if _VALID.search(piece) or _INVALID.search(piece):
-            return _read_valid(piece)
-        return _read_yes_no(piece) or (None if _NO_COUNT.search(piece) or _BOTH.search(piece) else _read_count(piece))
-
-    return _scan(text, read)
-
-
-def _scan(text: str, read: _Read) -> tuple[str, str] | None:
-    """Try what is wrapped, what follows the last answer marker, what is bold at the end, then the whole answer."""
     answer = readable(text)
     if not answer:
         return None
-    bold = cues.BOLD.findall(answer.rstrip().rsplit("\n\n", 1)[-1][-2000:])
-    answer = squeeze(re.sub(r"[*`_]+|\\(?:text|textbf|mathrm)\b", "", answer)).strip()
-    contents = {m[1] if m[1] is not None else m[3] for m in _WRAPPER.finditer(closed(answer))}
-    wrapped = {read(content) for content in contents}
-    if wrapped:
-        value = wrapped.pop()
-        return (value, "wrapped") if value and not wrapped else None
+    behind, prose = behind or read, prose or read
 
-    def kept(value: str, rule: str, rest: str) -> tuple[str, str] | None:
-        """The value, unless the rest of the answer takes it back and does not give it again."""
+    def kept(value: str | None, rule: str, rest: str) -> tuple[str, str] | None:
         again = cues.withdrawn(rest)
-        return (value, rule) if again is None or value in (read(again), _read_count(again)) else None
+        held = value and (again is None or value in (read(again), prose(again), _read_count(again)))
+        return (value, rule) if value and held else None
 
-    for marker in list(_MARKER.finditer(answer))[:-51:-1]:
-        piece = answer[marker.end() : marker.end() + 200].split("\n\n", 1)[0]
-        first = re.split(r"[.;\n。](?!\d)|,\s*not\b", piece.strip(), maxsplit=1)[0]
-        value = read(first)
-        if value:
+    wrapped = [*_WRAPPER.finditer(closed(answer))]
+    if wrapped:
+        last = wrapped[-1]
+        return kept(read(last[2] or last[4] or ""), "boxed" if last["boxed"] else "answer_tag", answer[last.end() :])
+    for marker in [*_MARKER.finditer(answer)][:-51:-1]:
+        first = _FIRST.split(answer[marker.end() : marker.end() + 200], maxsplit=1)[0]
+        if value := behind(first):
             return kept(value, "answer_is", answer[marker.end() :])
-    if bold and (value := read(re.sub(r"[*`_]+", "", bold[-1][1]))):
-        return kept(value, "bold", answer)
-    if REFUSAL.search(answer):
-        return None
-    value = read(answer)
-    first = re.split(r"[.,;!\n。](?!\d)", answer, maxsplit=1)[0].strip()
-    alone = len(first) >= len(answer) - 1
-    return kept(value, "bare" if alone and len(first.split()) == 1 else "in_text", answer) if value else None
+    for bold in [*cues.BOLD.finditer(answer, max(0, answer.rstrip().rfind("\n\n")))][:-51:-1]:
+        if value := read(bold[2]):
+            return kept(value, "bold", answer[bold.end() :])
+    return kept(prose(answer), "in_text", answer)
+
+
+def _word(read: _Read) -> _Find:
+    """What `read` finds in a response whose markup means nothing; in prose only where the response does not decline."""
+
+    def plainly(piece: str) -> str | None:
+        return read(_MARKUP.sub("", piece))
+
+    return lambda text: _scan(text, plainly, prose=lambda answer: None if REFUSAL.search(answer) else plainly(answer))
 
 
 def _sentences(text: str) -> Iterator[str]:
@@ -257,3 +236,28 @@ def _read_count(text: str) -> str | None:
         if head and len(stated := readings(head[0])) == 1 and stated[0] is not None and _CLOSES.match(rest):
             return plain(stated[0])
     return None
+
+
+def _read_short(text: str) -> str | None:
+    if _VALID.search(text) or _INVALID.search(text):
+        return _read_valid(text)
+    return _read_yes_no(text) or (None if _NO_COUNT.search(text) or _BOTH.search(text) else _read_count(text))
+
+
+def number(text: str) -> tuple[str, str] | None:
+    """(number as text, rule): the final number of a worked answer."""
+    return _scan(text, one_number, declared_number, concluding_number)
+
+
+yes_no = _word(_read_yes_no)
+"""("yes" | "no", rule), or None when neither, both, or only in a denial or a question."""
+valid_invalid = _word(_read_valid)
+"""("valid" | "invalid", rule); "not valid" is invalid, "not invalid" is valid."""
+count = _word(_read_count)
+"""(number as text, rule): the only number, the total, or the one behind an answer marker."""
+short_answer = _word(_read_short)
+"""A Big Bench Audio answer: valid / invalid, yes / no, or a count in digits ("seven" is "7").
+
+The kind is taken from the response alone: what says valid or invalid is read as that, what says yes or no (or that
+one is back at the start, or that somebody lies) as that, and only what speaks of neither as a count.
+"""
