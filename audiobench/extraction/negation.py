@@ -6,24 +6,22 @@ supposition ("if", "whether") to the end of the sentence; "X is wrong" reaches b
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
-from audiobench.extraction.patterns import lazy
+from audiobench.extraction.patterns import lazy, phrase
 
 _LESSER = (
     r"(?:least (?:likely|probable|plausible|possible|fitting|suitable|appropriate|convincing|accurate|consistent|compatible"
     r"|correct|apt)|second[- ](?:best|most|likeliest|choice)|runner-up|worst)"
 )
 """Superlatives of what is not the answer."""
-_NOT_A_DENIAL = lazy(
+_NOT_A_DENIAL = phrase(
     r"\bnot (?:only|just|merely|simply|least|to mention)\b|\bno (?:doubt|question|surprise)\b"
     r"|\bwithout (?:a |any )?(?:doubt|question)\b|\b(?:not|never|n't) (?:be )?(?:excluded?|ruled? out|eliminated?|rejected?)\b"
-    r"|\b(?:that|which|who)[^.,;:!?\n]{1,80}\bleast likely to\b",
-    re.IGNORECASE,
+    r"|\b(?:that|which|who)[^.,;:!?\n]{1,80}\bleast likely to\b"
 )
-_DENIAL = lazy(
+_DENIAL = phrase(
     r"\b(?:not|never|neither|nor|without|hardly|unlike|cannot|rather than|instead of|other than|as opposed to"
     r"|except(?: for)?|different from|opposed to|far from|anything but|although|though|despite|in spite of|lack of|lacks?|lacking|absence of|free of|devoid of"
     r"|less(?= [^.;\n]{1,60} than\b)|than|compared (?:to|with)|false that|doubt|deny|denies|excludes|excluding|eliminat(?:es?|ing)"
@@ -32,46 +30,40 @@ _DENIAL = lazy(
     r"|(?:almost|nearly) (?:picked|chose|choose|pick|said|say|answered|answer|went|selected|select|guessed|wrote)"
     r"|rul(?:e|es|ed|ing) out|dismiss(?:es|ed)?|wrong|incorrect(?:ly)?|contrary to|fails? to|mistaken(?: for)?|confused with)\b"
     r"|n't\b|\bno\b(?!\s*[,.:;!]|\s*$)"
-    r"|\b(?:nicht|keine?|pas|não|не|ninguna?)\b|不是|不选|并非|而非|没有|不像|排除|不可能|而不是|不太像|别选",
-    re.IGNORECASE,
+    r"|\b(?:nicht|keine?|pas|não|не|ninguna?)\b|不是|不选|并非|而非|没有|不像|排除|不可能|而不是|不太像|别选"
 )
-_BOUND = lazy(
+_BOUND = phrase(
     r"\b(?:at least|at most|almost|nearly|up to|half(?: of)?|twice|double)(?: of)?\s+(?:o+\b|\d[\d.,]*(?: \w+)?)"
-    r"|\bnon-\w+",
-    re.IGNORECASE,
+    r"|\bnon-\w+"
 )
-_CLAUSE_END = lazy(
+_CLAUSE_END = phrase(
     r"[;.!?\n。](?!\d)|:(?=\s)|\s[-–—]+\s|—|,?\s{0,3}\b(?:but|however|so|therefore|thus|hence|whereas|although|though)\b"
     r"|(?<!not )(?<!n't )\b(?:because|since)\b"
     r"|,\s{0,3}(?:it|this|that|he|she|they|there|we|i|the (?:answer|correct|right|best)|or (?:answer|option|choice))\b"
     r"|,\s{0,3}(?:(?!(?:or|and|nor)\b)[\w'-]+ ){1,9}(?:is|are|was|were|suggests?|indicates?|fits|matches|aligns|means|seems)\b"
     r"|,?\s{1,3}(?:which|and (?:this|that|the \w+)) (?:\w+ly |best |then )?(?:aligns?|suggests?|indicates?|means?|leaves|points|corresponds?|match(?:es)?|fits?|is|makes?)\b"
     r"|(?<!not )(?<!nor )(?<!neither )\b(?:it|this|that)(?:'s| is| was| must| sounds)"
-    r"|,?\s{0,3}(?:而是|而应|所以|因此|但|应该是|应选|应为|答案)|[,;。]\s{0,3}[是选只而应]",
-    re.IGNORECASE,
+    r"|,?\s{0,3}(?:而是|而应|所以|因此|但|应该是|应选|应为|答案)|[,;。]\s{0,3}[是选只而应]"
 )
-_VERB = lazy(
+_VERB = phrase(
     r"\b(?:is|are|was|were|suggests?|indicates?|conveys?|impl(?:y|ies)|means?|points?|leaves|aligns|matches|fits|corresponds"
-    r"|reflects?|describes|makes|expresses)\b",
-    re.IGNORECASE,
+    r"|reflects?|describes|makes|expresses)\b"
 )
 """The verb of the main clause: it ends a denial in its subject ("the sound that cannot be heard is ...")."""
-_IN_SUBJECT = lazy(r"\b(?:that|which|who|where|what|lack|absence)\b[^.,;:!?\n]{0,80}$", re.IGNORECASE)
-_SUPPOSITION = lazy(
+_IN_SUBJECT = phrase(r"\b(?:that|which|who|where|what|lack|absence)\b[^.,;:!?\n]{0,80}$")
+_SUPPOSITION = phrase(
     r"\b(?:if(?! anything\b| (?:we|you|i|one) (?:consider|listen|look|think|go|take|ha[vd]e? to))|whether|unless|(?-i:Had)|suppose|supposing|assum(?:e|ing)|imagine|were it|would have|would be expected"
     r"|(?:some(?:one|body|\speople)?|others|people|many|one) (?:might|may|could|would) (?:\w+ly |also |even )?(?:answer|say|think|choose|pick|guess|argue|claim|select|go)"
     r"|(?:can ?not|can't|couldn't|could not|unable to|hard to|difficult to|impossible to|don't|do not|not possible to|not able to)"
     r"\s+(?:\w+ly )?(?:tell|determine|say|identify|know|decide|distinguish|be sure|confirm|discern|make out|listen|access|process"
     r"|perceive|answer|judge|establish|verify|think|believe|agree|see)|not (?:sure|certain|clear)|unsure|uncertain|(?<!the most )unclear (?:if|whether|which|who|what)|no idea)\b"
-    r"|如果|假如|是否|不确定|无法|不知道|难以",
-    re.IGNORECASE,
+    r"|如果|假如|是否|不确定|无法|不知道|难以"
 )
-_FIRST_THOUGHT = lazy(
-    r"\b(?:at first|initially|originally|first thought|my first|i thought|tempting|at a glance|on first)\b|起初|一开始",
-    re.IGNORECASE,
+_FIRST_THOUGHT = phrase(
+    r"\b(?:at first|initially|originally|first thought|my first|i thought|tempting|at a glance|on first)\b|起初|一开始"
 )
-_SENTENCE_END = lazy(r"[;!?\n。]|\.(?!\d)|,\s*(?:so|therefore|thus|hence|but|then)\b|\bbut\b", re.IGNORECASE)
-_REJECTED_AFTER = lazy(
+_SENTENCE_END = phrase(r"[;!?\n。]|\.(?!\d)|,\s*(?:so|therefore|thus|hence|but|then)\b|\bbut\b")
+_REJECTED_AFTER = phrase(
     r"(?:\b(?:is|are|was|were|seems?|looks?|sounds?|appears?|(?:(?:can|could|would|should|must|may|might|has to|have to) )?be)\s+"
     r"(?:\w+ly |very |rather |also |both |all )?(?:the |an? |my )?"
     r"(?:not\b|less\b|n't|a mistake|an error|wrong|incorrect|unlikely|impossible|ruled out|eliminated|excluded|rejected|out\b|absent|false|inconsistent"
@@ -84,28 +76,24 @@ _REJECTED_AFTER = lazy(
     r"|\bwould (?:\w+ly )?(?!be\b|suggest|indicat|fit|match|say|choose|answer|pick|select|go\b|lean|guess|call|best|most|likely|then|represent)\w"
     r"|\b(?:can|could|might|may) (?:be|also be)\b(?= (?:possible|considered|an option|ruled))"
     r"|,? but (?:this|that|it) is not (?:among|in|on|one of|listed|an option)\b"
-    r"|では?な[いく]|ではありません|じゃな[いく]|不对|不正确|错误|不符|不合适|可以排除|不太可能)",
-    re.IGNORECASE,
+    r"|では?な[いく]|ではありません|じゃな[いく]|不对|不正确|错误|不符|不合适|可以排除|不太可能)"
 )
-_CLAUSE_START = lazy(
-    r"[;!?\n。]|\.(?!\d)|\b(?:but|so|therefore|thus|hence|while|whereas|although|though|because|since)\b|,\s*as\b|但|所以|因此|而",
-    re.IGNORECASE,
+_CLAUSE_START = phrase(
+    r"[;!?\n。]|\.(?!\d)|\b(?:but|so|therefore|thus|hence|while|whereas|although|though|because|since)\b|,\s*as\b|但|所以|因此|而"
 )
 _SENTENCE = lazy(r"[^.!?\n;。]*(?:[.!?\n;。]|$)")
-_CONSIDERED = lazy(
+_CONSIDERED = phrase(
     r"\b(?:considered|considering|could be|could also|might|may be|may also|perhaps|maybe|possibly"
     r"|possible|one might|some might|(?:other|these|the) (?:\w+ )?(?:options|choices)"
-    r"|(?:like|such as) [^.;\n]{1,60}\b(?:or|and)\b|(?:first|second|third|fourth) (?:option|choice)|one option|such as)\b|可能|也许",
-    re.IGNORECASE,
+    r"|(?:like|such as) [^.;\n]{1,60}\b(?:or|and)\b|(?:first|second|third|fourth) (?:option|choice)|one option|such as)\b|可能|也许"
 )
-REFUSAL = lazy(
+REFUSAL = phrase(
     r"\b(?:can(?:no|')?t|can not|could(?: not|n't)|unable to|not able to|don't|do not|didn't|did not|won't|will not)\s+(?:\w+ly |actually )?"
     r"(?:hear|listen|access|process|play|tell|determine|identify|answer|know|receive|see|have access|detect any|assist|help|provide|give)\b"
     r"|\b(?:i'm|i am) (?:sorry|not sure|unsure|uncertain|afraid)|\b(?:happy|glad) to (?:help|assist)\b|\bno audio\b|\b(?:not (?:provide )?enough|insufficient) (?:information|context|evidence)"
     r"|\bnot (?:provide|contain|give|specify) (?:any |enough )?(?:information|context|indication)|\b(?:as an? (?:text|language|ai)\b)|\bnot (?:specified|mentioned|possible to)\b"
     r"|\b(?:unclear|unknown|uncertain|undetermined|not sure|impossible to|difficult to say|hard to (?:say|tell))\b"
-    r"|\bnone of the(?:se)? (?:\w+ )?(?:options|choices|answers)|无法|听不到|不知道|不确定|抱歉",
-    re.IGNORECASE,
+    r"|\bnone of the(?:se)? (?:\w+ )?(?:options|choices|answers)|无法|听不到|不知道|不确定|抱歉"
 )
 _NEGATIVE_QUESTION = lazy(
     r"\b(?:NOT|EXCEPT|LEAST)\b|\b(?i:which|what|who)\b[^.?!,]{0,80}\b(?:not|cannot|can't|isn't|doesn't|don't|never|except|least (?:likely|probable|common|typical))\b"

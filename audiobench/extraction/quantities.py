@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from audiobench.extraction.negation import Spans
 from audiobench.extraction.numbers import Figure, figures, in_figures, plain
-from audiobench.extraction.patterns import lazy
+from audiobench.extraction.patterns import lazy, phrase
 
 _LATEX = (
     (lazy(r"\{,\}|(?<=\d)\\[,!;: ](?=\d{3})"), ","),
@@ -29,72 +29,65 @@ _LATEX = (
     (lazy(r"(?<![*\d)])\*\*(?=\S)|(?<=\S)\*\*(?![*\d({-])|(?<=\d)\*\*(?=[ .,;:!?]|$)|__+"), ""),
 )  # fmt: skip
 _SENTENCE_END = lazy(r"[.!?](?=\s|$)|\n|[。;]")
-_HEADING = lazy(r"\W*(?:step|part)\b", re.IGNORECASE)
-_DESCRIBED = lazy(
-    r"\b(?:sum|product|difference|quotient|result|total|average|mean|difference between) of\b|\bbetween\b", re.I
+_HEADING = phrase(r"\W*(?:step|part)\b")
+_DESCRIBED = phrase(
+    r"\b(?:sum|product|difference|quotient|result|total|average|mean|difference between) of\b|\bbetween\b"
 )
 _LISTED = lazy(r"\s?,\s?(?:and\s)?|\s?and\s|\s?[、和]\s?")
-_VERB_BEFORE = lazy(
+_VERB_BEFORE = phrase(
     r"\b(?:is|are|was|were|has|have|had|pays?|paid|costs?|earn(?:s|ed)?|makes?|made|spen[dt]s?|needs?|takes?|gets?|sold|sells?"
-    r"|owes?|saves?|saved|runs?|ran|uses?|used|total(?:s|ed)?|left)(?: (?:a total of|about|only))?\s[$€£]?$",
-    re.IGNORECASE,
+    r"|owes?|saves?|saved|runs?|ran|uses?|used|total(?:s|ed)?|left)(?: (?:a total of|about|only))?\s[$€£]?$"
 )
-_PREPOSITION_BEFORE = lazy(
-    r"\b(?:for|in|per|after|with|at|over|within|during|on|among|from|of|every|each)(?: (?:the|all|those|these|his|her|their|just))?\s[$€£]?$",
-    re.IGNORECASE,
+_PREPOSITION_BEFORE = phrase(
+    r"\b(?:for|in|per|after|with|at|over|within|during|on|among|from|of|every|each)(?: (?:the|all|those|these|his|her|their|just))?\s[$€£]?$"
 )
 _RESULT_BEFORE = lazy(r"=\s?[($€£]?\s?$")
-_RESULTING = lazy(r"(?:\b(?:is|are|equals|makes|gives|to get)|=)\s*[$€£]?\s*(?:\w+ )?$", re.IGNORECASE)
+_RESULTING = phrase(r"(?:\b(?:is|are|equals|makes|gives|to get)|=)\s*[$€£]?\s*(?:\w+ )?$")
 
 _NEAR = 40
 """Characters in front of and behind a number that may change what it states."""
-_DENIED_BEFORE = lazy(r"(?:\bnot|n't|\brather than|\binstead of|不是|而非)\s*$", re.IGNORECASE)
-_BOUND_BEFORE = lazy(
+_DENIED_BEFORE = phrase(r"(?:\bnot|n't|\brather than|\binstead of|不是|而非)\s*$")
+_BOUND_BEFORE = phrase(
     r"(?:\b(?:at least|at most|almost|nearly|up to|no fewer than|(?:more|less|fewer|greater|other) than|over|under|beyond"
     r"|(?:minimum|maximum|third|quarter|fraction|multiple) of|half(?: of)?|twice|double|exceed(?:s|ed|ing)?)"
-    r"(?: (?:about|around|some|the|an?))?\s+[$€£]?|(?<= )[<>]=?\s?|[≥≤]\s?|[\d)](?:\s?\^\s?|\*\*)|至少|最少|最多|至多|超过|不到|将近|接近)$",
-    re.IGNORECASE,
+    r"(?: (?:about|around|some|the|an?))?\s+[$€£]?|(?<= )[<>]=?\s?|[≥≤]\s?|[\d)](?:\s?\^\s?|\*\*)|至少|最少|最多|至多|超过|不到|将近|接近)$"
 )
-_BOUND_AFTER = lazy(
+_BOUND_AFTER = phrase(
     r"\+(?![ (]?[\w(])|(?:\s?\^\s?|\*\*)[\d({-]|(?: [^\W\d]\w*)? (?:or (?:more|less|fewer|over|under|higher|lower)"
-    r"|at (?:least|most)|and (?:up|over|more))\b|以上|以下|多",
-    re.IGNORECASE,
+    r"|at (?:least|most)|and (?:up|over|more))\b|以上|以下|多"
 )
-_RANGE = lazy(r"\s?(?:-|\bto\b|(?:[^\W\d]\w*,? )?\bor\b|或|到|至)\s?(?:(?:about|maybe|even) )?[$€£]?", re.IGNORECASE)
-_BETWEEN = lazy(r"\bbetween\s+$", re.IGNORECASE)
-_AND = lazy(r"\s+and\s+", re.IGNORECASE)
-_SCALE = lazy(r"\s?(?:k|million|mn|billion|bn|trillion|lakhs?|crores?)\b|(?-i:M\b)", re.IGNORECASE)
+_RANGE = phrase(r"\s?(?:-|\bto\b|(?:[^\W\d]\w*,? )?\bor\b|或|到|至)\s?(?:(?:about|maybe|even) )?[$€£]?")
+_BETWEEN = phrase(r"\bbetween\s+$")
+_AND = phrase(r"\s+and\s+")
+_SCALE = phrase(r"\s?(?:k|million|mn|billion|bn|trillion|lakhs?|crores?)\b|(?-i:M\b)")
 _SCALES = {"k": 3, "t": 12, "m": 6, "b": 9, "l": 5, "c": 7}
-_REFERENCE = lazy(
+_REFERENCE = phrase(
     r"\(\s?(?:see |cf\. |from |by |in )?(?:the )?(?:steps?|eq(?:uation|\.)?|fig(?:ure|\.)?|table|line|section|part|note|page|p\.)"
     r"\s?#?$|\b(?:steps?|problem|question|exercise|example|equation|option)\s#?$|^\s{0,3}(?:#{1,6}\s)?(?:steps?|part|equation)\s$",
-    re.IGNORECASE | re.MULTILINE,
+    re.MULTILINE,
 )
 _NO_MARKUP = frozenset("\\{}^*_~")
-_BARE_PART = lazy(r"\b(?:(half)|a quarter)\b", re.IGNORECASE)
+_BARE_PART = phrase(r"\b(?:(half)|a quarter)\b")
 _ASIDE = lazy(r"(?<=[\w%*]) ?\([^()\n]{0,200}\)")
-_BELOW_ZERO = lazy(r"(?:\s?°\s?[CF]?| degrees?(?: celsius| fahrenheit)?)? below zero\b", re.IGNORECASE)
+_BELOW_ZERO = phrase(r"(?:\s?°\s?[CF]?| degrees?(?: celsius| fahrenheit)?)? below zero\b")
 
 # What may stand between two numbers of one calculation.
-_OPERATOR = lazy(
-    r"[^.,;\n=≈]{0,20}?\s?(?:[+*/×÷·^-]|\bx\b|\b(?:plus|minus|times|multiplied by|divided by|added to|and)\b)\s?[($€£\s-]{0,4}",
-    re.IGNORECASE,
+_OPERATOR = phrase(
+    r"[^.,;\n=≈]{0,20}?\s?(?:[+*/×÷·^-]|\bx\b|\b(?:plus|minus|times|multiplied by|divided by|added to|and)\b)\s?[($€£\s-]{0,4}"
 )
 _EQUALS = lazy(r"[^.,;\n=≈]{0,30}(?<![<>!≠])[=≈](?!>)[^.,;\n]{0,12}")
-_IS = lazy(r"\s?\)?\s?(?:\b(?:is|equals|makes|gives|are)\b(?: equal to)?)\s?[$€£]?\s?", re.IGNORECASE)
-_STRONG = lazy(r"[+*/×÷·^]|\b(?:plus|minus|times|by)\b", re.IGNORECASE)
+_IS = phrase(r"\s?\)?\s?(?:\b(?:is|equals|makes|gives|are)\b(?: equal to)?)\s?[$€£]?\s?")
+_STRONG = phrase(r"[+*/×÷·^]|\b(?:plus|minus|times|by)\b")
 
-_MONEY = lazy(r"\s?(?:dollars?|bucks?|euros?|pounds?|usd)\s(?:and\s)?[$€£]?|\s?and\s", re.IGNORECASE)
-_DOLLARS = lazy(r"\s?(?:dollars?|euros?|pounds?)\s", re.IGNORECASE)
-_CENTS = lazy(r"\s?(?:cents?|pence|¢)(?!\w)", re.IGNORECASE)
-_COMPOUND = lazy(
+_MONEY = phrase(r"\s?(?:dollars?|bucks?|euros?|pounds?|usd)\s(?:and\s)?[$€£]?|\s?and\s")
+_DOLLARS = phrase(r"\s?(?:dollars?|euros?|pounds?)\s")
+_CENTS = phrase(r"\s?(?:cents?|pence|¢)(?!\w)")
+_COMPOUND = phrase(
     r"\s?(?:hours?|hrs?|h|minutes?|mins?|feet|foot|ft|'|pounds?|lbs?|years?|months?|weeks?|days?|meters?|metres?|km|kilomet(?:er|re)s?)"
-    r",?(?: and)?\s(?=\Z)",
-    re.IGNORECASE,
+    r",?(?: and)?\s(?=\Z)"
 )
-_SMALLER = lazy(
-    r"\s?(?:minutes?|mins?|seconds?|secs?|inch(?:es)?|in|\"|ounces?|oz|months?|weeks?|days?|hours?|centimet(?:er|re)s?|cm|met(?:er|re)s?)(?!\w)",
-    re.IGNORECASE,
+_SMALLER = phrase(
+    r"\s?(?:minutes?|mins?|seconds?|secs?|inch(?:es)?|in|\"|ounces?|oz|months?|weeks?|days?|hours?|centimet(?:er|re)s?|cm|met(?:er|re)s?)(?!\w)"
 )
 
 

@@ -32,63 +32,54 @@ _MARKUP = lazy(r"[*`_]+|\\(?:text|textbf|mathrm)\b")
 _FIRST = lazy(r"[.!?](?=\s|$)|[\n;。]|,\s*not\b")
 """Where the first statement behind a marker ends."""
 _SENTENCE = lazy(r"[^.!?\n。;]*(?:[.!?](?=\w)[^.!?\n。;]*)*[.!?\n。;]?")
-_CONCLUDES = lazy(
+_CONCLUDES = phrase(
     r"\b(?:so|therefore|thus|hence|consequently|in conclusion|overall|finally|in summary|in the end|altogether|in all"
-    r"|in total|total|adding|argument)\b|所以|因此|总共|一共|→|=",
-    re.IGNORECASE,
+    r"|in total|total|adding|argument)\b|所以|因此|总共|一共|→|="
 )
-_YES_NO = lazy(
+_YES_NO = phrase(
     r"(?:^|[.!?;:,({\[\"'—→>-]\s*|\b(?:so|thus|therefore|hence|say|is|be|answered|with|definitely|probably|clearly|a)[,:]?\s+[\"']?)"
     r"(?:(?P<yes>yes|yeah|yep|yup)|(?P<no>no|nope|nah))"
-    r"(?=\s*(?:[.,;:!?)}<\]\"'—–。]|-\s|$)|\s+(?:indeed|sir|of course|you|he|she|it|they|the|that|this|we|i)\b|(?-i:\s+[A-Z]))",
-    re.IGNORECASE,
+    r"(?=\s*(?:[.,;:!?)}<\]\"'—–。]|-\s|$)|\s+(?:indeed|sir|of course|you|he|she|it|they|the|that|this|we|i)\b|(?-i:\s+[A-Z]))"
 )
-_BOTH = lazy(r"\b(?:yes|no)\b[\"']?,?\s*(?:or|and|/)\s*[\"']?(?:yes|no)\b", re.IGNORECASE)
+_BOTH = phrase(r"\b(?:yes|no)\b[\"']?,?\s*(?:or|and|/)\s*[\"']?(?:yes|no)\b")
 _CHINESE_YES_NO = lazy(r"^\W*(?:(?P<no>否|不(?!一定|确定|清楚|知道))|(?P<yes>是|对|会(?!不)))")
-_UNDECIDED = lazy(
+_UNDECIDED = phrase(
     r"\b(?:whether|unclear|(?:cannot|can't|can not|not possible to|impossible to) (?:tell|determine|decide|conclude|say)|either"
-    r"|not sure|unsure)\b",
-    re.IGNORECASE,
+    r"|not sure|unsure)\b"
 )
 _PLACE = r"(?:the |your )?(?:start(?:ing)?(?: point| position| place| location)?|origin|where (?:you|we|i|they) (?:began|started|were|begin|start))"
-_RETURN = lazy(
-    rf"\b(?:return(?:s|ed|ing)?(?: you| us| me| back)? to|(?:back|end(?:s|ed)?(?: up)?|are|be|am|is|were|['’]re|arrive|finish)(?: not)?(?: exactly| right)?(?: back)?(?: (?:at|to|in))?) {_PLACE}\b",
-    re.IGNORECASE,
+_RETURN = phrase(
+    rf"\b(?:return(?:s|ed|ing)?(?: you| us| me| back)? to|(?:back|end(?:s|ed)?(?: up)?|are|be|am|is|were|['’]re|arrive|finish)(?: not)?(?: exactly| right)?(?: back)?(?: (?:at|to|in))?) {_PLACE}\b"
 )
-_TRUTH = lazy(r"\b(?:(?P<true>tells?|telling|speaks?) the truth|(?P<lie>lies|lying|is a liar))\b", re.IGNORECASE)
-_NOT = lazy(r"\b(?:not|never|cannot|fails? to|unable to)\b|n't\b", re.IGNORECASE)
-_NO_COUNT = lazy(
-    rf"\b{_PLACE}\b|\bfacing (?:north|south|east|west)\b|\bsteps? (?:away|from|to the)\b|\bthe truth\b|\blies\b|\bpremises?\b|\bargument\b",
-    re.IGNORECASE,
+_TRUTH = phrase(r"\b(?:(?P<true>tells?|telling|speaks?) the truth|(?P<lie>lies|lying|is a liar))\b")
+_NOT = phrase(r"\b(?:not|never|cannot|fails? to|unable to)\b|n't\b")
+_NO_COUNT = phrase(
+    rf"\b{_PLACE}\b|\bfacing (?:north|south|east|west)\b|\bsteps? (?:away|from|to the)\b|\bthe truth\b|\blies\b|\bpremises?\b|\bargument\b"
 )
 _BETWEEN = r"(?:(?:deductively|logically|formally|really|at all|considered|necessarily|quite|be|a|an)\s+)*"
 _DISBELIEF = r"\b(?:not the case|do(?:es)?(?: not|n't) (?:think|believe|consider)|doubt)\b[^.,;\n]{0,60}?"
-_NOT_INVALID = lazy(rf"{_DISBELIEF}\binvalid\b|\b(?:not|n't|isn't|never|hardly)\s+{_BETWEEN}invalid\b", re.IGNORECASE)
-_INVALID = lazy(
+_NOT_INVALID = phrase(rf"{_DISBELIEF}\binvalid\b|\b(?:not|n't|isn't|never|hardly)\s+{_BETWEEN}invalid\b")
+_INVALID = phrase(
     rf"{_DISBELIEF}\bvalid\b|\binvalid(?:ly|ity)?\b|\b(?:not|n't|isn't|cannot be|never|neither|hardly|far from|fails to|failing to)\s+{_BETWEEN}valid(?:ly)?\b"
-    r"|\b(?:lacks|lacking|no|without) (?:logical |deductive )?validity\b|无效",
-    re.IGNORECASE,
+    r"|\b(?:lacks|lacking|no|without) (?:logical |deductive )?validity\b|无效"
 )
-_VALID = lazy(r"\bvalid(?:ly)?\b|(?<!无)有效", re.IGNORECASE)
-_TENTATIVE = lazy(
+_VALID = phrase(r"\bvalid(?:ly)?\b|(?<!无)有效")
+_TENTATIVE = phrase(
     r"\b(?:would(?! say)|could|might|may|for (?:it|the argument|this) to be|at first|initially|one could|if|unless|whether"
-    r"|either|or|unclear|(?:cannot|can't|can not) (?:tell|determine|decide|conclude|say)|(?:de(?:termine|cide)|check|see) (?:if|whether))\b",
-    re.IGNORECASE,
+    r"|either|or|unclear|(?:cannot|can't|can not) (?:tell|determine|decide|conclude|say)|(?:de(?:termine|cide)|check|see) (?:if|whether))\b"
 )
-_SOFT = lazy(r"\b(?:seem|look|appear)(?:s|ed)?\b", re.IGNORECASE)
-_PARTIAL = lazy(
-    r"\b(?:no|any|every|each) (?:in)?valid (?:steps?|inferences?|moves?|premises?|assumptions?|reasons?)\b",
-    re.IGNORECASE,
+_SOFT = phrase(r"\b(?:seem|look|appear)(?:s|ed)?\b")
+_PARTIAL = phrase(
+    r"\b(?:no|any|every|each) (?:in)?valid (?:steps?|inferences?|moves?|premises?|assumptions?|reasons?)\b"
 )
-_CLAUSE = lazy(r"[,:—]|\bbut\b|\bhowever\b|\balthough\b|\bthough\b|\bbecause\b|\bsince\b", re.IGNORECASE)
-_STATES_COUNT = lazy(
+_CLAUSE = phrase(r"[,:—]|\bbut\b|\bhowever\b|\balthough\b|\bthough\b|\bbecause\b|\bsince\b")
+_STATES_COUNT = phrase(
     r"^\W*(?:(?:so|therefore|thus|in total|altogether|overall|yes),?\s+)?(?:(?:you|i|we|they)(?:'ve got| have| count(?:ed)?| see| got)|there (?:are|is)"
-    r"|that(?:'s| is| makes)|it(?:'s| is)|the (?:total|answer|count|number)[^.:;\n]{0,40}? is)\s[^:;.(\n]{0,60}",
-    re.IGNORECASE,
+    r"|that(?:'s| is| makes)|it(?:'s| is)|the (?:total|answer|count|number)[^.:;\n]{0,40}? is)\s[^:;.(\n]{0,60}"
 )
-_IN_TOTAL = lazy(r"[^.,:;|\n]{0,60}\b(?:in total|total|altogether|in all)\b(?=\s?(?:[.,:;!(\n]|$))", re.IGNORECASE)
+_IN_TOTAL = phrase(r"[^.,:;|\n]{0,60}\b(?:in total|total|altogether|in all)\b(?=\s?(?:[.,:;!(\n]|$))")
 _CLOSES = lazy(r"\s*(?:[:.(\n]|$)")
-_TOTAL = lazy(r"\b(?:total|altogether|in all|sum)\b[^.;\n|]{0,40}?(?:\bis\b|\bare\b|:|=|\bof\b|\|)\s*", re.IGNORECASE)
+_TOTAL = phrase(r"\b(?:total|altogether|in all|sum)\b[^.;\n|]{0,40}?(?:\bis\b|\bare\b|:|=|\bof\b|\|)\s*")
 
 
 def _scan(text: str, read: _Read, behind: _Read | None = None, prose: _Read | None = None) -> tuple[str, str] | None:

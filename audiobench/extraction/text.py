@@ -9,13 +9,11 @@ from msgspec import Struct
 
 from audiobench.core.thought import separate
 from audiobench.extraction.numbers import in_figures
-from audiobench.extraction.patterns import lazy
+from audiobench.extraction.patterns import lazy, phrase
 
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\ufffd"))
 _SPECIAL_TOKEN = lazy(r"<\|(?:open|close)\|>\s?\w{1,20}\s?<\|sep\|>|<\|[^<>|]{1,40}\|>")
-_ANSWER_TAGS = tuple(
-    (lazy(f"<{name}>", re.IGNORECASE), lazy(f"</{name}>", re.IGNORECASE)) for name in ("answer", "response")
-)
+_ANSWER_TAGS = tuple((phrase(f"<{name}>"), phrase(f"</{name}>")) for name in ("answer", "response"))
 _VULGAR = lazy(r"((?<=\d)\s?)?([¼-¾⅐-⅞↉]|[⁰¹²³⁴-⁹]{1,2}\u2044[₀-₉]{1,2})")
 _SUPERSCRIPT = lazy(r"([x×*·]\s?)?(?<![\d.,])(\d{1,6})([²³¹⁰⁴-⁹]{1,2})(?![²³¹⁰⁴-⁹\u2044])")
 _THIN = lazy(r"(?<=\d)[\u00a0\u2007-\u2009\u202f](?=\d{3}(?!\d))")
