@@ -68,17 +68,13 @@ def several(passage: Passage, end: int, letters: set[str]) -> bool:
     others: set[str] = set()
     if joint := cues.JOINED.match(text, end, end + 40):
         mention, label = passage.at(joint.end()), cues.JOINED_LABEL.match(text, joint.end())
-        if mention and not mention.letters & letters:
-            return True
-        others |= {label[1]} if label else set()
-    listed = cues.NEXT_LINE.match(text, end, end + 20)
-    if listed and (own := text_behind(passage, listed.end(), listed[1])):
-        return listed[1] in own.letters and listed[1] not in letters
-    if following := cues.LISTED_LABEL.match(text, end - (text[end - 1 : end] == ","), end + 20):
-        others.add(following[1])
+        others |= (mention.letters if mention else set()) | ({label[1]} if label else set())
+    if listed := cues.LISTED_LABEL.match(text, end - (text[end - 1] == ","), end + 20):
+        own = text_behind(passage, listed.end(), listed["below"]) if listed["below"] else None
+        others |= {listed["beside"] or listed["below"]} if listed["beside"] or own else set()
     rest = end if text[end - 1] in ".!" else passage.sentence_end(end)
     others |= {
-        g for m in cues.ALSO.finditer(text, end, rest) for g in m.groups() if g and m.start() not in passage.denied
+        also[also.lastindex or 0] for also in cues.ALSO.finditer(text, end, rest) if also.start() not in passage.denied
     }
     return bool(others & {*passage.offered.letters} - letters)
 
@@ -88,56 +84,45 @@ def label_at(passage: Passage, at: int, *, strict: bool = False) -> tuple[str, i
     match = cues.LABEL.match(passage.text, at)
     if not match:
         return None
+    letter, rest = match["inside"] or match["bare"], passage.text[match.end() :]
+    lone, because = not rest.strip(cues.WRAPPING), cues.BECAUSE.match(rest)
     if match["inside"]:
-        lone = not passage.text[match.end() :].strip(cues.WRAPPING)
-        own = text_behind(passage, match.end(), match["inside"].upper())
-        weighed = match["open"] == "<" or (
-            re.match(r"\s*[a-z/=+*^]", passage.text[match.end() :])
-            and not cues.BECAUSE.match(passage.text, match.end())
-        )
-        if (
-            strict
-            and (match["inside"].islower() or weighed)
-            and not (lone or (own and match["inside"].upper() in own.letters))
-        ):
+        own = text_behind(passage, match.end(), letter.upper())
+        weighed = letter.islower() or match["open"] == "<" or (re.match(r"\s*[a-z/=+*^]", rest) and not because)
+        if strict and weighed and not (lone or (own and letter.upper() in own.letters)):
             return None  # "(a) The current is ..." is a part of the question, "(A) is too soft" an option weighed
-        return match["inside"].upper(), match.end(), "paren_letter" if match["open"] in "([" else "letter"
-    letter, rest = match["bare"], passage.text[match.end() :]
-    if cues.SHARE.match(rest) and not passage.at(match.end()):
+        return letter.upper(), match.end(), "paren_letter" if match["open"] in "([" else "letter"
+    if letter.islower() and not (lone or (match["end"] and passage.at(match.end()))):
         return None
-    if letter.islower() and not (not rest.strip(cues.WRAPPING) or (match["end"] and passage.at(match.end()))):
+    in_passing = cues.MUSICAL_AFTER.match(rest) or (
+        (strict or letter in "AI" or not rest[:1].isspace()) and not because
+    )
+    if (match["end"] is None and in_passing) or (cues.SHARE.match(rest) and not passage.at(match.end())):
         return None
-    rule = "option_letter" if match["noun"] else "letter"
-    if match["end"] is None and (
-        cues.MUSICAL_AFTER.match(rest)
-        or ((strict or letter in "AI" or not rest[:1].isspace()) and not cues.BECAUSE.match(rest))
-    ):
-        return None
-    return letter.upper(), match.end(), rule
+    return letter.upper(), match.end(), "option_letter" if match["noun"] else "letter"
 
 
 def head(passage: Passage, start: int, at: int, rule: str, *, loose: bool) -> Commitment | None:
     """What a declaration declares: a label, an option's text or (`loose`) what its sentence names or paraphrases."""
-    mention = passage.at(at)
-    label = label_at(passage, at)
+    mention, label = passage.at(at), label_at(passage, at)
+    end = passage.sentence_end(mention.end if mention else at)
     if label and not (mention and mention.start < label[1] < mention.end):
         return labelled(passage, start, label[1], label[0], rule)
     if mention:
         if negation.rejected_at(passage.text, mention.end):
             return None
-        end = passage.sentence_end(mention.end)
         others = passage.named(mention.end, end) - mention.letters
-        joint = several(passage, mention.end, {*mention.letters}) or (
-            others and re.search(r"\b(?:and|or)\b", passage.text[mention.end : end])
-        )
-        return Commitment(start, mention.end, None if joint or passage.joined(mention) else mention.letter, rule)
-    if not loose or re.match(r"\s*(?:not|neither|none|no longer|n't)\b", passage.text[at : at + 20], re.IGNORECASE):
+        joint = others and re.search(r"\b(?:and|or)\b", passage.text[mention.end : end])
+        doubtful = joint or several(passage, mention.end, {*mention.letters}) or passage.joined(mention)
+        return Commitment(start, mention.end, None if doubtful else mention.letter, rule)
+    if not loose or cues.DENIED_HEAD.match(passage.text, at):
         return None
-    end = passage.sentence_end(at)
     named = passage.named(at, end) | passage.labelled(at, end)
-    if not named and (value := cues.NUMERIC.match(passage.text, at)):
-        letter = passage.offered.nearest({stem(value.group(1).rstrip(".,"))}, 1) if value["bare"] is not None else None
-        return Commitment(start, at, letter, rule)  # an option's value without its unit, or none of theirs
-    near = None if named or "=" in passage.text[at:end] else passage.nearest(at, end)
-    letter = named.pop() if len(named) == 1 else near
-    return Commitment(start, at, letter, rule if not near else "paraphrase") if named or letter else None
+    if named:
+        return Commitment(start, at, named.pop() if len(named) == 1 else None, rule)
+    if value := cues.NUMERIC.match(passage.text, at):  # an option's value without its unit, or none of theirs
+        bare = value["bare"] is not None
+        letter = passage.offered.nearest({stem(value[1].rstrip(".,"))}, 1) if bare else None
+        return Commitment(start, at, letter, rule)
+    near = None if "=" in passage.text[at:end] else passage.nearest(at, end)
+    return Commitment(start, at, near, "paraphrase") if near else None

@@ -36,8 +36,9 @@ JOINED = phrase(
     r"[\s,.;)*\"']*(?:\b(?:or|and|nor|either)\b|\b(?:i\.\s?e\.|(?:ie|namely|that is|in other words)\b),?|/|&|\||或者?|和|以及|与)[\s(*\"']*"
 )
 JOINED_LABEL = lazy(r"[(\[]?([A-Z])(?![\w'’])")
-NEXT_LINE = lazy(r"[.,;]?\s*\n\s*[-*]?\s*[(\[]?([A-Z])[)\].:]")
-LISTED_LABEL = lazy(r"\s*,\s*[(\[]?([A-Z])[)\]]?\s*(?=[,.;]|and\b|or\b|$)")
+LISTED_LABEL = phrase(
+    r"\s*,\s*[(\[]?(?P<beside>(?-i:[A-Z]))[)\]]?\s*(?=[,.;]|and\b|or\b|$)|[.,;]?\s*\n\s*[-*]?\s*[(\[]?(?P<below>(?-i:[A-Z]))[)\].:]"
+)
 TEXT_ENDS = lazy(r"[\s\"')]*(?:[.,;:!?(\n。]|$|because\b|since\b)")
 ALSO = lazy(r"\b(?:and|or|nor|and/or)\s+(?:option\s+|also\s+)?[(\[]([A-Z])[)\]]|,\s*[(\[]([A-Z])[)\]]")
 SHARING = phrase(r"([^\W_]+)\s*(?:\b(?:or|and|to)\b|/|&|或|和)\s*(?:an?\s+|the\s+)?$")
@@ -118,6 +119,7 @@ NONE_OF_THEM = phrase(
 )
 ASIDE = phrase(r"unclear|unknown|uncertain|undetermined|not (?:specified|mentioned)")
 """Behind an option in one sentence this is about something else: "It is a duet, though the title is unknown."."""
+DENIED_HEAD = phrase(r"\s*(?:not|neither|none|no longer|n't)\b")
 NUMERIC = lazy(r"\s*(?:approximately |about |roughly |[$≈~])?\s*(-?\d[\d,.]*)(?P<bare>\$?[.!]?\s*(?:\n|$))?")
 REPEATED = phrase(r"\b(?:the|so|and|final|correct)\b|[\W_]")
 """What may stand between declarations that follow each other at once."""
