@@ -23,10 +23,10 @@ from functools import lru_cache
 from string import whitespace
 
 from audiobench.extraction import cues, negation
-from audiobench.extraction.commitment import Commitment, head, label_at, labelled, text_behind, whole
+from audiobench.extraction.commitment import Commitment, head, label_at, labelled, whole
 from audiobench.extraction.explicit import channels, declarations
 from audiobench.extraction.numbers import in_figures
-from audiobench.extraction.options import Options
+from audiobench.extraction.options import Mention, Options
 from audiobench.extraction.passage import Passage
 from audiobench.extraction.text import readable
 
@@ -118,15 +118,15 @@ def _read(passage: Passage, opposite: bool = False) -> Commitment | None:
 
 def _side_by_side(passage: Passage, explicit: Sequence[Commitment]) -> bool:
     """True for two answers with nothing between them, or a run through three or more with hardly a word between them."""
-    letters = {one.letter for one in explicit[-1:]}
-    for one, other in zip(explicit[-2::-1], explicit[:0:-1], strict=True):
-        between = passage.raw[one.end : other.start]
-        if len(letters) == 1 and one.letter not in letters and not between.strip(" \n.,;"):
+    run = list(explicit[-1:])
+    for one in explicit[-2::-1]:
+        between = passage.raw[one.end : run[-1].start]
+        if len(run) == 1 and one.letter != run[0].letter and not between.strip(" \n.,;"):
             return True
         if cues.REPEATED.sub("", between):
             break
-        letters.add(one.letter)
-    return len(letters) > 2
+        run.append(one)
+    return len({one.letter for one in run}) > 2
 
 
 def _verdicts(passage: Passage) -> Commitment | None:
@@ -136,46 +136,48 @@ def _verdicts(passage: Passage) -> Commitment | None:
     for line in re.finditer(r"[^\n]+", passage.text):
         label, mention = cues.LIST_LABEL.match(line[0].strip()), passage.at(line.start())
         letter = label[1].upper() if label else mention.letter if mention else ""
-        if letter in passage.offered.letters and (cues.BAD.search(line[0][2:]) or cues.GOOD.search(line[0][2:])):
-            (bad if cues.BAD.search(line[0][2:]) else good).add(letter)
-    return (
-        Commitment(0, len(passage.text), good.pop(), "verdict") if len(good) == 1 and bad and not good & bad else None
-    )
+        wrong = cues.BAD.search(line[0][2:])
+        if letter in passage.offered.letters and (wrong or cues.GOOD.search(line[0][2:])):
+            (bad if wrong else good).add(letter)
+    one = len(good) == 1 and bad and not good & bad
+    return Commitment(0, len(passage.text), good.pop(), "verdict") if one else None
 
 
 def _opening(passage: Passage) -> Commitment | None:
     """A label or an option at the start of the response; an explanation behind it must not speak for another one."""
-    lead = cues.INTERJECTION.match(passage.text)
-    start = lead.end() if lead else 0
-    if found := whole(passage, passage.raw, "option_text", 0, len(passage.text)):
+    text = passage.text
+    start = cues.INTERJECTION.match(text).end()  # type: ignore[union-attr]
+    if found := whole(passage, passage.raw, "option_text", 0, len(text)):
         label = label_at(passage, start)
         return Commitment(0, found.end, found.letter, label[2] if label and found.letter == label[0] else found.rule)
     mention, label = passage.at(start), label_at(passage, start, strict=True)
     if label and not (mention and mention.start < label[1] < mention.end):
-        letter, end, rule = label
-        item_of_a_list = passage.cut_off and rule == "paren_letter" and not text_behind(passage, end, letter)
-        found = labelled(passage, start, end, letter, rule)
-        alone = found and found.letter and not (mention and mention.end == found.end)
-        stated = passage.statements(found.end) if found and alone and found.end == end else set[str]()
-        contradicted = stated and letter not in stated
-        rest = passage.text[end:] if found and found.end == end else ""
-        item_of_a_list |= bool(re.search(rf"\n\W{{0,4}}(?:Option )?{chr(ord(letter) + 1)}[).:]", rest))
-        if (
-            item_of_a_list
-            or _part_of_an_option(passage)
-            or (found and alone and (contradicted or cues.NEXT_LABEL.match(passage.text, found.end)))
-        ):
-            return Commitment(start, end, None, rule)
-        return found
-    if not mention or negation.rejected_at(passage.text, mention.end) or not cues.ENDS.match(passage.text, mention.end):
+        return _opening_label(passage, start, mention, *label)
+    if not mention or negation.rejected_at(text, mention.end) or not cues.ENDS.match(text, mention.end):
         return None
-    end, text = mention.end, passage.text
+    end = mention.end
     others = passage.named(end, passage.sentence_end(end)) | passage.labelled(end, passage.sentence_end(end))
     if others - mention.letters or mention.start in passage.considered:
         return None
     refused = negation.REFUSAL.search(text, end) or cues.NONE_OF_THEM.search(text, end)
     doubtful = refused or passage.statements(end) - mention.letters or passage.joined(mention)
     return Commitment(start, end, None if doubtful else mention.letter, "option_text")
+
+
+def _opening_label(
+    passage: Passage, start: int, mention: Mention | None, letter: str, end: int, rule: str
+) -> Commitment | None:
+    """A label at the start: none where it begins a list, or where short sentences behind it state another option."""
+    found = labelled(passage, start, end, letter, rule)
+    own = found and found.end > end
+    alone = found and found.letter and not (mention and mention.end == found.end)
+    rest = passage.text[end:]
+    listed = not own and re.search(rf"\n\W{{0,4}}(?:Option )?{chr(ord(letter) + 1)}[).:]", rest)
+    listed = listed or (passage.cut_off and rule == "paren_letter" and not own)
+    stated = passage.statements(end) if alone and not own else set[str]()
+    several = alone and cues.NEXT_LABEL.match(passage.text, found.end if found else end)
+    contradicted = (stated and letter not in stated) or several
+    return Commitment(start, end, None, rule) if listed or contradicted or _part_of_an_option(passage) else found
 
 
 def _part_of_an_option(passage: Passage) -> bool:
@@ -187,21 +189,19 @@ def _part_of_an_option(passage: Passage) -> bool:
 
 def _correction(passage: Passage, last: Commitment | None) -> Commitment | None:
     """What the response says where it takes back its last commitment, or a commitment to none."""
-    rest = cues.withdrawn(passage.text[last.end if last else 0 :])
+    end, text = len(passage.text), passage.text
+    rest = cues.withdrawn(text[last.end if last else 0 :])
     if rest is None:
         return None
-    end = len(passage.text)
     at = end - len(rest)
-    if said := passage.at(
-        at
-    ):  # "No" is an option: said again, it corrects nothing; for the first time, it is a second one
+    if said := passage.at(at):  # an option that is "No": said again it corrects nothing, else it is a second one
         return None if not last or last.letter in said.letters else Commitment(at, said.end, None, "corrected")
-    opening = cues.CORRECTED.match(passage.text, at)
+    opening = cues.CORRECTED.match(text, at)
     if found := head(passage, at, opening.end() if opening else at, "corrected", loose=False):
         return found
     named = passage.named(at, end, hedged=False) | passage.labelled(at, end)
-    taken_back = named or cues.TAKEN_BACK.match(rest)
-    return Commitment(at, end, named.pop() if len(named) == 1 else None, "corrected") if taken_back else None
+    letter = named.pop() if len(named) == 1 else None
+    return Commitment(at, end, letter, "corrected") if letter or named or cues.TAKEN_BACK.match(rest) else None
 
 
 # ---- prose: what is named and meant, where nothing is an explicit commitment ----------------------------------------
@@ -227,15 +227,13 @@ def _meant(passage: Passage, start: int, end: int, rule: str) -> Commitment | No
     """The only option that a stretch of prose names and means, or paraphrases."""
     letters = passage.labelled(start, end) if end - start < _LONG else set[str]()
     for hedged in (False, True):
-        named = passage.named(start, end, hedged=hedged)
-        if len(named | letters) == 1:
-            return Commitment(start, end, (named | letters).pop() or None, rule if named else "option_letter")
-        if named or letters:
-            answers = _predicates(passage, start, end)
-            return Commitment(start, end, answers.pop(), rule) if len(answers) == 1 else None
-    if passage.text.count(" ", start, end) <= _PARAPHRASE and (near := passage.nearest(start, end)):
-        return Commitment(start, end, near, "paraphrase")
-    return None
+        if named := passage.named(start, end, hedged=hedged) | letters:
+            if len(named) > 1:
+                named, letters = _predicates(passage, start, end), set[str]()
+            rule = "option_letter" if letters else rule
+            return Commitment(start, end, named.pop() or None, rule) if len(named) == 1 else None
+    near = passage.nearest(start, end) if passage.text.count(" ", start, end) <= _PARAPHRASE else None
+    return Commitment(start, end, near, "paraphrase") if near else None
 
 
 def _predicates(passage: Passage, start: int, end: int) -> set[str]:
@@ -259,8 +257,8 @@ def _predicates(passage: Passage, start: int, end: int) -> set[str]:
 def _refuses(passage: Passage) -> bool:
     """True where the response declines or finds no option right, in words that are not an option's own."""
     for refusal in (m for p in (negation.REFUSAL, cues.NONE_OF_THEM) for m in p.finditer(passage.text)):
-        if not any(m.start <= refusal.start() and refusal.end() <= m.end for m in passage.mentions):
-            start = next((a for a, b in passage.sentences if a <= refusal.start() < b), 0)
-            if not (cues.ASIDE.match(refusal[0]) and passage.named(start, refusal.start(), hedged=False)):
-                return True
+        quoted = any(m.start <= refusal.start() and refusal.end() <= m.end for m in passage.mentions)
+        start = next((a for a, b in passage.sentences if a <= refusal.start() < b), 0)
+        if not (quoted or (cues.ASIDE.match(refusal[0]) and passage.named(start, refusal.start(), hedged=False))):
+            return True
     return False
