@@ -8,12 +8,22 @@ result ("12 + 25 = 37") the result is the reading.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from decimal import Decimal
 
 from audiobench.extraction.negation import Spans
 from audiobench.extraction.numbers import Figure, figures, in_figures, plain
 from audiobench.extraction.patterns import lazy, phrase
+
+
+def _with_cents(match: re.Match[str]) -> str:
+    return plain(Decimal(match[1].replace(",", "")) + Decimal(match[2]) / 100)
+
+
+def _scaled(match: re.Match[str]) -> str:
+    return plain(
+        Decimal(match[1].replace(",", "")).scaleb({"k": 3, "m": 6, "b": 9, "l": 5, "c": 7}[match[2][0].lower()])
+    )
+
 
 _LATEX = (
     (lazy(r"\{,\}|(?<=\d)\\[,!;: ](?=\d{3})"), ","),
@@ -59,8 +69,6 @@ _BOUND_AFTER = phrase(
 _RANGE = phrase(r"\s?(?:-|\bto\b|(?:[^\W\d]\w*,? )?\bor\b|或|到|至)\s?(?:(?:about|maybe|even) )?[$€£]?")
 _BETWEEN = phrase(r"\bbetween\s+$")
 _AND = phrase(r"\s+and\s+")
-_SCALE = phrase(r"\s?(?:k|million|mn|billion|bn|trillion|lakhs?|crores?)\b|(?-i:M\b)")
-_SCALES = {"k": 3, "t": 12, "m": 6, "b": 9, "l": 5, "c": 7}
 _REFERENCE = phrase(
     r"\(\s?(?:see |cf\. |from |by |in )?(?:the )?(?:steps?|eq(?:uation|\.)?|fig(?:ure|\.)?|table|line|section|part|note|page|p\.)"
     r"\s?#?$|\b(?:steps?|problem|question|exercise|example|equation|option)\s#?$|^\s{0,3}(?:#{1,6}\s)?(?:steps?|part|equation)\s$",
@@ -69,7 +77,6 @@ _REFERENCE = phrase(
 _NO_MARKUP = frozenset("\\{}^*_~")
 _BARE_PART = phrase(r"\b(?:(half)|a quarter)\b")
 _ASIDE = lazy(r"(?<=[\w%*]) ?\([^()\n]{0,200}\)")
-_BELOW_ZERO = phrase(r"(?:\s?°\s?[CF]?| degrees?(?: celsius| fahrenheit)?)? below zero\b")
 
 # What may stand between two numbers of one calculation.
 _OPERATOR = phrase(
@@ -79,16 +86,20 @@ _EQUALS = lazy(r"[^.,;\n=≈]{0,30}(?<![<>!≠])[=≈](?!>)[^.,;\n]{0,12}")
 _IS = phrase(r"\s?\)?\s?(?:\b(?:is|equals|makes|gives|are)\b(?: equal to)?)\s?[$€£]?\s?")
 _STRONG = phrase(r"[+*/×÷·^]|\b(?:plus|minus|times|by)\b")
 
-_MONEY = phrase(r"\s?(?:dollars?|bucks?|euros?|pounds?|usd)\s(?:and\s)?[$€£]?|\s?and\s")
-_DOLLARS = phrase(r"\s?(?:dollars?|euros?|pounds?)\s")
-_CENTS = phrase(r"\s?(?:cents?|pence|¢)(?!\w)")
-_COMPOUND = phrase(
-    r"\s?(?:hours?|hrs?|h|minutes?|mins?|feet|foot|ft|'|pounds?|lbs?|years?|months?|weeks?|days?|meters?|metres?|km|kilomet(?:er|re)s?)"
-    r",?(?: and)?\s(?=\Z)"
-)
-_SMALLER = phrase(
-    r"\s?(?:minutes?|mins?|seconds?|secs?|inch(?:es)?|in|\"|ounces?|oz|months?|weeks?|days?|hours?|centimet(?:er|re)s?|cm|met(?:er|re)s?)(?!\w)"
-)
+# Amounts of two units, and a unit that is a part of the number.
+_N = r"(?<![\w.,])(\d{1,30}(?:,\d{3})*(?:\.\d{1,30})?)"
+_LARGER = r"hours?|hrs?|h|minutes?|mins?|feet|foot|ft|'|pounds?|lbs?|years?|months?|weeks?|days?|met(?:er|re)s?|km|kilomet(?:er|re)s?"
+_SMALLER = r"minutes?|mins?|seconds?|secs?|inch(?:es)?|in|\"|ounces?|oz|months?|weeks?|days?|hours?|centimet(?:er|re)s?|cm|met(?:er|re)s?"
+_CURRENCY = r"(?:dollars?|bucks?|euros?|pounds?|usd)"
+_AMOUNTS = (
+    (phrase(rf"{_N}(?:\s?{_CURRENCY}\s(?:and\s)?[$€£]?|\s?and\s)(\d\d?)\s?(?:cents?|pence|¢)(?!\w)"), _with_cents),
+    (phrase(rf"{_N}\s?{_CURRENCY}\s(\d\d)(?![\d.,]*\d)"), _with_cents),
+    (phrase(rf"{_N}\s?(?:{_LARGER}),?(?: and)?\s{_N}\s?(?:{_SMALLER})(?!\w)"), r"\1:\2"),
+    (phrase(rf"{_N}\s?(k|mn|bn|lakh|crore)s?\b"), _scaled),
+    (lazy(rf"{_N}\s?(M)\b"), _scaled),
+    (phrase(rf"{_N}(?:\s?°\s?[CF]?| degrees?(?: celsius| fahrenheit)?)? below zero\b"), r"-\1"),
+)  # fmt: skip
+"""Of "2 hours 30 minutes", whose unit is open, a time is left, which states no value."""
 
 
 def readings(text: str) -> list[Decimal | None]:
@@ -101,12 +112,15 @@ def _plain(text: str) -> str:
     if not _NO_MARKUP.isdisjoint(text):
         for pattern, plain_text in _LATEX:
             text = pattern.sub(plain_text, text)
-    return in_figures(text)
+    text = in_figures(text)
+    for pattern, value in _AMOUNTS:
+        text = pattern.sub(value, text)
+    return text
 
 
 def _readings(text: str) -> list[Figure]:
     """The readings of plain text; what is weak or a reference ("see step 1") counts only where nothing else does."""
-    found = _calculated(text, [_stated(text, one) for one in _money(text, figures(text))])
+    found = _calculated(text, [_stated(text, one) for one in figures(text)])
     asides = Spans(m.span() for m in _ASIDE.finditer(text))
     for one in found:
         one.weak |= one.start in asides and not one.result
@@ -119,34 +133,9 @@ def _bare_parts(text: str) -> list[Figure]:
     return [Figure(*m.span(), Decimal("0.5" if m[1] else "0.25")) for m in _BARE_PART.finditer(text)]
 
 
-def _money(text: str, numbers: Iterable[Figure]) -> list[Figure]:
-    """Dollars and cents as one number; of "2 hours 30 minutes", whose unit is open, no value."""
-    out: list[Figure] = []
-    for one in numbers:
-        last = out[-1] if out else one
-        gap = text[last.end : one.start] if 0 < one.start - last.end < _NEAR else "\n"
-        out.append(one)
-        if last.value is None or one.value is None or last.weak or one.weak or gap == "\n":
-            continue
-        cents = _CENTS.match(text, one.end)
-        if (cents and _MONEY.fullmatch(gap)) or (_DOLLARS.fullmatch(gap) and one.end - one.start == 2):
-            last.value += one.value.copy_sign(last.value) / 100
-        elif _COMPOUND.fullmatch(gap) and _SMALLER.match(text, one.end):
-            last.value = None
-        else:
-            continue
-        last.end = cents.end() if cents else one.end
-        out.pop()
-    return out
-
-
 def _stated(text: str, one: Figure) -> Figure:
-    """The figure as what it states: scaled, below zero, or None where it is a bound."""
+    """The figure as what it states: None where it is a bound."""
     before, after = text[max(0, one.start - _NEAR) : one.start], text[one.end : one.end + _NEAR]
-    if one.value is not None and (scale := _SCALE.match(after)):
-        one.value = one.value.scaleb(_SCALES[scale[0].strip().casefold()[0]])
-    if one.value is not None and _BELOW_ZERO.match(after):
-        one.value = -abs(one.value)
     if _BOUND_BEFORE.search(before) or _BOUND_AFTER.match(after):
         one.value = None
     one.weak |= bool(_REFERENCE.search(before))
