@@ -44,6 +44,11 @@ ALSO = lazy(r"\b(?:and|or|nor|and/or)\s+(?:option\s+|also\s+)?[(\[]([A-Z])[)\]]|
 SHARING = phrase(r"([^\W_]+)\s*(?:\b(?:or|and|to)\b|/|&|或|和)\s*(?:an?\s+|the\s+)?$")
 OR_BEHIND = phrase(r"\s*,?\s*(?:or\b|to\b|/)")
 OR_BEFORE = phrase(r"(?:\bor\b|/)\s*(?:an?\s|the\s)?\s*$")
+LEAD = lazy(r"[*_ ]{0,6}")
+LEAD_IN = phrase(
+    r"[\s\"'(\[:*_$-]*(?:(?:that |it'?s? (?:is )?|he is |she is |they are |of |to be )?(?:an?|the|that|it is|it's)?\s+[\"'(\[]*)?"
+)
+"""What may stand between a cue and the option's text."""
 LIST_LABEL = lazy(r"(?:^|(?<=[\s,;|]))[-*•|]?\s{0,3}[(\[]?([A-Za-z])\s{0,3}[).:\]、|]\s{0,3}(?=\S)", re.MULTILINE)
 BRACKETED = phrase(r"[(\[]\s*([A-Z])\s*[)\]]|\b(?:option|choice|answer|选项)\s+['\"]?([A-Z])(?![\w'’&#♯+]|[.][A-Za-z])")
 PAIR = lazy(r"(?<![\w'’.&/#♯+-])[(\[]?([A-Z])[)\]]?\s*(?:\bor\b|\band\b|\bnor\b|,|/)\s*[(\[]?([A-Z])(?![\w'’&#♯+])")

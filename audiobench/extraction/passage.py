@@ -60,18 +60,19 @@ class Passage:
 
     def _without_echo(self, text: str) -> str:
         """The text without a repeated list of the options; what repeats one of them once more stays."""
-        runs: list[list[tuple[int, int, str]]] = [[]]
+        run: list[tuple[int, int, str]] = []
+        runs = [run]
         for label in cues.LIST_LABEL.finditer(text):
             option = self.offered.by_letter.get(label[1].upper())
-            lead = text[label.end() : label.end() + 6]
-            start = label.end() + len(lead) - len(lead.lstrip("*_ "))
+            start = cues.LEAD.match(text, label.end()).end()  # type: ignore[union-attr]
             end = start + len(option.source) if option else start
             if option is None or start == end or text[start:end].casefold() != option.source.casefold():
                 continue
-            apart = text[runs[-1][-1][1] : label.start()].strip(" \n\t.,;*_|-") if runs[-1] else ""
-            if apart or option.letter in {letter for _, _, letter in runs[-1]}:
-                runs.append([])
-            runs[-1].append((label.start(), end, option.letter))
+            apart = text[run[-1][1] : label.start()].strip(" \n\t.,;*_|-") if run else ""
+            if apart or option.letter in {letter for _, _, letter in run}:
+                run = []
+                runs.append(run)
+            run.append((label.start(), end, option.letter))
         for listed in runs:
             if len(listed) >= max(2, min(3, len(self.offered.all))):
                 start, end = listed[0][0], listed[-1][1]
@@ -93,15 +94,8 @@ class Passage:
 
     def at(self, offset: int) -> Mention | None:
         """The option's text that begins at an offset (articles, quotes and "it is" aside)."""
-        for mention in self.inside(offset, offset + 60)[:1]:
-            lead = self.text[offset : mention.start]
-            if re.fullmatch(
-                r"[\s\"'(\[:*_$-]*(?:(?:that |it'?s? (?:is )?|he is |she is |they are |of |to be )?(?:an?|the|that|it is|it's)?\s+[\"'(\[]*)?",
-                lead,
-                re.IGNORECASE,
-            ):
-                return mention
-        return None
+        following = self.inside(offset, offset + 60)[:1]
+        return following[0] if following and cues.LEAD_IN.fullmatch(self.text, offset, following[0].start) else None
 
     def named(self, start: int, end: int, *, hedged: bool = True) -> set[str]:
         """Letters of the options that a stretch names by text and means: not denied, nor (unless `hedged`) weighed."""
@@ -120,15 +114,11 @@ class Passage:
             quoted = cues.QUOTED_WORD.search(before) and after[:1] in ("'", '"')
             if not (quoted or (text[mention.start].isupper() and cues.NOTE.search(before))):
                 return False
-        if option.common:  # "The tone is high." states it
-            sentence = re.split("[.!?\n]", before)[-1]
-            if not (
-                (not sentence.strip(" \"'") or cues.EVERYDAY.search(sentence)) and cues.AFTER_EVERYDAY.match(after)
-            ):
-                return False
-        return not (
-            cues.IN_CLAUSE.search(before) and cues.CLAUSE_VERB.match(after)
-        )  # "the friends who helped Ann are ..."
+        sentence = re.split("[.!?\n]", before)[-1]
+        stated = not sentence.strip(" \"'") or cues.EVERYDAY.search(sentence)
+        if option.common and not (stated and cues.AFTER_EVERYDAY.match(after)):
+            return False  # "The tone is high." states it
+        return not (cues.IN_CLAUSE.search(before) and cues.CLAUSE_VERB.match(after))  # "the man who helped Ann is ..."
 
     def negated(self, start: int, end: int) -> set[str]:
         """Letters of the options that a stretch names and denies."""
@@ -138,20 +128,17 @@ class Passage:
         """Letters of other options tied to a mention by "or", "and": "acoustic or electric guitar", "60 to 90 bpm"."""
         others: set[str] = set()
         pattern = self.offered.by_letter[mention.letter].pattern
-        before = cues.SHARING.search(self.text, max(0, mention.start - 40), mention.start)
-        if before:
-            word = stem(before.group(1).casefold())
-            if word.isdigit() and pattern[0].isdigit():
-                others.add("")
+        if before := cues.SHARING.search(self.text, max(0, mention.start - 40), mention.start):
+            word = stem(before[1].casefold())
+            others |= {""} if word.isdigit() and pattern[0].isdigit() else set()
             others |= {o.letter for o in self.offered.all if word in o.pattern and o.pattern[-1] == pattern[-1]}
         near: list[Token] = []
-        if cues.OR_BEHIND.match(self.text[mention.end : mention.end + 10]):
+        if cues.OR_BEHIND.match(self.text, mention.end):
             near += self.words[mention.last_token + 1 : mention.last_token + 7]
-        if cues.OR_BEFORE.search(self.text[max(0, mention.start - 12) : mention.start]):
+        if cues.OR_BEFORE.search(self.text, max(0, mention.start - 12), mention.start):
             near += self.words[max(0, mention.first_token - 5) : mention.first_token]
         tied = {stem(word.text) for word in near}
-        others |= {o.letter for o in self.offered.all if o.own & tied}
-        return others - mention.letters
+        return (others | {o.letter for o in self.offered.all if o.own & tied}) - mention.letters
 
     def nearest(self, start: int, end: int) -> str | None:
         """The option that a stretch paraphrases: the only one of whose own words it holds half, without the denied."""
@@ -164,29 +151,25 @@ class Passage:
         """Letters that a stretch gives in brackets or as "option B" and means; labels at the head of a line are lists."""
         found: set[str] = set()
         for match in cues.BRACKETED.finditer(self.text, start, end):
-            letter, at = (match.group(1), match.start(1)) if match.group(1) else (match.group(2), match.start(2))
+            at = match.start(match.lastindex or 0)
             before = self.text[: match.start()].rpartition("\n")[2].rstrip()
-            line_head = not before.strip(" -*•|") or before[-1:] in "=+/^"
-            if letter in self.offered.letters and at not in self.denied and not (line_head and match.group(1)):
-                found.add(letter)
+            line_head = match[1] and (not before.strip(" -*•|") or before[-1:] in "=+/^")
+            if at not in self.denied and not line_head:
+                found.add(self.text[at])
         for pair in cues.PAIR.finditer(self.text, start, end):
             if pair.start() not in self.denied and {*pair.groups()} <= {*self.offered.letters}:
                 found |= {*pair.groups()}
-        return found
+        return found & {*self.offered.letters}
 
     # ---- sentences ----------------------------------------------------------------------------------------------
     def sentence_end(self, offset: int) -> int:
         """Where the sentence around an offset ends."""
-        match = cues.SENTENCE.match(self.scopes, offset)
-        return max(match.end(), offset + 1) if match else len(self.text)
+        return max(cues.SENTENCE.match(self.scopes, offset).end(), offset + 1)  # type: ignore[union-attr]
 
     def statements(self, start: int) -> set[str]:
         """Letters of the options that short sentences from `start` on state outright ("It is a man.")."""
-        found: set[str] = set()
-        for a, b in self.sentences:
-            if a >= start and len(self.text[a:b].split()) <= _SHORT_STATEMENT:
-                found |= self.named(a, b, hedged=False)
-        return found
+        short = [(a, b) for a, b in self.sentences if a >= start and len(self.text[a:b].split()) <= _SHORT_STATEMENT]
+        return {letter for a, b in short for letter in self.named(a, b, hedged=False)}
 
     @property
     def cut_off(self) -> bool:
