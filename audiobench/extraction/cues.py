@@ -22,11 +22,14 @@ WRAPPING = " \t\n\"'.,;:!?。、…"
 NEXT_TURN = lazy(r"\n\s?(?:Human|User|Question|Q)\s?:")
 """Where a model goes on to write the next turn of the conversation; an answer before it counts first."""
 
+_ALONE = r"(?![A-Za-zÀ-ɏḀ-ỹ0-9_'’#♯&/+°^=]|[.][A-Za-z]\b|-[A-Za-z])"
+"""What follows a letter that is a label, and neither a part of a word nor a note, a grade or a variable."""
+
 # ---- labels ------------------------------------------------------------------------------------------------------
 LABEL = phrase(
     r"[\s\"'*]*(?P<noun>(?:the\s+)?(?:option|choice|answer|letter|number|选项|选|옵션)\b\s*:?\s*|选项\s*)?"
     r"(?:(?P<open>[(\[<\"'])\s*(?P<inside>[A-Za-z])\s*[)\]>\"']+\s*[.:,、-]?"
-    r"|(?P<bare>[A-Za-z])(?![A-Za-z0-9_'’#♯&/+°^=]|[.][A-Za-z]\b|-[A-Za-z])(?P<end>\s*[.:)\]、。!,;]|\s+[-–—](?=\s)|\s*(?=\n|$)|\s*选项|(?=[^\x00-\x7f]))?)"
+    rf"|(?P<bare>[A-Za-z]){_ALONE}(?P<end>\s*[.:)\]、。!,;]|\s+[-–—](?=\s)|\s*(?=\n|$)|\s*选项|(?=[^\x00-\x7f]))?)"
 )
 BECAUSE = phrase(
     r"\s*(?:because|since|as|for|due|based|given|with|which|and not|not|rather|instead|but|in|from|according|wählen|nehmen|sagen)\b"
@@ -54,18 +57,18 @@ BRACKETED = phrase(r"[(\[]\s*([A-Z])\s*[)\]]|\b(?:option|choice|answer|选项)\s
 PAIR = lazy(r"(?<![\w'’.&/#♯+-])[(\[]?([A-Z])[)\]]?\s*(?:\bor\b|\band\b|\bnor\b|,|/)\s*[(\[]?([A-Z])(?![\w'’&#♯+])")
 
 # ---- declarations ------------------------------------------------------------------------------------------------
-_ADVERB = r"(?:(?:most )?(?:likely|probably)|clearly|therefore|thus|definitely|(?:almost )?certainly|simply|indeed|obviously|then|still|just|also|as follows)"
-_IS = r"(?:is|was|are|would be|should be|must be|will be|might be|has to be|could be|appears to be|seems to be|ist|lautet|wäre|es|est|serait|sería|é|è)\b"
+_ADVERB = r"(?:(?:most )?(?:likely|probably)|clearly|therefore|thus|definitely|(?:almost )?certainly|simply|indeed|obviously|then|still|just|also|donc|as follows)"
+_IS = r"(?:is|was|are|would be|should be|must be|will be|might be|has to be|could be|appears to be|seems to be|ist|lautet|wäre|es|est|serait|sería|é|è|adalah|là)\b"
 DECLARED = phrase(
-    r"(?:\b(?:answer|ans|option|choice|odd one out|response|conclusion|selection|guess|pick|solution|antwort|lösung|respuesta|opción|réponse|resposta|risposta|ответ)"
-    r"(?: (?:corr?ett?[aeo]?|correcta?|correcte|juste|richtige|exacta|certa|giusta|final|here|(?:that|which|to|for|of|based on)\b[^.;:,\n?]{1,80}?))?\s*"
-    rf"(?:{_IS}\s*:?|'s\b|[:=]|->|→|-(?=\s*[(\[\"']*[A-Z]\b)|(?<=wort|onse|esta|osta|ción)(?= [(\"']*(?-i:[A-Z])\b))"
+    r"(?:\b(?:answer|ans|option|choice|odd one out|response|conclusion|selection|guess|pick|solution|antwort|lösung|respuesta|opción|réponse|resposta|risposta|ответ|jawaban(?:nya)?|đáp án|trả lời)"
+    r"(?: (?:corr?ett?[aeo]?|correcta?|correcte|juste|richtige|exacta|certa|giusta|đúng|final|here|(?:that|which|to|for|of|based on)\b[^.;:,\n?]{1,80}?))?\s*"
+    rf"(?:{_IS}\s*:?|'s\b|[:=—]|->|→|-(?=\s*[(\[\"']*[A-Z]\b)|(?<=wort|onse|esta|osta|ción)(?= [(\"']*(?-i:[A-Z])\b))"
     r"|\bi(?:'d| would|'ll| will| am| have to| must|'m)?\s*(?:\w+ly )?(?:choose|chose|choosing|pick|picked|select|selected|going with|go (?:with|for)|opt for|vote for|settle on|rank|lean(?:ing)?(?: (?:towards?|to))?|answer|guess|say)\b"
     r"|\bi (?:think|believe|bet)(?= [(\"']*(?:option )?(?-i:[A-Z])\b)"
     r"|\b(?:tips?|points?|leans?|leaning|pointing)(?: \w+)? (?:to|towards?)(?= [(\"']*(?:option )?(?-i:[A-Z])[)\"']*\s*(?:[.,;:!]|$))"
-    r"|\b(?:ich (?:würde|wähle|nehme)|je (?:choisis|dirais)|(?:yo )?(?:elijo|escojo|elegiría)|(?:io )?(?:scelgo|sceglierei)|(?:eu )?escolho)\b"
+    r"|\b(?:ich (?:würde|wähle|nehme|denke,? es ist)|je (?:choisis|dirais)|(?:yo )?(?:elijo|escojo|elegiría)|(?:io )?(?:scelgo|sceglierei)|(?:eu )?escolho)\b"
     r"|(?:答案|正确选项|选项|选择)\s*(?:应该|应当|应)?\s*(?:是|为|:|\])\s*(?:选项)?|(?:我|应|应该|故|所以|因此)?选(?:择)?(?=\s*[(\[]?[A-Z])"
-    r"|(?:答え|答|正解|回答)\s*(?:は|:)|(?:정답|답변|답)\s*(?:은|는|:))"
+    r"|الإجابة(?: الصحيحة)? هي|(?:答え|答|正解|回答)\s*(?:は|:)|(?:정답|답변|답)\s*(?:은|는|:))"
     rf"\s*(?:{_ADVERB}[,:]?\s+)*(?-i:(?:la|le|el|il|a|o|die|der|das|lettre|letra|lettera|opción|opção|Buchstabe)\s+(?=[(\[\"']*[A-Z]\b))?"
 )
 NOT_THE_ANSWER = phrase(
@@ -77,7 +80,7 @@ SUPERLATIVE = phrase(
 )
 FINAL_LABEL = lazy(
     r"(?:\b(?:is|are|was|be|as|so|thus|therefore|hence|leaves|leaving|[Ii]t's|[Tt]hat's|select|choose|pick|must be)\b|:|[-=]>|→|(?<!还)[是は∴⇒])[,:]?\s*(?:the\s+)?(?:(?:option|choice|letter|answer|number)\s*)?"
-    r"[(\[\"']{0,3}(?P<a>[A-Z])(?![A-Za-z0-9_'’#♯&/+°^=]|[.][A-Za-z]\b|-[A-Za-z])"
+    rf"[(\[\"']{{0,3}}(?P<a>[A-Z]){_ALONE}"
     r"|(?:\b(?:with|to|of|in|for|by|on|at|from|than|suggests|means|indicates|matches|fits|supports|describes|under|,)|,)\s*(?:the\s+)?"
     r"(?:(?:option|choice|letter|answer)\s+)?[(\[\"']{1,3}(?P<b>[A-Z])(?=[)\]\"'])"
     r"|(?:,|\b(?:with|to|by|suggests|means|indicates|matches|fits))\s+(?:option|choice|answer)\s+(?P<c>[A-Z])(?![\w'’#♯&/+])"
@@ -97,7 +100,7 @@ AFTER_LABEL = lazy(
 )
 """What may follow a label that ends its sentence or its clause."""
 RIGHT = lazy(
-    r"(?:\b(?:option|choice|answer|letter)\s+)?(?<![\w'’.&/#♯+-])[(\[\"']{0,3}(?P<l>[A-Z])[)\]\"']{0,3}[.:]?\s+(?:[\w' -]{1,60}? )??"
+    r"(?:\b(?:option|choice|answer|letter)\s+)?(?<![\w'’.&/#♯+-])[(\[\"']{0,3}(?P<l>[A-Z])[)\]\"']{0,3}[.:,]?\s+(?:[\w' -]{1,60}? )??"
     r"(?:is|seems|appears|looks|sounds|would be|must be|remains)(?: to be)?\s+(?:\w+ly\s+)?(?:the\s+|my\s+)?(?:only\s+|most\s+|more\s+)?"
     r"(?:correct|right|true|best|answer|closest|(?:one )?left\b|(?:one )?remaining\b|better|(?<=mo[sr][te] )(?:likely|accurate|appropriate|plausible|suitable|fitting|probable|logical|reasonable|consistent)\b(?:\s+(?:answer|option|choice|one|match|fit))?|(?:\w+\s+){0,2}(?:option|choice))"
     r"(?!\s+(?:in|that|only|about|but|for)\b)"

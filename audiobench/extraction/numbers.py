@@ -25,7 +25,7 @@ _NTHS = "half third quarter fifth sixth seventh eighth ninth tenth"
 _PARTS = {w: n for n, w in enumerate(_NTHS.split(), 2)}
 _PARTS |= {"halve": 2, "fourth": 4, "twelfth": 12, "twentieth": 20, "hundredth": 100, "thousandth": 1000}
 _NO_NUMBER = words(
-    "no any every some first second third last this that which each other only the another next previous right wrong"
+    "no any every some first second third last this that which each other the another next previous right wrong"
     " correct same final"
 )
 """Words before a "one" that is no number ("no one", "the first one")."""
@@ -77,7 +77,7 @@ def in_figures(text: str) -> str:
 def _small(run: re.Match[str]) -> str:
     """The value of "seventy-nine"; "three fifty" and the "one" of "no one" stay."""
     said = re.split(r"[\s-]+", run[0].casefold())
-    before = re.search(r"(\w+) (?:of )?$", run.string[max(0, run.start() - 24) : run.start()])
+    before = re.search(r"(\w+) (?:of |(?<=the )only )?$", run.string[max(0, run.start() - 24) : run.start()])
     context, last = before[1].casefold() if before else "", said[-1]
     if len({*said}) == 1 < len(said) and "-" not in run[0]:
         return " ".join(str(_SMALL[word]) for word in said)  # "eight eight"

@@ -27,6 +27,7 @@ _QUOTES = str.maketrans(
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 _TOKEN = lazy(
     rf"(?<![\w)])-\d+(?:[.,]\d+)*(?![^\W_{_CJK}])|\d+(?:[.,:/-]\d+)+(?![^\W_{_CJK}])"
+    r"|\d+(?:[.,]\d+)?(?=(?i:m?s|secs?|bpm|k?hz|db|min|k[gm]|[cm]m|years)\b)"
     rf"|[{_CJK}]"
     rf"|(?:(?![{_CJK}])[^\W_])+(?:'(?:(?![{_CJK}])[^\W\d_])+)*[#♯]?"
     rf"|[^\w\s.,;:!?\"'()\[\]{{}}*`~<>|\\/\-–—…。、《》「」【】·•]"
