@@ -33,7 +33,7 @@ _DENIAL = phrase(
     r"|\b(?:nicht|keine?|pas|não|не|ninguna?)\b|不是|不选|并非|而非|没有|不像|排除|不可能|而不是|不太像|别选"
 )
 _BOUND = phrase(
-    r"\b(?:at least|at most|almost|nearly|up to|half(?: of)?|twice|double)(?: of)?\s+(?:o+\b|\d[\d.,]*(?: \w+)?)"
+    r"\b(?:at least|at most|almost|nearly|up to|half|twice|double|(?:first|second|third|fourth|last|one)(?= of))(?: of)?(?: the| these)?\s+(?:o+\b|\d[\d.,]*(?: \w+)?)"
     r"|\bnon-\w+"
 )
 _CLAUSE_END = phrase(
