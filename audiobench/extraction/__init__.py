@@ -20,7 +20,7 @@ from audiobench.extraction.choice import choose
 from audiobench.extraction.patterns import lazy, phrase, words
 from audiobench.extraction.text import final_answer, readable
 
-VERSION = "6"
+VERSION = "7"
 """Raised when a rule changes what it finds; part of a task's fingerprint."""
 
 _Options = Sequence[tuple[str, str]]

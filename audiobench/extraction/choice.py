@@ -157,10 +157,10 @@ def _opening(passage: Passage) -> Commitment | None:
         return None
     end = mention.end
     others = passage.named(end, passage.sentence_end(end)) | passage.labelled(end, passage.sentence_end(end))
-    if others - mention.letters or mention.start in passage.considered:
+    if others - mention.letters:
         return None
     refused = negation.REFUSAL.search(text, end) or cues.NONE_OF_THEM.search(text, end)
-    doubtful = refused or passage.statements(end) - mention.letters or passage.joined(mention)
+    doubtful = refused or passage.statements(end) - mention.letters
     return Commitment(start, end, None if doubtful else mention.letter, "option_text")
 
 

@@ -44,9 +44,8 @@ def labelled(passage: Passage, start: int, end: int, letter: str, rule: str) -> 
     if letter not in passage.offered.letters:
         return Commitment(start, end, min(as_text) if len(as_text) == 1 else None, rule)
     own = text_behind(passage, end, letter)
-    if own and (letter in own.letters or not passage.offered.by_letter[own.letter].silent):
-        end = own.end
-        as_text = own.letters
+    if own:
+        end, as_text = own.end, own.letters
     if as_text - {letter} and letter not in as_text:
         return Commitment(start, end, None, rule)  # the letter of one option with the text of another
     if negation.rejected_at(passage.text, end):
@@ -56,10 +55,10 @@ def labelled(passage: Passage, start: int, end: int, letter: str, rule: str) -> 
 
 def text_behind(passage: Passage, end: int, letter: str) -> Mention | None:
     """The option's text behind a label, on its line; another option's only where nothing but an ending follows."""
-    mention = passage.at(end)
-    if mention is None or "\n" in passage.text[end : mention.start]:
+    own = passage.at(end)
+    if own is None or "\n" in passage.text[end : own.start]:
         return None
-    return mention if letter in mention.letters or cues.TEXT_ENDS.match(passage.text, mention.end) else None
+    return own if letter in own.letters or cues.TEXT_ENDS.match(passage.text, own.end) else None
 
 
 def several(passage: Passage, end: int, letters: set[str]) -> bool:

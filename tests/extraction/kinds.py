@@ -184,6 +184,13 @@ KINDS += (
     (SOUNDS, "La opción correcta es la A.", "A"),
     (SOUNDS, "A resposta certa é B.", "B"),
     (SOUNDS, "La risposta giusta è C.", "C"),
+    (SOUNDS, "La bonne réponse est donc B.", "B"),
+    (SOUNDS, "Ich denke, es ist B.", "B"),
+    (SOUNDS, "Правильный ответ — C.", "C"),
+    (SOUNDS, "الإجابة الصحيحة هي D", "D"),
+    (SOUNDS, "Câu trả lời đúng là D.", "D"),
+    (SOUNDS, "Jawabannya adalah A.", "A"),
+    (SOUNDS, "Âm thanh rất to.", None),
     # what cannot be excluded, shares, places in the list
     (SOUNDS, "Option C seems the most plausible, although D cannot be fully excluded.", "C"),
     (SOUNDS, "The roll tips it towards C.", "C"),
@@ -234,6 +241,17 @@ KINDS += (
         "The car starts at rest and takes three seconds to the lamp. " * 3 + "The time to 6 m/s at this rate is 4.",
         None,
     ),
+    # numbers with their unit, and numbers of something else
+    (("0.5 seconds", "3 seconds", "5 seconds"), "approximately 3s", "B"),
+    (("60 bpm", "90 bpm", "120 bpm"), "Roughly 90bpm", "B"),
+    (COUNTS, "There is only one bell.", "A"),
+    (COUNTS, "It is the only one that rings.", None),
+    (COUNTS, "It's the first of three takes.", None),
+    (COUNTS, "This is the last of the four.", None),
+    # the one that is left, and another option stated behind one
+    (SOUNDS, "Options A, B and C can be eliminated. So the remaining option, D, is correct.", "D"),
+    (SOUNDS, "Rain. It is thunder.", None),
+    (SOUNDS, "B\nRain: too steady.\nApplause: fits.", "B"),
     # pictures and ticks beside the answer
     (SOUNDS, "B ✅", "B"),
     (SOUNDS, "✅ C", "C"),

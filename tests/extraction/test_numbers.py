@@ -97,6 +97,12 @@ NUMBER_WORDS = [
     ("5 hundred", "500"),
     ("3.5 thousand", "3500"),
     ("2 and a half hours", "2.5"),
+    ("between one hundred and two hundred", None),
+    ("two hundred million", "200000000"),
+    ("the twenty-first of them", None),
+    ("eight eight", "8"),
+    ("the only one", None),
+    ("There is only one apple.", "1"),
 ]
 MONEY_AND_UNITS = [
     ("$3.50", "3.5"),
@@ -170,6 +176,8 @@ CHINESE = [
     ("二零二六", "2026"),
     ("一万", "10000"),
     ("5万2千", "52000"),
+    ("三万二", "32000"),
+    ("1.5万", "15000"),
     ("十", "10"),
     ("二十", "20"),
     ("我们一起算一下，答案是七。", "7"),

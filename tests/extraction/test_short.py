@@ -316,6 +316,8 @@ COUNTS = [
     ("In total, you have 11 items.", "11"),
     ("1 fridge, 2 chairs", None),
     ("The count is 9", "9"),
+    ("12 minus 7 is 5.", "5"),
+    ("2 cats and 5 dogs\n#### 7", "7"),
     ("You own 1 cow, 1 pig, 1 hen, so you own 3 animals.", "3"),
 ]
 
