@@ -31,7 +31,6 @@ _MARKER = phrase(
 _MARKUP = lazy(r"[*`_]+|\\(?:text|textbf|mathrm)\b")
 _FIRST = lazy(r"[.!?](?=\s|$)|[\n;。]|,\s*not\b")
 """Where the first statement behind a marker ends."""
-_SENTENCE = lazy(r"[^.!?\n。;]*(?:[.!?](?=\w)[^.!?\n。;]*)*[.!?\n。;]?")
 _CONCLUDES = phrase(
     r"\b(?:so|therefore|thus|hence|consequently|in conclusion|overall|finally|in summary|in the end|altogether|in all"
     r"|in total|total|adding|argument)\b|所以|因此|总共|一共|→|="
@@ -40,9 +39,9 @@ _YES_NO = phrase(
     r"(?:^|[.!?;:,({\[\"'—→>-]\s*|\b(?:so|thus|therefore|hence|say|is|be|answered|with|definitely|probably|clearly|a)[,:]?\s+[\"']?)"
     r"(?:(?P<yes>yes|yeah|yep|yup)|(?P<no>no|nope|nah))"
     r"(?=\s*(?:[.,;:!?)}<\]\"'—–。]|-\s|$)|\s+(?:indeed|sir|of course|you|he|she|it|they|the|that|this|we|i)\b|(?-i:\s+[A-Z]))"
+    r"|^\W*(?:(?P<no_zh>否|不(?!一定|确定|清楚|知道))|(?P<yes_zh>是|对|会(?!不)))"
 )
 _BOTH = phrase(r"\b(?:yes|no)\b[\"']?,?\s*(?:or|and|/)\s*[\"']?(?:yes|no)\b")
-_CHINESE_YES_NO = lazy(r"^\W*(?:(?P<no>否|不(?!一定|确定|清楚|知道))|(?P<yes>是|对|会(?!不)))")
 _UNDECIDED = phrase(
     r"\b(?:whether|unclear|(?:cannot|can't|can not|not possible to|impossible to) (?:tell|determine|decide|conclude|say)|either"
     r"|not sure|unsure)\b"
@@ -51,7 +50,8 @@ _PLACE = r"(?:the |your )?(?:start(?:ing)?(?: point| position| place| location)?
 _RETURN = phrase(
     rf"\b(?:return(?:s|ed|ing)?(?: you| us| me| back)? to|(?:back|end(?:s|ed)?(?: up)?|are|be|am|is|were|['’]re|arrive|finish)(?: not)?(?: exactly| right)?(?: back)?(?: (?:at|to|in))?) {_PLACE}\b"
 )
-_TRUTH = phrase(r"\b(?:(?P<true>tells?|telling|speaks?) the truth|(?P<lie>lies|lying|is a liar))\b")
+_TRUTH = phrase(r"\b(?:(?:tells?|telling|speaks?) the truth|(?P<lie>lies|lying|is a liar))\b")
+_SAID = phrase(r"\b(?:if|says?)\b")
 _NOT = phrase(r"\b(?:not|never|cannot|fails? to|unable to)\b|n't\b")
 _NO_COUNT = phrase(
     rf"\b{_PLACE}\b|\bfacing (?:north|south|east|west)\b|\bsteps? (?:away|from|to the)\b|\bthe truth\b|\blies\b|\bpremises?\b|\bargument\b"
@@ -75,10 +75,10 @@ _PARTIAL = phrase(
 _CLAUSE = phrase(r"[,:—]|\bbut\b|\bhowever\b|\balthough\b|\bthough\b|\bbecause\b|\bsince\b")
 _STATES_COUNT = phrase(
     r"^\W*(?:(?:so|therefore|thus|in total|altogether|overall|yes),?\s+)?(?:(?:you|i|we|they)(?:'ve got| have| count(?:ed)?| see| got)|there (?:are|is)"
-    r"|that(?:'s| is| makes)|it(?:'s| is)|the (?:total|answer|count|number)[^.:;\n]{0,40}? is)\s[^:;.(\n]{0,60}"
+    r"|that(?:'s| is| makes)|it(?:'s| is)|the (?:total|answer|count|number)[^.:;\n]{0,40}? is)\s[^:;.(\n]{0,60}(?=[:.](?!\d)|[(\n]|$)"
 )
 _IN_TOTAL = phrase(r"[^.,:;|\n]{0,60}\b(?:in total|total|altogether|in all)\b(?=\s?(?:[.,:;!(\n]|$))")
-_CLOSES = lazy(r"\s*(?:[:.(\n]|$)")
+_SO = phrase(r"\b(?:so|therefore|thus|hence|which makes|making|makes)\b|所以|因此|→")
 _TOTAL = phrase(r"\b(?:total|altogether|in all|sum)\b[^.;\n|]{0,40}?(?:\bis\b|\bare\b|:|=|\bof\b|\|)\s*")
 
 
@@ -121,7 +121,11 @@ def _word(read: _Read) -> _Find:
 
 
 def _sentences(text: str) -> Iterator[str]:
-    return (stripped for m in _SENTENCE.finditer(text) if (stripped := m[0].strip()))
+    return (stripped for m in cues.SENTENCE.finditer(text) if (stripped := m[0].strip()))
+
+
+def _polarity(word: re.Match[str] | None) -> str:
+    return (word.lastgroup or "").partition("_")[0] if word else ""
 
 
 def _settled(said: Sequence[tuple[str, str]]) -> str | None:
@@ -134,39 +138,30 @@ def _settled(said: Sequence[tuple[str, str]]) -> str | None:
 def _read_yes_no(text: str) -> str | None:
     said: list[tuple[str, str]] = []
     meant: list[tuple[str, str]] = []
-    sentences = list(_sentences(text))
+    sentences = [*_sentences(text)]
     for sentence in sentences:
         if sentence.endswith("?") or _BOTH.search(sentence):
             continue
-        words = {m.lastgroup or "" for m in _YES_NO.finditer(sentence)} | {
-            m.lastgroup or "" for m in _CHINESE_YES_NO.finditer(sentence)
-        }
-        first = _YES_NO.match(sentence)
-        if words and not (_UNDECIDED.search(sentence) and not first):
-            said.append(((first.lastgroup if first else words.pop()) or "", sentence))
-            if words and not first:
+        words, first = {_polarity(m) for m in _YES_NO.finditer(sentence)}, _polarity(_YES_NO.match(sentence))
+        if words and (first or not _UNDECIDED.search(sentence)):
+            if len(words) > 1 and not first:
                 return None
+            said.append((first or words.pop(), sentence))
         elif outcome := _meant(sentence):
             meant.append((outcome, sentence))
-    if said:
+    if said or not meant:
         return _settled(said)
-    concluding = [
-        one
-        for one in meant[-1:]
-        if len(sentences) == 1 or _CONCLUDES.search(one[1]) or (len(meant) == 1 and _RETURN.search(one[1]))
-    ]
-    return _settled(concluding)
+    outcome, sentence = meant[-1]
+    concludes = len(sentences) == 1 or _CONCLUDES.search(sentence) or (len(meant) == 1 and _RETURN.search(sentence))
+    return outcome if concludes else None
 
 
 def _meant(sentence: str) -> str | None:
     """Yes or no in other words: back at the start or not, telling the truth or lying."""
-    back, truth = _RETURN.search(sentence), _TRUTH.search(sentence)
-    if (not back and not truth) or _UNDECIDED.search(sentence) or re.search(r"\b(?:if|says?)\b", sentence):
+    found = _RETURN.search(sentence) or _TRUTH.search(sentence)
+    if not found or _UNDECIDED.search(sentence) or _SAID.search(sentence):
         return None
-    found = back or truth
-    positive = found is back or (truth is not None and truth["true"] is not None)
-    denied = found is not None and bool(_NOT.search(sentence[: found.end()]))
-    return "yes" if positive != denied else "no"
+    return "yes" if (found.lastgroup != "lie") != bool(_NOT.search(sentence, 0, found.end())) else "no"
 
 
 def _read_valid(text: str) -> str | None:
@@ -176,11 +171,9 @@ def _read_valid(text: str) -> str | None:
         if sentence.endswith("?"):
             asked = bool(_VALID.search(sentence)) and not _INVALID.search(sentence)
             continue
-        lead = _YES_NO.match(sentence)
-        if value := _validity(sentence):
+        lead = _polarity(_YES_NO.match(sentence)) if asked else ""
+        if value := _validity(sentence) or {"yes": "valid", "no": "invalid"}.get(lead):
             said.append((value, sentence))
-        elif asked and lead:
-            said.append(("valid" if lead.lastgroup == "yes" else "invalid", sentence))
         asked = False
     return _settled([one for one in said if not _SOFT.search(one[1])] or said)
 
@@ -200,33 +193,18 @@ def _validity(sentence: str) -> str | None:
 
 
 def _read_count(text: str) -> str | None:
-    numbers = set(readings(text))
-    if len(numbers) == 1:
-        number = numbers.pop()
-        return None if number is None else plain(number)
-    for together in list(_IN_TOTAL.finditer(text))[-3:][::-1]:
-        stated = readings(together[0])
-        if stated and stated[-1] is not None:
-            return plain(stated[-1])
-    totals = [readings(text[m.end() : m.end() + 40])[:1] for m in list(_TOTAL.finditer(text))[-3:]]
-    for stated in reversed(totals):
-        if stated and stated[0] is not None:
-            return plain(stated[0])
-    sentences = [s for s in _sentences(text) if readings(s)]
-    if not sentences:
-        return None
-    concluding = re.split(
-        r"\b(?:so|therefore|thus|hence|which makes|making|makes)\b|所以|因此|→", sentences[-1], flags=re.IGNORECASE
-    )
-    if len(concluding) > 1 and len(stated := set(readings(concluding[-1]))) == 1:
-        value = stated.pop()
-        return None if value is None else plain(value)
-    for sentence in (sentences[-1], sentences[0]):
-        head = _STATES_COUNT.match(sentence)
-        rest = sentence[head.end() :] if head else ""
-        if head and len(stated := readings(head[0])) == 1 and stated[0] is not None and _CLOSES.match(rest):
-            return plain(stated[0])
-    return None
+    """The only number of the text, else that of its total, its conclusion, or its last or first statement of a count."""
+    sentences = [s for s in _sentences(text) if readings(s)] or [""]
+    last = sentences[-1]
+    stated = [
+        readings(text),
+        *[readings(m[0])[-1:] for m in [*_IN_TOTAL.finditer(text)][:-4:-1]],
+        *[readings(text[m.end() : m.end() + 40])[:1] for m in [*_TOTAL.finditer(text)][:-4:-1]],
+        *[readings(last[m.end() :]) for m in [*_SO.finditer(last)][-1:]],
+        *[readings(m[0]) for s in (last, sentences[0]) if (m := _STATES_COUNT.match(s))],
+    ]
+    one = next((numbers[0] for numbers in stated if len({*numbers}) == 1 and numbers[0] is not None), None)
+    return None if one is None else plain(one)
 
 
 def _read_short(text: str) -> str | None:
