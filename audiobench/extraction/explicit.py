@@ -69,7 +69,9 @@ def _at_the_end(passage: Passage) -> Iterator[Commitment]:
     if lone and lone[1] in passage.offered.letters:
         yield Commitment(lone.start(), len(passage.raw), lone[1], "last_line")
     above, newline, line = raw.rpartition("\n")
-    if newline and (found := whole(passage, line, "last_line", len(above) + 1, len(raw))):
+    listed = cues.LIST_LABEL.match(above.rstrip().rpartition("\n")[2]) and cues.LIST_LABEL.match(line + " .")
+    alone = newline and not listed and line.count("(") == line.count(")")
+    if alone and (found := whole(passage, line, "last_line", len(above) + 1, len(raw))):
         yield found
 
 
@@ -117,7 +119,8 @@ def _final_label(passage: Passage, cue: re.Match[str]) -> Commitment | None:
         return None  # "in C major", where that is an option
     end = own.end if own else end
     rest = text[end : end + 40]
-    if not (text[end - 1] == "." or cues.AFTER_LABEL.match(rest)):
+    heads_a_list = not mention and "\n" in text[cue.start() : at] and rest.partition("\n")[0].strip()
+    if heads_a_list or not (text[end - 1] == "." or cues.AFTER_LABEL.match(rest)):
         return None
     if cue.lastgroup in "bc" and not passage.labelled(0, len(text)) <= {letter}:
         return None

@@ -96,7 +96,7 @@ _AMOUNTS = (
     (phrase(rf"{_N}\s?{_CURRENCY}\s(\d\d)(?![\d.,]*\d)"), _with_cents),
     (phrase(rf"{_N}\s?(?:{_LARGER}),?(?: and)?\s{_N}\s?(?:{_SMALLER})(?!\w)"), r"\1:\2"),
     (phrase(rf"{_N}\s?(k|mn|bn|lakh|crore)s?\b"), _scaled),
-    (lazy(rf"{_N}\s?(M)\b"), _scaled),
+    (lazy(rf"{_N}(M)\b"), _scaled),
     (phrase(rf"{_N}(?:\s?°\s?[CF]?| degrees?(?: celsius| fahrenheit)?)? below zero\b"), r"-\1"),
 )  # fmt: skip
 """Of "2 hours 30 minutes", whose unit is open, a time is left, which states no value."""
@@ -196,18 +196,21 @@ def one_number(text: str) -> str | None:
 
 
 def declared_number(sentence: str) -> str | None:
-    """What a sentence that begins behind "the answer is" states: its first number, or its result.
+    """What a sentence that begins behind "the answer is" states: its first number, or its result; None without numbers.
 
-    The last one where the first is part of a description ("the sum of 5 and 6, which is 11"), none of two alternatives.
+    The last one where the first is part of a description ("the sum of 5 and 6, which is 11"); empty where the numbers
+    state no value ("5 or 6", "at least 3").
     """
     text = _plain(re.sub(r"^- (?=\d)", " -", sentence))
     numbers = _readings(text)
-    if not numbers or (len({one.value for one in numbers}) > 1 and re.search(r"\bor\b|或", text)):
+    if not numbers:
         return None
+    if len({one.value for one in numbers}) > 1 and re.search(r"\bor\b|或", text):
+        return ""
     first, last = numbers[0], numbers[-1]
     if last is not first and _DESCRIBED.search(text, 0, first.start):
         first = last if _RESULTING.search(text, 0, last.start) else Figure(0, 0, None)
-    return None if first.value is None else plain(first.value)
+    return "" if first.value is None else plain(first.value)
 
 
 def concluding_number(text: str) -> str | None:

@@ -26,14 +26,14 @@ _WRAPPER = phrase(
 _MARKER = phrase(
     r"(?:####|\banswer[\"']?(?: to (?:the|this|your) \w+| here)?[\s*]*"
     r"(?:(?:is|was|would be|should be|comes (?:out )?to|must be)\b\s*:?|[:=]|(?=[$\d-]|(?:yes|no|valid|invalid)\b))"
-    r"|\b(?:final answer|conclusion)\b(?:\s+is)?\s*[:=]?|答案(?:应该)?(?:是|为)?\s*:?)[\s*_]*"
+    r"|\bfinal answer\b(?:\s+is)?\s*[:=]?|答案(?:应该)?(?:是|为)?\s*:?)[\s*_]*"
 )
 _MARKUP = lazy(r"[*`_]+|\\(?:text|textbf|mathrm)\b")
 _FIRST = lazy(r"[.!?](?=\s|$)|[\n;。]|,\s*not\b")
 """Where the first statement behind a marker ends."""
 _CONCLUDES = phrase(
     r"\b(?:so|therefore|thus|hence|consequently|in conclusion|overall|finally|in summary|in the end|altogether|in all"
-    r"|in total|total|adding|argument)\b|所以|因此|总共|一共|→|="
+    r"|in total|total|adding|argument|conclusion)\b|所以|因此|总共|一共|→|="
 )
 _YES_NO = phrase(
     r"(?:^|[.!?;:,({\[\"'—→>-]\s*|\b(?:so|thus|therefore|hence|say|is|be|answered|with|definitely|probably|clearly|a)[,:]?\s+[\"']?)"
@@ -103,7 +103,7 @@ def _scan(text: str, read: _Read, behind: _Read | None = None, prose: _Read | No
         return kept(read(last[2] or last[4] or ""), "boxed" if last["boxed"] else "answer_tag", answer[last.end() :])
     for marker in [*_MARKER.finditer(answer)][:-51:-1]:
         first = _FIRST.split(answer[marker.end() : marker.end() + 200], maxsplit=1)[0]
-        if value := behind(first):
+        if (value := behind(first)) is not None:
             return kept(value, "answer_is", answer[marker.end() :])
     for bold in [*cues.BOLD.finditer(answer, max(0, answer.rstrip().rfind("\n\n")))][:-51:-1]:
         if value := read(bold[2]):

@@ -252,6 +252,11 @@ KINDS += (
     (SOUNDS, "Options A, B and C can be eliminated. So the remaining option, D, is correct.", "D"),
     (SOUNDS, "Rain. It is thunder.", None),
     (SOUNDS, "B\nRain: too steady.\nApplause: fits.", "B"),
+    # what stands in a formula or in a list that breaks off is no answer
+    (TEN, "For the first second we have:\n\n$E = 4t^2$\n\nand then", None),
+    (TEN, "The answer is (A).\nThe answer is ...\nA. 2 m/s\nB. 4 m/s\nC. ", "A"),
+    (TEN, "(I) is out as well.\n(J", None),
+    (SOUNDS, "Answer: B\n\nRain, on the other hand, would be steadier.", "B"),
     # pictures and ticks beside the answer
     (SOUNDS, "B ✅", "B"),
     (SOUNDS, "✅ C", "C"),

@@ -82,6 +82,9 @@ def test_a_value_is_stated(rule: str, text: str, value: str) -> None:
         ("The answer is 12 - 5 = 7", "7"),
         ("We get 5^2 = 25", "25"),
         ("The answer is 5, no more, no less.", "5"),
+        ("The final concentration is 0.35 M", "0.35"),
+        ("The answer is 5 or 6. The nearest is 7.", None),
+        ("It takes 5 feet and 3 inches", None),
     ],
 )
 def test_the_final_number_of_a_worked_answer(text: str, value: str | None) -> None:
