@@ -253,7 +253,7 @@ KINDS += (
     (SOUNDS, "Rain. It is thunder.", None),
     (SOUNDS, "B\nRain: too steady.\nApplause: fits.", "B"),
     # what stands in a formula or in a list that breaks off is no answer
-    (TEN, "For the first second we have:\n\n$E = 4t^2$\n\nand then", None),
+    (TEN, "For the energy we have:\n\n$E = mgh$\n\nand so the speed", None),
     (TEN, "The answer is (A).\nThe answer is ...\nA. 2 m/s\nB. 4 m/s\nC. ", "A"),
     (TEN, "(I) is out as well.\n(J", None),
     (SOUNDS, "Answer: B\n\nRain, on the other hand, would be steadier.", "B"),
