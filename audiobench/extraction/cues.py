@@ -99,6 +99,7 @@ AFTER_LABEL = lazy(
     r"[)\]\"'.!。]*\s*(?:$|\n|(?=[A-Z(\"])|です|[吧啊呢哦]|,?\s*not\b|,\s+(?:the|an?|as|because|since|which|it|this|that|so|I)\b|\s+as (?:the|my)\b)"
 )
 """What may follow a label that ends its sentence or its clause."""
+LONE_CAPITAL = lazy(r"(?<![A-Za-z])[A-Z](?![A-Za-z])")
 RIGHT = lazy(
     r"(?:\b(?:option|choice|answer|letter)\s+)?(?<![\w'’.&/#♯+-])[(\[\"']{0,3}(?P<l>[A-Z])[)\]\"']{0,3}[.:,]?\s+(?:[\w' -]{1,60}? )??"
     r"(?:is|seems|appears|looks|sounds|would be|must be|remains)(?: to be)?\s+(?:\w+ly\s+)?(?:the\s+|my\s+)?(?:only\s+|most\s+|more\s+)?"

@@ -37,9 +37,8 @@ def channels(passage: Passage, read: Reader) -> Iterator[Commitment]:
             yield found
     yield from _at_the_end(passage)
     bold = [f for m in _last(cues.BOLD, raw) if (f := whole(passage, m[2], "bold", *m.span()))]
-    unfinished = passage.cut_off or negation.REFUSAL.search(passage.text)
-    if len({one.letter for one in bold}) == 1 and not (unfinished or cues.JOINED.match(raw, bold[-1].end)):
-        yield bold[-1]
+    if len({one.letter for one in bold}) == 1 and not cues.JOINED.match(raw, bold[-1].end):
+        yield from [] if passage.cut_off or negation.REFUSAL.search(passage.text) else bold[-1:]
 
 
 def _last(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:
@@ -65,8 +64,8 @@ def _at_the_end(passage: Passage) -> Iterator[Commitment]:
             found = labelled(passage, tag.start(), len(passage.text), name.pop(), "tag")
         if found and found.letter:
             yield found
-    lone = None if negation.REFUSAL.search(raw) else cues.LONE_LABEL.search(raw, max(0, len(raw) - 8))
-    if lone and lone[1] in passage.offered.letters:
+    lone = cues.LONE_LABEL.search(raw, max(0, len(raw) - 8))
+    if lone and lone[1] in passage.offered.letters and not negation.REFUSAL.search(raw):
         yield Commitment(lone.start(), len(passage.raw), lone[1], "last_line")
     above, newline, line = raw.rpartition("\n")
     listed = cues.LIST_LABEL.match(above.rstrip().rpartition("\n")[2]) and cues.LIST_LABEL.match(line + " .")
@@ -84,10 +83,11 @@ def declarations(passage: Passage) -> Iterator[Commitment]:
                 found = head(passage, cue.start(), cue.end(), "answer_is", loose=loose)
                 if found:
                     yield found
-    for cue in _last(cues.FINAL_LABEL, text):
+    lone_capital = cues.LONE_CAPITAL.search(text)
+    for cue in _last(cues.FINAL_LABEL, text) if lone_capital else ():
         if found := _final_label(passage, cue):
             yield found
-    for cue in _last(cues.RIGHT, text):
+    for cue in _last(cues.RIGHT, text) if lone_capital else ():
         letter = cue["l"] or cue["cjk"]
         if letter in letters and cue.start() not in passage.denied:
             yield Commitment(cue.start(), cue.end(), letter, "answer_is")
