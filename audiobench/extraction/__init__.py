@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from audiobench.core import plugins
@@ -17,7 +18,8 @@ from audiobench.core.errors import UsageError
 from audiobench.core.types import LETTERS, Answer
 from audiobench.extraction import short
 from audiobench.extraction.choice import choose
-from audiobench.extraction.patterns import lazy, phrase, words
+from audiobench.extraction.cues import BOXED
+from audiobench.extraction.patterns import phrase, words
 from audiobench.extraction.text import final_answer, readable
 
 VERSION = "7"
@@ -28,21 +30,18 @@ _Extractor = Callable[[str, _Options, str], Answer]
 """(response, options, question) -> answer."""
 
 _NOTHING = Answer(None)
-_IN_WORDS = words("option_text conclusion paraphrase position bold")
-"""What `choose` calls an option that the response gives by its text; `option_letter` does not take these."""
-_BY_TEXT_OR_BOTH = _IN_WORDS | words("corrected verdict last_line answer_is json answer_tag response_tag tag boxed")
-_BOXED = lazy(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+_BY_TEXT = words("option_text conclusion paraphrase position bold")
+_BY_LETTER = words("letter paren_letter option_letter concluded")
+"""Rules of `choose` that find an option by its text alone, or its letter alone; all others may do so by either."""
 _RESPONSE = phrase(r"<response>(.*?)(?:</response>|$)", re.DOTALL)
 
 
-def _option(takes: Callable[[str], bool]) -> _Extractor:
-    """The chosen option, where `takes` accepts the rule that found it."""
+def _option(without: frozenset[str] = frozenset()) -> _Extractor:
+    """The chosen option, where it is found by another rule than these."""
 
     def extractor(text: str, options: _Options, question: str) -> Answer:
         found = choose(text, options, question)
-        return (
-            Answer(found.letter, found.rule, LETTERS.index(found.letter)) if found and takes(found.rule) else _NOTHING
-        )
+        return _NOTHING if found.rule in without else found
 
     return extractor
 
@@ -56,7 +55,7 @@ def _wrapped(pattern: re.Pattern[str], rule: str) -> _Extractor:
         if not options:
             return Answer(content, rule) if content else _NOTHING
         found = choose(content, options, question)
-        return Answer(found.letter, rule, LETTERS.index(found.letter)) if found else _NOTHING
+        return replace(found, rule=rule) if found.value else _NOTHING
 
     return extractor
 
@@ -77,11 +76,11 @@ def _full_text(text: str) -> tuple[str, str] | None:
 
 
 EXTRACTORS: Mapping[str, tuple[_Extractor, str]] = {
-    "multiple_choice": (_option(bool), "the chosen option, by letter or by text (the default for choices)"),
-    "option_letter": (_option(lambda r: r not in _IN_WORDS), "the chosen option, where the response gives its letter"),
-    "option_text": (_option(_BY_TEXT_OR_BOTH.__contains__), "the chosen option, where the response gives its text"),
+    "multiple_choice": (_option(), "the chosen option, by letter or by text (the default for choices)"),
+    "option_letter": (_option(_BY_TEXT), "the chosen option, where the response gives its letter"),
+    "option_text": (_option(_BY_LETTER), "the chosen option, where the response gives its text"),
     "boxed": (
-        _wrapped(_BOXED, "boxed"),
+        _wrapped(BOXED, "boxed"),
         "what the last \\boxed{} holds: an option where there are options, else the content",
     ),
     "response_tag": (_wrapped(_RESPONSE, "response_tag"), "what the last <RESPONSE> tag holds"),

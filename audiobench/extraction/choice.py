@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from string import whitespace
 
+from audiobench.core.types import LETTERS, Answer
 from audiobench.extraction import cues, negation
 from audiobench.extraction.commitment import Commitment, head, label_at, labelled, whole
 from audiobench.extraction.explicit import channels, declarations
@@ -38,12 +38,8 @@ _PARAPHRASE = 80
 """Words; a longer response is not searched for an option in other words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A chosen option's letter and the rule that found it."""
-
-    letter: str
-    rule: str
+def _chosen(letter: str, rule: str) -> Answer:
+    return Answer(letter, rule, LETTERS.index(letter))
 
 
 _AROUND = whitespace + "".join(
@@ -52,8 +48,8 @@ _AROUND = whitespace + "".join(
 """Blanks, emoji and ticks; a cross takes back what it stands beside, and is none of them."""
 
 
-def choose(text: str, options: Sequence[tuple[str, str]], question: str = "") -> Found | None:
-    """The option a response chose, or None when it chose none, several, or cannot be read."""
+def choose(text: str, options: Sequence[tuple[str, str]], question: str = "") -> Answer:
+    """The option a response chose: no value where it chose none, several, or cannot be read."""
     if text and not (text[0] + text[-1]).isascii():
         text = text.strip(_AROUND)
     if at_once := _at_once(text, options):
@@ -61,13 +57,13 @@ def choose(text: str, options: Sequence[tuple[str, str]], question: str = "") ->
     offered = _offered(tuple(options), question)
     answer = in_figures(readable(text) or "")
     if not answer or not offered.all:
-        return None
+        return Answer(None)
     opposite = negation.asks_for_the_opposite(question)
     for part in dict.fromkeys((cues.NEXT_TURN.split(answer, maxsplit=1)[0], answer)):
         commitment = _read(Passage(part, offered), opposite)
         if commitment and commitment.letter:
-            return Found(commitment.letter, commitment.rule)
-    return None
+            return _chosen(commitment.letter, commitment.rule)
+    return Answer(None)
 
 
 _LABEL_ALONE = re.compile(
@@ -76,7 +72,7 @@ _LABEL_ALONE = re.compile(
 )
 
 
-def _at_once(text: str, options: Sequence[tuple[str, str]]) -> Found | None:
+def _at_once(text: str, options: Sequence[tuple[str, str]]) -> Answer | None:
     """The option of a response that is nothing but its label, its text, or both: what most responses are."""
     bare = text.strip().rstrip(".").casefold()
     if len(bare) > 300 or not text.isascii():
@@ -84,16 +80,15 @@ def _at_once(text: str, options: Sequence[tuple[str, str]]) -> Found | None:
     texts = {letter: option.strip().rstrip(".").casefold() for letter, option in options}
     same = [letter for letter, option in texts.items() if option == bare]
     if len(bare) > 1 and same:
-        return Found(same[0], "option_text") if len(same) == 1 else None
+        return _chosen(same[0], "option_text") if len(same) == 1 else None
     label = _LABEL_ALONE.fullmatch(text)
     own = texts.get(label["letter"].upper()) if label else None
     if label is None or own is None or any(len(option) < 2 for option in texts.values()):
         return None
     if label["text"] and label["text"].strip().rstrip(".").casefold() != own:
         return None
-    return Found(
-        label["letter"].upper(), "answer_is" if label["said"] else "paren_letter" if label["open"] else "letter"
-    )
+    rule = "answer_is" if label["said"] else "paren_letter" if label["open"] else "letter"
+    return _chosen(label["letter"].upper(), rule)
 
 
 @lru_cache(maxsize=1024)
