@@ -14,14 +14,13 @@ from audiobench.extraction.negation import REFUSAL
 from audiobench.extraction.numbers import plain
 from audiobench.extraction.patterns import lazy, phrase
 from audiobench.extraction.quantities import concluding_number, declared_number, one_number, readings
-from audiobench.extraction.text import closed, readable
+from audiobench.extraction.text import readable
 
 _Read = Callable[[str], str | None]
 _Find = Callable[[str], tuple[str, str] | None]
 
 _WRAPPER = phrase(
-    r"\\(?P<boxed>boxed|fbox)\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}|<(answer|response|conclusion|final_?answer|final)>(.*?)</\3>",
-    re.DOTALL,
+    r"\\(?P<boxed>boxed|fbox)\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}|<(answer|response|conclusion|final_?answer|final)>([^<>]{0,2000}?)</\3>"
 )
 _MARKER = phrase(
     r"(?:####|\banswer[\"']?(?: to (?:the|this|your) \w+| here)?[\s*]*"
@@ -97,7 +96,7 @@ def _scan(text: str, read: _Read, behind: _Read | None = None, prose: _Read | No
         held = value and (again is None or value in (read(again), prose(again), _read_count(again)))
         return (value, rule) if value and held else None
 
-    wrapped = [*_WRAPPER.finditer(closed(answer))]
+    wrapped = [*_WRAPPER.finditer(answer)]
     if wrapped:
         last = wrapped[-1]
         return kept(read(last[2] or last[4] or ""), "boxed" if last["boxed"] else "answer_tag", answer[last.end() :])

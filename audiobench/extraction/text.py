@@ -9,11 +9,10 @@ from msgspec import Struct
 
 from audiobench.core.thought import separate
 from audiobench.extraction.numbers import in_figures
-from audiobench.extraction.patterns import lazy, phrase
+from audiobench.extraction.patterns import lazy
 
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\ufffd"))
 _SPECIAL_TOKEN = lazy(r"<\|(?:open|close)\|>\s?\w{1,20}\s?<\|sep\|>|<\|[^<>|]{1,40}\|>")
-_ANSWER_TAGS = tuple((phrase(f"<{name}>"), phrase(f"</{name}>")) for name in ("answer", "response"))
 _VULGAR = lazy(r"((?<=\d)\s?)?([¼-¾⅐-⅞↉]|[⁰¹²³⁴-⁹]{1,2}\u2044[₀-₉]{1,2})")
 _SUPERSCRIPT = lazy(r"([x×*·]\s?)?(?<![\d.,])(\d{1,6})([²³¹⁰⁴-⁹]{1,2})(?![²³¹⁰⁴-⁹\u2044])")
 _THIN = lazy(r"(?<=\d)[\u00a0\u2007-\u2009\u202f](?=\d{3}(?!\d))")
@@ -101,14 +100,6 @@ def readable(text: str) -> str | None:
         return None
     plain = normalise(answer)
     return squeeze(plain) if len(plain) <= 1000 + 1.5 * len(answer) else None
-
-
-def closed(text: str) -> str:
-    """The text without `<answer>` and `<response>` tags that nothing closes."""
-    for opening, closing in _ANSWER_TAGS:
-        end = max((m.end() for m in closing.finditer(text)), default=0)
-        text = text[:end] + opening.sub("", text[end:])
-    return text
 
 
 def final_answer(text: str) -> str | None:
