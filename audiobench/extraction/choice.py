@@ -154,8 +154,7 @@ def _opening(passage: Passage) -> Commitment | None:
     others = passage.named(end, passage.sentence_end(end)) | passage.labelled(end, passage.sentence_end(end))
     if others - mention.letters:
         return None
-    refused = negation.REFUSAL.search(text, end) or cues.NONE_OF_THEM.search(text, end)
-    doubtful = refused or passage.statements(end) - mention.letters
+    doubtful = passage.declines or passage.statements(end) - mention.letters
     return Commitment(start, end, None if doubtful else mention.letter, "option_text")
 
 
@@ -203,7 +202,7 @@ def _correction(passage: Passage, last: Commitment | None) -> Commitment | None:
 def _prose(passage: Passage, opposite: bool) -> Commitment | None:
     """The option that the response names and means."""
     end, sentences = len(passage.text), passage.sentences
-    if passage.cut_off or not sentences or _refuses(passage):
+    if passage.cut_off or not sentences or passage.declines:
         return None
     if opposite and len(negated := passage.negated(0, end)) == 1:
         return Commitment(0, end, negated.pop(), "option_text")
@@ -247,13 +246,3 @@ def _predicates(passage: Passage, start: int, end: int) -> set[str]:
                 stated = mention
                 found |= {mention.letter} | passage.joined(mention)
     return found
-
-
-def _refuses(passage: Passage) -> bool:
-    """True where the response declines or finds no option right, in words that are not an option's own."""
-    for refusal in (m for p in (negation.REFUSAL, cues.NONE_OF_THEM) for m in p.finditer(passage.text)):
-        quoted = any(m.start <= refusal.start() and refusal.end() <= m.end for m in passage.mentions)
-        start = next((a for a, b in passage.sentences if a <= refusal.start() < b), 0)
-        if not (quoted or (cues.ASIDE.match(refusal[0]) and passage.named(start, refusal.start(), hedged=False))):
-            return True
-    return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from audiobench.extraction import cues, negation
+from audiobench.extraction import cues
 from audiobench.extraction.commitment import Commitment, head, labelled, whole
 from audiobench.extraction.passage import Passage
 
@@ -38,7 +38,7 @@ def channels(passage: Passage, read: Reader) -> Iterator[Commitment]:
     yield from _at_the_end(passage)
     bold = [f for m in _last(cues.BOLD, raw) if (f := whole(passage, m[2], "bold", *m.span()))]
     if len({one.letter for one in bold}) == 1 and not cues.JOINED.match(raw, bold[-1].end):
-        yield from [] if passage.cut_off or negation.REFUSAL.search(passage.text) else bold[-1:]
+        yield from [] if passage.cut_off or passage.declines else bold[-1:]
 
 
 def _last(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:
@@ -65,7 +65,7 @@ def _at_the_end(passage: Passage) -> Iterator[Commitment]:
         if found and found.letter:
             yield found
     lone = cues.LONE_LABEL.search(raw, max(0, len(raw) - 8))
-    if lone and lone[1] in passage.offered.letters and not negation.REFUSAL.search(raw):
+    if lone and lone[1] in passage.offered.letters and not passage.declines:
         yield Commitment(lone.start(), len(passage.raw), lone[1], "last_line")
     above, newline, line = raw.rpartition("\n")
     listed = cues.LIST_LABEL.match(above.rstrip().rpartition("\n")[2]) and cues.LIST_LABEL.match(line + " .")

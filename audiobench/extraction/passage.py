@@ -171,6 +171,16 @@ class Passage:
         short = [(a, b) for a, b in self.sentences if a >= start and len(self.text[a:b].split()) <= _SHORT_STATEMENT]
         return {letter for a, b in short for letter in self.named(a, b, hedged=False)}
 
+    @cached_property
+    def declines(self) -> bool:
+        """True where the response declines or finds no option right, in words that are not an option's own."""
+        for refusal in (m for p in (negation.REFUSAL, cues.NONE_OF_THEM) for m in p.finditer(self.text)):
+            quoted = any(m.start <= refusal.start() and refusal.end() <= m.end for m in self.mentions)
+            start = next((a for a, b in self.sentences if a <= refusal.start() < b), 0)
+            if not (quoted or (cues.ASIDE.match(refusal[0]) and self.named(start, refusal.start(), hedged=False))):
+                return True
+        return False
+
     @property
     def cut_off(self) -> bool:
         """True for a text that stops in the middle of a sentence."""
