@@ -36,9 +36,10 @@ _NO_FACTOR = words("few several many some couple of a") | _SCALES.keys() | _PART
 _SMALL_WORD, _SCALE, _PART = "|".join(_SMALL), "|".join([*_SCALES, "dozen"]), "|".join(_PARTS)
 _N = r"(?<![\w.,/])(?P<n>\d{1,30}(?:,\d{3})*(?:\.\d{1,30})?)"
 _SMALL_RUN = phrase(rf"(?<![\w.])(?:{_SMALL_WORD})(?:(?:\s?-\s?|\s)(?:{_SMALL_WORD}))*(?!\w)", re.ASCII)
-_ORDINAL = phrase(rf"[ -](?:{_PART.replace('half|', '').replace('quarter|', '')})\b")
+_ORDINAL = phrase(rf"[ -](?:{'|'.join(_PARTS.keys() - {'half', 'quarter'})})\b")
+_FIRST_OR_SECOND = phrase(r"[ -](?:first|second)\b")
 _COMPOUND = phrase(rf"\b(?:(?:{_SCALE}|{_PART})s?|point|minus|negative|and \d+/\d+)\b")
-_SPELLED_DECIMALS = phrase(rf"\b({_SMALL_WORD}|\d+)[ -]point((?:[ -](?:oh|{_ONES.replace(' ', '|')})\b)+)")
+_SPELLED_DECIMALS = phrase(rf"\b({_SMALL_WORD}|{_SCALE}|\d+)[ -]point((?:[ -](?:oh|{_ONES.replace(' ', '|')})\b)+)")
 _BARE_SCALE = phrase(rf"\b(half )?a (?=(?:{_SCALE})\b)|(?<!\w)(?<!\d[ -])(?=(?:{'|'.join(_SCALES)})\b)")
 _DECIMALS = phrase(rf"{_N}[ -]point[ -](\d+)\b")
 _AND_A_PART = phrase(
@@ -82,11 +83,11 @@ def _small(run: re.Match[str]) -> str:
     if len({*said}) == 1 < len(said) and "-" not in run[0]:
         return " ".join(str(_SMALL[word]) for word in said)  # "eight eight"
     if (
-        (len(said) > 1 and (said[0] not in _TENS or not 0 < _SMALL[last] < 10 or len(said) > 2))
+        (len(said) > 1 and (_SMALL[said[0]] < 20 or not 0 < _SMALL[last] < 10 or len(said) > 2))
         or (said == ["one"] and (context in _NO_NUMBER or _ONE_WHO.match(run.string, run.end())))
         or (said == ["zero"] and context in ("below", "above"))
         or (said != ["one"] and _ORDINAL.match(run.string, run.end()))
-        or (last in _TENS and re.compile("(?i)[ -](?:first|second)\\b").match(run.string, run.end()))
+        or (_SMALL[last] > 19 and _FIRST_OR_SECOND.match(run.string, run.end()))
     ):
         return run[0]
     return str(sum(_SMALL[word] for word in said))

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from num2words import num2words
 
 from audiobench.extraction import extract
 from audiobench.extraction.numbers import find_numbers, parse_chinese
@@ -45,6 +46,23 @@ def test_number(text, value):
 def test_a_plain_integer_is_read_as_itself(n):
     assert find_numbers(f"The total is {n} apples") == [Decimal(n)]
     assert find_numbers(f"{n:,}") == [Decimal(n)]
+
+
+@given(st.integers(0, 10**12), st.sampled_from(["-", " "]), st.sampled_from([" and ", " "]))
+def test_a_number_in_words_is_read_as_itself(n, hyphen, joint):
+    words = num2words(n).replace("-", hyphen).replace(" and ", joint)
+    assert find_numbers(f"The total is {words} apples") == [Decimal(n)]
+
+
+@given(st.integers(0, 999_999), st.integers(1, 3))
+def test_decimals_in_words_are_read_as_themselves(n, places):
+    number = Decimal(n).scaleb(-places)
+    assert find_numbers(num2words(number)) == [number]
+
+
+@pytest.mark.parametrize(("numeral", "value"), [("nine one", []), ("one two three", []), ("six six", [6, 6])])
+def test_digits_that_follow_each_other_make_no_number(numeral, value):
+    assert find_numbers(numeral) == value
 
 
 @pytest.mark.parametrize(
