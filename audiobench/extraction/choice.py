@@ -28,6 +28,7 @@ from audiobench.extraction.explicit import channels, declarations
 from audiobench.extraction.numbers import in_figures
 from audiobench.extraction.options import Mention, Options
 from audiobench.extraction.passage import Passage
+from audiobench.extraction.short import read_count
 from audiobench.extraction.text import readable
 
 _CALCULATION = 25
@@ -214,7 +215,11 @@ def _prose(passage: Passage, opposite: bool) -> Commitment | None:
     if numbers and len(passage.words) > _CALCULATION:
         stated = _predicates(passage, *sentences[-1]) | passage.labelled(*sentences[-1])
         return Commitment(*sentences[-1], stated.pop(), "option_text") if len(stated) == 1 else None
-    return _meant(passage, 0, end, "option_text")
+    found = _meant(passage, 0, end, "option_text")
+    if found or not numbers or not (total := read_count(passage.text)):
+        return found
+    letters = [o.letter for o in passage.offered.all if o.pattern == (total,)]  # "2 men and 1 woman, so 3 in total"
+    return Commitment(0, end, letters[0], "option_text") if len(letters) == 1 else None
 
 
 def _meant(passage: Passage, start: int, end: int, rule: str) -> Commitment | None:

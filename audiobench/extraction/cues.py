@@ -179,8 +179,8 @@ QUOTED_WORD = lazy(r"(?:\bis|:) [\"']$")
 NOTE = lazy(r"\b(?:chord|note|key|tonic)(?: of| is)? [\"']?$")
 IN_CLAUSE = lazy(r"\b(?:who|that|which) \w+ $")
 CLAUSE_VERB = lazy(r"\s+(?:is|are|was|were)\b")
-AFTER_EVERYDAY = lazy(r"[\"')\s]*(?:[.,;:!?\n。]|$|because|since|as\b|(?:playing|in|from|with)\b)")
+AFTER_EVERYDAY = lazy(r"[\"')\s]*(?:[.,;:!?\n。]|$|because|since|as\b|(?:playing|in|from|with|side|channel|ear)\b)")
 EVERYDAY = phrase(
-    r"(?:[,:]\s*|\b(?:so|thus|hence|therefore)\s+)[\"']?$|^\W*[^.!?\n。;]{1,60}\b(?:is|was|are|were|goes|went|sounds|appears?|heard|said)\s+(?:the\s+|an?\s+)?[\"']?$"
+    r"(?:[,:]\s*|\b(?:so|thus|hence|therefore)\s+)[\"']?$|^\W*[^.!?\n。;]{1,60}\b(?:is|was|are|were|goes|went|sounds|appears?|heard|said|comes? from|coming from|on)\s+(?:the\s+|an?\s+)?[\"']?$"
 )
 """What may stand before an everyday word for it to be the answer: a comma or colon, or one sentence that states it."""

@@ -12,7 +12,7 @@ from audiobench.extraction.patterns import words as _words
 from audiobench.extraction.text import Token, clean, tokens
 
 _ARTICLES = _words("a an the")
-_FILLERS = _ARTICLES | _words("and while & is are was were be being of its their his her")
+_FILLERS = _ARTICLES | _words("and while & is are was were be being of its their his her some")
 """Passed over between two words of an option, and left out of its pattern."""
 _SUBJECTS = _words("it they he she there")
 _NOTES = frozenset("abcdefg")

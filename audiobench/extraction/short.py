@@ -93,7 +93,7 @@ def _scan(text: str, read: _Read, behind: _Read | None = None, prose: _Read | No
 
     def kept(value: str | None, rule: str, rest: str) -> tuple[str, str] | None:
         again = cues.withdrawn(rest)
-        held = value and (again is None or value in (read(again), prose(again), _read_count(again)))
+        held = value and (again is None or value in (read(again), prose(again), read_count(again)))
         return (value, rule) if value and held else None
 
     wrapped = [*_WRAPPER.finditer(answer)]
@@ -191,7 +191,7 @@ def _validity(sentence: str) -> str | None:
     return found
 
 
-def _read_count(text: str) -> str | None:
+def read_count(text: str) -> str | None:
     """The only number of the text, else that of its total, its conclusion, or its last or first statement of a count."""
     sentences = [s for s in _sentences(text) if readings(s)] or [""]
     last = sentences[-1]
@@ -209,7 +209,7 @@ def _read_count(text: str) -> str | None:
 def _read_short(text: str) -> str | None:
     if _VALID.search(text) or _INVALID.search(text):
         return _read_valid(text)
-    return _read_yes_no(text) or (None if _NO_COUNT.search(text) or _BOTH.search(text) else _read_count(text))
+    return _read_yes_no(text) or (None if _NO_COUNT.search(text) or _BOTH.search(text) else read_count(text))
 
 
 def number(text: str) -> tuple[str, str] | None:
@@ -221,7 +221,7 @@ yes_no = _word(_read_yes_no)
 """("yes" | "no", rule), or None when neither, both, or only in a denial or a question."""
 valid_invalid = _word(_read_valid)
 """("valid" | "invalid", rule); "not valid" is invalid, "not invalid" is valid."""
-count = _word(_read_count)
+count = _word(read_count)
 """(number as text, rule): the only number, the total, or the one behind an answer marker."""
 short_answer = _word(_read_short)
 """A Big Bench Audio answer: valid / invalid, yes / no, or a count in digits ("seven" is "7").

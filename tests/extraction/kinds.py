@@ -248,6 +248,13 @@ KINDS += (
     (COUNTS, "It is the only one that rings.", None),
     (COUNTS, "It's the first of three takes.", None),
     (COUNTS, "This is the last of the four.", None),
+    (COUNTS, "2 men and 1 woman, so 3 in total.", "C"),
+    (COUNTS, "2 men and 1 woman", None),
+    # a side, and a word between an option's words
+    (("Left", "Right", "Front"), "The sound comes from the left side.", "A"),
+    (("Left", "Right", "Front"), "That's right, it is coming from the left.", "A"),
+    (("Left", "Right", "Front"), "The sound moves from left to right.", None),
+    (("Set an alarm", "Play music"), "The intent is to play some music.", "B"),
     # the one that is left, and another option stated behind one
     (SOUNDS, "Options A, B and C can be eliminated. So the remaining option, D, is correct.", "D"),
     (SOUNDS, "Rain. It is thunder.", None),
