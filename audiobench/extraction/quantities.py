@@ -59,7 +59,7 @@ _NEAR = 40
 _DENIED_BEFORE = phrase(r"(?:\bnot|n't|\brather than|\binstead of|不是|而非)\s*$")
 _BOUND_BEFORE = phrase(
     r"(?:\b(?:at least|at most|almost|nearly|up to|no fewer than|(?:more|less|fewer|greater|other) than|over|under|beyond"
-    r"|(?:minimum|maximum|third|quarter|fraction|multiple) of|half(?: of)?|twice|double|exceed(?:s|ed|ing)?)"
+    r"|(?:minimum|maximum|first|second|third|fourth|last|quarter|fraction|multiple) of|half(?: of)?|twice|double|exceed(?:s|ed|ing)?)"
     r"(?: (?:about|around|some|the|an?))?\s+[$€£]?|(?<= )[<>]=?\s?|[≥≤]\s?|[\d)](?:\s?\^\s?|\*\*)|至少|最少|最多|至多|超过|不到|将近|接近)$"
 )
 _BOUND_AFTER = phrase(
