@@ -127,6 +127,7 @@ READERS: Mapping[str, tuple[Reader, str]] = {
 
 def with_model(rows: Sequence[Row], name: str, base_url: str | None, file: Path) -> tuple[Reader, str]:
     """Our rules, and the model `name` for what they leave unparsed; readings are kept in `file`."""
+    from audiobench.ask.annotate import Terms
     from audiobench.ask.reader import read_records
     from audiobench.files.records import Record, ShownSample
 
@@ -137,7 +138,7 @@ def with_model(rows: Sequence[Row], name: str, base_url: str | None, file: Path)
             unread[row] = Record(
                 str(number), key=str(number), sample=ShownSample.of(sample), response=Response(row.output)
             )
-    ending, readings = read_records(name, list(unread.values()), file, base_url=base_url)
+    ending, readings = read_records(name, list(unread.values()), file, Terms(), base_url=base_url)
     if ending.reason:
         print(f"{ending.reason}; to resume, rerun the same command", file=sys.stderr)
 
