@@ -106,6 +106,8 @@ RIGHT = lazy(
     r"(?:correct|right|true|best|answer|closest|(?:one )?left\b|(?:one )?remaining\b|better|(?<=mo[sr][te] )(?:likely|accurate|appropriate|plausible|suitable|fitting|probable|logical|reasonable|consistent)\b(?:\s+(?:answer|option|choice|one|match|fit))?|(?:\w+\s+){0,2}(?:option|choice))"
     r"(?!\s+(?:in|that|only|about|but|for)\b)"
     r"|(?<![A-Za-z])[(\[]?(?P<cjk>[A-Z])[)\]]?\s*(?:选项|項)?\s*(?:是|为|が|이|가)?\s*(?:正确|正確|对的|正解|答案|정답|맞)"
+    r"|(?<![A-Za-z])[(\[]?(?P<latin>[A-Z])[)\]]?\s+(?:é|est|es|è|ist)\s+(?:an?|la|die|el|le|the)\s+"
+    r"(?:resposta|respuesta|réponse|risposta|opción|opção|richtige|bonne|correct)"
 )
 ORDINAL = phrase(
     r"\b(first|second|third|fourth|fifth|1st|2nd|3rd|4th)\s+(?:option|choice|one|answer)\b(?=[^.\n]{0,40}[.!]?\s*$)"

@@ -88,7 +88,7 @@ def declarations(passage: Passage) -> Iterator[Commitment]:
         if found := _final_label(passage, cue):
             yield found
     for cue in _last(cues.RIGHT, text) if lone_capital else ():
-        letter = cue["l"] or cue["cjk"]
+        letter = cue[cue.lastgroup or 0]
         if letter in letters and cue.start() not in passage.denied:
             yield Commitment(cue.start(), cue.end(), letter, "answer_is")
     for cue in _last(cues.ORDINAL, text):

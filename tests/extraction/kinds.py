@@ -191,6 +191,8 @@ KINDS += (
     (SOUNDS, "Câu trả lời đúng là D.", "D"),
     (SOUNDS, "Jawabannya adalah A.", "A"),
     (SOUNDS, "Âm thanh rất to.", None),
+    (SOUNDS, "B é a resposta correta.", "B"),
+    (SOUNDS, "C n'est pas la bonne réponse.", None),
     # what cannot be excluded, shares, places in the list
     (SOUNDS, "Option C seems the most plausible, although D cannot be fully excluded.", "C"),
     (SOUNDS, "The roll tips it towards C.", "C"),
