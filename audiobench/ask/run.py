@@ -140,7 +140,7 @@ def _ask_external(prepared: Prepared) -> RunResult | None:
         tally = Tally(prepared.total, prepared.finished)
         tasks = {work.task.task: work.task for work in prepared.works}
         reason = f"external {prepared.external.model}: {result.reason}"
-        return RunResult(prepared.folder, result.exit_code, reason, [], tally, prepared.model.name, tasks)
+        return RunResult(prepared.folder, result.exit_code, reason, [], tally, prepared.model.name, tasks, [])
     for work in prepared.works:
         found = hypotheses.find(prepared.options.external or "", work.task, work.samples, prepared.folder)
         work.hypotheses = found.texts
