@@ -8,11 +8,13 @@ question was answered rightly; no official code computes it (`given_single_hop`)
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from audiobench.core.types import LETTERS, Answer, Outcome, Sample
 from audiobench.scorers.base import Judge, Scorer, ScoreResult, fill, mean, option_match, references
-from audiobench.scorers.metrics import Counts, Metric
+from audiobench.scorers.metrics import Counts, Metric, Tally, total
+from audiobench.statistics import intervals
+from audiobench.statistics.intervals import Interval
 
 SOURCE = "ckyang1124/SAKURA evaluation/llm_judge.py @a1fdb14"
 SYSTEM_PROMPT = """\
@@ -108,15 +110,26 @@ class MultiHopGivenSingleHop(Metric):
     name, label = "multi_given_single", "multi-hop accuracy where the single-hop question is right"
 
     def counts(self, outcome: Outcome) -> Counts:
-        """Whether the question of that hop on that clip is right."""
-        return {f"{outcome.detail.get('hop')} {outcome.detail.get('clip')}": float(outcome.value or 0.0)}
+        """Whether the question of that hop on that clip is right; `drawn` counts how often a clip is there."""
+        hop, clip = outcome.detail.get("hop"), outcome.detail.get("clip")
+        right = {f"{hop} {clip}": float(outcome.value or 0.0)}
+        return right | {f"drawn {clip}": 1.0} if hop == "multi" else right
 
     def value(self, total: Counts) -> float | None:
-        """Over all clips whose single-hop question is right."""
-        known = [
-            (n, total.get(f"multi {name[7:]}", 0.0)) for name, n in total.items() if n and name.startswith("single ")
-        ]
-        return sum(n * multi for n, multi in known) / sum(n for n, _ in known) if known else None
+        """Over all clips whose single-hop question is right; a clip that is there twice, as in a resample, weighs double."""
+        known = {name[7:]: n for name, n in total.items() if n and name.startswith("single ")}
+        both = [n * total.get(f"multi {clip}", 0.0) / total.get(f"drawn {clip}", 1.0) for clip, n in known.items()]
+        return sum(both) / sum(known.values()) if known else None
+
+    def interval(
+        self, tallies: Sequence[Tally], clusters: Sequence[str] | None = None, *, epochs: float = 1
+    ) -> Interval:
+        """Wilson's of the multi-hop questions that count, taking as given which these are; with epochs the bootstrap."""
+        sums = total(t.counts for t in tallies)
+        known = {name[7:]: n for name, n in sums.items() if n and name.startswith("single ")}
+        if epochs != 1 or any(n != 1 for n in known.values()):
+            return super().interval(tallies, clusters, epochs=epochs)
+        return intervals.proportion([sums.get(f"multi {clip}", 0.0) for clip in known])
 
 
 def _with_hop(answer: Answer, sample: Sample, text: str) -> ScoreResult:

@@ -13,7 +13,10 @@ from typing import Any
 
 from audiobench.core.types import LETTERS, Answer, Outcome, Sample
 from audiobench.scorers.base import OfficialFigure, Scorer, ScoreResult, option_match, or_crash
-from audiobench.scorers.metrics import Counts, Metric
+from audiobench.scorers.metrics import Counts, Metric, Side, Tally, total
+from audiobench.statistics import intervals, paired
+from audiobench.statistics.intervals import Interval
+from audiobench.statistics.paired import PairedComparison
 
 SOURCE = "InternLM/StarBench ALMEval_code/datasets/starbench.py @0daf8b0"
 _KEY_WORDS = "answer|<answer>|solution|choice|option|correct option is|answer is|答案是|选项是"
@@ -132,9 +135,28 @@ class AllRotations(Metric):
 
     def value(self, total: Counts) -> float | None:
         """Over questions."""
-        runs = {name[5:]: n for name, n in total.items() if n and name.startswith("runs ")}
-        whole = [total.get(f"right {question}", 0.0) > n - 1e-9 for question, n in runs.items()]
-        return sum(whole) / len(whole) if whole else None
+        whole = _whole(total)
+        return sum(whole.values()) / len(whole) if whole else None
+
+    def interval(
+        self, tallies: Sequence[Tally], clusters: Sequence[str] | None = None, *, epochs: float = 1
+    ) -> Interval:
+        """Wilson's, of questions."""
+        del clusters, epochs
+        return intervals.proportion(list(_whole(total(t.counts for t in tallies)).values()))
+
+    def difference(self, before: Side, after: Side, clusters: Sequence[str] | None = None) -> PairedComparison:
+        """McNemar's test of the questions that are right in all their runs."""
+        if len(before) > 1:
+            return super().difference(before, after, clusters)
+        old, new = (_whole(total(t.counts for t in arm)) for (arm,) in (before, after))
+        return paired.compare([old[question] for question in old], [new.get(question, 0.0) for question in old])
+
+
+def _whole(counts: Counts) -> dict[str, float]:
+    """Question -> 1 where every run of it is right, else 0."""
+    runs = {name[5:]: n for name, n in counts.items() if n and name.startswith("runs ")}
+    return {question: float(counts.get(f"right {question}", 0.0) > n - 1e-9) for question, n in runs.items()}
 
 
 def _score_with_question(answer: Answer, sample: Sample, text: str) -> ScoreResult:

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from audiobench.core.types import Outcome, Sample
+from audiobench.core.types import Answer, Outcome, Sample
 from audiobench.extraction import extract
 from audiobench.scorers import SCORERS, find_scorer, official_verdicts
 from audiobench.scorers.base import EXTRAS, RANDOM, OfficialFigure
@@ -189,6 +189,34 @@ def test_multi_hop_is_counted_where_the_single_hop_is_right():
     answers = {"c1": "AA", "c2": "AB", "c3": "BA"}
     pairs = [(said[i], hop(kind, clip)) for clip, said in answers.items() for i, kind in enumerate(("single", "multi"))]
     assert corpus("sakura_given_single", pairs) == 0.5
+
+
+@pytest.mark.parametrize("name", ["starbench_acr", "sakura_given_single"])
+def test_intervals_and_differences_of_joined_questions_stay_within_bounds(name):
+    """What several samples make together is drawn and compared together."""
+    metric, score = find_scorer(name).metric, find_scorer(name).score
+    clips = [f"c{i}" for i in range(60)]
+
+    def arm(share: float) -> list:
+        made = []
+        for i, clip in enumerate(clips):
+            for hop in ("single", "multi"):
+                said = 0 if hop == "single" or i < share * len(clips) else 1
+                sample = Sample(
+                    f"{clip}{hop}", "?", choices=("x", "y"), target="x", cluster=clip, metadata={"hop": hop}
+                )
+                value, detail = score(Answer("AB"[said], "", said), sample, "")
+                made.append(metric.tally([Outcome("scored", value, detail=detail)]))
+        return made
+
+    clusters = [clip for clip in clips for _ in range(2)]
+    low, high = arm(0.4), arm(0.7)
+    for tallies, value in ((low, 0.4), (high, 0.7), (arm(1.0), 1.0)):
+        found = metric.interval(tallies, clusters)
+        assert metric.of(tallies) == pytest.approx(value)
+        assert 0.0 <= found.low <= value <= found.high <= 1.0 and found.high - found.low < 0.35, found
+    change = metric.difference([low], [high], clusters)
+    assert change.difference == pytest.approx(0.3) and change.interval.low > 0.1 and change.interval.high < 0.5
 
 
 def test_f1_of_no_takes_nothing_unread_for_a_no():
