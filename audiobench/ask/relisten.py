@@ -122,7 +122,7 @@ async def relisten(
     clip, tags = _clip(request), ask.plan.thinking
     current = _stopping(request)
     written: list[str] = []
-    for number in range(1, turns + 1):
+    while True:
         response = await ask.raw(current)
         begun = (request.prefill_text or "") + "".join(written)
         said = _said(
@@ -133,18 +133,17 @@ async def relisten(
             return Exchange(_answer(ask, request, response, written, form))
         said = said.removesuffix(CLOSE) + CLOSE
         written.append(said)
-        if number == turns:
-            break
-        span = await _heard(request, clip, said, hear, number)
+        if len(written) >= turns:
+            cut = copy(response)
+            cut.finish_reason = FinishReason.LENGTH
+            cut.raw = {**cut.raw, "turn_limit": turns}
+            return Exchange(_answer(ask, request, cut, written, "inline"))
+        span = await _heard(request, clip, said, hear, len(written))
         sound = () if clip is None or span is None else (replace(clip, span=(span.start, span.end)),)
         if form == "inline":
             current = replace(current, prefill=(*continued(current.prefill, said), *sound))
         else:
             current = _in_a_new_turn(current, said, sound, last_named(said))
-    cut = copy(response)
-    cut.finish_reason = FinishReason.LENGTH
-    cut.raw = {**cut.raw, "turn_limit": turns}
-    return Exchange(_answer(ask, request, cut, written, "inline"))
 
 
 def _stopping(request: Request) -> Request:
