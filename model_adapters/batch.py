@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from audiobench.core.json_values import decode
+from audiobench.core.json_values import decode, object_in
+from audiobench.core.narrow import is_object
 from audiobench.core.types import Request
 from audiobench.model.adapter import RetryableError, SampleError
 from audiobench.model.batch import Result, Status
@@ -82,7 +83,7 @@ class OpenAIBatch:
         """An expired or cancelled job still has the answers that were ready."""
         data = json_object(await self.adapter.send(f"/batches/{job}"))
         word = str(data.get("status"))
-        counts = data.get("request_counts") or {}
+        counts = object_in(data, "request_counts")
         done = counts.get("completed", 0) + counts.get("failed", 0)
         if word == "failed":
             errors = (data.get("errors") or {}).get("data") or [{}]
@@ -122,9 +123,9 @@ def _lines(reply: Reply) -> list[dict[str, Any]]:
 
 
 def _openai_result(line: Mapping[str, Any]) -> Result:
-    key, answer = str(line["custom_id"]), line.get("response") or {}
+    key, answer = str(line["custom_id"]), object_in(line, "response")
     body, status = answer.get("body"), answer.get("status_code")
-    if status == 200 and isinstance(body, dict):
+    if status == 200 and is_object(body):
         return Result(key, body)
     code, text, _ = error_fields(body if body else {"error": line.get("error") or {}})
     said = f"HTTP {status} {code}: {text}" if status else f"{code}: {text}"
@@ -177,7 +178,7 @@ class GeminiBatch:
         data = json_object(await self.adapter.send(f"/{job}"))
         about = data.get("metadata") or data
         word = str(about.get("state") or "")
-        stats = about.get("batchStats") or {}
+        stats = object_in(about, "batchStats")
         done = int(stats.get("successfulRequestCount") or 0) + int(stats.get("failedRequestCount") or 0)
         if data.get("error") or word.endswith("_FAILED"):
             _, text, _ = error_fields(data)

@@ -68,12 +68,12 @@ class Dialect:
     must_stream: bool = False
     usage_on_stream: bool = True
     """Usage comes at the end of a stream only when `stream_options.include_usage` asks for it."""
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict[str, str])
     prefill: Literal["continue", "eot", "trailing"] | None = None
     """continue: `continue_final_message`; eot: that and `eot: false` on the message; trailing: a last assistant message
     is continued without being told."""
     user_role: str = "user"
-    body: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Fields that are always sent."""
     can: frozenset[str] = WORDS
     """See `audiobench.model.capabilities`."""

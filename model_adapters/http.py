@@ -79,7 +79,7 @@ class Reply:
 @dataclass(slots=True)
 class _Pool:
     session: Any
-    users: set[int] = field(default_factory=set)
+    users: set[int] = field(default_factory=set[int])
 
 
 _pools: dict[asyncio.AbstractEventLoop, _Pool] = {}

@@ -39,7 +39,7 @@ def line(run: Run, task: str, scored: Scored) -> dict[str, Any]:
     """One record, flat."""
     record, outcome = scored.record, scored.outcome
     shown, response, usage = record.sample, record.response, record.usage
-    latency: Mapping[str, float] = response.latency if response else {}
+    latency: Mapping[str, float | None] = response.latency if response else {}
     lengths = [clip.seconds for clip in record.audio if clip.seconds is not None]
     return {
         "model": run.model, "name": run.info.name, "run": run.folder.name, "task": task, "id": record.id, "epoch": record.epoch,

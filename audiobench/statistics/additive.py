@@ -79,7 +79,8 @@ def compare(
         weights = _resample(rng, size)
         draws.append((_value(value, weights @ new) or 0.0) - (_value(value, weights @ old) or 0.0))
         moved = np.where(rng.random(size) < 0.5, 1.0, 0.0) @ (new - old)
-        right, left = (_value(value, sums) or 0.0 for sums in (new.sum(axis=1) - moved, old.sum(axis=1) + moved))
+        right = _value(value, new.sum(axis=1) - moved) or 0.0
+        left = _value(value, old.sum(axis=1) + moved) or 0.0
         less += right - left <= y - x + 1e-9
         greater += right - left >= y - x - 1e-9
         both += abs(right - left) >= abs(y - x) - 1e-9

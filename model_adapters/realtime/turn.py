@@ -36,14 +36,14 @@ class Turn:
 
     rate: int = 24000
     """Hz of the answer's audio, PCM16 mono."""
-    times: dict[str, float] = field(default_factory=dict)
+    times: dict[str, float] = field(default_factory=dict[str, float])
     """Moment -> seconds of the monotonic clock; the first of each name is kept."""
-    packets: list[tuple[float, bytes]] = field(default_factory=list)
+    packets: list[tuple[float, bytes]] = field(default_factory=list[tuple[float, bytes]])
     """(arrival, PCM16 bytes) of each audio event."""
-    transcript: list[str] = field(default_factory=list)
-    text: list[str] = field(default_factory=list)
-    thoughts: list[str] = field(default_factory=list)
-    usage: dict[str, Any] = field(default_factory=dict)
+    transcript: list[str] = field(default_factory=list[str])
+    text: list[str] = field(default_factory=list[str])
+    thoughts: list[str] = field(default_factory=list[str])
+    usage: dict[str, Any] = field(default_factory=dict[str, Any])
     served_model: str | None = None
     finish: str | None = None
     """Set when the answer is complete: stop | length | content_filter."""
@@ -51,7 +51,7 @@ class Turn:
     responding: bool = False
     late: float = 0.0
     """By how many seconds, at worst, the client woke later than it wanted to: a moment may be noted so much too late."""
-    raw: dict[str, Any] = field(default_factory=dict)
+    raw: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def mark(self, name: str, now: float) -> None:
         """Note a moment, unless it has been already."""
