@@ -189,7 +189,7 @@ def _improvable(value: float, made: Metric) -> bool:
 
 def _ways(arm: Arm, rows: Sequence[Reflected]) -> list[Way]:
     """Every way of answering, over the same responses."""
-    arms = {path: _virtual(arm, path, rows) for path in PATHS}
+    arms: dict[Path, Arm] = {path: _virtual(arm, path, rows) for path in PATHS}
     final = arms["final"]
     ids = list(final.slots)
     found = []

@@ -76,7 +76,7 @@ class Trace:
             info = echo.time_info(self.written)
         except ValueError:
             return 0, 0
-        return info.inconsistent, info.count
+        return info.inconsistent, info.spans
 
 
 def trace(record: Record) -> Trace | None:

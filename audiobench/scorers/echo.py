@@ -35,7 +35,7 @@ _ADDS: dict[str, tuple[str, ...]] = {
 class TimeInfo(NamedTuple):
     """What `extract_time_info` returns; times in seconds."""
 
-    count: int
+    spans: int
     total: float
     non_overlapping: float
     average: float
@@ -95,15 +95,15 @@ def reward(text: str, truth: str, reward_id: str) -> dict[str, float]:
     Raises:
         ValueError: as `time_info`.
     """
-    spans = time_info(text)
+    info = time_info(text)
     thoughts, answers = _THOUGHT.findall(text), _ANSWER.findall(text)
     formatted = len(thoughts) == len(answers) == 1
     right = formatted and answers[0].strip() == truth
     accuracy = 0.5 if right else 0
     parts: dict[str, float] = {
-        "tool": _for_listening(spans.count, reward_id) * accuracy if right else 0,
-        "consistency": 0 - min(spans.inconsistent, 5) / 10,
-        "non_overlap": 0.5 * spans.non_overlapping / spans.total if spans.total > 0 else 0,
+        "tool": _for_listening(info.spans, reward_id) * accuracy if right else 0,
+        "consistency": 0 - min(info.inconsistent, 5) / 10,
+        "non_overlap": 0.5 * info.non_overlapping / info.total if info.total > 0 else 0,
     }
     score = (0.5 if formatted else 0) + accuracy
     for name in _ADDS.get(reward_id, ()):
@@ -112,10 +112,10 @@ def reward(text: str, truth: str, reward_id: str) -> dict[str, float]:
         "score": score,
         "acc_score": accuracy,
         "format_score": 0.5 if formatted else 0,
-        "seg_count": spans.count,
-        "total_duration": spans.total,
-        "non_overlapping_time": spans.non_overlapping,
-        "avg_duration": spans.average,
+        "seg_count": info.spans,
+        "total_duration": info.total,
+        "non_overlapping_time": info.non_overlapping,
+        "avg_duration": info.average,
         "tool_score": parts["tool"],
         "consistency_score": parts["consistency"],
         "non_overlap_score": parts["non_overlap"],

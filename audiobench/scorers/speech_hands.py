@@ -104,7 +104,7 @@ def whole_script(
         ZeroDivisionError: a part has no items.
     """
     parts: dict[str, list[tuple[str, str, int]]] = {"part1": [], "part2": [], "part3": []}
-    cases = dict.fromkeys(("internal", "external", "rewrite"), 0)
+    cases: dict[str, int] = dict.fromkeys(("internal", "external", "rewrite"), 0)
     for place, item in enumerate(items):
         said, gold = item["pred"], item["gold"]
         tokens = token_of(said), token_of(gold)
