@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("lm_eval", reason="lm-eval is not installed (the extra lm-eval)")
 
 from audiobench.core.errors import IncompleteError, UsageError
-from audiobench.task.find import task_files
+from audiobench.task.find import group_files, task_files
 from tests.lm_eval.conftest import BRIDGE
 
 ECHO = """\
@@ -69,6 +69,7 @@ def test_every_shipped_task_is_one_of_lm_eval_by_its_name(root: Path) -> None:
 
     index = TaskManager(include_path=str(root / "tasks"), include_defaults=False)
     assert set(index.all_subtasks) == set(task_files())
+    assert set(index.all_groups) >= set(group_files()), "a tag of the same name hides a group from lm-eval"
     for name in index.all_subtasks:
         task = index.load([name])["tasks"][name]
         assert isinstance(task, bridge.AudioBenchTask) and task.MULTIMODAL

@@ -135,3 +135,23 @@ def test_a_task_reads_its_data_and_scores_right_and_random_answers(
         assert found["value"] == pytest.approx(drawn["chance"], abs=0.15)
         low, high = found["ci"]
         assert low is None or metric.bounds[0] <= low <= found["value"] <= high <= metric.bounds[1]
+
+
+def test_a_further_set_of_a_family_is_a_few_lines(
+    hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the fixture of one set of Dynamic-SUPERB shows holds for another with the same columns."""
+    monkeypatch.chdir(tmp_path)
+    form = task_files()["asvspoof2017"].parent / "_dynamic_superb.yaml"
+    Path("more.yaml").write_text(f"include: {form}\ntask: more\ndataset_path: DynamicSuperb/Another\n", "utf-8")
+    hub.repositories["DynamicSuperb/Another"] = Published.of("asvspoof2017").published()
+    assert main(["run", "--model", "oracle", "--tasks", "more.yaml", "--out", "out", "--quiet"]) == 0
+    (entry,) = json.loads(Path("out/more/summary.json").read_text("utf-8"))
+    assert (entry["metrics"]["acc"]["value"], entry["n"]) == (1.0, 2)
+
+
+def test_data_without_a_loader_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--model", "oracle", "--tasks", "tut2017"]) == 2
+    said = capsys.readouterr().err
+    assert "no public loader has its data (the evaluation archives of Zenodo record 1040168" in said
+    assert "give your copy: --data tut2017=PATH" in said
