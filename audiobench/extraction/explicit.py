@@ -122,7 +122,7 @@ def _final_label(passage: Passage, cue: re.Match[str]) -> Commitment | None:
     heads_a_list = not mention and "\n" in text[cue.start() : at] and rest.partition("\n")[0].strip()
     if heads_a_list or not (text[end - 1] == "." or cues.AFTER_LABEL.match(rest)):
         return None
-    if cue.lastgroup in "bc" and not passage.labelled(0, len(text)) <= {letter}:
+    if cue.lastgroup in ("b", "c") and not passage.labelled(0, len(text)) <= {letter}:
         return None
     contradicted = cue.lastgroup == "a" and not mention and _contradicted(passage, letter, at)
     return Commitment(at, end, None, "concluded") if contradicted else labelled(passage, at, end, letter, "concluded")

@@ -62,15 +62,16 @@ def in_figures(text: str) -> str:
     """
     text = text if text.isascii() else _chinese(text)
     compound = _COMPOUND.search(text)
-    if compound:
+    words = text.casefold() if compound else ""
+    if "point" in words:
         text = _SPELLED_DECIMALS.sub(_spelled_decimals, text)
     text = _SMALL_RUN.sub(_small, text)
     if compound:
-        text = _BARE_SCALE.sub(_bare_scale, text)
-        text = _A_PART.sub(_part, _AND_A_PART.sub(_and_a_part, _DECIMALS.sub(r"\g<n>.\2", text)))
-        for name, scaled in _SCALED.items():
-            text = scaled.sub(partial(_times, _SCALES[name]), text)
-        text = _DOZENS.sub(lambda m: plain(12 * _number(m["n"])), text)
+        text = _DECIMALS.sub(r"\g<n>.\2", _BARE_SCALE.sub(_bare_scale, text))
+        text = _A_PART.sub(_part, _AND_A_PART.sub(_and_a_part, text))
+        for name in [name for name in _SCALES if name in words]:
+            text = _SCALED[name].sub(partial(_times, _SCALES[name]), text)
+        text = _DOZENS.sub(lambda m: plain(12 * _number(m["n"])), text) if "dozen" in words else text
         text = _NEGATIVE.sub("-", text)
     return text
 

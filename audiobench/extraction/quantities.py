@@ -14,17 +14,6 @@ from audiobench.extraction.negation import Spans
 from audiobench.extraction.numbers import Figure, figures, in_figures, plain
 from audiobench.extraction.patterns import lazy, phrase
 
-
-def _with_cents(match: re.Match[str]) -> str:
-    return plain(Decimal(match[1].replace(",", "")) + Decimal(match[2]) / 100)
-
-
-def _scaled(match: re.Match[str]) -> str:
-    return plain(
-        Decimal(match[1].replace(",", "")).scaleb({"k": 3, "m": 6, "b": 9, "l": 5, "c": 7}[match[2][0].lower()])
-    )
-
-
 _LATEX = (
     (lazy(r"\{,\}|(?<=\d)\\[,!;: ](?=\d{3})"), ","),
     (lazy(r"\\[,!;: ]|\\(?:left|right|quad|displaystyle)\b|(?<=\d)\^?\{?\\?\^?\\circ\b\}?|~"), " "),
@@ -87,19 +76,18 @@ _IS = phrase(r"\s?\)?\s?(?:\b(?:is|equals|makes|gives|are)\b(?: equal to)?)\s?[$
 _STRONG = phrase(r"[+*/×÷·^]|\b(?:plus|minus|times|by)\b")
 
 # Amounts of two units, and a unit that is a part of the number.
-_N = r"(?<![\w.,])(\d{1,30}(?:,\d{3})*(?:\.\d{1,30})?)"
+_N = r"\d{1,30}(?:,\d{3})*(?:\.\d{1,30})?"
 _LARGER = r"hours?|hrs?|h|minutes?|mins?|feet|foot|ft|'|pounds?|lbs?|years?|months?|weeks?|days?|met(?:er|re)s?|km|kilomet(?:er|re)s?"
 _SMALLER = r"minutes?|mins?|seconds?|secs?|inch(?:es)?|in|\"|ounces?|oz|months?|weeks?|days?|hours?|centimet(?:er|re)s?|cm|met(?:er|re)s?"
 _CURRENCY = r"(?:dollars?|bucks?|euros?|pounds?|usd)"
-_AMOUNTS = (
-    (phrase(rf"{_N}(?:\s?{_CURRENCY}\s(?:and\s)?[$€£]?|\s?and\s)(\d\d?)\s?(?:cents?|pence|¢)(?!\w)"), _with_cents),
-    (phrase(rf"{_N}\s?{_CURRENCY}\s(\d\d)(?![\d.,]*\d)"), _with_cents),
-    (phrase(rf"{_N}\s?(?:{_LARGER}),?(?: and)?\s{_N}\s?(?:{_SMALLER})(?!\w)"), r"\1:\2"),
-    (phrase(rf"{_N}\s?(k|mn|bn|lakh|crore)s?\b"), _scaled),
-    (lazy(rf"{_N}(M)\b"), _scaled),
-    (phrase(rf"{_N}(?:\s?°\s?[CF]?| degrees?(?: celsius| fahrenheit)?)? below zero\b"), r"-\1"),
-)  # fmt: skip
-"""Of "2 hours 30 minutes", whose unit is open, a time is left, which states no value."""
+_AMOUNT = phrase(
+    rf"(?<![\w.,])(?P<n>{_N})(?:(?:\s?{_CURRENCY}\s(?:and\s)?[$€£]?|\s?and\s)(?P<cents>\d\d?)\s?(?:cents?|pence|¢)(?!\w)"
+    rf"|\s?{_CURRENCY}\s(?P<bare>\d\d)(?![\d.,]*\d)"
+    rf"|\s?(?:{_LARGER}),?(?: and)?\s(?P<smaller>{_N})\s?(?:{_SMALLER})(?!\w)"
+    r"|(?:\s?(?P<scale>k|mn|bn|lakh|crore)s?|(?P<million>(?-i:M)))\b"
+    r"|(?P<zero>(?:\s?°\s?[CF]?| degrees?(?: celsius| fahrenheit)?)? below zero\b))"
+)
+_SCALES = {"k": 3, "m": 6, "b": 9, "l": 5, "c": 7}
 
 
 def readings(text: str) -> list[Decimal | None]:
@@ -112,10 +100,17 @@ def _plain(text: str) -> str:
     if not _NO_MARKUP.isdisjoint(text):
         for pattern, plain_text in _LATEX:
             text = pattern.sub(plain_text, text)
-    text = in_figures(text)
-    for pattern, value in _AMOUNTS:
-        text = pattern.sub(value, text)
-    return text
+    return _AMOUNT.sub(_in_one_unit, in_figures(text))
+
+
+def _in_one_unit(amount: re.Match[str]) -> str:
+    """Dollars and cents, thousands and below zero as one number; of "2 hours 30 minutes", whose unit is open, a time."""
+    value = Decimal(amount["n"].replace(",", ""))
+    if amount["smaller"]:
+        return f"{amount['n']}:{amount['smaller']}"
+    if scale := amount["scale"] or amount["million"]:
+        return plain(value.scaleb(_SCALES[scale[0].casefold()]))
+    return f"-{amount['n']}" if amount["zero"] else plain(value + Decimal(amount["cents"] or amount["bare"]) / 100)
 
 
 def _readings(text: str) -> list[Figure]:
