@@ -38,7 +38,7 @@ _N = r"(?<![\w.,/])(?P<n>\d{1,30}(?:,\d{3})*(?:\.\d{1,30})?)"
 _SMALL_RUN = phrase(rf"(?<![\w.])(?:{_SMALL_WORD})(?:(?:\s?-\s?|\s)(?:{_SMALL_WORD}))*(?!\w)", re.ASCII)
 _ORDINAL = phrase(rf"[ -](?:{'|'.join(part for part in _PARTS if part not in ('half', 'quarter'))})\b")
 _FIRST_OR_SECOND = phrase(r"[ -](?:first|second)\b")
-_COMPOUND = phrase(rf"\b(?:(?:{_SCALE}|{_PART})s?|point|minus|negative|and \d+/\d+)\b")
+_COMPOUND = (*_SCALES, *_PARTS, "dozen", "point", "minus", "negative", "/")
 _SPELLED_DECIMALS = phrase(rf"\b({_SMALL_WORD}|{_SCALE}|\d+)[ -]point((?:[ -](?:oh|{_ONES.replace(' ', '|')})\b)+)")
 _BARE_SCALE = phrase(rf"\b(half )?a (?=(?:{_SCALE})\b)|(?<!\w)(?<!\d[ -])(?=(?:{'|'.join(_SCALES)})\b)")
 _DECIMALS = phrase(rf"{_N}[ -]point[ -](\d+)\b")
@@ -61,8 +61,8 @@ def in_figures(text: str) -> str:
     "three fifty" stay.
     """
     text = text if text.isascii() else _chinese(text)
-    compound = _COMPOUND.search(text)
-    words = text.casefold() if compound else ""
+    words = text.casefold()
+    compound = any(word in words for word in _COMPOUND)
     if "point" in words:
         text = _SPELLED_DECIMALS.sub(_spelled_decimals, text)
     text = _SMALL_RUN.sub(_small, text)

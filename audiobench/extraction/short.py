@@ -92,9 +92,11 @@ def _scan(text: str, read: _Read, behind: _Read | None = None, prose: _Read | No
     behind, prose = behind or read, prose or read
 
     def kept(value: str | None, rule: str, rest: str) -> tuple[str, str] | None:
+        if not value:
+            return None
         again = cues.withdrawn(rest)
-        held = value and (again is None or value in (read(again), prose(again), read_count(again)))
-        return (value, rule) if value and held else None
+        held = again is None or value in (read(again), prose(again), read_count(again))
+        return (value, rule) if held else None
 
     wrapped = [*_WRAPPER.finditer(answer)]
     if wrapped:
