@@ -192,7 +192,7 @@ def _ways(arm: Arm, rows: Sequence[Reflected]) -> list[Way]:
     arms: dict[Path, Arm] = {path: _virtual(arm, path, rows) for path in PATHS}
     final = arms["final"]
     ids = list(final.slots)
-    found = []
+    found: list[Way] = []
     for path, other in arms.items():
         value, interval = score(other, ids)
         against = None if path == "final" else Difference(**asdict(row(difference(final, other, ids))))

@@ -19,6 +19,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from audiobench.core.errors import UsageError
+from audiobench.core.narrow import is_list, is_object
 from audiobench.core.plain import plain_bytes
 
 MAX_BYTES = 1_000_000
@@ -141,11 +142,11 @@ def read(path: Path, *, _above: tuple[Path, ...] = ()) -> Document:
             includer.
     """
     data, lines = load(path)
-    if not isinstance(data, dict):
+    if not is_object(data):
         raise UsageError(f"{path}:1: expected keys and values, found {type(data).__name__}")
     included = data.pop("include", None)
     above, where = (*_above, path.resolve()), f"{path}:{lines.get(('include',), 1)}: include"
-    names = included if isinstance(included, list) else [] if included is None else [included]
+    names = included if is_list(included) else list[Any]() if included is None else [included]
     merged: dict[str, Any] = {}
     places: dict[KeyPath, tuple[Path, int]] = {}
     for name in names:

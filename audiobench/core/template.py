@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from functools import lru_cache, wraps
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import orjson
 from jinja2 import StrictUndefined, TemplateError, nodes
@@ -60,8 +60,15 @@ def _size(value: Any) -> int:
     """What it costs to look at a value, or to make as many of something as it says."""
     if isinstance(value, int):
         return min(abs(value), 2 * MAX_STEPS)
-    sized: Sized | None = value if isinstance(value, str | bytes | list | tuple | dict | range) else None
-    return 1 if sized is None else len(sized)
+    return len(value) if _is_sequence(value) or _is_other_sized(value) else 1
+
+
+def _is_sequence(value: object) -> TypeGuard[Sized]:
+    return isinstance(value, str | bytes | list | tuple)
+
+
+def _is_other_sized(value: object) -> TypeGuard[Sized]:
+    return isinstance(value, dict | range)
 
 
 def _bounded(name: str, subject: Any, arguments: Iterable[Any], make: Callable[[], Any]) -> Any:
@@ -75,7 +82,7 @@ def _bounded(name: str, subject: Any, arguments: Iterable[Any], make: Callable[[
     if name.startswith("format") and isinstance(subject, str) and _WIDTH.search(subject):
         raise SecurityError("a format with a width that is long, or not written out")
     made = make()
-    _spend(_size(made) if isinstance(made, str | bytes | list | tuple) else 0)
+    _spend(len(made) if _is_sequence(made) else 0)
     return made
 
 
@@ -167,9 +174,15 @@ def _range(*numbers: int) -> range:
 
 
 _ENVIRONMENT = Sandbox(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
-_GLOBALS: MutableMapping[str, Any] = _ENVIRONMENT.globals
-_GLOBALS.clear()
-_GLOBALS["range"] = _range
+
+
+def _allow(environment: Any, **only: Any) -> None:
+    """Nothing else that templates of this environment can call."""
+    environment.globals.clear()
+    environment.globals.update(only)
+
+
+_allow(_ENVIRONMENT, range=_range)
 _SINGLE = re.compile(r"\A\s*\{\{((?:(?!\}\}).)*)\}\}\s*\Z", re.DOTALL)
 _PLAIN = re.compile(r"\A\s*[A-Za-z_][\w\-]*\s*\Z")
 

@@ -64,7 +64,7 @@ def compare(
     import numpy as np
 
     old, new = np.stack(before), np.stack(after)
-    size = old.shape[1]
+    size: int = old.shape[1]
     clusters = size if size < n else None
     x, y = _value(value, old.sum(axis=1)), _value(value, new.sum(axis=1))
     if x is None or y is None:
