@@ -7,6 +7,7 @@ include; whether a file is valid, `audiobench.task.find.read_task` says.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,21 +21,22 @@ _BLOCK = re.compile(
 """A key at the top with what is indented below it, and the licence in `source`."""
 
 
+_WORD = rb"(?:(?!(?i:null|true|false)\b)[A-Za-z][\w\-]*|\"[\w\-./ ]*\")"
+_SIMPLE = re.compile(
+    rb'(\w+): *(?:"([^"\\\n]*)"|(0|[1-9]\d{0,15})|\[(%b(?:, *%b)*)\]|((?!(?i:null|true|false)\b)[A-Za-z](?:[\w\-./() ]*[\w\-./()])?))[ ]*(?:[ ]#.*)?'
+    % (_WORD, _WORD)
+)
+"""A key on one line whose value is a quoted text, a number, a list of words or a plain text, which needs no parser."""
+
 DEEPEST = 10
 """Files that include one another; a circle is told by `read_task`."""
 
 
 def glance(path: Path, depth: int = 0) -> dict[str, Any]:
     """Those of `_KEYS` that the file or one that it includes declares; empty where it cannot be read."""
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        blocks = _BLOCK.findall(path.read_bytes())
-        found = yaml.load(b"\n".join(block.lstrip(b" ") for block in blocks), loader) if blocks else {}
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}
-    if not isinstance(found, dict):
+        found = _parsed([block.lstrip(b" ") for block in _BLOCK.findall(path.read_bytes())])
+    except (OSError, ValueError):
         return {}
     if isinstance(source := found.pop("source", None), dict) and "license" in source:
         found["license"] = source["license"]
@@ -43,6 +45,34 @@ def glance(path: Path, depth: int = 0) -> dict[str, Any]:
         file = path.parent / str(name)
         if file.is_file() and depth < DEEPEST:
             found = {**_shared(file, file.stat().st_mtime_ns, depth + 1), **found}
+    return found
+
+
+def _parsed(blocks: Sequence[bytes]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    rest = []
+    for block in blocks:
+        match = _SIMPLE.fullmatch(block)
+        if match is None:
+            rest.append(block)
+            continue
+        key, quoted, number, words, plain = match.groups()
+        text = quoted if quoted is not None else plain
+        found[key.decode()] = (
+            text.decode()
+            if text is not None
+            else int(number)
+            if number
+            else [w.strip(' "') for w in words.decode().split(",")]
+        )
+    if rest:
+        import yaml
+
+        try:
+            more = yaml.load(b"\n".join(rest), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        except yaml.YAMLError:
+            return {}
+        found |= more if isinstance(more, dict) else {}
     return found
 
 

@@ -51,7 +51,12 @@ def test_schema_knows_the_keys_that_are_used(root, task_paths):
 def test_what_a_run_needs_is_said_where_lists_look(task_paths):
     for path in task_paths:
         task = strict_yaml.validate(TaskSpec, path)
-        assert task.needs == task.needed == listed(glance(path).get("needs")), f"{path}: needs: {task.needed}"
+        seen = glance(path)
+        assert task.needs == task.needed == listed(seen.get("needs")), f"{path}: needs: {task.needed}"
+        assert listed(seen.get("tag")) == task.tag, path
+        assert (seen.get("task_alias"), seen.get("expected_rows"), seen.get("scorer", "option_match"), seen.get("license")) == (
+            task.task_alias, task.expected_rows, task.scorer, task.source.license,
+        ), path  # fmt: skip
 
 
 def test_revisions_are_commits_or_absent(task_paths):
