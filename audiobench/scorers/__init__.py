@@ -84,6 +84,7 @@ _BUILT_IN: Mapping[str, str] = {
     "openaudiobench_alpaca": "openaudiobench.ALPACA",
     "openaudiobench_reasoning": "openaudiobench.REASONING",
     "stepeval_paralinguistic": "stepeval.SCORER",
+    "voxparadox_agreement": "voxparadox.SCORER",
     "sakura_judge": "sakura.JUDGE",
     "sakura_given_single": "sakura.GIVEN_SINGLE",
     "starbench": "starbench.SCORER",

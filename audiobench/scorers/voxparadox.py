@@ -1,0 +1,42 @@
+"""VoxParadox: how often the answer goes by what the words claim instead of by the voice.
+
+Each clip says of its speaker what is not so; the column `adversarial_labels` holds that claim (arXiv 2605.27772; the card of
+IHP-Lab/VoxParadox). The authors report this agreement beside accuracy.
+"""
+
+from __future__ import annotations
+
+from audiobench.core.types import LETTERS, Answer, Sample
+from audiobench.scorers.base import Scorer, ScoreResult, choice_text
+from audiobench.scorers.general import plain_text
+from audiobench.scorers.metrics import Mean
+
+AGREEMENT = Mean("agrees_with_words", label="share of answers that are what the words claim", higher_is_better=False)
+
+
+def _score(answer: Answer, sample: Sample, text: str) -> ScoreResult:
+    """1 when the extracted option is a claimed one, by its text or its letter; nothing read agrees with nothing."""
+    del text
+    claimed = sample.metadata.get("adversarial_labels")
+    claims = {
+        plain_text(str(claim)) for claim in (claimed if isinstance(claimed, list | tuple) else [claimed]) if claim
+    }
+    said = {
+        plain_text(said)
+        for said in (choice_text(answer, sample), None if answer.index is None else LETTERS[answer.index])
+        if said
+    }
+    return float(bool(said & claims)), {}
+
+
+SCORER = Scorer(
+    name="voxparadox_agreement",
+    version="1",
+    score=_score,
+    doc="the extracted option is what the clip's words claim against its voice (VoxParadox)",
+    metric=AGREEMENT,
+    source="arXiv 2605.27772",
+    extraction=("multiple_choice",),
+    columns=("adversarial_labels",),
+    needs_target=False,
+)
