@@ -18,12 +18,13 @@ from audiobench.extraction.patterns import lazy, phrase, words
 _ONES = "zero one two three four five six seven eight nine"
 _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_SMALL = {word: n for n, word in enumerate(f"{_ONES} {_TEENS}".split())}
-_SMALL |= {word: 10 * n for n, word in enumerate(_TENS.split(), 2)}
+_SMALL = {word: n for n, word in enumerate(f"{_ONES} {_TEENS}".split())} | {
+    word: 10 * n for n, word in enumerate(_TENS.split(), 2)
+}
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _NTHS = "half third quarter fifth sixth seventh eighth ninth tenth"
-_PARTS = {w: n for n, w in enumerate(_NTHS.split(), 2)}
-_PARTS |= {"halve": 2, "fourth": 4, "twelfth": 12, "twentieth": 20, "hundredth": 100, "thousandth": 1000}
+_RARER_NTHS = {"halve": 2, "fourth": 4, "twelfth": 12, "twentieth": 20, "hundredth": 100, "thousandth": 1000}
+_PARTS = {word: n for n, word in enumerate(_NTHS.split(), 2)} | _RARER_NTHS
 _NO_NUMBER = words(
     "no any every some first second third last this that which each other the another next previous right wrong"
     " correct same final"
@@ -138,20 +139,27 @@ _PLAIN = {ord("廿"): "2十", ord("卅"): "3十"} | str.maketrans(
 _HIGH = {"亿": 10**8, "万": 10**4, "千": 1000, "百": 100, "十": 10}
 _IN_WORDS = r"[统唯同万]一|一(?=[共起样定些直般下旦边切致])|第[零一二三四五六七八九十百千]{1,8}|十分(?!之)|三明治|(?<!分)之一|零[下上]"
 _NUMERALS = lazy(rf"({_IN_WORDS})|(?:\d[\d.]*\s?(?=[百千万亿萬億])|(?<![\d.]))[廿卅{_NUMERAL}]+(?:\d[千百])?")
-_FIG = r"(?<![\d.])(\d{1,30}(?:\.\d{1,30})?)"
-_COMPOSED = (
-    (lazy(rf"{_FIG}分之{_FIG}"), lambda below, above: above / below if below else None),
-    (lazy(rf"{_FIG}[元块塊](\d)(?:[角毛]|(?!\w))"), lambda yuan, jiao: yuan + jiao / 10),
-    (lazy(r"(?<![\d.])(1)半(?!径|径|夜|途|数|导)"), lambda one: one / 2),
-    (lazy(rf"{_FIG}[个個年天块塊小时時]{{1,3}}半(?!径|夜|途|数|导)"), lambda whole: whole + Decimal("0.5")),
+_FIG = r"\d{1,30}(?:\.\d{1,30})?"
+_COMPOSED = lazy(
+    rf"(?<![\d.])(?P<n>{_FIG})(?:分之(?P<above>{_FIG})|[元块塊](?P<jiao>\d)(?:[角毛]|(?!\w))"
+    r"|(?P<unit>[個个年天块塊小时時]{1,3})?半(?!径|径|夜|途|数|导))"
 )
 
 
 def _chinese(text: str) -> str:
-    text = _NUMERALS.sub(_numeral, text.replace("百分之", ""))
-    for pattern, value in _COMPOSED:
-        text = pattern.sub(lambda m, v=value: m[0] if (x := v(*map(Decimal, m.groups()))) is None else plain(x), text)
-    return text
+    return _COMPOSED.sub(_composed, _NUMERALS.sub(_numeral, text.replace("百分之", "")))
+
+
+def _composed(match: re.Match[str]) -> str:
+    """The value of 3分之1, 5块5, 2个半 and 1半; 10半 as it is."""
+    value = Decimal(match["n"])
+    if match["above"]:
+        return plain(Decimal(match["above"]) / value) if value else match[0]
+    if match["jiao"]:
+        return plain(value + Decimal(match["jiao"]) / 10)
+    if match["unit"]:
+        return plain(value + Decimal("0.5"))
+    return "0.5" if match["n"] == "1" else match[0]
 
 
 def _numeral(match: re.Match[str]) -> str:

@@ -30,8 +30,9 @@ _CLITIC = re.compile(r"(?<=\w)'(?:s|re|m|ve|ll|d)$")
 _ENDING = re.compile(
     r"(?<=\w{3})(?:fulness|iness|ness|fully|ful|ingly|edly|ive|ing|ed|ance|ion|ement|ly|ies|es|(?<!s)s|y|e)$"
 )
-_POSITION = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "1st": 0, "2nd": 1, "3rd": 2, "4th": 3}
-_POSITION |= {str(slot + 1): slot for slot in range(5)}
+_POSITION = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "1st": 0, "2nd": 1, "3rd": 2, "4th": 3} | {
+    str(slot + 1): slot for slot in range(5)
+}
 
 
 @lru_cache(maxsize=65536)
