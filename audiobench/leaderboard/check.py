@@ -18,6 +18,7 @@ import msgspec
 import orjson
 
 from audiobench.core.errors import AudiobenchError, UsageError
+from audiobench.core.modes import AudioCondition, Think
 from audiobench.core.narrow import is_list, is_object
 from audiobench.core.plain import plain_bytes
 from audiobench.core.types import STATUSES
@@ -30,6 +31,7 @@ from audiobench.leaderboard.submit import LOCAL_COPY
 from audiobench.results.score import metric_of, scorer_of
 from audiobench.scorers import Mean, metric_named
 from audiobench.task.find import find_task, task_files
+from audiobench.task.spec import TaskSpec
 
 MAX_FILE = 1_000_000
 """Bytes of one file; a summary with breakdowns has some 20 kB."""
@@ -176,6 +178,7 @@ def _check_summary(path: Path, task: str, found: Findings) -> None:
         whole = _whole(where, entry, found)
         if whole is None or not _check_sums(where, whole, found):
             continue
+        found.problems += [f"{where}.{text}" for text in _condition(whole)]
         _check_values(where, task, whole, found)
         _check_fingerprint(where, task, whole, found)
     if len(set(conditions)) < len(conditions):
@@ -230,8 +233,35 @@ def _check_values(where: str, task: str, entry: SummaryEntry, found: Findings) -
     if entry.metrics and list(entry.breakdowns) != columns:
         has = ", ".join(entry.breakdowns) or "none"
         found.problems.append(f"{where}.breakdown: {has}; the task has {', '.join(columns) or 'none'}")
+    found.problems += [f"{where}.{text}" for text in _official(entry, spec)]
     if isinstance(spec.chance, int | float) and entry.chance != spec.chance:
         found.problems.append(f"{where}.chance: {entry.chance}; the task has {spec.chance}")
+
+
+def _official(entry: SummaryEntry, spec: TaskSpec) -> Iterator[str]:
+    """The official figure is one that the task's scorer makes, from the same responses."""
+    scorer = scorer_of(spec)
+    if not (official := entry.official):
+        return
+    if scorer.official is None or scorer.official_summary is None:
+        yield f"official: {official.value}; {scorer.name} has no official figure"
+        return
+    if official.scorer != f"{scorer.name}@{scorer.version}":
+        yield f"official.scorer: {official.scorer!r}; the task has {scorer.name}@{scorer.version}"
+    for name, value in (("value", official.value), ("on_extracted", official.on_extracted)):
+        if scorer.metric.is_share and isinstance(value, float) and not 0 <= value <= 1:
+            yield f"official.{name}: {value:g}; must lie in [0, 1]"
+
+
+def _condition(entry: SummaryEntry) -> Iterator[str]:
+    """How it was asked, in the written forms that `audiobench run` takes."""
+    try:
+        Think.parse(entry.condition.think)
+    except ValueError as error:
+        yield f"condition.think: {error}"
+    audio = [str(known) for known in AudioCondition]
+    if entry.condition.audio not in audio:
+        yield f"condition.audio: {entry.condition.audio!r}; allowed: {', '.join(audio)}"
 
 
 def _check_fingerprint(where: str, task: str, entry: SummaryEntry, found: Findings) -> None:

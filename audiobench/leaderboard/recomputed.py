@@ -128,6 +128,8 @@ def _others(entry: SummaryEntry, score: Score, value: float, made: Metric) -> It
         yield f"speech.by_judge: {judged.value} of {judged.n}; the metric has {value:g} of {score.n}"
     if entry.official and entry.official.n is not None and entry.official.n > answered:
         yield f"official.n: {entry.official.n}; the counts have {answered} responses"
+    if (seen := entry.reasoning) and not 0 <= seen.reasoned <= seen.responses <= answered:
+        yield f"reasoning: {seen.reasoned} of {seen.responses}; the counts have {answered} responses"
     told = {"usage.responses": int(entry.usage.get("responses", 0))}
     told |= {f"latency.{name}.n": found.n for name, found in entry.latency.items()}
     yield from (f"{name}: {n}; the counts have {answered} responses" for name, n in told.items() if n > answered)

@@ -30,6 +30,7 @@ from audiobench.core import errors, narrow, own_code, parts, plain_text, plugins
 from audiobench.core.cache_place import cache_root
 from audiobench.core.disk import write_whole
 from audiobench.core.errors import IncompleteError
+from audiobench.core.plain import check_plain
 from audiobench.core.types import Answer, Sample
 from audiobench.extraction import EXTRACTORS, extract
 
@@ -196,8 +197,9 @@ def _ints(keys: bytes) -> Iterable[int]:
 
 
 def _opened(file: Path) -> _Kept | None:
-    """What a file holds; None where there is none that is whole and this user's alone."""
+    """What a file holds; None where there is no plain one that is whole and this user's alone."""
     try:
+        check_plain(file)
         with file.open("rb") as opened:
             state = os.fstat(opened.fileno())
             if state.st_uid != os.geteuid() or state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -206,7 +208,16 @@ def _opened(file: Path) -> _Kept | None:
         kept = msgspec.msgpack.decode(content, type=_Kept) if checksum == _digest(content) else None
     except (OSError, msgspec.DecodeError):
         return None
-    return kept if kept is not None and kept.version == VERSION else None
+    return kept if kept is not None and kept.version == VERSION and _fits(kept) else None
+
+
+def _fits(kept: _Kept) -> bool:
+    """Whether each key has an answer; what fits its checksum may still be another program's."""
+    width = array("I").itemsize
+    keys, odd = divmod(len(kept.keys), _KEY)
+    if odd or len(kept.which) != keys * width:
+        return False
+    return not keys or max(array("I", kept.which)) < len(kept.answers)
 
 
 def _make_room(newest: Path) -> None:

@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -107,6 +108,27 @@ def test_a_damaged_file_is_read_anew(task_run: TaskRun, cache: Path, place: int)
     for content in (bytes(bad), whole[:-1], whole[:20], b"", b"\x00" * 64):
         file_in(cache).write_bytes(content)
         assert summarise(task_run) == anew
+
+
+@pytest.mark.parametrize(
+    "change", [{"which": b"\xff" * 16}, {"which": b"\x00" * 5}, {"answers": []}, {"keys": b"\x00" * 17}]
+)
+def test_a_file_whose_parts_do_not_fit_each_other_is_read_anew(task_run: TaskRun, cache: Path, change) -> None:
+    anew = summarise(task_run)
+    kept = answers._opened(file_in(cache))
+    assert kept
+    content = msgspec.msgpack.encode(msgspec.structs.replace(kept, **change))
+    file_in(cache).write_bytes(answers._digest(content) + content)
+    assert summarise(task_run) == anew
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda place: os.symlink("/dev/zero", place)])
+def test_what_is_no_plain_file_is_not_read(task_run: TaskRun, cache: Path, make) -> None:
+    anew = summarise(task_run)
+    place = file_in(cache)
+    place.unlink()
+    make(place)
+    assert summarise(task_run) == anew
 
 
 def test_a_file_that_others_can_write_is_not_read(task_run: TaskRun, cache: Path, monkeypatch) -> None:

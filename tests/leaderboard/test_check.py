@@ -72,6 +72,10 @@ def test_a_submission_made_by_the_command_is_sound(submitted: Path) -> None:
         (lambda d: d[0].update(task="mmau"), "the folder says 'listening_count'"),
         (lambda d: d[0]["condition"].update(prompt="mine"), "condition.prompt: 'mine'; the task has: default"),
         (lambda d: d[0]["condition"].pop("think"), "condition: think missing"),
+        (lambda d: d[0]["condition"].update(think="mega"), "condition.think: mega: not a think mode"),
+        (lambda d: d[0]["condition"].update(audio="loud"), "condition.audio: 'loud'; allowed: full, none"),
+        (lambda d: d[0].update(official={"scorer": "x", "value": 1.0, "n": 1}), "option_match has no official figure"),
+        (lambda d: d[0].update(reasoning={"responses": 3, "reasoned": 5}), "reasoning: 5 of 3; the counts have"),
         (lambda d: d[0].pop("counts"), "missing or of the wrong kind: counts"),
         (lambda d: d.append(d[0]), "stands there twice"),
         (lambda d: d.clear(), "must be a list of results"),
@@ -175,6 +179,20 @@ def test_a_better_score_with_a_matching_interval_is_found(published: Path) -> No
     entry["breakdown"] = {}
     file.write_text(json.dumps(whole))
     assert any("breakdown: none; the task has" in problem for problem in check(published).problems)
+
+
+def test_an_official_figure_is_one_that_the_scorer_makes(published: Path) -> None:
+    file = summary(published)
+    (published / MODEL / "run" / "mmau").mkdir()
+    moved = published / MODEL / "run" / "mmau" / "summary.json"
+    moved.write_text(file.read_text())
+    edit(
+        moved,
+        lambda d: d[0].update(task="mmau", official={"scorer": "mmau@0", "value": 7.5, "on_extracted": -0.5, "n": 1}),
+    )
+    problems = "\n".join(check(published).problems)
+    for told in ("official.scorer: 'mmau@0'", "official.value: 7.5; must lie in", "official.on_extracted: -0.5"):
+        assert told in problems
 
 
 def test_a_local_copy_is_submitted_with_its_content_hash(tmp_path: Path, published: Path) -> None:
