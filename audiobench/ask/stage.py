@@ -1,8 +1,8 @@
 """A stage: which items are open, what a model is asked about one, and the line that its replies make.
 
-The model under test, a judge, a recogniser, a trace judge, early answers and a reader are stages. Two drivers carry any
-of them: `runner.engine` by live calls, `batch.driver` by a provider's batch jobs. A stage never calls a model itself,
-so that retries, the check of who answered, journals and interruption are the drivers' alone.
+The model under test, a judge, a recogniser, a reader, a trace judge, early answers and annotators are stages. Two drivers
+run any of them: `ask.engine` with live calls, `ask.batch.driver` with a provider's batch jobs. A stage never calls a model
+itself: retries, the check of who answered, journals and interruption belong to the drivers.
 """
 
 from __future__ import annotations

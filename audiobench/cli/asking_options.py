@@ -11,11 +11,11 @@ from audiobench.core.limits import ATTEMPTS, TIMEOUT_SECONDS
 def configure(parser: argparse.ArgumentParser, what: str) -> None:
     """Declare how it is asked; `what` has a price that `--max-cost` limits, in words."""
     add = parser.add_argument
-    add("--max-concurrency", type=int, default=64, metavar="N", help="requests at once (default 64)")
-    add("--attempts", type=int, default=ATTEMPTS, metavar="N", help=f"calls a request may take (default {ATTEMPTS})")
+    add("--max-concurrency", type=int, default=64, metavar="N", help="requests in flight at once (default 64)")
+    add("--attempts", type=int, default=ATTEMPTS, metavar="N", help=f"attempts per request (default {ATTEMPTS})")
     add(
         "--timeout", type=float, default=TIMEOUT_SECONDS, metavar="S",
-        help=f"seconds one call may take (default {TIMEOUT_SECONDS:g})",
+        help=f"time limit per call in seconds (default {TIMEOUT_SECONDS:g})",
     )  # fmt: skip
     add(
         "--max-cost", type=output.dollars, metavar="USD",

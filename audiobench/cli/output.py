@@ -25,8 +25,8 @@ def configure(
 ) -> None:  # fmt: skip
     """Declare the options; `short` are formats that have an option of their own (`--json`, `--markdown`)."""
     add = parser.add_mutually_exclusive_group().add_argument
-    by_name = "by the name of --out, else " if out else ""
-    add("--format", choices=formats, help=f"form of the result (default: {by_name}{default})")
+    by_name = "by the suffix of --out, otherwise " if out else ""
+    add("--format", choices=formats, help=f"format of the result (default: {by_name}{default})")
     for name in short:
         chosen = "md" if name == "markdown" else name
         add(f"--{name}", action="store_const", const=chosen, dest="format", help=f"the same as --format {chosen}")
@@ -37,7 +37,7 @@ def configure(
 
 def place(parser: argparse.ArgumentParser, what: str, more: str, *, required: bool = False) -> None:
     """Declare `--out`; `what` is a FILE, a DIR or a PATH, `more` what goes there and where it goes by default."""
-    parser.add_argument("--out", type=Path, metavar=what, required=required, help=f"where the result goes ({more})")
+    parser.add_argument("--out", type=Path, metavar=what, required=required, help=f"where to write the result ({more})")
 
 
 def chosen(args: argparse.Namespace) -> str:

@@ -104,7 +104,10 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     out: Annotated[
         Path | None,
         Option(
-            Folder(), "where the result goes (a run directory; default: results/<model>/<run>)", "DIR", recorded=False
+            Folder(),
+            "where to write the result (a run directory; default: results/<model>/<run>)",
+            "DIR",
+            recorded=False,
         ),
     ] = None
     name: Annotated[

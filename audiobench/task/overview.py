@@ -13,13 +13,14 @@ ROOT = Path(__file__).resolve().parents[2]
 TITLE = """\
 # Tasks
 
-Made from the files in `tasks/` by `python -m audiobench.task.overview`; do not edit. What a scorer counts stands in
-[scorers.md](scorers.md). n is empty where the number of rows is not established; a revision that is not pinned is resolved
-at first use and recorded with the results.
+This page is generated from the files in `tasks/` by `python -m audiobench.task.overview`; edit those files instead.
+[scorers.md](scorers.md) explains the scorers. If n is empty, the number of rows could not be established. If a revision is
+*unpinned*, it is resolved when the data are first used, and recorded with the results.
 
-Every task is tried on invented rows in the published form of its data set (`tests/tasks/fixtures/`): the data open, right
-answers score best, random ones near chance, and the official scorer, where there is one, agrees. That does not show
-that the published data have that form: below each table stands what was read where, and what could not be established.
+Every task is tested on invented rows in the published format of its data set (`tests/tasks/fixtures/`): the data load, right
+answers get the best score, random answers score near chance, and the official scorer, if there is one, agrees. This does not
+prove that the published data have that format. The lists below the tables therefore say which source each fact was read in,
+and which facts could not be established.
 """
 
 
@@ -39,8 +40,8 @@ def _groups(groups: Sequence[GroupSpec]) -> str:
             f"{a.metric}, mean {'by samples' if a.weight_by_size else 'of tasks'}" for a in group.aggregate_metric_list
         ]
         said = "; ".join(filter(None, [*made, group.metadata.average])) or "none"
-        unverified = "".join(f" Not established: {fact}." for fact in group.metadata.unverified)
-        lines.append(f"| `{group.group}` | {', '.join(group.task)} | {_cell(said)}{_cell(unverified)} |")
+        unverified = [f"Not established: {fact}." for fact in group.metadata.unverified]
+        lines.append(f"| `{group.group}` | {', '.join(group.task)} | {_cell('. '.join([said, *unverified]))} |")
     return "\n".join(lines) + "\n"
 
 
@@ -67,7 +68,7 @@ def revision(task: TaskSpec) -> str:
 
 
 def _evidence(tasks: Iterable[TaskSpec]) -> str:
-    """What was read and what is not established; tasks of which the same is said together."""
+    """What was read and what is not established; tasks with the same facts share an entry."""
     said: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
     for task in tasks:
         facts = tuple(task.evidence.read), tuple(task.evidence.unverified)

@@ -119,9 +119,9 @@ def test_format_and_out_mean_the_same_everywhere(command: str) -> None:
             if isinstance(action, argparse._SubParsersAction):
                 parsers += action.choices.values()
             if "--out" in action.option_strings:
-                assert (action.help or "").startswith("where the result goes (")
+                assert (action.help or "").startswith("where to write the result (")
             if "--format" in action.option_strings:
-                assert (action.help or "").startswith("form of the result")
+                assert (action.help or "").startswith("format of the result")
 
 
 def _command(parser: argparse.ArgumentParser, name: str) -> argparse.ArgumentParser:

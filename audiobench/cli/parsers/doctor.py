@@ -9,5 +9,7 @@ from audiobench.cli import output
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("model", nargs="?", help="declared model or model YAML to check as well")
+    parser.add_argument(
+        "model", nargs="?", help="also check this model (a name from `audiobench models list`, or a YAML file)"
+    )
     output.configure(parser)

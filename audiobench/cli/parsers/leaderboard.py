@@ -13,18 +13,31 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "runs", nargs="*", metavar="RUN[:CONDITION]",
-        help="run directories or folders of them (default: results); CONDITION is think=on,audio=full or on,full",
+        help="run directories, or folders that contain some (default: results); CONDITION is think=on,audio=full or on,full",
     )  # fmt: skip
     output.configure(parser, (*output.FORMATS, "html"), default="md", short=())
     add("--tasks", metavar="A,B", help="only these tasks, in this order")
     add(
         "--metric",
         metavar="M",
-        help="only tasks of this metric (acc, wer, ...); `official`: the official scorers' numbers",
+        help="only tasks with this metric (acc, wer, ...); `official`: the official scorers' numbers",
     )
-    add("--published", action="store_true", help="also the published scores that the task files hold, marked")
-    add("--source", metavar="TEXT", help="with --published: only sources that contain this (2511.15848)")
-    add("--strict", action="store_true", help="refuse (exit code 3) to mix fingerprints instead of marking them")
-    add("--submit", type=Path, metavar="RUN", help="write RUN's submission below results/published (or --out)")
+    add("--published", action="store_true", help="also show the published scores from the task files, marked as such")
+    add(
+        "--source",
+        metavar="TEXT",
+        help="with --published: only scores whose source contains this text (such as 2511.15848)",
+    )
+    add(
+        "--strict",
+        action="store_true",
+        help="refuse results with different fingerprints (exit code 3) instead of marking them",
+    )
+    add(
+        "--submit",
+        type=Path,
+        metavar="RUN",
+        help="write a submission of RUN's results to results/published (or to --out)",
+    )
     add("--check", type=Path, metavar="DIR", help="check a folder of submitted results instead")
-    add("--base", metavar="REF", help="with --check: git revision, or folder, whose results must still be there")
+    add("--base", metavar="REF", help="with --check: git revision or folder whose results must all still be present")

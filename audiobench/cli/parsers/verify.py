@@ -11,10 +11,10 @@ from audiobench.cli import output
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
-    add("runs", nargs="+", type=Path, metavar="RUN", help="run directories, or folders that hold some")
+    add("runs", nargs="+", type=Path, metavar="RUN", help="run directories, or folders that contain some")
     add(
         "--repair",
         action="store_true",
-        help="set each damaged line aside, in a file beside its own; the next start of the run asks again what it answered",
+        help="move each damaged line into a file beside its own; the next start of the run sends those requests again",
     )
     output.configure(parser, ("text", "json"))
