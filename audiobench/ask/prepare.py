@@ -20,6 +20,7 @@ from audiobench.ask.identity import check_not_retired
 from audiobench.ask.protocols import Protocol, find_protocol
 from audiobench.ask.transcribe import find_recogniser
 from audiobench.ask.work import TaskWork
+from audiobench.core import template
 from audiobench.core.errors import UsageError
 from audiobench.core.modes import AudioCondition
 from audiobench.core.types import Condition, Sample
@@ -39,7 +40,7 @@ from audiobench.serving.planner import plan_server, starts_server
 from audiobench.task import generation
 from audiobench.task.check import refusals
 from audiobench.task.find import find_tasks
-from audiobench.task.spec import Prompt, TaskSpec
+from audiobench.task.spec import OPTION_NAMES, Prompt, TaskSpec
 
 
 @dataclass(slots=True)
@@ -130,7 +131,7 @@ def resolve(options: RunSpec) -> Resolved:
         check_task(task, file)
         check_transport(task, model, protocols)
         _check_video(task, options.audio)
-        choose_prompt(task, model, options.prompt, protocols)
+        _check_order(task, choose_prompt(task, model, options.prompt, protocols), options.option_order)
     return Resolved(model, thinks, protocols, found)
 
 
@@ -409,6 +410,16 @@ def _check_video(task: TaskSpec, conditions: Sequence[str]) -> None:
 def transport(task: TaskSpec, model: ModelSpec) -> str:
     """What the conditions of a single turn say of it: chat, or realtime (speech to speech)."""
     return "realtime" if "realtime" in (task.protocol, capabilities(model).protocol) else "chat"
+
+
+def _check_order(task: TaskSpec, asked: Prompt, orders: int) -> None:
+    """Refuse to turn options that the prompt does not show: they are spoken, or stand in the question as published."""
+    chooses = any(form.doc_to_choice is not None for form in (task, *task.forms))
+    if orders > 1 and chooses and not (asked.text and template.names(asked.text) & OPTION_NAMES):
+        raise UsageError(
+            f"--option-order {orders}: prompt {asked.name} of task {task.task} does not show the options itself (they are "
+            "spoken, or stand in the question), so their order cannot be changed"
+        )
 
 
 def conditions(

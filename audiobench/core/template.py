@@ -17,7 +17,7 @@ from functools import lru_cache, wraps
 from typing import Any, NamedTuple, TypeGuard
 
 import orjson
-from jinja2 import StrictUndefined, TemplateError, nodes
+from jinja2 import StrictUndefined, TemplateError, meta, nodes
 from jinja2.compiler import CodeGenerator
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -244,6 +244,11 @@ def _check_loops(node: nodes.Node, depth: int = 0) -> None:
 
 def _shown(template: str) -> str:
     return repr(template) if len(template) <= 200 else f"{template[:197]!r}..."
+
+
+def names(template: str) -> set[str]:
+    """The names that a template takes from outside."""
+    return meta.find_undeclared_variables(_ENVIRONMENT.parse(template))
 
 
 def evaluate(template: str, row: Mapping[str, Any]) -> Any:

@@ -23,7 +23,7 @@ from audiobench.task import generation
 from audiobench.task.find import read_task
 from audiobench.task.glance import glance
 from audiobench.task.groups import group_findings
-from audiobench.task.spec import CONVERTED, LOCAL, Columns, TaskSpec
+from audiobench.task.spec import CONVERTED, LOCAL, OPTION_NAMES, Columns, TaskSpec
 
 BUILTIN = ("listening",)
 PROMPT_NAMES = frozenset(template.variables(Sample("", "")))
@@ -205,8 +205,8 @@ def _prompts(task: TaskSpec) -> Iterator[Finding]:
         yield from wrong
         if wrong:
             continue
-        names = _names_in(prompt.text)
-        if not _has_choices(task) and names & {"options", "slots", "choices", "letters"}:
+        names = template.names(prompt.text)
+        if not _has_choices(task) and names & OPTION_NAMES:
             yield key, "shows options, but there is no doc_to_choice"
         for column in sorted(_columns_of_doc(prompt.text) & leaks):
             yield key, f"shows the column {column!r}, which holds the right answer"
@@ -221,12 +221,6 @@ def _rendered(key: Key, text: str, task: TaskSpec) -> Iterator[Finding]:
         template.render(text, template.variables(sample))
     except UsageError as error:
         yield key, f"on a made-up sample: {error}"
-
-
-def _names_in(text: str) -> set[str]:
-    from jinja2 import meta
-
-    return meta.find_undeclared_variables(_PARSER.parse(text))
 
 
 def _roots(value: str | list[str] | None) -> frozenset[str]:

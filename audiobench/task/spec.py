@@ -44,6 +44,10 @@ FIRST_VERSIONS = ("1.0", "1")
 """Values of `metadata.version` that are no part of a fingerprint: so that runs from before it was one stay comparable."""
 
 
+OPTION_NAMES = frozenset(("options", "slots", "choices", "letters"))
+"""Names by which a prompt's template shows the options."""
+
+
 class Prompt(Declared):
     """One named, versioned way of asking."""
 

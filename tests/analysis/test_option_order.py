@@ -127,3 +127,14 @@ def test_shards_know_who_has_fewer(ask):
     joined = merge(shards, whole.folder.parent / "joined").summaries
     for key in ("n", "counts", "condition"):
         assert [getattr(entry, key) for entry in joined] == [getattr(entry, key) for entry in summaries(whole)]
+
+
+@pytest.mark.parametrize("prompt", ["order: [audio]", 'text: "{{question}} (a) dog (b) cat"'])
+def test_options_that_the_prompt_does_not_show_are_not_turned(prompt, tmp_path, capsys):
+    file = tmp_path / "toy.yaml"
+    (tmp_path / "items.jsonl").write_text("{}\n", "utf-8")
+    file.write_text(f"{TASK.partition('    text:')[0]}    {prompt}\n", "utf-8")
+    words = ["run", "--model", "oracle", "--tasks", str(file), "--out", str(tmp_path / "out")]
+    assert main([*words, "--option-order", "2"]) == 2
+    assert "--option-order 2: prompt plain of task toy does not show the options itself" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
