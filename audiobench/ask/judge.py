@@ -7,21 +7,25 @@ the template's number of runs only: unreadable verdicts are counted, not guessed
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from audiobench.ask.annotate import Terms, carry
+from audiobench.ask.annotate import Terms, carry, loaded
 from audiobench.ask.batch.driver import BatchDriver
 from audiobench.ask.batch.jobs import Submitted
 from audiobench.ask.engine import Ending
 from audiobench.ask.stage import Reply, Stage, responses
-from audiobench.core.types import Message, Request, Response, TextPart
+from audiobench.core.errors import UsageError
+from audiobench.core.types import AudioPart, Clip, Message, Part, Request, Response, TextPart
 from audiobench.files.annotations import Judgement
 from audiobench.files.records import Record
 from audiobench.files.run_spec import RunSpec
 from audiobench.model import think
+from audiobench.model.adapter import SampleError
 from audiobench.model.registry import build_adapter, find_model, sha256_of
 from audiobench.model.spec import ModelSpec
 from audiobench.results.heard import pending
@@ -30,6 +34,8 @@ from audiobench.results.score import scorer_of
 from audiobench.scorers.base import Judge, Turns
 
 JUDGE_CONCURRENCY = 64
+HEARD = "Recording {number} of {of} that the assistant heard:"
+"""What stands before a clip where the judge hears it (`--judge-hears`)."""
 
 Judged = tuple[TaskRun, Record]
 """One response to be judged."""
@@ -38,8 +44,10 @@ Judged = tuple[TaskRun, Record]
 class JudgeStage(Stage[Judged]):
     """The responses of some tasks that have no verdict by this judge."""
 
-    def __init__(self, judge: ModelSpec, tasks: Sequence[TaskRun]) -> None:
+    def __init__(self, judge: ModelSpec, tasks: Sequence[TaskRun], *, hears: bool = False) -> None:
         super().__init__(judge)
+        self.hears = hears
+        """Whether it is sent what the model heard."""
         self.who = f"judge {judge.name}"
         self.tasks = {task_run.task.task: task_run for task_run in tasks}
         self._open: dict[str, dict[tuple[str, str], Record]] = {}
@@ -47,7 +55,7 @@ class JudgeStage(Stage[Judged]):
     def open(self) -> Iterator[Judged]:
         """Responses without a verdict, with one that could not be read, or with one by another judge."""
         for task_run in self.tasks.values():
-            for record in open_records(task_run, self.model):
+            for record in open_records(task_run, self.model, hears=self.hears):
                 yield task_run, record
 
     def path(self, item: Judged) -> Path:
@@ -56,14 +64,24 @@ class JudgeStage(Stage[Judged]):
 
     def requests(self, item: Judged) -> list[Request]:
         """The template's number of times, with seeds that differ unless it fixes one."""
-        return questions(template_of(item[0]), item[1])
+        asked = questions(template_of(item[0]), item[1])
+        return [hearing(request, item[1]) for request in asked] if self.hears else asked
+
+    async def load(self, item: Judged, request: Request) -> Request:
+        """With the clips that the judge hears."""
+        if not self.hears:
+            return request
+        try:
+            return await asyncio.to_thread(loaded, request, self.model)
+        except UsageError as error:
+            raise SampleError(str(error)) from error
 
     def line(self, item: Judged, replies: Sequence[Reply]) -> Judgement | None:
-        """The verdict that the replies make; none where none came."""
+        """The verdict that the replies make; none where none came, or where one of a conversation's answers has none."""
         said = responses(replies)
-        if not said:
-            return None
         template, record = template_of(item[0]), item[1]
+        if not said or (template.by_turn is not None and len(said) < len(replies)):
+            return None
         texts = [text_of(response, self.model) for response in said]
         asked = [number for number, reply in enumerate(replies) if isinstance(reply, Response)]
         ratings = [
@@ -80,6 +98,7 @@ class JudgeStage(Stage[Judged]):
             prompt_sha256=digest(turns(template, record)),
             replies=texts,
             ratings=ratings,
+            hears=self.hears,
         )
 
     def failed_in_words(self) -> str:
@@ -98,7 +117,9 @@ class JudgeStage(Stage[Judged]):
         """The response, if it is still without a verdict."""
         task_run = self.tasks[submitted.task]
         if submitted.task not in self._open:
-            self._open[submitted.task] = {(r.id, r.key): r for r in open_records(task_run, self.model)}
+            self._open[submitted.task] = {
+                (r.id, r.key): r for r in open_records(task_run, self.model)
+            }  # never with sound
         record = self._open[submitted.task].get((submitted.id, submitted.key))
         return None if record is None else (task_run, record)
 
@@ -110,7 +131,7 @@ def judge_run(works: Sequence[Any], options: RunSpec, spent: float) -> Ending:
         return Ending()
     run = Run.open(judged[0].folder.parent)
     spec = find_model(options.judge or "", base_url=options.judge_base_url)
-    stage = JudgeStage(spec, [run.tasks[work.task.task] for work in judged])
+    stage = JudgeStage(spec, [run.tasks[work.task.task] for work in judged], hears=options.judge_hears)
     if options.judge_batch:
         adapter = build_adapter(spec, base_url=options.judge_base_url, timeout=options.timeout)
         return BatchDriver.carry(stage, adapter, run.folder / "judge", sha256_of(spec), list(stage.tasks), options)
@@ -122,10 +143,12 @@ def judge_run(works: Sequence[Any], options: RunSpec, spent: float) -> Ending:
     )
 
 
-def open_records(task_run: TaskRun, judge: ModelSpec) -> list[Record]:
-    """Responses without a verdict, with one that could not be read, or with one by another judge."""
-    verdicts, digest = task_run.judgements(), sha256_of(judge)
-    unread = {slot for slot, line in verdicts.items() if line.value is None or line.judge_sha256 != digest}
+def open_records(task_run: TaskRun, judge: ModelSpec, *, hears: bool = False) -> list[Record]:
+    """Responses without a verdict, with one that could not be read, or with one by another judge or one that heard other
+    than this does.
+    """
+    verdicts, asked = task_run.judgements(), (sha256_of(judge), hears)
+    unread = {slot for slot, line in verdicts.items() if line.value is None or (line.judge_sha256, line.hears) != asked}
     return [s.record for s in task_run.scored() if awaits_judge(s) or s.slot in unread]
 
 
@@ -153,15 +176,26 @@ def digest(shown: Turns) -> str:
 
 def questions(judge: Judge, record: Record, runs: int | None = None) -> list[Request]:
     """One request a run, with seeds that differ unless the judge fixes one."""
-    asked = [turns(judge, record, number) for number in range(judge.runs if runs is None else runs)]
+    sample = record.shown()
+    asked = [turns(judge, record, number) for number in range(judge.requests(sample) if runs is None else runs)]
     return [
-        Request(_messages(shown), {"seed": n, **judge.generation}, sample_id=record.id, epoch=n, sample=record.shown())
+        Request(_messages(shown), {"seed": n, **judge.generation}, sample_id=record.id, epoch=n, sample=sample)
         for n, shown in enumerate(asked)
     ]
 
 
 def _messages(shown: Turns) -> tuple[Message, ...]:
     return tuple(Message(cast(Any, role), (TextPart(text),)) for role, text in shown)
+
+
+def hearing(request: Request, record: Record) -> Request:
+    """A judge's request with what the model heard, before the published text: each clip after the number of its turn."""
+    *before, last = request.messages
+    sounds: list[Part] = []
+    for number, clip in enumerate(record.first_clips, 1):
+        heard = AudioPart(Clip(Path(clip.path), clip.sha256, clip.seconds), clip.transform, span=clip.span)
+        sounds += [TextPart(HEARD.format(number=number, of=len(record.first_clips))), heard]
+    return replace(request, messages=(*before, replace(last, parts=(*sounds, *last.parts))))
 
 
 def text_of(response: Response, judge: ModelSpec) -> str:

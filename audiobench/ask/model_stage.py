@@ -19,7 +19,7 @@ from audiobench.ask.identity import FINGERPRINT, check_same
 from audiobench.ask.retry import ExhaustedError
 from audiobench.ask.stage import Ask, Reply, Stage, why
 from audiobench.ask.turns import GoingOn, KeptTurns
-from audiobench.ask.work import TaskWork, schedule
+from audiobench.ask.work import TaskWork, key_anew, schedule
 from audiobench.core.errors import UsageError
 from audiobench.core.json_values import counts
 from audiobench.core.modes import FinishReason
@@ -213,6 +213,8 @@ async def load(
         # a key knows clips, not the pieces that an adapter wants them in
         firsts = iter(loaded)
         keyed = (keyed_as or request).with_media(lambda _: [replace(next(firsts)[0], data=b"")])
+    if keyed.following:  # clips that are sent later are read for their sha256 alone
+        return await asyncio.to_thread(key_anew, keyed, work.model_sha256), whole, facts
     return keyed.key(work.model_sha256), whole, facts
 
 

@@ -100,11 +100,7 @@ def resolve(options: RunSpec) -> Resolved:
     protocols = find_protocols(model, options)
     generation.check(model.sampling, f"model {model.name}: sampling")
     _check_audio(model, options)
-    judge = find_model(options.judge, base_url=options.judge_base_url) if options.judge else None
-    if options.judge_batch:
-        if judge is None:
-            raise UsageError("--judge-batch: name the judge with --judge")
-        check_judge(judge, options)
+    judge = _judge(options)
     reader = find_model(options.reader, base_url=options.reader_base_url) if options.reader else None
     recogniser = None
     if options.asr:
@@ -117,8 +113,6 @@ def resolve(options: RunSpec) -> Resolved:
     ):
         if asked is not None:
             check_budget(asked, who, options.max_cost)
-    if options.batch:
-        check_batch(model, thinks.values(), protocols, options)
     if not options.allow_other_model:
         for asked in (model, *stages(model), *filter(None, (judge, reader, recogniser))):
             check_not_retired(asked)
@@ -129,10 +123,30 @@ def resolve(options: RunSpec) -> Resolved:
         raise UsageError(f"--data {', '.join(unknown)}: this run has no such task; it has: {names}")
     for task, file, _ in found:
         check_task(task, file)
-        check_transport(task, model, protocols)
+        asked = protocols_of(task, protocols)
+        if options.batch:
+            check_batch(model, thinks.values(), asked, options)
+        check_transport(task, model, asked)
         _check_video(task, options.audio)
         _check_order(task, choose_prompt(task, model, options.prompt, protocols), options.option_order)
     return Resolved(model, thinks, protocols, found)
+
+
+def _judge(options: RunSpec) -> ModelSpec | None:
+    """The judge that is named; raises UsageError where it cannot be asked in that way."""
+    if options.judge is None:
+        for flag, asked in (("--judge-batch", options.judge_batch), ("--judge-hears", options.judge_hears)):
+            if asked:
+                raise UsageError(f"{flag}: name the judge with --judge")
+        return None
+    judge = find_model(options.judge, base_url=options.judge_base_url)
+    if options.judge_hears and judge.text_only:
+        raise UsageError(f"--judge-hears: judge {judge.name} takes text only")
+    if options.judge_batch and options.judge_hears:
+        raise UsageError("--judge-hears: batch jobs send the judge text only; leave --judge-batch out")
+    if options.judge_batch:
+        check_judge(judge, options)
+    return judge
 
 
 def prepare(options: RunSpec, *, dry_run: bool = False) -> Prepared:
@@ -200,6 +214,7 @@ def task_work(options: RunSpec, resolved: Resolved, task: TaskSpec, samples: lis
     """
     model = resolved.model
     chosen = choose_prompt(task, model, options.prompt, resolved.protocols)
+    protocols = protocols_of(task, resolved.protocols)
     work = TaskWork(
         task=task,
         prompt=chosen,
@@ -213,13 +228,13 @@ def task_work(options: RunSpec, resolved: Resolved, task: TaskSpec, samples: lis
         seed=options.seed,
         overrides=options.gen,
         swap=_swap(samples, options.seed) if "swap" in options.audio else {},
-        protocols={p.written: p for p in resolved.protocols if not p.one_turn},
+        protocols={p.written: p for p in protocols if not p.one_turn},
         **_external(options, resolved, task, samples, folder),
     )
     if "transcript" in options.audio:
         _check_transcripts(task, samples)
     check_requests(work)
-    for protocol in resolved.protocols:
+    for protocol in protocols:
         protocol.check_work(work)
     return work
 
@@ -380,6 +395,22 @@ def find_protocols(model: ModelSpec, options: RunSpec) -> list[Protocol]:
     return found
 
 
+def protocols_of(task: TaskSpec, protocols: Sequence[Protocol]) -> list[Protocol]:
+    """The protocols that a task is asked under: one whose items are conversations is asked as such.
+
+    Raises:
+        UsageError: such a task under another protocol.
+    """
+    if not any(form.dialogue for form in (task, *task.forms)):
+        return list(protocols)
+    found = [find_protocol("dialogue") if protocol.one_turn else protocol for protocol in protocols]
+    if other := next((protocol for protocol in found if protocol.name != "dialogue"), None):
+        raise UsageError(
+            f"--protocol {other.written}: the items of task {task.task} are conversations, which --protocol dialogue asks"
+        )
+    return list(dict.fromkeys(found))
+
+
 def check_transport(task: TaskSpec, model: ModelSpec, protocols: Sequence[Protocol]) -> None:
     """Raise UsageError when the task wants spoken answers and the model's adapter only gives text, or when an answer in
     sound would have to be sent back in a further turn.
@@ -428,7 +459,8 @@ def conditions(
     """Audio outermost and thinking innermost, so that neighbours share as much of the prompt as possible."""
     most = max((prompt.option_orders(sample) for sample in samples), default=1)
     orders = range(min(options.option_order, most))
-    protocols = [transport(task, resolved.model) if p.one_turn else p.written for p in resolved.protocols]
+    asked = protocols_of(task, resolved.protocols)
+    protocols = [transport(task, resolved.model) if p.one_turn else p.written for p in asked]
     return [
         Condition(think=mode, audio=heard, option_order=order, prompt=prompt_name, protocol=protocol)
         for heard in options.audio
@@ -440,7 +472,11 @@ def conditions(
 
 def _check_transcripts(task: TaskSpec, samples: Sequence[Sample]) -> None:
     """Refuse the transcript condition before anything is sent, where it would be missing in the middle of a run."""
-    missing = [sample.id for sample in samples if sample.transcript is None]
+    missing = [
+        sample.id
+        for sample in samples
+        if (any(turn.clips and not turn.text for turn in sample.turns) if sample.turns else sample.transcript is None)
+    ]
     if missing:
         raise UsageError(
             f"task {task.task}: audio=transcript: {len(missing)} of {len(samples)} samples have no transcript "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from audiobench.core.types import (
     AudioPart,
     Clip,
     Condition,
+    DialogueTurn,
     Message,
     Part,
     Request,
@@ -23,6 +24,7 @@ from audiobench.core.types import (
 )
 from audiobench.model.spec import ModelSpec
 from audiobench.model.think import ThinkPlan, apply
+from audiobench.task import generation as generation_names
 from audiobench.task.spec import Prompt, TaskSpec
 
 TRANSCRIPT = "Transcript of the audio:\n{transcript}\n"
@@ -66,24 +68,66 @@ def build(
     Raises:
         UsageError: the condition leaves nothing to ask, or needs a transcript that the data set does not have.
     """
+    heard = _Heard(sample, task, condition, seed, swap)
+    if sample.turns:
+        turns = [Message(turn.role, _turn(turn, prompt, sample, heard)) for turn in sample.turns]
+    else:
+        turns = [Message("user", _parts(prompt, sample, heard.clips(sample.clips, sample.transcript), {}))]
+    for turn in turns:
+        if not turn.parts:
+            raise UsageError(
+                f"task {task.task}: prompt {prompt.name} is audio only: nothing is left to ask under "
+                f"audio={condition.audio}"
+            )
+    first = answered_at(turns)
+    system = prompt.system if prompt.system is not None else model.system
+    opening = [Message("system", (TextPart(system),))] if system else []
+    generation = generation_parameters(task, prompt, model, seed + epoch, overrides or {})
+    request = Request(
+        (*opening, *turns[:first]),
+        {name: _of_sample(value, sample) for name, value in generation.items()},
+        protocol=protocol,
+        following=tuple(turns[first:]),
+        sample_id=sample.id,
+        epoch=epoch,
+        sample=sample,
+    )
+    return apply(request, think)
+
+
+def answered_at(turns: Sequence[Message]) -> int:
+    """How many turns come before the model's next answer: up to one of the user that no given answer follows."""
+    return next(
+        number
+        for number, turn in enumerate(turns, 1)
+        if turn.role == "user" and (number == len(turns) or turns[number].role == "user")
+    )
+
+
+def _turn(turn: DialogueTurn, prompt: Prompt, sample: Sample, heard: _Heard) -> tuple[Part, ...]:
+    """The parts of one turn of a conversation: the prompt says how the user's turns with sound are shown."""
+    if not turn.clips:
+        return (TextPart(turn.text),)
+    sound = heard.clips(turn.clips, turn.text or None)
+    return _parts(prompt, sample, sound, {"turn": turn.text}) if turn.role == "user" else tuple(sound)
+
+
+def _parts(prompt: Prompt, sample: Sample, sound: Sequence[Part], also: Mapping[str, Any]) -> tuple[Part, ...]:
+    """The user's turn as the prompt lays it out."""
     parts: list[Part] = []
     for kind in prompt.order:
         if kind == "audio":
-            parts.extend(_audio(sample, task, condition, seed, swap))
+            parts.extend(sound)
         elif kind == "video":
             parts.extend(map(VideoPart, sample.videos))
         elif prompt.text is not None:
-            parts.append(TextPart(template.render(prompt.text, template.variables(sample))))
-    if not parts:
-        raise UsageError(
-            f"task {task.task}: prompt {prompt.name} is audio only: nothing is left to ask under audio={condition.audio}"
-        )
-    system = prompt.system if prompt.system is not None else model.system
-    messages = [Message("system", (TextPart(system),))] if system else []
-    messages.append(Message("user", tuple(parts)))
-    generation = generation_parameters(task, prompt, model, seed + epoch, overrides or {})
-    request = Request(tuple(messages), generation, protocol=protocol, sample_id=sample.id, epoch=epoch, sample=sample)
-    return apply(request, think)
+            parts.append(TextPart(template.render(prompt.text, {**template.variables(sample), **also})))
+    return tuple(parts)
+
+
+def _of_sample(value: Any, sample: Sample) -> Any:
+    """A generation parameter; a template says what it is for this sample."""
+    return template.evaluate(value, sample.doc) if generation_names.by_sample(value) else value
 
 
 def generation_parameters(
@@ -106,23 +150,40 @@ def generation_parameters(
     return {name: value for name, value in merged.items() if value is not None}
 
 
-def _audio(
-    sample: Sample, task: TaskSpec, condition: Condition, seed: int, swap: Mapping[str, Sample] | None
-) -> list[Part]:
-    kind = AudioCondition(condition.audio)
-    if kind is AudioCondition.NONE:
-        return []
-    if kind is AudioCondition.TRANSCRIPT:
-        if sample.transcript is None:
-            raise UsageError(
-                f"task {task.task}: audio=transcript: sample {sample.id} has no transcript (doc_to_transcript)"
-            )
-        return [TextPart(TRANSCRIPT.format(transcript=sample.transcript))]
-    clips: tuple[Clip, ...] = sample.clips
-    if kind is AudioCondition.SWAP:
-        clips = (swap or {})[sample.id].clips
-    change = str(kind.transform(_noise_seed(sample.id, seed)))
-    return [AudioPart(clip, change) for clip in clips]
+class _Heard:
+    """What an audio condition makes of a sample's clips, one turn after another."""
+
+    def __init__(
+        self, sample: Sample, task: TaskSpec, condition: Condition, seed: int, swap: Mapping[str, Sample] | None
+    ) -> None:
+        self._sample, self._task = sample, task
+        self._kind = AudioCondition(condition.audio)
+        self._seed = seed
+        self._others = list((swap or {})[sample.id].clips) if self._kind is AudioCondition.SWAP else []
+
+    def clips(self, clips: Sequence[Clip], transcript: str | None) -> list[Part]:
+        """The parts in place of these clips, of which `transcript` are the words."""
+        if self._kind is AudioCondition.NONE:
+            return []
+        if self._kind is AudioCondition.TRANSCRIPT:
+            if transcript is None:
+                raise UsageError(
+                    f"task {self._task.task}: audio=transcript: sample {self._sample.id} has no transcript "
+                    "(doc_to_transcript)"
+                )
+            return [TextPart(TRANSCRIPT.format(transcript=transcript))]
+        if self._kind is AudioCondition.SWAP:
+            clips = self._swapped(clips)
+        change = str(self._kind.transform(_noise_seed(self._sample.id, self._seed)))
+        return [AudioPart(clip, change) for clip in clips]
+
+    def _swapped(self, clips: Sequence[Clip]) -> Sequence[Clip]:
+        """The other sample's clips; turn by turn in a conversation, from the first again where it has fewer."""
+        if not self._sample.turns:
+            return self._others
+        taken = [self._others[number % len(self._others)] for number in range(len(clips))] if self._others else []
+        self._others = self._others[len(clips) :] + self._others[: len(clips)]
+        return taken
 
 
 def _noise_seed(sample_id: str, seed: int) -> int:

@@ -46,6 +46,7 @@ Setting = bool | int | float | str
 
 PROTOCOLS: Mapping[str, str] = {
     "single": "audiobench.ask.protocols:single",
+    "dialogue": "audiobench.ask.dialogue:dialogue",
     "relisten": "audiobench.ask.relisten:relisten",
     "self_reflect": "audiobench.ask.self_reflect:self_reflect",
 }

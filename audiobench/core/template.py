@@ -299,6 +299,7 @@ def variables(sample: Sample) -> dict[str, Any]:
         "choices": list(sample.choices),
         "letters": [letter for letter, _ in sample.options],
         "transcript": sample.transcript,
+        "turn": sample.question,
         "doc": sample.doc,
         "row": sample.doc,
     }

@@ -26,6 +26,7 @@ from audiobench.core.parts import MediaPart as MediaPart
 from audiobench.core.parts import Message as Message
 from audiobench.core.parts import Part as Part
 from audiobench.core.parts import Parts as Parts
+from audiobench.core.parts import Role as Role
 from audiobench.core.parts import TextPart as TextPart
 from audiobench.core.parts import VideoPart as VideoPart
 
@@ -42,6 +43,19 @@ Status = Literal["scored", "unparsed", "truncated", "refused", "error", "invalid
 STATUSES: tuple[Status, ...] = ("scored", "unparsed", "truncated", "refused", "error", "invalid_audio")
 """The six ends of a request that a summary counts; what is `pending` (not judged, not transcribed yet) counts as an
 error until it is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueTurn:
+    """One turn of a conversation: as the data set gives it, or as it was said."""
+
+    role: Role
+    text: str = ""
+    """Its words. Of a turn with sound they are what is said in it, which the model under test is not shown."""
+    clips: tuple[Clip, ...] = ()
+    """What is heard of it."""
+    own: bool = False
+    """Whether the model under test said it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +79,8 @@ class Sample:
     doc: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The data set's own row (without audio), for prompt templates."""
     videos: tuple[Clip, ...] = ()
+    turns: tuple[DialogueTurn, ...] = ()
+    """The conversation, where the item is one; its clips are those of `clips`, in order."""
 
     @property
     def options(self) -> list[tuple[str, str]]:
@@ -117,6 +133,9 @@ class Request:
     """Name, version and settings of a protocol, `relisten@1:turns=2`; part of the key. Empty for a single turn."""
     hypotheses: tuple[str, ...] = ()
     """What other systems answered, the best first, for a protocol that shows it; part of the key."""
+    following: tuple[Message, ...] = ()
+    """What comes after the model's answer, for the protocol `dialogue`: turns of the user, and given ones of the
+    assistant; part of the key, and sent by no adapter."""
     sample_id: str = ""
     epoch: int = 0
     sample: Sample | None = field(default=None, repr=False, compare=False)
@@ -125,9 +144,13 @@ class Request:
     def canonical(self, model_sha256: str, sha256_of: Hashes = attrgetter("sha256")) -> bytes:
         """The request as canonical JSON: media by sha256 and what is done to them, never by bytes."""
         in_words = all(isinstance(part, TextPart) for part in self.prefill or ())
+
+        def said(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
+            return [{"role": m.role, "parts": identity(m.parts, sha256_of)} for m in messages]
+
         body = {
             "model": model_sha256,
-            "messages": [{"role": m.role, "parts": identity(m.parts, sha256_of)} for m in self.messages],
+            "messages": said(self.messages),
             "generation": dict(self.generation),
             "prefill": self.prefill_text if in_words else identity(self.prefill or (), sha256_of),
             "extra_body": dict(self.extra_body),
@@ -135,6 +158,7 @@ class Request:
             "epoch": self.epoch,
             **({"protocol": self.protocol} if self.protocol else {}),
             **({"hypotheses": self.hypotheses} if self.hypotheses else {}),
+            **({"following": said(self.following)} if self.following else {}),
         }
         return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
 

@@ -16,8 +16,9 @@ from audiobench.core.types import Sample
 from audiobench.data.layout import is_archive
 from audiobench.data.local import local_data, read_local
 from audiobench.data.materialise import builtin_rows, hub_folder, hub_rows
+from audiobench.data.row_errors import RowError
 from audiobench.data.rows import Progress, Rows
-from audiobench.data.samples import RowError, SampleBuilder, getter
+from audiobench.data.samples import SampleBuilder, getter
 from audiobench.data.selection import select
 from audiobench.media.contents import contents
 from audiobench.task.spec import LOCAL, TaskSpec
@@ -37,7 +38,7 @@ class Dataset:
     form: str
     """Which published form the rows have: `main` or a form's name."""
     content_sha256: str
-    """Hex digest of (id, targets, question, choices) of the samples, in the order of their ids."""
+    """Hex digest of (id, targets, question, choices, turns) of the samples, in the order of their ids."""
     notes: list[str] = field(default_factory=list)
     """What a reader should know: file taken, tokens neutralised, revision resolved, clips missing."""
     ids: Sequence[str] = ()
@@ -182,10 +183,11 @@ def with_clusters(samples: list[Sample]) -> list[Sample]:
 
 
 def content_sha256(samples: Sequence[Sample]) -> str:
-    """Hex digest of (id, target, question, choices) of the samples; their order does not matter."""
+    """Hex digest of (id, target, question, choices, turns) of the samples; their order does not matter."""
     digest = hashlib.sha256()
     for sample in sorted(samples, key=lambda sample: sample.id):
-        digest.update(orjson.dumps([sample.id, sample.target, sample.question, sample.choices]))
+        turns = [[[turn.role, turn.text, len(turn.clips)] for turn in sample.turns]] if sample.turns else []
+        digest.update(orjson.dumps([sample.id, sample.target, sample.question, sample.choices, *turns]))
         digest.update(b"\n")
     return digest.hexdigest()
 

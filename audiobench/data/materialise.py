@@ -20,8 +20,9 @@ from audiobench.data.cache import CacheFolder, explained, replacing, write_whole
 from audiobench.data.hub import HubFile, HubRepository, record_commit, recorded_commit
 from audiobench.data.layout import ROWS, files_of_split, is_archive, splits_of
 from audiobench.data.parquet import parquet_rows, without_audio
+from audiobench.data.row_errors import RowError
 from audiobench.data.rows import CLIPS, Progress, Row, Rows, read_text_rows
-from audiobench.data.samples import RowError, choose_form, getter
+from audiobench.data.samples import choose_form, getter
 from audiobench.media.raw import FileState
 from audiobench.task.spec import TaskSpec
 

@@ -14,6 +14,8 @@ from audiobench.core.template import Row as TemplateRow
 from audiobench.core.template import evaluate
 from audiobench.core.types import Sample, check_options
 from audiobench.data.clips import ClipError, ClipFinder
+from audiobench.data.dialogues import conversation
+from audiobench.data.row_errors import RowError
 from audiobench.data.rows import CLIPS, Row, Rows
 from audiobench.data.special_tokens import neutralise_row
 from audiobench.extraction import OPTION_RULES
@@ -26,10 +28,6 @@ _PATH = re.compile(r"\A\s*\{\{\s*([A-Za-z_]\w*)((?:\.[A-Za-z_]\w*|\[\s*(?:'[^'\\
 _STEP = re.compile(r"\.([A-Za-z_]\w*)|\[\s*['\"]([^'\"]*)['\"]\s*\]")
 
 Getter = Callable[[Row], Any]
-
-
-class RowError(Exception):
-    """What is wrong with a row; the caller adds file, row and id."""
 
 
 def choose_form(task: TaskSpec, columns: Iterable[str]) -> tuple[str, Columns, Mapping[str, str]]:
@@ -139,6 +137,7 @@ class SampleBuilder:
         self._transcript = getter(columns.doc_to_transcript) if columns.doc_to_transcript else None
         self._cluster = getter(columns.doc_to_cluster) if columns.doc_to_cluster else None
         self._prefix = _pattern(columns.choice_prefix)
+        self._dialogue = columns.dialogue
         self._breakdown = {label: getter(template) for label, template in breakdown.items()}
         self._audio_column = column_of(columns.doc_to_audio)
         used = [
@@ -232,6 +231,7 @@ class SampleBuilder:
             cluster=cluster,
             doc=clean,
             videos=videos,
+            turns=conversation(self._dialogue, clean, clips) if self._dialogue is not None else (),
         )
 
     def _answer(

@@ -47,6 +47,8 @@ class Judgement(Asked, omit_defaults=True):
     batch: BatchOrigin | None = None
     stale: bool = False
     """Takes an earlier verdict back that rests on an item which the data has corrected since."""
+    hears: bool = False
+    """Whether the judge was sent what the model heard."""
 
     FILE = "judgements.jsonl"
     PART = "judge"
@@ -54,7 +56,8 @@ class Judgement(Asked, omit_defaults=True):
     @property
     def rater(self) -> str:
         """Who judged by which template; the start of a sha256 tells two settings of one name apart."""
-        return f"{self.judge} ({self.template}) {self.judge_sha256[:8]}".strip()
+        template = f"{self.template}, hears" if self.hears else self.template
+        return f"{self.judge} ({template}) {self.judge_sha256[:8]}".strip()
 
 
 class Transcript(Asked, omit_defaults=False):

@@ -18,7 +18,7 @@ from msgspec import Struct, field
 
 from audiobench.core.json_values import counts, mended
 from audiobench.core.redact import redacted
-from audiobench.core.types import Condition, Exchange, Request, Response, Sample, TextPart
+from audiobench.core.types import Condition, DialogueTurn, Exchange, Request, Response, Sample, TextPart
 from audiobench.files import journal
 from audiobench.model.adapter import SampleError
 
@@ -53,6 +53,16 @@ class ClipFacts(Struct, omit_defaults=True, gc=False):
     """Which part of the clip was sent, in seconds."""
 
 
+class ShownTurn(Struct, omit_defaults=True, gc=False):
+    """One turn of an item that is a conversation."""
+
+    role: str
+    text: str = ""
+    """Its words; those of a turn with sound were not shown to the model under test."""
+    clips: int = 0
+    """How many were heard."""
+
+
 class ShownSample(Struct, omit_defaults=True, gc=False):
     """The item as it was shown, options in the order of the condition: what scoring and viewing need of it."""
 
@@ -63,13 +73,15 @@ class ShownSample(Struct, omit_defaults=True, gc=False):
     """Columns for breakdowns and for the scorer."""
     cluster: str | None = None
     transcript: str | None = None
+    turns: tuple[ShownTurn, ...] = ()
 
     @classmethod
     def of(cls, sample: Sample, columns: set[str] | None = None) -> ShownSample:
         """`sample` with these metadata columns (None: all), and its transcript where it is one of them."""
         kept = {name: value for name, value in sample.metadata.items() if columns is None or name in columns}
         transcript = sample.transcript if columns is None or "transcript" in columns else None
-        return cls(sample.question, sample.choices, sample.target, kept, sample.cluster, transcript)
+        turns = tuple(ShownTurn(turn.role, turn.text, len(turn.clips)) for turn in sample.turns)
+        return cls(sample.question, sample.choices, sample.target, kept, sample.cluster, transcript, turns)
 
 
 class MediaRef(Struct, omit_defaults=True, gc=False):
@@ -182,13 +194,13 @@ class Record(Struct, omit_defaults=True, gc=False):
 
     @property
     def own_clips(self) -> list[str]:
-        """sha256 of the clips that the first turn held; what later turns sent again is not among them."""
+        """sha256 of the item's own clips; what later turns sent again is not among them."""
         return [clip.sha256 for clip in self.first_clips]
 
     @property
     def first_clips(self) -> list[ClipFacts]:
-        """The clips of the first turn."""
-        if not self.turns:
+        """The clips of the first turn; all of them in a conversation, which sends none twice."""
+        if not self.turns or (self.sample is not None and self.sample.turns):
             return self.audio
         return self.audio[: sum(isinstance(part, MediaRef) for turn in self.prompt for part in turn.parts)]
 
@@ -204,8 +216,22 @@ class Record(Struct, omit_defaults=True, gc=False):
             return Sample(self.id, "")
         return Sample(
             self.id, kept.question, choices=kept.choices, target=kept.target, metadata=kept.metadata,
-            transcript=kept.transcript, cluster=kept.cluster,
+            transcript=kept.transcript, cluster=kept.cluster, turns=self._conversation(kept.turns),
         )  # fmt: skip
+
+    def _conversation(self, turns: Sequence[ShownTurn]) -> tuple[DialogueTurn, ...]:
+        """The turns as they were said, the model's own answers among them, but for the last one."""
+        answers = iter(self.raw.get("dialogue", {}).get("answers", ())[:-1])
+        said: list[DialogueTurn] = []
+        for place, turn in enumerate(turns):
+            role: Any = turn.role
+            said.append(DialogueTurn(role, turn.text))
+            if turn.role == "user" and turns[place + 1 : place + 2] and turns[place + 1].role == "user":
+                answer = next(answers, None)
+                if answer is None:
+                    break
+                said.append(DialogueTurn("assistant", answer, own=True))
+        return tuple(said)
 
 
 def read(path: Path) -> Iterator[Record]:

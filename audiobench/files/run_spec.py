@@ -126,6 +126,9 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     ] = False
     judge: Annotated[str | None, Option(Model(), "text model that judges tasks which need a judge", "M")] = None
     judge_base_url: Annotated[str | None, Option(Text(), "server of the judge", "URL")] = None
+    judge_hears: Annotated[
+        bool, Option(Switch(), "send the judge what the model heard as well; it must be a model that takes audio")
+    ] = False
     judge_batch: Annotated[
         bool, Option(Switch(), "send the judge's requests as batch jobs: half the price, within a day")
     ] = False

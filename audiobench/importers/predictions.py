@@ -18,7 +18,8 @@ from audiobench.core.narrow import is_list
 from audiobench.core.plain import check_plain
 from audiobench.core.thought import Tags
 from audiobench.core.types import Response, Sample, check_options
-from audiobench.data.samples import RowError, option_text, slot_of
+from audiobench.data.row_errors import RowError
+from audiobench.data.samples import option_text, slot_of
 from audiobench.extraction import OPTION_RULES
 from audiobench.files.annotations import Reading, Slot
 from audiobench.files.records import Failure, Record, ShownSample

@@ -34,6 +34,7 @@ from audiobench.model import think
 from audiobench.model.spec import ModelSpec, Thinking
 from audiobench.results.score import metric_of, outcome, scorer_of
 from audiobench.scorers.metrics import Mean, Metric, total
+from audiobench.task import generation
 from audiobench.task.find import task_files, task_name
 from audiobench.task.spec import TaskSpec
 
@@ -85,7 +86,7 @@ class AudioBenchTask(Task):
             dataset_path=self.spec.dataset_path,
             dataset_name=self.spec.dataset_name,
             output_type="generate_until",
-            generation_kwargs={"until": [], **self.spec.generation_kwargs},
+            generation_kwargs=self._own_parameters,
             num_fewshot=0,
             metadata={
                 "version": self.VERSION,
@@ -157,9 +158,15 @@ class AudioBenchTask(Task):
     # -- requests
 
     @property
+    def _own_parameters(self) -> dict[str, Any]:
+        """The task's generation parameters, but for those that hang on the sample, which lm-eval cannot hold."""
+        given = {"until": [], **self.spec.generation_kwargs}
+        return {name: value for name, value in given.items() if not generation.by_sample(value)}
+
+    @property
     def overrides(self) -> dict[str, Any]:
         """What `--gen_kwargs` changed in the generation parameters."""
-        own = {"until": [], **self.spec.generation_kwargs}
+        own = self._own_parameters
         now = self._config.generation_kwargs or {}
         return {key: value for key, value in now.items() if key not in own or own[key] != value}
 
@@ -195,6 +202,11 @@ class AudioBenchTask(Task):
         self._instances = []
         for number, doc in self.doc_iterator(rank=rank, limit=limit, world_size=world_size, samples=samples):
             request = self.request(self.samples[doc["id"]])
+            if request.following and not isinstance(shape, Turns):
+                raise UsageError(
+                    f"task {self.spec.task}: id {doc['id']} is a conversation in which the model answers several times: use "
+                    "--model audiobench --apply_chat_template"
+                )
             if isinstance(shape, JsonChatStr):
                 arguments: tuple[Any, ...] = (as_chat(request), dict(request.generation))
             else:

@@ -76,6 +76,8 @@ _BUILT_IN: Mapping[str, str] = {
     "voicebench_ifeval": "voicebench.IFEVAL",
     "voicebench_open": "voicebench_judge.OPEN",
     "voicebench_qa": "voicebench_judge.QA",
+    "mt_bench": "dialogues.MT_BENCH",
+    "multi_challenge": "dialogues.MULTI_CHALLENGE",
     "airbench_foundation": "airbench.FOUNDATION",
     "airbench_chat": "airbench.CHAT",
     "airbench_chat_win": "airbench.CHAT_WIN",

@@ -72,6 +72,9 @@ class Judge:
     """Of scorers: ratings of one response -> its value within the metric's bounds; None when no rating could be read."""
     settled: Callable[[str], float | None] | None = None
     """Response text -> a value that stands whatever a judge would say, or None; the judge is then not asked."""
+    by_turn: Callable[[int, Sample, str, str], Turns] | None = None
+    """(number of the answer from 0, sample, last answer, its reasoning) -> turns: of a conversation each answer is rated by a
+    request of its own; a response counts once all of them are."""
     swapped: Callable[[Sample, str, str], Turns] | None = None
     """The same question with the two answers that are compared in the other order: every second reply is to it."""
     parse_swapped: Callable[[str, Sample], float | None] | None = None
@@ -83,8 +86,16 @@ class Judge:
         """Hex digest of the template."""
         return hashlib.sha256(self.template.encode()).hexdigest()
 
+    def requests(self, sample: Sample) -> int:
+        """How many requests are made about a response to `sample`."""
+        if self.by_turn is None:
+            return self.runs
+        return 1 + sum(turn.own for turn in sample.turns)
+
     def asked(self, number: int, sample: Sample, text: str, reasoning: str) -> Turns:
         """The turns of request `number` (from 0) about a response."""
+        if self.by_turn is not None:
+            return self.by_turn(number, sample, text, reasoning)
         return (self.swapped if self.swapped and number % 2 else self.render)(sample, text, reasoning)
 
     def read(self, number: int, reply: str, sample: Sample, reasoning: str = "") -> Any:

@@ -126,6 +126,8 @@ def _columns(task: TaskSpec) -> Iterator[Finding]:
         for name in type(columns).model_fields:
             if name.startswith("doc_to_"):
                 yield from _template_values((*where, name), getattr(columns, name))
+        if columns.dialogue is not None:
+            yield from _template_values((*where, "dialogue"), columns.dialogue.model_dump())
         if isinstance(breakdown, dict):
             yield from _template_values((*where, "breakdown"), breakdown)
         if columns.choice_prefix is not None:
@@ -135,6 +137,10 @@ def _columns(task: TaskSpec) -> Iterator[Finding]:
             yield ("forms", index, "when"), "name at least one column that only this form has"
     if not any(form.doc_to_audio or form.doc_to_video for form in (task, *task.forms)):
         yield ("doc_to_audio",), "which column holds the clip?"
+    yield from _chance(task)
+
+
+def _chance(task: TaskSpec) -> Iterator[Finding]:
     if not _has_choices(task):
         if {*task.extraction, *_rules(task)} & {*OPTION_RULES}:
             yield ("extraction",), "these rules and this scorer need options: give doc_to_choice, or other ones"

@@ -13,9 +13,14 @@ INTEGERS = ("max_gen_toks", "top_k", "seed", "num_beams")
 NAMES = (*INTEGERS, *NUMBERS, "until", "stop_token_ids")
 
 
+def by_sample(value: Any) -> bool:
+    """Whether a parameter is a template over the row: what it is hangs on the sample."""
+    return isinstance(value, str) and "{{" in value
+
+
 def wrong(name: str, value: Any) -> str | None:
     """What a numeric parameter must be, if `value` is not that; None leaves a parameter out."""
-    if value is None or name not in (*NUMBERS, *INTEGERS):
+    if value is None or by_sample(value) or name not in (*NUMBERS, *INTEGERS):
         return None
     if name in ("max_gen_toks", "num_beams") and not (_is_whole(value) and value > 0):
         return f"{_shown(value)}: must be a positive whole number"

@@ -71,6 +71,22 @@ class Prompt(Declared):
         return order
 
 
+class Dialogue(Declared):
+    """How a row of the data set becomes a conversation. Templates see the row and, of each turn, `turn`, `number` (from 1)
+    and `role`.
+    """
+
+    turns: str
+    """A list with an element for each turn, such as `{{conversation}}`. Where a turn of the user is not followed by one of
+    the assistant, the model under test answers; the last turn is the user's."""
+    role: str = "user"
+    """user, assistant, system or tool."""
+    text: str = "{{turn}}"
+    """The turn's words; of a turn with sound they are only for a judge, and for the audio condition `transcript`."""
+    heard: str = "{{role == 'user'}}"
+    """Whether the turn is heard: it then takes the next clip of `doc_to_audio`."""
+
+
 class Columns(Declared):
     """How a row of the data set becomes a sample: jinja templates over its columns."""
 
@@ -85,6 +101,8 @@ class Columns(Declared):
     doc_to_target: str | list[str] | None = None
     doc_to_transcript: str | None = None
     doc_to_cluster: str | None = None
+    dialogue: Dialogue | None = None
+    """For items that are a conversation of several turns."""
     choice_prefix: str | None = None
     """Regular expression of a published prefix such as `\\([A-Z]\\)\\s*`; removed once the right option is known."""
 

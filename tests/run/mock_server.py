@@ -45,6 +45,7 @@ class Server:
         self.segments: int = options.segments
         self.broken_turn: int | None = options.broken_turn
         self.action: str = options.action
+        self.dialogue: bool = options.dialogue
         self.log = open(options.log, "a", buffering=1, encoding="utf-8") if options.log else None  # noqa: SIM115
         self.attempts: collections.Counter[str] = collections.Counter()
 
@@ -97,7 +98,11 @@ class Server:
         if self.segments:
             turn = json.dumps([m["content"] for m in body["messages"] if m["role"] == "assistant"]).count("</seg>")
             item = f"{item}.{turn}"
-        kind = "400" if self.broken_turn == turn and (self.segments or self.action) else self.fault(item)
+        if self.dialogue:
+            turn = sum(message["role"] == "assistant" for message in body["messages"])
+            item = f"{item}.{turn}"
+        several = self.segments or self.action or self.dialogue
+        kind = "400" if several and self.broken_turn == turn else self.fault(item)
         await asyncio.sleep(self.latency)
         if kind is not None:
             self.note(item, kind)
@@ -109,6 +114,10 @@ class Server:
         if routed:
             shown = text.split("Internal prediction:")[1].strip()
             content = f"<{self.action}> {shown}"
+        if self.dialogue:
+            clips = sum(part["type"] == "input_audio" for part in parts)
+            roles = "".join(message["role"][0] for message in body["messages"])
+            content = f"answer {item}: {clips} clips, {roles}"
         if self.segments:
             clips = sum(part["type"] == "input_audio" for part in parts)
             thought, stop = self.thought(body, body["messages"])
@@ -191,6 +200,9 @@ def main() -> None:
         "--segments", type=int, default=0, help="spans that every thought names, stopping there if asked"
     )
     parser.add_argument("--action", default="", help="the action token in front of an answer that is shown two others")
+    parser.add_argument(
+        "--dialogue", type=bool, default=False, help="answers say which turn of a conversation they are"
+    )
     parser.add_argument("--broken-turn", type=int, help="the turn, from 0, that is refused with 400")
     parser.add_argument(
         "--card", help="JSON: fields of the only model in the list of models; without it there is no list"

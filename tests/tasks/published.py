@@ -8,7 +8,7 @@
     archive: audio.tar.gz               # where clips lie that rows name by path (default: loose, beside the rows)
 
 Every row has exactly these columns. Kinds: `audio` is a clip embedded in the row and `clip` one that it names by path,
-both made here; `clips` a list of paths; text, int, float, bool, list, object; `?` where null occurs. What else a fixture
+both made here; `audios` two embedded clips, `clips` a list of paths, `turns` a list of objects whose `content` is a path; text, int, float, bool, list, object; `?` where null occurs. What else a fixture
 says is read by the test: `right` (a response that is right on every row, where the target is none), `verdict` (what a judge
 replies about it), `best` and `official` (our and the official figure for right answers, where that is not the metric's best;
 `unread` where the official rule does not read them), `kept` (samples that filter and repetition make, where it is not one a
@@ -40,6 +40,7 @@ KINDS = {
     "object": dict,
     "clip": str,
     "clips": list,
+    "turns": list,
 }
 
 Row = dict[str, Any]
@@ -101,7 +102,7 @@ class Published:
         return folder / next(iter(self.files)) if len(self.files) == 1 else folder
 
     def _filled(self, path: str, row: Row, number: int) -> Row:
-        expected = {name for name, kind in self.columns.items() if kind != "audio"}
+        expected = {name for name, kind in self.columns.items() if kind not in ("audio", "audios")}
         assert set(row) == expected, (
             f"{self.task}: {path}: row {number} has {sorted(row)}, columns say {sorted(expected)}"
         )
@@ -109,6 +110,9 @@ class Published:
         for name, kind in self.columns.items():
             if kind == "audio":
                 found[name] = {"bytes": tone(number), "path": f"{number}.wav"}
+                continue
+            if kind == "audios":
+                found[name] = [{"bytes": tone(number + more), "path": f"{number}-{more}.wav"} for more in (0, 50)]
                 continue
             value, null = row[name], kind.endswith("?")
             assert (value is None and null) or isinstance(value, KINDS[kind.rstrip("?")]), (
@@ -121,8 +125,9 @@ class Published:
         return [
             posixpath.join(self.clips_in, clip)
             for name, kind in self.columns.items()
-            if kind.rstrip("?") in ("clip", "clips")
+            if kind.rstrip("?") in ("clip", "clips", "turns")
             for clip in (row[name] if isinstance(row[name], list) else [row[name]])
+            for clip in ([clip["content"]] if kind == "turns" else [clip])
             if clip
         ]
 
