@@ -30,6 +30,7 @@ _NAMES = re.compile(
 )
 _URL = re.compile(r"(?i)\b(?:https?|wss?)://[^\s\"']+")
 _SEGMENT = re.compile(r"(?<=/)(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{24,}(?=[/?#]|$)")
+_USER = re.compile(r"(?<=://)[^\s/?#@]+:[^\s/?#]+(?=@)")
 _VARIABLES = re.compile(r"(?i)(?:KEY|TOKEN|SECRET|PASSWORD)$")
 
 
@@ -38,7 +39,7 @@ def redacted(value: Any) -> Any:
 
     That is: the value of an environment variable named `..._KEY`, `..._TOKEN`, `..._SECRET` or `..._PASSWORD`, text in
     the form of a provider's keys, a field whose name says that it holds one (`api_key`, `authorization`, `password`),
-    and in a URL's path a long part of letters and digits.
+    and in a URL its user with password, and in its path a long part of letters and digits.
     """
     if isinstance(value, str):
         return _text(value)
@@ -68,7 +69,7 @@ def _text(text: str) -> str:
     for secret in _environment():
         text = text.replace(secret, REDACTED)
     text = _FIELD.sub(rf"\1{REDACTED}", _SHAPES.sub(REDACTED, text))
-    return _URL.sub(lambda url: _SEGMENT.sub(REDACTED, url[0]), text)
+    return _URL.sub(lambda url: _SEGMENT.sub(REDACTED, _USER.sub(REDACTED, url[0])), text)
 
 
 def _environment() -> list[str]:

@@ -60,7 +60,30 @@ def _size(value: Any) -> int:
     """What it costs to look at a value, or to make as many of something as it says."""
     if isinstance(value, int):
         return min(abs(value), 2 * MAX_STEPS)
+    if _is_list(value):
+        return _items(value)
     return len(value) if _is_sequence(value) or _is_other_sized(value) else 1
+
+
+def _items(value: Sequence[Any]) -> int:
+    """Of a list with the lists in it, each counted as often as it would be written; enough to be too many at most."""
+    found, inside = 0, [value]
+    while inside and found <= 2 * MAX_STEPS:
+        items = inside.pop()
+        found += len(items)
+        inside += filter(_is_list, items)
+    return found
+
+
+def _is_list(value: object) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, list | tuple)
+
+
+def _affordable(value: Any) -> Any:
+    """A value that is about to be written; a few lists inside of each other can stand for more than memory holds."""
+    if _is_list(value) and any(map(_is_list, value)):
+        _spend(_items(value))
+    return value
 
 
 def _is_sequence(value: object) -> TypeGuard[Sized]:
@@ -160,7 +183,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         for many, times in ((left, right), (right, left)) if operator == "*" else ():
             sequence = isinstance(many, str | bytes | list | tuple) and isinstance(times, int)
             if sequence and _size(many) * times > MAX_CHARS:
-                raise SecurityError(f"a repetition of more than {MAX_CHARS} characters")
+                raise SecurityError(f"a repetition of more than {MAX_CHARS} characters or items")
         made = super().call_binop(context, operator, left, right)
         _spend(1 if isinstance(made, int) else _size(made))
         return made
@@ -173,7 +196,7 @@ def _range(*numbers: int) -> range:
     return found
 
 
-_ENVIRONMENT = Sandbox(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
+_ENVIRONMENT = Sandbox(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False, finalize=_affordable)
 
 
 def _allow(environment: Any, **only: Any) -> None:
@@ -262,7 +285,7 @@ def evaluate(template: str, row: Mapping[str, Any]) -> Any:
     try:
         opened = row if isinstance(row, dict) else dict(Row(row).items())
         names = {"row": opened, **opened}
-        value = ready(names) if callable(ready) else _limited(ready, names)
+        value = _affordable(ready(names)) if callable(ready) else _limited(ready, names)
     except TemplateError as error:
         raise UsageError(f"template {_shown(template)}: {error}; columns: {', '.join(map(str, row))}") from error
     except Exception as error:

@@ -138,6 +138,7 @@ LEAKS = {
     "a path": f'raise ValueError("GET https://h/v1/{SECRET}/chat failed")',
     "a key of the environment": f'raise ValueError("{SECRET[::-1]} was refused")',
     "a field": f'raise ValueError("password={SECRET}")',
+    "a user of a URL": f'raise ValueError("GET https://me:{SECRET}@h/v1 failed")',
     "a failure that stops the run": f'from audiobench.model import RunError; raise RunError("key {SECRET[::-1]}")',
     "a failure that is tried again": f'from audiobench.model import RetryableError; raise RetryableError("{SECRET[::-1]}")',
     "a field of the answer": f'return Response("A", raw={{"authorization": "Bearer {SECRET}"}})',
