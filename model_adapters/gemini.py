@@ -278,10 +278,7 @@ class Gemini:
         Raises:
             RetryableError, SampleError, RunError: as `generate`.
         """
-        headers, url = await self._headers(), self._api + path
-        reply = await (self._http.get(url, headers, file=file) if body is None else self._http.post(url, body, headers))
-        self._http.check(reply)
-        return reply
+        return await self._http.call(self._api + path, await self._headers(), body, file=file)
 
     async def identity(self) -> dict[str, list[str]]:
         """As `TellsItself`; Vertex AI says nothing."""

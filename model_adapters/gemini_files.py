@@ -68,20 +68,17 @@ class Files:
             "X-Goog-Upload-Header-Content-Type": mime,
         }
         about = orjson.dumps({"file": {"mimeType": mime, "sizeBytes": len(data)}})
-        reply = await self._http.post(f"{self._base}/upload{self._api}/files", about, start)
-        self._http.check(reply)
+        reply = await self._http.call(f"{self._base}/upload{self._api}/files", start, about)
         target = reply.headers.get("x-goog-upload-url")
         if not target:
             raise RetryableError(f"{reply.where}: the answer names no upload address")
         send = {"X-Goog-Upload-Command": "upload, finalize", "X-Goog-Upload-Offset": "0"}
-        reply = await self._http.post(target, data, send)
-        self._http.check(reply)
+        reply = await self._http.call(target, send, data)
         file = json_object(reply).get("file") or {}
         until = time.monotonic() + self._http.timeout
         while file.get("state") == "PROCESSING" and time.monotonic() < until:
             await asyncio.sleep(STATE_SECONDS)
-            reply = await self._http.get(f"{self._base}{self._api}/{file.get('name')}", headers)
-            self._http.check(reply)
+            reply = await self._http.call(f"{self._base}{self._api}/{file.get('name')}", headers)
             file = json_object(reply)
         if file.get("state") == "FAILED":
             raise SampleError(f"{of}: the Files API could not process it")

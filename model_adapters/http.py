@@ -34,13 +34,14 @@ from model_adapters.http_errors import (
     RETRY_STATUS,
     RUN_STATUS,
     embedded_status,
+    error_body,
     error_fields,
     is_rate_limit,
-    page_title,
     quota_of_the_day,
     retry_after,
 )
 
+Failure = RetryableError | SampleError | RunError
 MESSAGE_CHARS = 300
 """Longest server message in an error."""
 CONNECT_SECONDS = 30.0
@@ -134,7 +135,7 @@ class HttpClient:
     Args:
         timeout: seconds that one attempt may take, from connecting to the last byte.
         secrets: values that must never be seen in an error, nor in a body that a server echoes.
-        limits: of every answer but a file's (`get(..., file=True)`).
+        limits: of every answer but a file's (`call(..., file=True)`).
     """
 
     def __init__(
@@ -190,10 +191,18 @@ class HttpClient:
         """
         return await self._send("POST", url, body, headers, self.limits, on_event)
 
-    async def get(self, url: str, headers: Mapping[str, str], *, file: bool = False) -> Reply:
-        """Fetch `url`, which may be a `file` of many answers; raises as `post` does."""
+    async def call(
+        self, url: str, headers: Mapping[str, str], body: bytes | None = None, *, file: bool = False
+    ) -> Reply:
+        """A successful answer: to a POST of `body`, or to a GET where there is none. `file`: it holds many answers.
+
+        Raises:
+            RetryableError, SampleError, RunError: as `post` and `check`.
+        """
         limits = ReplyLimits(max_bytes=FILE_BYTES, idle_seconds=self.limits.idle_seconds) if file else self.limits
-        return await self._send("GET", url, None, headers, limits)
+        reply = await self._send("GET" if body is None else "POST", url, body, headers, limits)
+        self.check(reply)
+        return reply
 
     async def _send(
         self,
@@ -281,42 +290,34 @@ class HttpClient:
             return
         if 300 <= reply.status < 400:
             raise RunError(f"{reply.where}: HTTP {reply.status}: redirects are not followed; give the final base URL")
-        try:
-            data = decode(reply.body)
-        except ValueError:
-            data = page_title(reply.body[:4000].decode("utf-8", "replace"))
-        self.fail(reply.status, data, where=reply.where, headers=reply.headers)
+        raise self.failure(reply.status, error_body(reply.body), where=reply.where, headers=reply.headers)
 
-    def fail(self, status: int, data: Any, *, where: str, headers: Mapping[str, str] | None = None) -> None:
-        """Raise what an error answer means: its HTTP status (or the code in its body), its body and its headers.
-
-        Raises:
-            RetryableError, SampleError, RunError: always one of them.
-        """
+    def failure(self, status: int, data: Any, *, where: str, headers: Mapping[str, str] | None = None) -> Failure:
+        """What an error answer means: its HTTP status (or the code in its body), its body and its headers."""
         code, text, details = error_fields(data)
         text = self.scrub(" ".join(text.split()))[:MESSAGE_CHARS]
         label = f"HTTP {status}" + (f" {self.scrub(code)[:60]}" if code and code != str(status) else "")
         message = f"{where}: {label}: {text}" if text else f"{where}: {label}"
         codes = {code.lower(), *(str(d.get("reason", "")).lower() for d in details)}
         if codes & KEY_CODES:
-            raise RunError(message)
+            return RunError(message)
         if quota_of_the_day(details):
-            raise RunError(f"{message} (the quota of the day is used up)", incomplete=True)
+            return RunError(f"{message} (the quota of the day is used up)", incomplete=True)
         if codes & QUOTA_CODES:
-            raise RunError(message, incomplete=True)
+            return RunError(message, incomplete=True)
         limited = status == 429 or is_rate_limit(codes, "" if status in RUN_STATUS else text)
         if limited or status in RETRY_STATUS or status >= 500:
-            raise RetryableError(message, retry_after=retry_after(headers or {}, details), rate_limited=limited)
+            return RetryableError(message, retry_after=retry_after(headers or {}, details), rate_limited=limited)
         if status in RUN_STATUS or code == "FAILED_PRECONDITION":
-            raise RunError(message)
-        raise SampleError(message)
+            return RunError(message)
+        return SampleError(message)
 
     def check_answer(self, data: Mapping[str, Any], reply: Reply, *, holds: str) -> None:
-        """Raise as `fail` when an answer that came as a success says in words that it is none; `holds` names the field
-        that an answer has.
+        """Raise the `failure` of an answer that came as a success and says in words that it is none; `holds` names the
+        field that an answer has.
         """
         if status := embedded_status(data, holds):
-            self.fail(status, data, where=reply.where, headers=reply.headers)
+            raise self.failure(status, data, where=reply.where, headers=reply.headers)
 
 
 async def _blocks(pieces: Sequence[bytes]) -> AsyncIterator[memoryview]:

@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from audiobench.core.json_values import decode
+
 RETRY_STATUS = frozenset({408, 409, 425, 429})
 RUN_STATUS = frozenset({401, 402, 403, 404, 405, 410})
 KEY_CODES = frozenset({"invalid_api_key", "api_key_invalid", "account_deactivated"})
@@ -82,8 +84,15 @@ def is_rate_limit(codes: Iterable[str], text: str) -> bool:
     return any(map(_RATE_CODE.search, codes)) or bool(_RATE_TEXT.search(text))
 
 
-def page_title(text: str) -> str:
-    """The title of an HTML page (of a proxy, say); any other text as it is."""
+def error_body(body: bytes) -> Any:
+    """The JSON of an error answer; where it is none, its text, or the title of an HTML page (of a proxy, say)."""
+    try:
+        return decode(body)
+    except ValueError:
+        return _page_title(body[:4000].decode("utf-8", "replace"))
+
+
+def _page_title(text: str) -> str:
     title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
     return f"{title[1]} (an HTML page)" if title and text.lstrip().startswith("<") else text
 

@@ -34,7 +34,7 @@ from model_adapters.dialects import (
     sampling_fields,
 )
 from model_adapters.http import HttpClient, Reply, find_key, json_object, where
-from model_adapters.http_errors import FILTER_CODES, date_of, error_fields
+from model_adapters.http_errors import FILTER_CODES, date_of, error_body, error_fields
 from model_adapters.splicing import spliced
 from model_adapters.step_audio import PROMPT_VERSION
 
@@ -237,10 +237,7 @@ class OpenAIChat:
         return response
 
     def _blocked(self, reply: Reply) -> Response | None:
-        try:
-            code, text, _ = error_fields(decode(reply.body))
-        except ValueError:
-            return None
+        code, text, _ = error_fields(error_body(reply.body))
         if code.lower() not in FILTER_CODES:
             return None
         blocked = self._filtered(text)
@@ -299,10 +296,7 @@ class OpenAIChat:
             RetryableError, SampleError, RunError: as `generate`.
         """
         headers = {**self._headers(), "Content-Type": content_type}
-        url = self.base_url + path
-        reply = await (self._http.get(url, headers, file=file) if body is None else self._http.post(url, body, headers))
-        self._http.check(reply)
-        return reply
+        return await self._http.call(self.base_url + path, headers, body, file=file)
 
     async def served_models(self) -> list[str]:
         """The names that the server knows (`GET /models`); empty where it has no such list."""
@@ -314,8 +308,7 @@ class OpenAIChat:
         """The entries of the server's list of models, and the server's clock (seconds since 1970)."""
         if self.dialect.models_path is None:
             return [], 0.0
-        reply = await self._http.get(self.base_url + self.dialect.models_path, self._headers())
-        self._http.check(reply)
+        reply = await self._http.call(self.base_url + self.dialect.models_path, self._headers())
         listed = json_object(reply).get("data")
         clock = date_of(reply.headers.get("Date", "")) or time.time()
         return [m for m in listed if isinstance(m, dict) and "id" in m] if isinstance(listed, list) else [], clock

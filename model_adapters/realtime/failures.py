@@ -12,10 +12,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from audiobench.core.json_values import decode
 from audiobench.model.adapter import RetryableError, RunError, SampleError
 from model_adapters.http import MESSAGE_CHARS, HttpClient
-from model_adapters.http_errors import page_title
+from model_adapters.http_errors import error_body
 
 UNTAKEABLE = frozenset({1003, 1007, 1009})
 POLICY = 1008
@@ -51,24 +50,12 @@ def reported(error: Mapping[str, Any], *, where: str, http: HttpClient) -> Excep
     said = error.get("code")
     fallback = 400 if "invalid" in " ".join(names) else 500
     status = said if isinstance(said, int) else next((_STATUS[name] for name in names if name in _STATUS), fallback)
-    try:
-        http.fail(status, {"error": dict(error)}, where=where)
-    except (RetryableError, SampleError, RunError) as failure:
-        return failure
-    raise AssertionError("unreachable")
+    return http.failure(status, {"error": dict(error)}, where=where)
 
 
 def refused(response: Any, *, where: str, http: HttpClient) -> Exception:
     """What a handshake that was answered with an HTTP status means (`response` of websockets' InvalidStatus)."""
     if response.status_code < 400:
         return RunError(f"{where}: HTTP {response.status_code} instead of a websocket: is the base URL right?")
-    body = response.body or b""
-    try:
-        data = decode(body)
-    except ValueError:
-        data = page_title(body[:2000].decode("utf-8", "replace"))
-    try:
-        http.fail(response.status_code, data, where=where, headers=dict(response.headers.raw_items()))
-    except (RetryableError, SampleError, RunError) as failure:
-        return failure
-    raise AssertionError("unreachable")
+    headers = dict(response.headers.raw_items())
+    return http.failure(response.status_code, error_body(response.body or b""), where=where, headers=headers)
