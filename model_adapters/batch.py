@@ -8,7 +8,6 @@ makes a job over it; the job is an operation that names the file of answers when
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from audiobench.model.adapter import RetryableError, SampleError
 from audiobench.model.batch import Result, Status
 from model_adapters.http import Reply, json_object
 from model_adapters.http_errors import FILTER_CODES, error_fields
+from model_adapters.splicing import form
 
 if TYPE_CHECKING:
     from model_adapters.gemini import Gemini
@@ -47,17 +47,9 @@ class OpenAIBatch:
 
     async def submit(self, lines: Sequence[bytes], token: str) -> str:
         """Upload, then create."""
-        boundary = secrets.token_hex(16)
-        part = f'--{boundary}\r\nContent-Disposition: form-data; name="'
-        body = b"".join(
-            (
-                f'{part}purpose"\r\n\r\nbatch\r\n'.encode(),
-                f'{part}file"; filename="{token}.jsonl"\r\nContent-Type: application/octet-stream\r\n\r\n'.encode(),
-                b"\n".join(lines),
-                f"\n\r\n--{boundary}--\r\n".encode(),
-            )
-        )
-        reply = await self.adapter.send("/files", body, f"multipart/form-data; boundary={boundary}")
+        data = b"\n".join((*lines, b""))
+        kind, body = form({"purpose": "batch"}, f"{token}.jsonl", "application/octet-stream", data)
+        reply = await self.adapter.send("/files", body, kind)
         wanted = {
             "input_file_id": _named(reply, "id"),
             "endpoint": "/v1/chat/completions",

@@ -12,10 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pydantic import SecretStr
+
 from audiobench.core.errors import UsageError
 from audiobench.model.adapter import SampleError
 from audiobench.model.capabilities import NEUTRAL, WORDS
-from model_adapters.http import address
+from audiobench.model.spec import ModelSpec
+from model_adapters.http import address, find_key
 
 MIME = {
     "wav": "audio/wav", "mp3": "audio/mpeg", "flac": "audio/flac", "ogg": "audio/ogg", "m4a": "audio/mp4",
@@ -37,13 +40,10 @@ GEMINI_PARAMETERS = {
     "max_gen_toks": "maxOutputTokens", "temperature": "temperature", "top_p": "topP", "top_k": "topK", "seed": "seed",
     "until": "stopSequences", "presence_penalty": "presencePenalty", "frequency_penalty": "frequencyPenalty",
 }  # fmt: skip
-OPEN_WEIGHTS = STANDARD | {
-    "max_gen_toks": "max_tokens",
-    "top_k": "top_k",
-    "min_p": "min_p",
-    "repetition_penalty": "repetition_penalty",
-    "stop_token_ids": "stop_token_ids",
-}
+_MAX_TOKENS = STANDARD | {"max_gen_toks": "max_tokens"}
+_SAMPLERS = _MAX_TOKENS | {"top_k": "top_k", "min_p": "min_p", "repetition_penalty": "repetition_penalty"}
+OPEN_WEIGHTS = _SAMPLERS | {"stop_token_ids": "stop_token_ids"}
+"""What vLLM and SGLang take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,11 @@ class Dialect:
     own_prompts: bool = False
     """See `audiobench.model.capabilities`."""
 
+    @property
+    def mime_types(self) -> dict[str, str]:
+        """Format -> MIME type of the sound that it takes."""
+        return {name: MIME[name] for name in sorted(self.formats or MIME)}
+
     def address(self, given: str | None, model: str) -> str:
         """The base URL: the one given, the environment's, the server's public one.
 
@@ -96,6 +101,17 @@ class Dialect:
             also = f", or set {variable}" if variable else ""
             raise UsageError(f"model {model}: no address of the server: give --base-url{also}")
         return address(found, model)
+
+    def key(self, spec: ModelSpec) -> SecretStr | None:
+        """The key of a model; raises as `find_key`."""
+        required = self.key_required or bool(spec.api_key_env)
+        return find_key(spec.api_key_env or self.key_env, required=required, model=spec.name)
+
+    def headers(self, key: SecretStr | None, content_type: str = "application/json") -> dict[str, str]:
+        """Of a call with this key."""
+        name, before = self.auth
+        kind = {"Content-Type": content_type}
+        return kind if key is None else {**kind, name: before + key.get_secret_value()}
 
 
 _OPENAI = STANDARD | {"max_gen_toks": "max_completion_tokens"}
@@ -126,13 +142,7 @@ DIALECTS: dict[str, Dialect] = {
             base_url="http://localhost:8080/v1",
             key_env=("LLAMA_API_KEY",),
             key_required=False,
-            parameters=STANDARD
-            | {
-                "max_gen_toks": "max_tokens",
-                "top_k": "top_k",
-                "min_p": "min_p",
-                "repetition_penalty": "repeat_penalty",
-            },
+            parameters=_SAMPLERS | {"repetition_penalty": "repeat_penalty"},
             prefill="trailing",
         ),
         Dialect(
@@ -162,7 +172,7 @@ DIALECTS: dict[str, Dialect] = {
             base_url_env="DASHSCOPE_COMPATIBLE_BASE_URL",
             key_env=("DASHSCOPE_API_KEY",),
             must_stream=True,
-            parameters=STANDARD | {"max_gen_toks": "max_tokens", "top_k": "top_k"},
+            parameters=_MAX_TOKENS | {"top_k": "top_k"},
             body={"modalities": ["text"]},
         ),
         Dialect(
@@ -170,7 +180,7 @@ DIALECTS: dict[str, Dialect] = {
             formats=frozenset({"wav"}),
             base_url="https://api.stepfun.com/v1",
             key_env=("STEP_API_KEY",),
-            parameters=STANDARD | {"max_gen_toks": "max_tokens"},
+            parameters=_MAX_TOKENS,
         ),
         Dialect(
             "stepfun_vllm",
@@ -188,19 +198,13 @@ DIALECTS: dict[str, Dialect] = {
             base_url="https://api.mistral.ai/v1",
             key_env=("MISTRAL_API_KEY",),
             usage_on_stream=False,
-            parameters=STANDARD | {"max_gen_toks": "max_tokens", "seed": "random_seed"},
+            parameters=_MAX_TOKENS | {"seed": "random_seed"},
         ),
         Dialect(
             "openrouter",
             base_url="https://openrouter.ai/api/v1",
             key_env=("OPENROUTER_API_KEY",),
-            parameters=STANDARD
-            | {
-                "max_gen_toks": "max_tokens",
-                "top_k": "top_k",
-                "min_p": "min_p",
-                "repetition_penalty": "repetition_penalty",
-            },
+            parameters=_SAMPLERS,
             body={"usage": {"include": True}},
             tells_cost=True,
         ),
@@ -270,6 +274,12 @@ def merge(base: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
         else:
             base[key] = value
     return base
+
+
+def who_answered(requested: str, served: str | None) -> dict[str, Any]:
+    """What a response's `raw` says of the model: what was asked for, and whether another one answered."""
+    differs = bool(served) and not same_model(requested, served)
+    return {"requested_model": requested, **({"model_differs": True} if differs else {})}
 
 
 _VERSION = re.compile(r"-(latest|\d{3}|\d{4}|\d{6}|\d{8}|\d{4}-\d{2}-\d{2}|preview-\d{2}-\d{4})$")

@@ -30,10 +30,10 @@ from audiobench.model.capabilities import WORDS, Capabilities, check
 from audiobench.model.spec import ModelSpec
 from model_adapters.batch import GeminiBatch
 from model_adapters.bodies import first
-from model_adapters.dialects import GEMINI_PARAMETERS, merge, same_model, sampling_fields
+from model_adapters.dialects import GEMINI_PARAMETERS, merge, sampling_fields, who_answered
 from model_adapters.gemini_files import Files
 from model_adapters.http import HttpClient, Reply, address, find_key, json_object
-from model_adapters.splicing import spliced
+from model_adapters.splicing import mime_type, spliced
 
 MIME = {
     "audio": {
@@ -53,6 +53,7 @@ BLOCKED = frozenset(
     {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY", "JAILBREAK", "MODEL_ARMOR"}
 )
 DEVELOPER_API = "https://generativelanguage.googleapis.com"
+BASE_URL_VARIABLE = "GOOGLE_GEMINI_BASE_URL"
 
 KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 
@@ -116,7 +117,7 @@ class Gemini:
         if self.options.vertex is None:
             variables = spec.api_key_env or list(KEY_VARIABLES)
             self._key = find_key(variables, required=True, model=spec.name)
-            base = base_url or os.environ.get("GOOGLE_GEMINI_BASE_URL") or DEVELOPER_API
+            base = base_url or os.environ.get(BASE_URL_VARIABLE) or DEVELOPER_API
             self._base, version = _version(address(base, spec.name), self.options.api_version or "v1")
             self._api = f"{self._base}/{version}"
             self._model_url = f"{self._api}/models/{spec.served_model}"
@@ -192,11 +193,7 @@ class Gemini:
             if isinstance(part, TextPart):
                 parts.append({"text": part.text})
                 continue
-            known = MIME[part.kind]
-            if not part.data or part.format not in known:
-                what = "no bytes to send" if not part.data else f"gemini takes {', '.join(known)}, not {part.format!r}"
-                raise SampleError(f"{part.kind} {part.clip.path.name}: {what}")
-            mime = known[part.format]
+            mime = mime_type(part, MIME[part.kind], "gemini")
             if len(clips) in files:
                 parts.append({"fileData": {"fileUri": files[len(clips)], "mimeType": mime}})
             else:
@@ -232,12 +229,10 @@ class Gemini:
 
     def _response(self, data: dict[str, Any], reply: Reply) -> Response:
         self._http.check_answer(data, reply, holds="candidates")
-        raw: dict[str, Any] = {"requested_model": self.spec.served_model}
+        served = data.get("modelVersion") or None
+        raw = who_answered(self.spec.served_model, served)
         if data.get("responseId"):
             raw["id"] = data["responseId"]
-        served = data.get("modelVersion") or None
-        if served and not same_model(self.spec.served_model, served):
-            raw["model_differs"] = True
         usage = token_counts(object_in(data, "usageMetadata"))
         feedback = object_in(data, "promptFeedback")
         candidate = first(data.get("candidates"))
@@ -294,8 +289,8 @@ class Gemini:
         if self.options.vertex is not None:
             limit = self.options.inline_bytes
             raise SampleError(f"the clips are larger than {limit} bytes, and Vertex AI has no Files API")
-        kinds = [(part, MIME[part.kind]) for part in request.media]
-        return {place: await self.files.clip(part, known[part.format]) for place, (part, known) in enumerate(kinds)}
+        clips = [(part, mime_type(part, MIME[part.kind], "gemini")) for part in request.media]
+        return {place: await self.files.clip(part, mime) for place, (part, mime) in enumerate(clips)}
 
     def batch_api(self) -> GeminiBatch:
         """Its provider's batch jobs."""

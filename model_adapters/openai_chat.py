@@ -18,14 +18,13 @@ from audiobench.core.errors import UsageError
 from audiobench.core.json_values import counts, decode, mended, object_in
 from audiobench.core.parts import ending_in_text
 from audiobench.core.types import AudioPart, MediaPart, Message, Parts, Request, Response, TextPart, VideoPart
-from audiobench.model.adapter import RetryableError, SampleError
+from audiobench.model.adapter import RetryableError
 from audiobench.model.capabilities import Capabilities, check
 from audiobench.model.spec import ModelSpec
 from model_adapters.batch import OpenAIBatch
 from model_adapters.bodies import first, index
 from model_adapters.dialects import (
     DIALECTS,
-    MIME,
     VIDEO_MIME,
     Dialect,
     find_dialect,
@@ -33,9 +32,9 @@ from model_adapters.dialects import (
     same_model,
     sampling_fields,
 )
-from model_adapters.http import HttpClient, Reply, find_key, json_object, where
+from model_adapters.http import HttpClient, Reply, json_object, where
 from model_adapters.http_errors import FILTER_CODES, date_of, error_body, error_fields
-from model_adapters.splicing import spliced
+from model_adapters.splicing import mime_type, spliced
 from model_adapters.step_audio import PROMPT_VERSION
 
 NO_AUDIO_CHAT = (
@@ -105,9 +104,7 @@ class OpenAIChat:
         self.dialect: Dialect = find_dialect(spec.dialect, spec.name)
         self.options = spec.read_options(Options)
         self.base_url = self.dialect.address(base_url, spec.name)
-        variables = spec.api_key_env or list(self.dialect.key_env)
-        required = self.dialect.key_required or bool(spec.api_key_env)
-        self._key = find_key(variables, required=required, model=spec.name)
+        self._key = self.dialect.key(spec)
         self._http = HttpClient(timeout=timeout, secrets=[self._key], limits=spec.reply)
         self._url = self.base_url + self._path()
         # cannot stand in any prompt: drawn anew for each adapter
@@ -125,13 +122,6 @@ class OpenAIChat:
         if not version:
             raise UsageError(f"model {self.spec.name}: set options.api_version or OPENAI_API_VERSION")
         return self.dialect.path.format(model=quote(self.spec.served_model, safe=""), api_version=quote(version))
-
-    def _headers(self) -> dict[str, str]:
-        headers = {"Content-Type": "application/json"}
-        if self._key is not None:
-            name, before = self.dialect.auth
-            headers[name] = before + self._key.get_secret_value()
-        return headers
 
     # -- the request
 
@@ -179,19 +169,11 @@ class OpenAIChat:
         return content
 
     def _video(self, part: VideoPart) -> dict[str, Any]:
-        if not part.data or part.format not in VIDEO_MIME:
-            what = "no bytes to send" if not part.data else f"{part.format!r} is not one of {', '.join(VIDEO_MIME)}"
-            raise SampleError(f"video {part.clip.path.name}: {what}")
-        return {"type": "video_url", "video_url": {"url": f"data:{VIDEO_MIME[part.format]};base64,{self._mark}"}}
+        mime = mime_type(part, VIDEO_MIME, self.dialect.name)
+        return {"type": "video_url", "video_url": {"url": f"data:{mime};base64,{self._mark}"}}
 
     def _audio(self, part: AudioPart) -> dict[str, Any]:
-        if not part.data:
-            raise SampleError(f"audio {part.clip.path.name}: no bytes to send")
-        allowed = self.dialect.formats
-        if part.format not in MIME or (allowed and part.format not in allowed):
-            known = ", ".join(sorted(allowed or MIME))
-            raise SampleError(f"audio {part.clip.path.name}: {self.dialect.name} takes {known}, not {part.format!r}")
-        uri = f"data:{MIME[part.format]};base64,{self._mark}"
+        uri = f"data:{mime_type(part, self.dialect.mime_types, self.dialect.name)};base64,{self._mark}"
         match self.dialect.audio:
             case "input_audio":
                 return {"type": "input_audio", "input_audio": {"data": self._mark, "format": part.format}}
@@ -225,7 +207,7 @@ class OpenAIChat:
         parts = _Parts(where(self._url))
         body = self.pieces(request)
         del request  # and with it the clip: from here on only its base64 is in memory
-        reply = await self._http.post(self._url, body, self._headers(), on_event=parts.event)
+        reply = await self._http.post(self._url, body, self.dialect.headers(self._key), on_event=parts.event)
         if reply.status == 400 and (blocked := self._blocked(reply)) is not None:
             return blocked
         self._http.check(reply)
@@ -295,7 +277,7 @@ class OpenAIChat:
         Raises:
             RetryableError, SampleError, RunError: as `generate`.
         """
-        headers = {**self._headers(), "Content-Type": content_type}
+        headers = self.dialect.headers(self._key, content_type)
         return await self._http.call(self.base_url + path, headers, body, file=file)
 
     async def served_models(self) -> list[str]:
@@ -308,7 +290,7 @@ class OpenAIChat:
         """The entries of the server's list of models, and the server's clock (seconds since 1970)."""
         if self.dialect.models_path is None:
             return [], 0.0
-        reply = await self._http.call(self.base_url + self.dialect.models_path, self._headers())
+        reply = await self.send(self.dialect.models_path)
         listed = json_object(reply).get("data")
         clock = date_of(reply.headers.get("Date", "")) or time.time()
         return [m for m in listed if isinstance(m, dict) and "id" in m] if isinstance(listed, list) else [], clock

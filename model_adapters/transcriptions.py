@@ -6,7 +6,6 @@ are not sent: a recogniser has no prompt.
 
 from __future__ import annotations
 
-import secrets
 import time
 from typing import Any
 
@@ -17,8 +16,9 @@ from audiobench.core.types import AudioPart, Request, Response
 from audiobench.model.adapter import RetryableError, SampleError
 from audiobench.model.capabilities import WORDS, Capabilities
 from audiobench.model.spec import ModelSpec
-from model_adapters.dialects import MIME, find_dialect, same_model
-from model_adapters.http import HttpClient, find_key, json_object
+from model_adapters.dialects import MIME, find_dialect, who_answered
+from model_adapters.http import HttpClient, json_object
+from model_adapters.splicing import form, mime_type
 
 
 class Options(BaseModel):
@@ -46,36 +46,18 @@ class Transcriptions:
         self.dialect = find_dialect(spec.dialect, spec.name)
         self.options = spec.read_options(Options)
         self._url = self.dialect.address(base_url, spec.name) + "/audio/transcriptions"
-        names = spec.api_key_env or list(self.dialect.key_env)
-        required = self.dialect.key_required or bool(spec.api_key_env)
-        self._key = find_key(names, required=required, model=spec.name)
+        self._key = self.dialect.key(spec)
         self._http = HttpClient(timeout=timeout, secrets=[self._key], limits=spec.reply)
 
     def form(self, part: AudioPart, request: Request) -> tuple[str, bytes]:
-        """(content type, body) of one clip's multipart form.
-
-        Raises:
-            SampleError: the clip has no bytes, or a container without a MIME type.
-        """
-        if not part.data or part.format not in MIME:
-            what = "no bytes to send" if not part.data else f"{part.format!r} is not one of {', '.join(MIME)}"
-            raise SampleError(f"audio {part.clip.path.name}: {what}")
+        """(content type, body) of one clip's multipart form; raises as `mime_type`."""
+        mime = mime_type(part, MIME, self.dialect.name)
         fields = {"model": self.spec.served_model, "response_format": "json", **self.options.fields}
         if self.options.language:
             fields["language"] = self.options.language
         if (temperature := request.generation.get("temperature")) is not None:
             fields["temperature"] = str(temperature)
-        boundary = secrets.token_hex(16)
-        lines = b""
-        for name, value in fields.items():
-            lines += f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-        lines += (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="clip.{part.format}"\r\n'
-            f"Content-Type: {MIME[part.format]}\r\n\r\n"
-        ).encode()
-        return f"multipart/form-data; boundary={boundary}", b"".join(
-            (lines, part.data, f"\r\n--{boundary}--\r\n".encode())
-        )
+        return form(fields, f"clip.{part.format}", mime, part.data)
 
     async def generate(self, request: Request) -> Response:
         """The words of the request's clips, in order, joined by spaces; see `Adapter.generate` for errors."""
@@ -87,12 +69,7 @@ class Transcriptions:
         served: str | None = None
         for part in request.audio:
             kind, body = self.form(part, request)
-            headers = {"Content-Type": kind}
-            if self._key is not None:
-                name, before = self.dialect.auth
-                headers[name] = before + self._key.get_secret_value()
-            reply = await self._http.post(self._url, body, headers)
-            self._http.check(reply)
+            reply = await self._http.call(self._url, self.dialect.headers(self._key, kind), body)
             data = json_object(reply)
             self._http.check_answer(data, reply, holds="text")
             if not isinstance(data.get("text"), str):
@@ -101,9 +78,7 @@ class Transcriptions:
             served = data.get("model") or served
             for name, count in _usage(data.get("usage")).items():
                 usage[name] = usage.get(name, 0) + count
-        raw: dict[str, Any] = {"requested_model": self.spec.served_model}
-        if served and not same_model(self.spec.served_model, served):
-            raw["model_differs"] = True
+        raw = who_answered(self.spec.served_model, served)
         took = {"total": time.perf_counter() - began}
         return Response(" ".join(t for t in texts if t), usage=usage, latency=took, served_model=served, raw=raw)
 

@@ -26,22 +26,8 @@ from audiobench.model.adapter import RetryableError, RunError, SampleError
 from audiobench.model.capabilities import WORDS, Capabilities, check
 from audiobench.model.spec import ModelSpec
 from audiobench.serving.planner import located, plan_server, planned_arguments
+from model_adapters.dialects import OPEN_WEIGHTS
 from model_adapters.step_audio import CHAT_TEMPLATE, PROMPT_VERSION
-
-PARAMETERS = {
-    "max_gen_toks": "max_tokens",
-    "until": "stop",
-    "temperature": "temperature",
-    "top_p": "top_p",
-    "top_k": "top_k",
-    "min_p": "min_p",
-    "repetition_penalty": "repetition_penalty",
-    "presence_penalty": "presence_penalty",
-    "frequency_penalty": "frequency_penalty",
-    "seed": "seed",
-    "stop_token_ids": "stop_token_ids",
-}
-"""Our name -> vLLM's."""
 
 
 class Options(BaseModel):
@@ -69,7 +55,7 @@ class VLLMEngine:
         return Capabilities(
             WORDS | {"assistant_audio", "prefill_audio"},
             "vLLM",
-            parameters=PARAMETERS,
+            parameters=OPEN_WEIGHTS,
             audio_out=False,
             in_process=True,
             prompt_version=PROMPT_VERSION if plugin else None,
@@ -224,11 +210,11 @@ def sampling_params(engine: Any, generation: Mapping[str, Any]) -> Any:
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
-    unknown = [name for name, value in generation.items() if name not in PARAMETERS and value is not None]
+    unknown = [name for name, value in generation.items() if name not in OPEN_WEIGHTS and value is not None]
     if unknown:
-        raise SampleError(f"vLLM has no parameter {', '.join(unknown)}; it takes {', '.join(PARAMETERS)}")
+        raise SampleError(f"vLLM has no parameter {', '.join(unknown)}; it takes {', '.join(OPEN_WEIGHTS)}")
     defaults = dict(engine.model_config.get_diff_sampling_param() or {})
-    asked = {PARAMETERS[name]: value for name, value in generation.items() if value is not None}
+    asked = {OPEN_WEIGHTS[name]: value for name, value in generation.items() if value is not None}
     return SamplingParams(**{"max_tokens": None, **defaults, **asked}, output_kind=RequestOutputKind.FINAL_ONLY)
 
 

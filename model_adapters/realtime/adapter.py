@@ -25,8 +25,9 @@ from audiobench.media.wav import pcm_wav
 from audiobench.model.adapter import RetryableError, RunError, SampleError
 from audiobench.model.capabilities import Capabilities, check
 from audiobench.model.spec import ModelSpec
-from model_adapters.dialects import same_model
-from model_adapters.http import HttpClient, address, find_key, where
+from model_adapters.dialects import DIALECTS, who_answered
+from model_adapters.gemini import BASE_URL_VARIABLE, DEVELOPER_API, KEY_VARIABLES
+from model_adapters.http import CONNECT_SECONDS, HttpClient, address, find_key, where
 from model_adapters.realtime import failures
 from model_adapters.realtime.gemini_live import GeminiLive
 from model_adapters.realtime.openai import SERVER_VAD, OpenAIRealtime
@@ -38,16 +39,10 @@ from model_adapters.waveforms import waveform
 BURST_CHUNK_MS = 500
 LONGEST_SILENCE_SECONDS = 10.0
 """In VAD mode the client sends silence behind the clip until the server answers, at most this long."""
-CONNECT_SECONDS = 30.0
 MOST_EVENT_BYTES = 1 << 24
-SERVERS: dict[str, tuple[str, str | None, list[str]]] = {
-    "openai": ("wss://api.openai.com/v1", "OPENAI_BASE_URL", ["OPENAI_API_KEY"]),
-    "gemini_live": (
-        "wss://generativelanguage.googleapis.com",
-        "GOOGLE_GEMINI_BASE_URL",
-        ["GOOGLE_API_KEY", "GEMINI_API_KEY"],
-    ),
-    "stepfun": ("wss://api.stepfun.com/v1", None, ["STEP_API_KEY"]),
+SERVERS: dict[str, tuple[str | None, str | None, tuple[str, ...]]] = {
+    **{name: ((at := DIALECTS[name]).base_url, at.base_url_env, at.key_env) for name in ("openai", "stepfun")},
+    "gemini_live": (DEVELOPER_API, BASE_URL_VARIABLE, KEY_VARIABLES),
 }
 """Protocol -> default address, environment variable that may hold another, environment variables of the key."""
 
@@ -105,7 +100,7 @@ class Realtime:
             raise UsageError(f"model {spec.name}: websockets is missing: {install('realtime')}") from None
         public, elsewhere, variables = SERVERS[options.protocol]
         default = (os.environ.get(elsewhere) if elsewhere else None) or public
-        self._base = _address(base_url or default, spec.name)
+        self._base = _address(base_url or default or "", spec.name)
         required = bool(spec.api_key_env) or base_url is None
         self._key = find_key(spec.api_key_env or variables, required=required, model=spec.name)
         self._http = HttpClient(timeout=timeout, secrets=[self._key])
@@ -286,7 +281,7 @@ class Realtime:
         said = "".join(turn.transcript) or "".join(turn.text)
         raw: dict[str, Any] = {
             **turn.raw,
-            "requested_model": self.spec.served_model,
+            **who_answered(self.spec.served_model, turn.served_model),
             "protocol": options.protocol,
             "turn": options.turn,
             "pace": options.pace,
@@ -295,8 +290,6 @@ class Realtime:
             "late_ms": round(turn.late * 1000, 1),
             "input": self._input(request, pcm),
         }
-        if (served := turn.served_model) and not same_model(self.spec.served_model, served):
-            raw["model_differs"] = True
         text, parts = said, ()
         if turn.packets:
             raw["packets"] = len(turn.packets)
