@@ -6,9 +6,9 @@ orders that both arms of a pair have.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from audiobench.core.errors import UsageError
 from audiobench.core.modes import Think
@@ -63,7 +63,7 @@ class Arm:
         """The arm, cut down to these samples, in this order."""
         return replace(self, slots={sample: self.slots[sample] for sample in ids if sample in self.slots})
 
-    def kept(self, keep: Any) -> Arm:
+    def kept(self, keep: Callable[[Scored], bool]) -> Arm:
         """The arm, cut down to the records for which `keep(scored)` holds."""
         slots: dict[str, dict[int, dict[int, Scored]]] = {}
         for scored in self:

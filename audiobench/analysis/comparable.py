@@ -15,7 +15,7 @@ set and the samples themselves it does not. Parts, as in `summary.fingerprint`:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from audiobench.analysis.arms import Arm
@@ -108,6 +108,10 @@ def unlike_columns(a: Arm, b: Arm) -> list[str]:
     return sorted(name for name in x.keys() | y.keys() if x.get(name) != y.get(name))
 
 
+def _sampling(arm: Arm) -> Mapping[str, Any]:
+    return arm.run.info.model.declared.get("sampling") or {}
+
+
 def notes(a: Arm, b: Arm) -> list[str]:
     """What differs between two runs without forbidding the comparison, in words."""
     if a.run.folder.resolve() == b.run.folder.resolve():
@@ -120,7 +124,7 @@ def notes(a: Arm, b: Arm) -> list[str]:
         if first != second:
             x, y = ("none" if value in (None, {}) else value for value in (first, second))
             lines.append(f"generation differs: {name} {x} ({a.label}), {y} ({b.label})")
-    x, y = (arm.run.info.model.declared.get("sampling") or {} for arm in (a, b))
+    x, y = _sampling(a), _sampling(b)
     if a.run.model == b.run.model and x != y:
         lines.append(f"sampling of {a.run.model} differs: {x} against {y}")
     return lines

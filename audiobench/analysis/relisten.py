@@ -114,7 +114,7 @@ def relistening(arms: Sequence[Arm], *, allowed: Collection[str] = ()) -> list[R
         if chosen is not None:
             same = (chosen["form"], chosen["turns"], arm.how.think, arm.how.audio, arm.how.prompt)
             groups[same][chosen["hear"]] = arm
-    found = []
+    found: list[Relistening] = []
     for (form, turns, think, audio, _), by_hearing in groups.items():
         order = [hear for hear in ("span", *CONTROLS) if hear in by_hearing]
         unit = metric_of(by_hearing[order[0]].task_run.task).unit

@@ -18,7 +18,7 @@ def relisten_sheets(entries: Sequence[Relistening]) -> list[Sheet]:
 
 def relisten_lines(entries: Sequence[Relistening], rows: int | None) -> list[str]:
     """Each control's answer in a sentence; `rows`: of the whole data set."""
-    lines = []
+    lines: list[str] = []
     for entry in entries:
         unit = UNITS[entry.unit]
         for control in entry.controls:

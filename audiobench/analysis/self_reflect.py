@@ -216,7 +216,7 @@ def _virtual(arm: Arm, path: Path, rows: Iterable[Reflected]) -> Arm:
 
 def _official(rows: Sequence[Reflected], clusters: Sequence[str] | None) -> Part:
     """Credit as compute_acc.py gives it."""
-    credits = []
+    credits: list[float] = []
     for found in rows:
         target = found.scored.shown.target
         gold = f"<{found.gold}> {target if isinstance(target, str) else (target or ('',))[0]}"

@@ -6,7 +6,7 @@ import argparse
 import difflib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from audiobench.cli import output
@@ -102,7 +102,7 @@ def _tasks(args: argparse.Namespace, known: Sequence[str]) -> list[str] | None:
     """
     if not args.tasks:
         return None
-    names = [name.strip() for name in args.tasks.split(",") if name.strip()]
+    names: list[str] = [name.strip() for name in args.tasks.split(",") if name.strip()]
     for name in names:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
@@ -173,12 +173,13 @@ def _annotate(args: argparse.Namespace, verdict: Verdict) -> None:
 def _write(args: argparse.Namespace, verdict: Verdict) -> list[AudiobenchError]:
     """Write every report that was asked for; what could not be written, since none of it changes the verdict."""
     unwritten: list[AudiobenchError] = []
-    for path, write in (
+    wanted: list[tuple[Path | None, Callable[[Path], None]]] = [
         (args.junit, lambda path: write_junit(path, verdict)),
         (args.summary, lambda path: write_summary(path, verdict)),
         (args.json, lambda path: _write_verdict(verdict, "json", path)),
         (args.out, lambda path: _write_verdict(verdict, output.chosen(args), path)),
-    ):
+    ]
+    for path, write in wanted:
         try:
             if path is not None:
                 write(path)

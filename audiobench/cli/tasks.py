@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from audiobench.cli import output
 from audiobench.core.errors import UsageError
+from audiobench.core.narrow import is_list
 from audiobench.task.find import expand, find_task, group_files, task_files
 from audiobench.task.glance import glance, listed
-from audiobench.task.lengths import hours, measured
+from audiobench.task.lengths import Length, hours, measured
 
 if TYPE_CHECKING:
     from audiobench.task.spec import TaskSpec
@@ -56,7 +57,7 @@ UNMEASURED = "hours of audio: ? until the data are here (audiobench tasks fetch 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.2f}"
-    return (", ".join(value) if isinstance(value, list) else "" if value is None else str(value)) or "-"
+    return (", ".join(value) if is_list(value) else "" if value is None else str(value)) or "-"
 
 
 def _rows() -> list[dict[str, Any]]:
@@ -64,12 +65,12 @@ def _rows() -> list[dict[str, Any]]:
     return [_row(name, path, known.get(name)) for name, path in sorted(task_files().items())]
 
 
-def _row(name: str, path: Path, length: dict[str, Any] | None) -> dict[str, Any]:
+def _row(name: str, path: Path, length: Length | None) -> dict[str, Any]:
     facts = glance(path)
     licence = re.split(r" \(|;", str(facts.get("license") or ""))[0]
     return {
         "task": name, "title": str(facts.get("task_alias") or name), "domain": path.parent.name, "file": str(path),
-        "n": facts.get("expected_rows"), "hours": hours(length, facts), "scorer": str(facts.get("scorer") or "option_match"), "licence": licence or None,
+        "n": facts.get("expected_rows"), "hours": hours(length, facts.get("dataset_path"), facts.get("dataset_revision")), "scorer": str(facts.get("scorer") or "option_match"), "licence": licence or None,
         "needs": listed(facts.get("needs")), "tags": listed(facts.get("tag")),
     }  # fmt: skip
 
@@ -92,7 +93,7 @@ def _chosen(args: argparse.Namespace, rows: list[dict[str, Any]]) -> list[dict[s
 
 
 def _groups() -> list[dict[str, Any]]:
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, path in sorted(group_files().items()):
         facts, members = glance(path), expand([name])
         average = next(iter(facts.get("aggregate_metric_list") or []), None)
@@ -142,12 +143,10 @@ def _show(args: argparse.Namespace) -> int:
 
 def _length(task: TaskSpec) -> str:
     entry = measured().get(task.task)
-    length = hours(entry, {"dataset_path": task.dataset_path, "dataset_revision": task.dataset_revision})
+    length = hours(entry, task.dataset_path, task.dataset_revision)
     if entry is None or length is None:
         return f"unknown until fetched (audiobench tasks fetch {task.task})"
-    return (
-        f"{length:.2f} h in {entry.get('clips')} clips of {entry.get('source')} (sha256 {entry.get('content_sha256')})"
-    )
+    return f"{length:.2f} h in {entry.clips} clips of {entry.source} (sha256 {entry.content_sha256})"
 
 
 def _show_group(args: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from audiobench.results.verify import repair, verify
 
 def run(args: argparse.Namespace) -> int:
     """Verify each run, after its repair where that is wanted."""
-    shown, told = [], list[str]()
+    shown, told = list[dict[str, object]](), list[str]()
     for folder in _folders(args.runs):
         done = repair(folder) if args.repair else []
         found = verify(folder)

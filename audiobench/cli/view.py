@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from audiobench.core.errors import UsageError
-from audiobench.results.runs import find_runs
-from audiobench.view.collect import collect
+from audiobench.results.runs import Run, find_runs
+from audiobench.view.collect import TaskPage, collect
 from audiobench.view.server import serve
 from audiobench.view.site import DEFAULT_PICTURES, write_site
 
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _serve(args: argparse.Namespace, runs: list, pages: list) -> int:
+def _serve(args: argparse.Namespace, runs: Sequence[Run], pages: list[TaskPage]) -> int:
     import tempfile
 
     def ready(address: str) -> None:

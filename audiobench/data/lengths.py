@@ -28,14 +28,15 @@ def measure(task: TaskSpec, data: Dataset) -> str:
     told = f"{seconds / 3600:.2f} h of audio in {len(known):,} clips (samples' sha256 {data.content_sha256[:12]})"
     if task.expected_rows not in (None, data.total):
         return f"{told}, of {of_whole(data.total, task.expected_rows)} rows, so not those of the task"
-    entry = {
-        "seconds": round(seconds, 3), "clips": len(known), "rows": data.total, "content_sha256": data.content_sha256,
-        "dataset_path": task.dataset_path, "dataset_revision": task.dataset_revision, "source": data.source,
-    }  # fmt: skip
+    entry = lengths.Length(
+        seconds=round(seconds, 3), clips=len(known), rows=data.total, content_sha256=data.content_sha256,
+        dataset_path=task.dataset_path, dataset_revision=task.dataset_revision, source=data.source,
+    )  # fmt: skip
     file = lengths.place()
     with explained(file):
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, orjson.dumps({**lengths.measured(), task.task: entry}, option=orjson.OPT_INDENT_2))
+        entries = {name: length._asdict() for name, length in (lengths.measured() | {task.task: entry}).items()}
+        write_whole(file, orjson.dumps(entries, option=orjson.OPT_INDENT_2))
     return told
 
 

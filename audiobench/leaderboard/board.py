@@ -95,7 +95,9 @@ def make_board(
         UsageError: nothing to show.
         NotComparableError: fingerprints are mixed and `strict` is set.
     """
-    wanted = [(folder, {}) if isinstance(folder, Path) else folder for folder in folders]
+    wanted: list[tuple[Path, Mapping[str, str]]] = [
+        (folder, {}) if isinstance(folder, Path) else folder for folder in folders
+    ]
     measured, notes = measured_rows([folder for folder, _ in wanted], tasks, metric)
     fill_gains(measured, metric)  # before a choice of conditions leaves out what the gain is over
     for row in measured.values():

@@ -20,7 +20,7 @@ def fill_gains(rows: Mapping[tuple[str, str, str], Row], metric: str | None) -> 
     for (name, sha, _), row in rows.items():
         if row.condition.think != "on":
             continue
-        off = Condition(**{**row.condition.as_dict(), "think": "off"})
+        off = replace(row.condition, think="off")
         twin = rows.get((name, sha, off.label))
         for task, cell in row.cells.items() if twin else ():
             other = twin.cells.get(task) if twin else None

@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import importlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -187,8 +188,8 @@ def keys_of(spec: ModelSpec) -> list[tuple[str, ...]]:
         return [tuple(spec.api_key_env)]
     if parts := stages(spec):
         return list(dict.fromkeys(key for part in parts for key in keys_of(part)))
-    declared = getattr(_factory(spec)[0], "keys", None)
-    found: tuple[str, ...] = declared(spec) if callable(declared) else ()
+    declared: Callable[[ModelSpec], tuple[str, ...]] | None = getattr(_factory(spec)[0], "keys", None)
+    found = declared(spec) if callable(declared) else ()
     return [found] if found else []
 
 

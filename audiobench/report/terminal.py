@@ -121,7 +121,7 @@ def _official(entry: SummaryEntry) -> str:
 
 def turn_sheets(summaries: Sequence[SummaryEntry], price: Price | None) -> list[Sheet]:
     """What each turn took, for conditions whose exchanges took several; dollars at `price`."""
-    sheets = []
+    sheets: list[Sheet] = []
     for entry in summaries:
         if not entry.turns:
             continue

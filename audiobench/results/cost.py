@@ -153,7 +153,7 @@ class Share:
 
 def of_stages(folder: Path) -> list[Share]:
     """What the stages after a run have cost, those that have files, in a fixed order."""
-    shares = []
+    shares: list[Share] = []
     for kind in annotations.KINDS:
         share = Share(kind.PART)
         for file in sorted(folder.glob(f"*/{kind.FILE}")):

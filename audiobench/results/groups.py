@@ -67,7 +67,7 @@ def group_scores(
     for entry in entries:
         how = entry.condition
         conditions.setdefault((how.think, how.audio, how.option_order, how.protocol), {})[entry.task] = entry
-    found = []
+    found: list[GroupScore] = []
     for group in known_groups() if groups is None else groups:
         for aggregate in group.aggregate_metric_list:
             members = group.members

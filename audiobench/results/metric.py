@@ -53,7 +53,7 @@ def _score(made: Metric, samples: Iterable[tuple[Tally, str]], epochs: int) -> S
 def breakdown(task: TaskSpec, responded: Sequence[Scored], epochs: int) -> dict[str, dict[str, Score]]:
     """The metric by each breakdown column: {column: {label: {n, value, ci, interval}}}."""
     made, tables = metric_of(task), dict[str, dict[str, Score]]()
-    samples = tallied(made, responded) if task.breakdown else {}
+    samples: Tallied = tallied(made, responded) if task.breakdown else {}
     for column in task.breakdown:
         labels = _labels(column, responded)
         if labels is None:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
+from audiobench.core.narrow import is_object
 from audiobench.core.types import Outcome, Response
 from audiobench.files.records import Record
 from audiobench.results.runs import Scored
@@ -52,7 +53,7 @@ def is_reflected(protocol: str) -> bool:
 def reflected(scored: Scored, task: TaskSpec) -> Reflected | None:
     """What a response rests on; None where it was not asked so, or is not scored by its own text alone."""
     told = scored.record.raw.get(NAME)
-    if not isinstance(told, dict) or scored.outcome.value is None:
+    if not is_object(told) or scored.outcome.value is None:
         return None
     first = _as(scored, task, str(told["internal"]), str(told["internal_finish"]), closed=bool(told["internal_closed"]))
     others = [_as(scored, task, str(text)) for text in told["external"]]
@@ -64,7 +65,7 @@ def reflected(scored: Scored, task: TaskSpec) -> Reflected | None:
 
     best_other = better(others, key=worth)
     gold = _gold(worth(first), worth(others[0]), worth(best_other), isinstance(made, Rate))
-    action = told["action"] or NO_ACTION
+    action: str = told["action"] or NO_ACTION
     pointed = {"internal": first, "no_ref": first, "external": others[0]}.get(action, scored)
     paths: dict[Path, Scored] = {
         "final": scored, "routed": pointed, "internal": first, "external": others[0],

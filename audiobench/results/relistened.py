@@ -93,7 +93,7 @@ def trace(record: Record) -> Trace | None:
         return Trace(_named_only(written, seconds) if chosen.get("hear") == "off" else (), seconds, written, 0.0)
     texts = [(turn.response.reasoning or "") + turn.response.text for turn in record.turns]
     cut = "turn_limit" in record.raw
-    spans, written = [], []
+    spans, written = list[Again](), list[str]()
     for number, text in enumerate(texts):
         if number == len(texts) - 1 and not cut:
             written.append(text)

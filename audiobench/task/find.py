@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audiobench.core.errors import UsageError
+from audiobench.core.narrow import is_list
 from audiobench.task.glance import glance, listed
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def read_task(path: Path) -> TaskSpec:
 
         data = document.data
         found = {key: beside(data[key], key) for key in ("scorer", "normalizer") if key in data}
-        if isinstance(rules := data.get("extraction"), list):
+        if is_list(rules := data.get("extraction")):
             found["extraction"] = [beside(rule, "extraction") for rule in rules]
         return {**data, **found}
 

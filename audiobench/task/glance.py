@@ -12,6 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from audiobench.core.narrow import is_list, is_object
+
 _KEYS = ("task", "group", "include", "tag", "task_alias", "group_alias", "expected_rows", "scorer", "needs",
          "aggregate_metric_list", "dataset_path", "dataset_revision", "license")  # fmt: skip
 _BLOCK = re.compile(
@@ -38,10 +40,10 @@ def glance(path: Path, depth: int = 0) -> dict[str, Any]:
         found = _parsed([block.lstrip(b" ") for block in _BLOCK.findall(path.read_bytes())])
     except (OSError, ValueError):
         return {}
-    if isinstance(source := found.pop("source", None), dict) and "license" in source:
+    if is_object(source := found.pop("source", None)) and "license" in source:
         found["license"] = source["license"]
     included = found.pop("include", None)
-    for name in reversed(included if isinstance(included, list) else [included] if included else []):
+    for name in reversed(included if is_list(included) else [included] if included else []):
         file = path.parent / str(name)
         if file.is_file() and depth < DEEPEST:
             found = {**_shared(file, file.stat().st_mtime_ns, depth + 1), **found}
@@ -50,7 +52,7 @@ def glance(path: Path, depth: int = 0) -> dict[str, Any]:
 
 def _parsed(blocks: Sequence[bytes]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    rest = []
+    rest: list[bytes] = []
     for block in blocks:
         match = _SIMPLE.fullmatch(block)
         if match is None:
@@ -72,7 +74,7 @@ def _parsed(blocks: Sequence[bytes]) -> dict[str, Any]:
             more = yaml.load(b"\n".join(rest), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         except yaml.YAMLError:
             return {}
-        found |= more if isinstance(more, dict) else {}
+        found |= more if is_object(more) else {}
     return found
 
 
@@ -85,4 +87,4 @@ def _shared(path: Path, changed: int, depth: int) -> dict[str, Any]:
 
 def listed(value: Any) -> list[str]:
     """A key that takes one text or a list of them, as a list."""
-    return [str(item) for item in value] if isinstance(value, list) else [] if value is None else [str(value)]
+    return [str(item) for item in value] if is_list(value) else [] if value is None else [str(value)]

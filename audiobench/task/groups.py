@@ -88,7 +88,7 @@ def group_findings(path: Path) -> list[str]:
         group = read_group(path)
         place = strict_yaml.read(path)
         known = [*task_files(), *group_files()]
-        found = []
+        found: list[str] = []
         for index, name in enumerate(group.task):
             if name not in known:
                 close = difflib.get_close_matches(name, known, n=1)

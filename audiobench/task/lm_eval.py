@@ -15,6 +15,7 @@ from typing import Any
 
 from audiobench.core import strict_yaml
 from audiobench.core.errors import UsageError, install
+from audiobench.core.narrow import is_list
 from audiobench.task.spec import TaskSpec
 
 SCORERS = {"bleu": "bleu", "wer": "wer", "cer": "cer"}
@@ -51,6 +52,7 @@ def translate(name: str) -> tuple[TaskSpec, Path]:
     unknown = [key for key in config if key not in _UNUSED and key not in _TRANSLATED and config[key]]
     if unknown:
         raise refuse(f"{', '.join(unknown)}: code or filters that a task file cannot hold")
+    metadata: dict[str, Any] = config.get("metadata") or {}
     metrics = config.get("metric_list") or [{"metric": "exact_match"}]
     scorer = SCORERS.get(str(metrics[0].get("metric")))
     if scorer is None or len(metrics) > 1:
@@ -60,7 +62,7 @@ def translate(name: str) -> tuple[TaskSpec, Path]:
             "task": re.sub(r"[^a-z0-9_\-]+", "_", name.lower()),
             "task_alias": f"{config.get('task_alias') or name} (lm-eval)",
             "tag": ["lm_eval"],
-            "source": {"notes": f"lm-eval's own task {name}, version {(config.get('metadata') or {}).get('version')}"},
+            "source": {"notes": f"lm-eval's own task {name}, version {metadata.get('version')}"},
             "dataset_path": config["dataset_path"],
             "dataset_name": config.get("dataset_name"),
             "test_split": config.get("test_split") or config.get("validation_split") or "test",
@@ -115,8 +117,10 @@ def _audio_column(value: Any, file: Path, refuse: Callable[[str], UsageError]) -
         return str(value)
     try:
         given = _function(value, file)(_Probe())
-        (clip,) = given if isinstance(given, list) else [given]
-        places = {key: part.place for key, part in clip.items()} if clip else {"array": (*clip.place, "array")}
+        (clip,) = given if is_list(given) else [given]
+        places: dict[str, tuple[str, ...]] = (
+            {key: part.place for key, part in clip.items()} if clip else {"array": (*clip.place, "array")}
+        )
         column = places["array"][0]
         plain = all(place == (column, key) for key, place in places.items())
     except Exception:

@@ -74,7 +74,7 @@ def _evidence(tasks: Iterable[TaskSpec]) -> str:
         facts = tuple(task.evidence.read), tuple(task.evidence.unverified)
         if any(facts):
             said.setdefault(facts, []).append(f"`{task.task}`")
-    lines = []
+    lines: list[str] = []
     for (read, unverified), names in said.items():
         lines.append(f"- {', '.join(names)}")
         lines += [f"  - read: {fact}" for fact in read]

@@ -7,10 +7,13 @@ the same picture in the browser where it can; both use the constants below.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audiobench.core.types import Clip
 from audiobench.media.reading import read
+
+if TYPE_CHECKING:
+    import numpy as np
 
 COLUMNS = 320
 ROWS = 56
@@ -48,7 +51,7 @@ def picture(path: Path, sha256: str) -> dict[str, Any]:
     }
 
 
-def _peaks(samples: Any) -> bytes:
+def _peaks(samples: np.ndarray) -> bytes:
     import numpy as np
 
     edges = np.linspace(0, len(samples), COLUMNS + 1).astype(int)
@@ -58,7 +61,7 @@ def _peaks(samples: Any) -> bytes:
     return np.clip(np.round((pairs + 1) * 127.5), 0, 255).astype(np.uint8).tobytes()
 
 
-def _cells(samples: Any, rate: int) -> bytes:
+def _cells(samples: np.ndarray, rate: int) -> bytes:
     import numpy as np
 
     size = 1 << max(6, round(np.log2(WINDOW * rate)))
@@ -68,17 +71,17 @@ def _cells(samples: Any, rate: int) -> bytes:
     power = np.abs(np.fft.rfft(frames * np.hanning(size), axis=1)) ** 2
     bands = power @ _filters(size, rate).T
     decibels = 10 * np.log10(bands + 1e-12)
-    levels = np.clip(1 + (decibels - max(decibels.max(), -60)) / FLOOR_DB, 0, 1)
+    levels: np.ndarray = np.clip(1 + (decibels - max(decibels.max(), -60)) / FLOOR_DB, 0, 1)
     steps = np.round(levels * 15).astype(np.uint8).reshape(-1)
     return (steps[0::2] << 4 | steps[1::2]).tobytes()
 
 
-def _filters(size: int, rate: int) -> Any:
+def _filters(size: int, rate: int) -> np.ndarray:
     """Triangles on the mel scale, 0 to TOP_HZ, shape (ROWS, size // 2 + 1); each row sums to 1 at most."""
     import numpy as np
 
-    top = 2595 * np.log10(1 + TOP_HZ / 700)
-    points = 700 * (10 ** (np.linspace(0, top, ROWS + 2) / 2595) - 1)
+    top = float(2595 * np.log10(1 + TOP_HZ / 700))
+    points = 700 * (np.power(10.0, np.linspace(0, top, ROWS + 2) / 2595) - 1)
     bins = np.arange(size // 2 + 1) * rate / size
     width = rate / size
     left = np.minimum(points[:-2], points[1:-1] - width)[:, None]

@@ -6,7 +6,7 @@ pointing its own name here). Serves the files that `write_site` wrote, and the c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,9 @@ def application(folder: Path, clips: Mapping[str, FoundClip]) -> web.Application
     from aiohttp import web
 
     @web.middleware
-    async def guard(request: web.Request, handler: Callable) -> web.StreamResponse:
+    async def guard(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
         if request.host.rsplit(":", 1)[0] not in HOSTS:
             raise web.HTTPForbidden(text="this server answers to 127.0.0.1 only\n")
         response = await handler(request)

@@ -94,7 +94,8 @@ def _prediction(sample: Mapping[str, Any], where: str) -> Entry:
         entry["answer"] = settled(choices, target, where)
     elif target not in (None, "", []):
         entry["answer"] = target
-    said = (sample["output"] or {}).get("choices") or []
+    output: Mapping[str, Any] = sample["output"] or {}
+    said: list[Any] = output.get("choices") or []
     if sample.get("error") or not said:
         failure = sample.get("error") or sample["output"].get("error") or "no output"
         message = failure.get("message", failure) if is_object(failure) else failure
