@@ -13,6 +13,7 @@ import asyncio
 import hashlib
 import re
 
+from audiobench.core.parts import text_of
 from audiobench.core.types import Clip, Request, Response, Sample
 from audiobench.model.adapter import SampleError
 from audiobench.model.capabilities import Capabilities
@@ -28,8 +29,12 @@ def draw(*parts: object) -> float:
 
 
 def shown_letter(request: Request, option: str) -> str | None:
-    """The letter under which the prompt shows `option`, else its letter in the sample, else None."""
-    line = re.search(rf"(?m)^[ \t]*[(\[]?([A-Z])[)\].:][ \t]*{re.escape(option)}[ \t]*$", request.text)
+    """The letter under which the prompt shows `option`, else its letter in the sample, else None.
+
+    Of several turns the last one of the user counts: examples before it have letters of their own.
+    """
+    asked = next((text_of(m.parts) for m in reversed(request.messages) if m.role == "user"), "")
+    line = re.search(rf"(?m)^[ \t]*[(\[]?([A-Z])[)\].:][ \t]*{re.escape(option)}[ \t]*$", asked)
     if line:
         return line[1]
     options = request.sample.options if request.sample else []

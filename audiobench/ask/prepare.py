@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from pydantic import ValidationError
 
 from audiobench import data as dataset
 from audiobench.ask import hypotheses, prompt
@@ -116,7 +117,7 @@ def resolve(options: RunSpec) -> Resolved:
     if not options.allow_other_model:
         for asked in (model, *stages(model), *filter(None, (judge, reader, recogniser))):
             check_not_retired(asked)
-    found = find_tasks(options.tasks)
+    found = [(_shown(task, options), file, named) for task, file, named in find_tasks(options.tasks)]
     unknown = sorted(set(options.data) - {task.task for task, _, _ in found})
     if unknown:
         names = ", ".join(task.task for task, _, _ in found)
@@ -130,6 +131,18 @@ def resolve(options: RunSpec) -> Resolved:
         _check_video(task, options.audio)
         _check_order(task, choose_prompt(task, model, options.prompt, protocols), options.option_order)
     return Resolved(model, thinks, protocols, found)
+
+
+def _shown(task: TaskSpec, options: RunSpec) -> TaskSpec:
+    """The task with the number of answered examples that the run asks for."""
+    if options.num_fewshot in (None, task.num_fewshot):
+        return task
+    try:
+        return TaskSpec.model_validate({**task.model_dump(by_alias=True), "num_fewshot": options.num_fewshot})
+    except ValidationError as error:
+        raise UsageError(
+            f"--num-fewshot: task {task.task}: {error.errors()[0]['msg'].removeprefix('Value error, ')}"
+        ) from None
 
 
 def _judge(options: RunSpec) -> ModelSpec | None:
@@ -174,12 +187,13 @@ def prepare(options: RunSpec, *, dry_run: bool = False) -> Prepared:
             limit=options.limit,
             ids=options.ids,
             shard=options.shard,
+            shots_seed=options.seed,
             progress=None if options.quiet else dataset.announce(task.task),
             audio_required=any(AudioCondition(heard).sends_sound for heard in options.audio),
             allow_links=options.allow_links,
         )
         datasets[task.task] = data
-        works.append(task_work(options, resolved, task, data.samples, folder))
+        works.append(task_work(options, resolved, task, data.samples, folder, pool=data.pool))
     starts = [run_info.start(options, {task.task: named for task, _, named in resolved.tasks})]
     nbest = max((int(dict(p.settings).get("nbest", 1)) for p in resolved.protocols if p.takes_hypotheses), default=0)
     external = hypotheses.asked_first(options, folder, nbest) if nbest else None
@@ -206,8 +220,16 @@ def run_folder(model: ModelSpec, options: RunSpec) -> Path:
     return options.out or Path("results") / model.name / run_name(model, options)
 
 
-def task_work(options: RunSpec, resolved: Resolved, task: TaskSpec, samples: list[Sample], folder: Path) -> TaskWork:
-    """One task's part of a run.
+def task_work(
+    options: RunSpec,
+    resolved: Resolved,
+    task: TaskSpec,
+    samples: list[Sample],
+    folder: Path,
+    *,
+    pool: Sequence[Sample] = (),
+) -> TaskWork:
+    """One task's part of a run; `pool`: see `TaskWork`.
 
     Raises:
         UsageError: a request cannot be made, or the model's server cannot be sent it.
@@ -227,6 +249,7 @@ def task_work(options: RunSpec, resolved: Resolved, task: TaskSpec, samples: lis
         thinks=resolved.thinks,
         seed=options.seed,
         overrides=options.gen,
+        pool=pool,
         swap=_swap(samples, options.seed) if "swap" in options.audio else {},
         protocols={p.written: p for p in protocols if not p.one_turn},
         **_external(options, resolved, task, samples, folder),
@@ -330,7 +353,7 @@ def choose_prompt(task: TaskSpec, model: ModelSpec, asked: str | None, protocols
         )
     prescribed = [p.prompt for p in protocols if p.prompt and asked in (None, p.prompt.name)]
     if prescribed:
-        return prescribed[0]
+        return task.with_shots(prescribed[0])
     names = [prompt.name for prompt in task.prompt]
     if asked is not None and asked not in names:
         raise UsageError(f"--prompt {asked}: task {task.task} has: {', '.join(names)}")
@@ -498,6 +521,9 @@ def run_name(model: ModelSpec, options: RunSpec) -> str:
     label = "-".join(mode.replace(":", "") for mode in options.think)
     if options.audio != ["full"]:
         label += "_" + "-".join(options.audio)
+    if options.num_fewshot is not None:
+        parts.append({"num_fewshot": options.num_fewshot})
+        label += f"_{options.num_fewshot}shot"
     for name, chosen in (("limit", options.limit), ("ids", options.ids)):
         if chosen is not None:
             parts.append({name: chosen})

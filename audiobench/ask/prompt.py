@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from msgspec import structs
+
 from audiobench.core import template
 from audiobench.core.errors import UsageError
 from audiobench.core.modes import AudioCondition
@@ -59,8 +61,12 @@ def build(
     overrides: Mapping[str, Any] | None = None,
     swap: Mapping[str, Sample] | None = None,
     protocol: str = "",
+    shots: Sequence[Sample] = (),
 ) -> Request:
     """The request that asks `sample` (already arranged) under `condition`; `protocol` as in `Request`.
+
+    `shots`: samples that stand before it with their answers (`num_fewshot`). The audio condition holds for their sound
+    too, but for `swap`, which is about the item.
 
     Generation parameters, weakest first: the task's, the model's published ones, the prompt's own, the command line's
     (see `generation_parameters`).
@@ -82,6 +88,8 @@ def build(
     first = answered_at(turns)
     system = prompt.system if prompt.system is not None else model.system
     opening = [Message("system", (TextPart(system),))] if system else []
+    for shot in shots:
+        opening += _shot(arrange(shot, condition.option_order), task, prompt, condition, seed)
     generation = generation_parameters(task, prompt, model, seed + epoch, overrides or {})
     request = Request(
         (*opening, *turns[:first]),
@@ -93,6 +101,18 @@ def build(
         sample=sample,
     )
     return apply(request, think)
+
+
+def _shot(shot: Sample, task: TaskSpec, prompt: Prompt, condition: Condition, seed: int) -> list[Message]:
+    """An example with its answer."""
+    if condition.audio == AudioCondition.SWAP:
+        condition = structs.replace(condition, audio=AudioCondition.FULL.value)
+    heard = _Heard(shot, task, condition, seed, None)
+    asked = _parts(prompt, shot, heard.clips(shot.clips, shot.transcript), {})
+    target = shot.target[0] if isinstance(shot.target, tuple) else shot.target
+    letter = next((letter for letter, text in shot.options if text == target), "")
+    answer = template.render(task.fewshot_answer, {**template.variables(shot), "target": target, "letter": letter})
+    return [Message("user", asked), Message("assistant", (TextPart(answer),))]
 
 
 def answered_at(turns: Sequence[Message]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import hashlib
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ from audiobench.ask.work import TaskWork
 from audiobench.core import event_loop
 from audiobench.core.errors import ExitCode, UsageError
 from audiobench.core.types import Outcome
+from audiobench.data.loading import content_sha256
 from audiobench.extraction import version_of
 from audiobench.files import journal, plan, run_info, summary_entry
 from audiobench.files.records import Record
@@ -286,6 +288,9 @@ def write_plans(prepared: Prepared) -> None:
     for work in prepared.works:
         data = prepared.datasets[work.task.task]
         parts = work.task.fingerprint(work.prompt, fingerprint_extra(work.task, data, model))
+        if work.pool:  # which examples they are
+            told = f"{parts['prompt']} {content_sha256(work.pool)} {work.seed}"
+            parts["prompt"] = hashlib.sha256(told.encode()).hexdigest()
         plan.write(
             work.folder,
             plan.Plan(

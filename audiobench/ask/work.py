@@ -14,6 +14,7 @@ from audiobench.ask import prompt
 from audiobench.ask.protocols import Protocol
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Clip, Condition, Request, Sample
+from audiobench.data.shots import shots_for
 from audiobench.files import journal, records
 from audiobench.files.records import ClipFacts, Record, ShownSample
 from audiobench.media.raw import FileState
@@ -72,6 +73,8 @@ class TaskWork:
     seed: int = 0
     overrides: Mapping[str, Any] = field(default_factory=dict)
     swap: Mapping[str, Sample] = field(default_factory=dict)
+    pool: Sequence[Sample] = ()
+    """Candidates for the answered examples before an item (`num_fewshot`)."""
     protocols: Mapping[str, Protocol] = field(default_factory=dict)
     """Those of several turns, by their written form in a condition."""
     hypotheses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -135,7 +138,8 @@ class TaskWork:
 
         Durations that the data cache does not know are read from headers; of many such clips only some are read.
         """
-        clips = [clip for sample in self.samples for clip in sample.clips]
+        shown = [clip for shot in self.pool[: self.task.num_fewshot] for clip in shot.clips]
+        clips = [clip for sample in self.samples for clip in (*shown, *sample.clips)]
         unknown = [clip for clip in clips if clip.seconds is None]
         step = max(1, len(unknown) // MOST_PROBES)
         probed = [audio.duration(clip) or 0.0 for clip in unknown[::step]]
@@ -167,6 +171,7 @@ class TaskWork:
                 overrides=self.overrides,
                 swap=self.swap,
                 protocol=self.identities.get(condition.protocol, ""),
+                shots=shots_for(sample, self.pool, self.task.num_fewshot) if self.task.num_fewshot else (),
             )
             return replace(request, hypotheses=shown) if shown else request
         except UsageError as error:

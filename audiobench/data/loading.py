@@ -20,6 +20,7 @@ from audiobench.data.row_errors import RowError
 from audiobench.data.rows import Progress, Rows
 from audiobench.data.samples import SampleBuilder, getter
 from audiobench.data.selection import select
+from audiobench.data.shots import pool
 from audiobench.media.contents import contents
 from audiobench.task.spec import LOCAL, TaskSpec
 
@@ -43,6 +44,8 @@ class Dataset:
     """What a reader should know: file taken, tokens neutralised, revision resolved, clips missing."""
     ids: Sequence[str] = ()
     """Of the whole data set."""
+    pool: tuple[Sample, ...] = ()
+    """Candidates for the answered examples before an item (`num_fewshot`)."""
 
 
 def load(
@@ -54,6 +57,7 @@ def load(
     ids: Sequence[str] | None = None,
     shard: tuple[int, int] | None = None,
     seed: int = 0,
+    shots_seed: int = 0,
     progress: Progress | None = None,
     audio_required: bool = True,
     refresh: bool = False,
@@ -63,6 +67,7 @@ def load(
 
     Looks at `data`, AUDIOBENCH_DATA, a local `dataset_path`, `builtin:NAME`, the Hub, in this order. `ids` picks exact
     ids, `limit` a seeded and nested random subset, `shard` (i, n; from 1) one of n disjoint parts of what is left.
+    `shots_seed` draws the examples of a task with `num_fewshot`.
     Clips that are not there are a note, and an error when all are missing, unless `audio_required` is False (scoring).
     `refresh` asks the Hub again what an unpinned revision is; `allow_links` follows links out of the data set's folder.
 
@@ -79,7 +84,15 @@ def load(
             raise UsageError(f"{problem}; correct dataset_revision or expected_rows in {task_file}")
         notes.append(problem)
     chosen = select(all_ids, ids=ids, limit=limit, shard=shard, seed=seed)
-    samples = [builder.build(number, all_ids[number]) for number in chosen]
+    built: dict[int, Sample] = {}
+
+    def build(number: int) -> Sample:
+        if number not in built:  # a row's audio is taken out of it
+            built[number] = builder.build(number, all_ids[number])
+        return built[number]
+
+    samples = [build(number) for number in chosen]
+    candidates = pool(all_ids, task.num_fewshot, shots_seed, build) if task.num_fewshot else ()
     _check_missing(builder, samples, rows, notes, audio_required)
     if builder.neutralised:
         notes.append(f"special tokens in the text of {builder.neutralised} samples were made harmless (`< |x| >`)")
@@ -87,7 +100,7 @@ def load(
         notes.append(f"{len(builder.unmatched)} targets are none of the choices: {', '.join(builder.unmatched)}")
     samples = with_clusters(samples)
     digest = content_sha256(samples)
-    return Dataset(samples, len(all_ids), rows.source, rows.revision, builder.form, digest, notes, all_ids)
+    return Dataset(samples, len(all_ids), rows.source, rows.revision, builder.form, digest, notes, all_ids, candidates)
 
 
 def at_hand(task: TaskSpec, task_file: Path, data: Path | None = None) -> bool:

@@ -68,6 +68,10 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
         Option(Shard(), "only the I-th of N parts (1-based); join them with `audiobench merge`", "I/N"),
     ] = None
     prompt: Annotated[str | None, Option(Text(), "which of the task's prompts (default: its first)", "NAME")] = None
+    num_fewshot: Annotated[
+        int | None,
+        Option(Whole(0), "answered examples with sound before each item (default: what the task says)", "K"),
+    ] = None
     epochs: Annotated[int, Option(Whole(1), "run every sample K times", "K")] = 1
     think: Annotated[
         list[str],

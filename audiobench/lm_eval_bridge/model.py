@@ -183,7 +183,7 @@ class AudiobenchLM(LM):
                 raise UsageError(f"task {task.spec.task} needs a judge: add judge=MODEL to --model_args")
             prepare.check_task(task.spec, task.file)
             samples = [task.samples[request.args[0].sample_id] for request in requests]
-            works.append(prepare.task_work(options, resolved, task.spec, samples, folder))
+            works.append(prepare.task_work(options, resolved, task.spec, samples, folder, pool=task.data.pool))
             datasets[task.spec.task] = task.data
             ids = [sample.id for sample in samples] if len(samples) < len(task.samples) else None
             starts.append(run_info.start(replace(options, ids=ids), {task.spec.task: str(task.file)}))

@@ -28,6 +28,7 @@ from audiobench import data as dataset
 from audiobench.ask import prompt
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Condition, Outcome, Request, Response, Sample
+from audiobench.data.shots import shots_for
 from audiobench.files.records import Record, ShownSample
 from audiobench.lm_eval_bridge.contexts import Media, Reply, Turns, Waveform, as_chat, as_turns
 from audiobench.model import think
@@ -87,7 +88,7 @@ class AudioBenchTask(Task):
             dataset_name=self.spec.dataset_name,
             output_type="generate_until",
             generation_kwargs=self._own_parameters,
-            num_fewshot=0,
+            num_fewshot=self.spec.num_fewshot or None,  # 0 would forbid lm-eval's --num_fewshot
             metadata={
                 "version": self.VERSION,
                 "audiobench": {
@@ -107,7 +108,7 @@ class AudioBenchTask(Task):
     @cached_property
     def data(self) -> dataset.Dataset:
         """The task's samples, read at first use."""
-        return dataset.load(self.spec, self.file)
+        return dataset.load(self.spec, self.file, shots_seed=self.seed)
 
     @cached_property
     def samples(self) -> dict[str, Sample]:
@@ -153,7 +154,7 @@ class AudioBenchTask(Task):
 
     def doc_to_audio(self, doc: Mapping[str, Any]) -> list[Waveform]:
         """The clips, decoded when asked."""
-        return [Waveform(clip) for clip in self.samples[doc["id"]].clips]
+        return [Waveform(part.clip) for part in self.request(self.samples[doc["id"]]).audio]
 
     # -- requests
 
@@ -174,9 +175,28 @@ class AudioBenchTask(Task):
         """How a model of which nothing is known is asked about `sample`."""
         plan = think.resolve(ANY_MODEL, "default")
         condition = Condition(prompt=self.prompt.name)
+        number = self.spec.num_fewshot
         return prompt.build(
-            sample, self.spec, self.prompt, condition, ANY_MODEL, plan, seed=self.seed, overrides=self.overrides
+            sample,
+            self.spec,
+            self.prompt,
+            condition,
+            ANY_MODEL,
+            plan,
+            seed=self.seed,
+            overrides=self.overrides,
+            shots=shots_for(sample, self.data.pool, number) if number else (),
         )
+
+    def _take_shots(self) -> None:
+        """Take over what lm-eval's `--num_fewshot` says, and read the data anew where it says another number."""
+        number = int(self._config.num_fewshot or 0)
+        if number == self.spec.num_fewshot:
+            return
+        self.spec = TaskSpec.model_validate({**self.spec.model_dump(by_alias=True), "num_fewshot": number})
+        self.prompt = self.spec.find_prompt(self.prompt.name.partition("+")[0])
+        for name in ("data", "samples", "docs"):
+            vars(self).pop(name, None)
 
     def build_all_requests(
         self,
@@ -193,6 +213,7 @@ class AudioBenchTask(Task):
         """One request for each document; what it carries depends on what the model's chat template makes of a turn."""
         if system_instruction:
             raise UsageError("--system_instruction: the prompt belongs to the task; set `system` of the task's prompt")
+        self._take_shots()
         template = chat_template if apply_chat_template else None
         shape = template([{"role": "user", "content": ""}]) if template else None
         if isinstance(shape, JsonChatStr) and scorer_of(self.spec).judge:

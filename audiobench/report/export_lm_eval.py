@@ -107,14 +107,14 @@ def _add_task(
     results["configs"][task] = {
         "task": task, "dataset_path": spec.dataset_path, "dataset_name": spec.dataset_name,
         "test_split": spec.test_split, "doc_to_text": plan.prompt.get("text"),
-        "doc_to_target": spec.doc_to_target, "output_type": "generate_until", "num_fewshot": 0,
+        "doc_to_target": spec.doc_to_target, "output_type": "generate_until", "num_fewshot": spec.num_fewshot,
         "repeats": task_run.epochs, "generation_kwargs": {**spec.generation_kwargs, **plan.overrides},
         "metric_list": [{"metric": metric, "aggregation": pooled, "higher_is_better": better}],
         "metadata": {"audiobench": {"condition": condition.as_dict(), "fingerprint": entry.fingerprint,
                                     "counts": entry.counts, "ci": value.ci, "chance": entry.chance}},
     }  # fmt: skip
     results["versions"][task] = spec.metadata.get("version", 1.0)
-    results["n-shot"][task] = 0
+    results["n-shot"][task] = spec.num_fewshot
     results["higher_is_better"][task] = {metric: better}
     total = (plan.dataset and plan.dataset.rows) or len(plan.ids)
     results["n-samples"][task] = {"original": total, "effective": len(lines)}

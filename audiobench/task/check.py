@@ -77,6 +77,7 @@ def _findings(task: TaskSpec, path: Path) -> Iterator[Finding]:
 
 
 def _declared(task: TaskSpec) -> Iterator[Finding]:
+    yield from _template(("fewshot_answer",), task.fewshot_answer, PROMPT_NAMES | {"target", "letter"})
     yield from _scoring(task)
     yield from _columns(task)
     yield from _prompts(task)

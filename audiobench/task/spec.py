@@ -212,7 +212,12 @@ class TaskSpec(Columns):
     submission: dict[str, str] = {}
     """For withheld answers: field -> template over id, answer, question and the row; plus `file`."""
     reference_scores: list[ReferenceScore] = []
-    num_fewshot: Literal[0] = 0
+    num_fewshot: int = Field(default=0, ge=0)
+    """Answered examples before each item: other samples with their sound, drawn by seed, as earlier turns of the conversation.
+    `--num-fewshot` takes another number."""
+    fewshot_answer: str = "{% if letter %}{{letter}}. {% endif %}{{target}}"
+    """How an example is answered: a template over what a prompt sees, `target` (the first, where there are several) and
+    `letter` (of the right option; empty where there are no options)."""
     metadata: dict[str, Any] = {}
 
     @field_validator("needs")
@@ -234,6 +239,9 @@ class TaskSpec(Columns):
             targets = self.answers_withheld or self.forms or not _scorer({"scorer": self.scorer}).needs_target
             if form.doc_to_target is None and not targets:
                 raise ValueError("doc_to_target is required (or set answers_withheld: true)")
+        if self.num_fewshot and (self.answers_withheld or any(form.dialogue for form in forms)):
+            why = "answers are withheld" if self.answers_withheld else "items are conversations"
+            raise ValueError(f"num_fewshot {self.num_fewshot}: {why}, so no example can be shown with its answer")
         filmed = any(form.doc_to_video is not None for form in forms)
         for prompt in self.prompt:
             if filmed != ("video" in prompt.order):
@@ -268,12 +276,23 @@ class TaskSpec(Columns):
         Raises:
             KeyError: no prompt of that name.
         """
+        asked = name.removesuffix(self._shots) if name is not None else None
         for prompt in self.prompt:
-            if prompt.name == name:
-                return prompt
-        if name in (None, "default"):
-            return self.prompt[0]
+            if prompt.name == asked:
+                return self.with_shots(prompt)
+        if asked in (None, "default"):
+            return self.with_shots(self.prompt[0])
         raise KeyError(name)
+
+    def with_shots(self, prompt: Prompt) -> Prompt:
+        """`prompt` under a name that says how many answered examples stand before the item."""
+        if not self.num_fewshot or prompt.name.endswith(self._shots):
+            return prompt
+        return prompt.model_copy(update={"name": prompt.name + self._shots})
+
+    @property
+    def _shots(self) -> str:
+        return f"+{self.num_fewshot}shot" if self.num_fewshot else ""
 
     def fingerprint(self, prompt: Prompt, extra: dict[str, str] | None = None) -> dict[str, str]:
         """sha256 (hex) of each part that can change a score; `extra` brings the parts known only to a run.
@@ -285,7 +304,10 @@ class TaskSpec(Columns):
         """
         after = f" {self.normalizer.rpartition('/')[2]}" if self.normalizer else ""
         parts: dict[str, Any] = {
-            "prompt": prompt.model_dump(exclude={"source", "generation_kwargs"}),
+            "prompt": {
+                **prompt.model_dump(exclude={"source", "generation_kwargs"}),
+                **({"num_fewshot": self.num_fewshot, "answer": self.fewshot_answer} if self.num_fewshot else {}),
+            },
             "extraction": [rule.rpartition("/")[2] for rule in self.extraction],
             "scorer": self.scorer.rpartition("/")[2] + after,
             "dataset": [

@@ -175,3 +175,29 @@ def test_the_stock_command_line(stock: dict[str, str], bridged: Path, server: An
         assert acc(json.loads(results.read_text())) == value
         (log,) = (tmp_path / name).rglob("samples_*.jsonl")
         assert "base64" not in log.read_text() and log.stat().st_size < 100_000
+
+
+def test_examples_with_sound_are_the_same_in_both_harnesses(
+    bridged: Path, server: Any, evaluate: Any, ours: Any, tmp_path: Path
+) -> None:
+    url = server()
+    here = ours(
+        "--tasks", bridged / "toy.yaml", "--model", "openai_chat:m", "--base-url", url, "--out", "here",
+        "--num-fewshot", "2",
+    )  # fmt: skip
+    journal = (tmp_path / "here" / "toy" / "samples.jsonl").read_text().splitlines()
+    sent = {line["id"]: [clip["sha256"] for clip in line["audio"]] for line in map(json.loads, journal)}
+    chat = {"model": "m", "base_url": f"{url}/chat/completions", "num_concurrent": 4}
+    through_lm_eval = evaluate(
+        bridged, "toy", "local-chat-completions", model_args=chat, apply_chat_template=True, num_fewshot=2
+    )
+    through_adapter = evaluate(
+        bridged, "toy", "audiobench", num_fewshot=2,
+        model_args={"model": "openai_chat:m", "base_url": url, "out": str(tmp_path / "a")},
+    )  # fmt: skip
+    assert acc(through_adapter) == acc(through_lm_eval) == here["metrics"]["acc"]["value"]
+    for line in through_lm_eval["samples"]["toy"]:
+        messages = json.loads(line["arguments"][0][0][0])
+        assert [message["role"] for message in messages] == ["user", "assistant"] * 2 + ["user"]
+        paths = [part["input_audio"]["path"] for m in messages if m["role"] == "user" for part in m["content"] if "input_audio" in part]  # fmt: skip
+        assert len(paths) == len(sent[line["doc"]["id"]]) == 3
