@@ -194,7 +194,8 @@ class _Heard:
             return [TextPart(TRANSCRIPT.format(transcript=transcript))]
         if self._kind is AudioCondition.SWAP:
             clips = self._swapped(clips)
-        change = str(self._kind.transform(_noise_seed(self._sample.id, self._seed)))
+        seed = _noise_seed(self._sample.id, self._seed) if self._kind is AudioCondition.NOISE else 0
+        change = str(self._kind.transform(seed))
         return [AudioPart(clip, change) for clip in clips]
 
     def _swapped(self, clips: Sequence[Clip]) -> Sequence[Clip]:

@@ -14,11 +14,11 @@ from copy import copy
 from pathlib import Path
 
 from audiobench.ask.stage import Ask
-from audiobench.ask.work import Slot, TaskWork, key_anew
+from audiobench.ask.work import TaskWork, key_anew
 from audiobench.core.types import Request, Response
 from audiobench.files import turns
 from audiobench.files.journal import Journal, UnwritableError
-from audiobench.files.records import kept
+from audiobench.files.records import Slot, kept
 from audiobench.files.turns import AnsweredTurn
 
 

@@ -15,8 +15,9 @@ from audiobench.ask.protocols import Protocol
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Clip, Condition, Request, Sample
 from audiobench.data.shots import shots_for
-from audiobench.files import journal, records
-from audiobench.files.records import ClipFacts, Record, ShownSample
+from audiobench.files import journal, record_parts, records
+from audiobench.files.record_parts import Done
+from audiobench.files.records import ClipFacts, Record, ShownSample, Slot
 from audiobench.media.raw import FileState
 from audiobench.model.adapter import SampleError
 from audiobench.model.spec import ModelSpec
@@ -29,23 +30,6 @@ COMPARED = 10e-6
 """Seconds to hand what was found of one sample from process to process."""
 MOST_PROBES = 500
 """Headers read for the plan, at most about twice this many; beyond that the hours of audio are an estimate."""
-
-Slot = tuple[str, Condition, int]
-"""(sample id, condition, epoch): what one journal line answers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """A finished request of an earlier start: its key, the files it was asked with, and the item as it was then."""
-
-    key: str
-    audio: list[ClipFacts]
-    shown: int
-    """`records.content` of the item."""
-    place: int
-    """Of the journal's line, in bytes."""
-    time: float
-    """Seconds since 1970."""
 
 
 @dataclass(slots=True)
@@ -92,6 +76,8 @@ class TaskWork:
     """Slots that the journal answers and this start does not ask for."""
     answered: tuple[float, float] | None = None
     """When the first and the last of the finished requests were answered; None where none is, or it is not known."""
+    _columns: set[str] | None = None
+    """Metadata that a record keeps."""
     _read: int | None = None
     """Bytes of the journal that `finished` and `stale` know of."""
 
@@ -184,8 +170,9 @@ class TaskWork:
 
     def shown(self, sample: Sample, order: int) -> ShownSample:
         """What a record keeps of an item in this option order."""
-        columns = {*self.task.breakdown, *scorer_of(self.task).columns}
-        return ShownSample.of(prompt.arrange(sample, order), columns)
+        if self._columns is None:
+            self._columns = {*self.task.breakdown, *scorer_of(self.task).columns}
+        return ShownSample.of(prompt.arrange(sample, order), self._columns)
 
     def forget_finished(self) -> None:
         """Let `mark_finished` look at the journal again, whose requests would now be others."""
@@ -200,7 +187,7 @@ class TaskWork:
         if size == self._read:
             return
         self._read = size
-        done = read_done(self.journal_path)
+        done = record_parts.answered(self.journal_path)
         self.finished, self.stale, self.corrected = set(), [], {}
         times: list[float] = []
 
@@ -220,7 +207,7 @@ class TaskWork:
 
     def _compared(self, samples: Sequence[Sample], done: Mapping[Slot, Done]) -> _Compared:
         """What the journal's answers to these samples are today."""
-        found = _Compared()
+        found, suspects = _Compared(), dict[int, ShownSample]()
         for sample in samples:
             today: dict[int, tuple[ShownSample, int]] = {}
             for condition in self.asked(sample):
@@ -234,11 +221,14 @@ class TaskWork:
                         continue
                     found.finished.append(slot)
                     if (order := condition.option_order) not in today:
-                        shown = records.read_back(self.shown(sample, order))
-                        today[order] = shown, records.content(shown)
-                    shown, content = today[order]
-                    if content != record.shown:
-                        found.corrected[record.place] = shown
+                        shown = self.shown(sample, order)
+                        today[order] = shown, record_parts.written(shown)
+                    shown, written = today[order]
+                    if written != record.shown:  # by another version, or about another item
+                        suspects[record.place] = shown
+        for (place, shown), line in zip(suspects.items(), records.at(self.journal_path, list(suspects)), strict=True):
+            if not record_parts.same(line.sample, kept := record_parts.read_back(shown)):
+                found.corrected[place] = kept
         return found
 
     def _key(self, sample: Sample, condition: Condition, epoch: int, record: Done) -> str | None:
@@ -283,17 +273,6 @@ def _sha256(clip: Clip, known: Mapping[str, ClipFacts]) -> str | None:
 
     with clip.path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
-
-
-def read_done(path: Path) -> dict[Slot, Done]:
-    """Finished requests by slot; errors and invalid audio are not finished, and a later line wins."""
-    done: dict[Slot, Done] = {}
-    for place, record in records.placed(path):
-        if record.stale:
-            done.pop(record.slot, None)
-        if record.response is not None:
-            done[record.slot] = Done(record.key, record.audio, records.content(record.sample), place, record.time)
-    return done
 
 
 def schedule(works: Sequence[TaskWork]) -> Iterator[tuple[TaskWork, Sample, Condition, int]]:

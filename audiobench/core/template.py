@@ -298,7 +298,7 @@ def evaluate(template: str, row: Mapping[str, Any]) -> Any:
 def _limited(ready: Any, names: dict[str, Any]) -> str:
     pieces: list[str] = []
     total = 0
-    for piece in ready.generate(names):
+    for piece in ready.root_render_func(ready.new_context(names)):  # `generate` without its detour for tracebacks
         pieces.append(piece)
         total += len(piece)
         if total > MAX_CHARS:
@@ -314,13 +314,15 @@ def render(template: str, row: Mapping[str, Any]) -> str:
 
 def variables(sample: Sample) -> dict[str, Any]:
     """What a prompt template can use."""
+    slots = [Option(LETTERS[i], text) for i, text in enumerate(sample.choices)]
+    options = [slot for slot in slots if slot.text is not None]
     return {
         "id": sample.id,
         "question": sample.question,
-        "options": [Option(letter, text) for letter, text in sample.options],
-        "slots": [Option(LETTERS[i], text) for i, text in enumerate(sample.choices)],
+        "options": options,
+        "slots": slots,
         "choices": list(sample.choices),
-        "letters": [letter for letter, _ in sample.options],
+        "letters": [option.letter for option in options],
         "transcript": sample.transcript,
         "turn": sample.question,
         "doc": sample.doc,

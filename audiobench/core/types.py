@@ -232,8 +232,7 @@ class Answer:
     """Slot of the chosen option, for multiple choice."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True, gc=False):
     """One sample under one condition and epoch, scored."""
 
     status: Status
@@ -243,7 +242,7 @@ class Outcome:
     rule: str | None = None
     official: Any = None
     """The official scorer's verdict on the text, in its own vocabulary."""
-    detail: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    detail: Mapping[str, Any] = {}
     """What the metric needs beyond a value (edit counts, judge ratings) or why it failed."""
     extracted: Answer = Answer(None)
     """What extraction found; `answer` shows it to people."""

@@ -9,6 +9,7 @@ wrote them, is read unchecked.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -33,6 +34,7 @@ _READ_AHEAD = 2**18
 """Bytes: lines that are wanted mostly stand one behind the other."""
 
 T = TypeVar("T", bound=msgspec.Struct)
+S = TypeVar("S", bound=msgspec.Struct)
 
 
 class RunLock:
@@ -224,11 +226,37 @@ def placed(path: Path, kind: type[T], fault: Fault | None = None) -> Iterator[tu
         place += len(line)
 
 
+def parts(path: Path, part: type[S], whole: type[T], fault: Fault | None = None) -> Iterator[tuple[int, S | T]]:
+    """What `part` reads of each line whose checksum is sound, and all that `whole` reads of one without a checksum; each
+    with its place, as `placed`.
+
+    Raises:
+        IncompleteError: as `read`; what `part` does not read of a line with a checksum is not looked at.
+    """
+    if not path.is_file():
+        return
+    decode, place = _decoder(part).decode, 0
+    with path.open("rb", buffering=_READ_AHEAD) as file:
+        for number, line in enumerate(file, 1):
+            found: S | T | str | None = None
+            if line[-_TAIL:-_BEHIND_CRC] == CRC and b"%08x" % crc32(line[:-_TAIL]) == line[-_BEHIND_CRC:-3]:
+                with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                    found = decode(line)
+            elif not line.endswith(b"\n"):
+                return
+            if found is None:
+                found = decoded(line, whole, fault)
+            if isinstance(found, str):
+                raise damaged(path, number, found)
+            yield place, found
+            place += len(line)
+
+
 def lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """(number from 1, line with its line feed) of an append-only file; a torn last line is left out."""
     if not path.is_file():
         return
-    with path.open("rb") as file:
+    with path.open("rb", buffering=_READ_AHEAD) as file:
         for number, line in enumerate(file, 1):
             if line.endswith(b"\n"):
                 yield number, line
@@ -270,10 +298,17 @@ def at(path: Path, kind: type[T], places: Sequence[int], fault: Fault | None = N
     """
     if not places:
         return
+    decode = _decoder(kind).decode
     with path.open("rb", buffering=_READ_AHEAD) as file:
         for place in places:
             file.seek(place)
-            record = _parsed(file.readline(), kind, fault)
+            line = file.readline()
+            try:
+                record: T | str = decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                record = _parsed(line, kind, fault)
+            else:
+                record = (fault(record) if fault is not None else None) or record
             if isinstance(record, str):
                 raise damaged(path, number_of(path, place), record)
             yield record

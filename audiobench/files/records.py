@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,6 +26,8 @@ MOST = 2**53
 """Larger numbers are no counts: no sum of them would be exact."""
 
 
+Slot = tuple[str, Condition, int]
+"""(sample id, condition, epoch): what one line answers."""
 Count = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, lt=2.5e11)]
 """A length, or a moment since 1970."""
@@ -168,8 +169,8 @@ class Record(Struct, omit_defaults=True, gc=False):
     """Set by `speech.heard`, never journalled."""
 
     @property
-    def slot(self) -> tuple[str, Condition, int]:
-        """(sample id, condition, epoch): what one line answers."""
+    def slot(self) -> Slot:
+        """What this line answers."""
         return self.id, self.condition, self.epoch
 
     @property
@@ -258,57 +259,12 @@ def fault(record: Record) -> str | None:
     return None
 
 
-def read_back(shown: ShownSample) -> ShownSample:
-    """`shown` as it comes out of a journal."""
-    return msgspec.json.decode(msgspec.json.encode(shown), type=ShownSample)
-
-
-def content(shown: ShownSample | None) -> int:
-    """Tells items that came out of a journal apart by all that they hold; another number in every process."""
-    return hash(msgspec.json.encode(shown, order="sorted"))
-
-
-class Head(Struct, gc=False):
-    """What of a line says which slot it answers."""
-
-    id: str
-    epoch: Count = 0
-    condition: Condition = field(default_factory=Condition)
-    stale: bool = False
-
-
-def counting(path: Path, slot_of: Callable[[Head | Record], int | None]) -> array[int]:
-    """Places of the lines that count, for `at`: of each slot a later line wins, and a stale one takes it back.
-
-    `slot_of` numbers the slots; None leaves a record out. None is kept in memory, and every line's checksum is looked at;
-    of a line with a sound one only the slot is read here.
-
-    Raises:
-        IncompleteError: as `journal.read`.
-    """
-    places: dict[int, int] = {}
-    place = 0
-    for number, line in journal.lines(path):
-        known = journal.has_checksum(line)
-        head = journal.decoded(line, Head) if known else journal.decoded(line, Record, fault)
-        if isinstance(head, str):
-            raise journal.damaged(path, number, head)
-        slot = slot_of(head)
-        if slot is not None:
-            if head.stale:
-                places.pop(slot, None)
-            else:
-                places[slot] = place
-        place += len(line)
-    return array("q", places.values())
-
-
 def at(path: Path, places: Sequence[int]) -> Iterator[Record]:
     """The records at these places, one in memory at a time."""
     return journal.at(path, Record, places, fault)
 
 
-def retraction(slot: tuple[str, Condition, int]) -> Record:
+def retraction(slot: Slot) -> Record:
     """The line that takes back an answer given to another request."""
     sample, condition, epoch = slot
     return Record(sample, epoch=epoch, condition=condition, stale=True)

@@ -73,12 +73,12 @@ class Spent:
                 totals[key] = totals.get(key, 0) + count
             else:
                 totals.setdefault(key, 0)
-                _append(self._parts, key, count)
+                _of(self._parts, key).append(count)
         if usage:
             totals["responses"] = totals.get("responses", 0) + 1
         for key, seconds in response.latency.items():
             if seconds is not None:  # a journal holds null for a NaN
-                _append(self._seconds, key, seconds)
+                _of(self._seconds, key).append(seconds)
 
     def join(self, later: Spent) -> None:
         """Count what later responses took."""
@@ -115,10 +115,11 @@ class Spent:
         }
 
 
-def _append(to: dict[str, array[float]], key: str, value: float) -> None:
-    if key not in to:
-        to[key] = array("d")
-    to[key].append(value)
+def _of(values: dict[str, array[float]], key: str) -> array[float]:
+    found = values.get(key)
+    if found is None:
+        found = values[key] = array("d")
+    return found
 
 
 def quantile(values: Sequence[float], q: float) -> float:
@@ -148,7 +149,7 @@ class _Condenser:
         self.texts, self.outcomes = texts, outcomes
         """Whether the responses' texts, and all of an outcome beside its status, value and detail, are read."""
         self._conditions: dict[Condition, Condition] = {}
-        self._records: dict[tuple[str, Condition, bool, int, int], Record] = {}
+        self._records: dict[tuple[int, bool, int, int, str], Record] = {}
         self._samples: dict[tuple[str, int], ShownSample] = {}
         self._clips: dict[str, ClipFacts] = {}
         self._responses: dict[str | None, Response] = {}
@@ -174,7 +175,7 @@ class _Condenser:
         how = self._conditions.setdefault(record.condition, record.condition)
         sample, first = self._sample(record), record.epoch == 0
         response = None if record.response is None else self._response(record.response)
-        alike = record.id, how, first, id(sample), id(response)  # both live as long as a record that holds them
+        alike = id(how), first, id(sample), id(response), record.id  # all live as long as a record that holds them
         known = self._records.get(alike)
         if known is not None:
             return known

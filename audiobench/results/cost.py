@@ -12,7 +12,8 @@ from typing import Any
 from audiobench.core.json_values import counts
 from audiobench.core.modes import FinishReason
 from audiobench.core.types import Response
-from audiobench.files import annotations, journal, records, turns
+from audiobench.files import annotations, journal, record_parts, records, turns
+from audiobench.files.record_parts import Billed
 from audiobench.files.records import Record
 from audiobench.model.registry import capabilities
 from audiobench.model.spec import ModelSpec, Price
@@ -52,7 +53,7 @@ def of_usage(usage: Mapping[str, Any], price: Price) -> float:
     return dollars / MILLION + (usage.get("audio_seconds") or 0) * (price.audio_second or 0)
 
 
-def of_record(record: Record, spec: ModelSpec) -> float | None:
+def of_record(record: Record | Billed, spec: ModelSpec) -> float | None:
     """US dollars of a journal record at the price of its day; without a price, what the server itself said
     (`raw.cost`); None where neither is known.
 
@@ -168,9 +169,8 @@ def account(folder: Path, spec: ModelSpec) -> list[Share]:
     """What a run and the stages after it have cost, from its files; the model comes first."""
     model = Share("model")
     for file in sorted(folder.glob(f"*/{records.FILE}")):
-        for record in records.read(file):
-            if record.response is not None:
-                model.add(of_record(record, spec))
+        for record in record_parts.billed(file):
+            model.add(of_record(record, spec))
     for turn in _open_turns(folder):
         model.add(of_record(turn, spec))
     return [model, *of_stages(folder)]

@@ -18,16 +18,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
-from msgspec import structs
+from msgspec import Struct, structs
 from pydantic import ValidationError
 
 from audiobench.core.errors import IncompleteError, UsageError
 from audiobench.core.plain import plain_bytes
 from audiobench.core.types import Condition, Outcome, Sample
-from audiobench.files import annotations, journal, plan, records, run_info
+from audiobench.files import annotations, journal, plan, record_parts, records, run_info
 from audiobench.files.annotations import Judgement, Note, Reading, Slot, Transcript
 from audiobench.files.plan import Plan
-from audiobench.files.records import Head, Record, ShownSample
+from audiobench.files.record_parts import Head
+from audiobench.files.records import Record, ShownSample
 from audiobench.files.run_info import RunInfo
 from audiobench.model.spec import ModelSpec
 from audiobench.results import on_all_cores
@@ -43,8 +44,7 @@ WHOLE_RECORD = 30e-6
 """Seconds to hand a record with its outcome from process to process."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(Struct, frozen=True, gc=False):
     """One journal record with its outcome."""
 
     record: Record
@@ -167,7 +167,14 @@ class TaskRun:
         self, places: Sequence[int], transcripts: Mapping[Slot, Transcript], notes: Mapping[str, Mapping[Slot, Note]]
     ) -> Iterator[Record]:
         """The records with what was heard in them, and with annotators' values as columns."""
-        for record in records.at(self.folder / records.FILE, places):
+        lines = records.at(self.folder / records.FILE, places)
+        return self._with_added(lines, transcripts, notes) if transcripts or notes else lines
+
+    @staticmethod
+    def _with_added(
+        lines: Iterable[Record], transcripts: Mapping[Slot, Transcript], notes: Mapping[str, Mapping[Slot, Note]]
+    ) -> Iterator[Record]:
+        for record in lines:
             slot = (record.id, record.key)
             if transcripts:
                 record = heard(record, transcripts.get(slot))
@@ -191,7 +198,7 @@ class TaskRun:
                 return None
             return (number * wide + place) * epochs + record.epoch
 
-        return records.counting(self.folder / records.FILE, slot_of)
+        return record_parts.counting(self.folder / records.FILE, slot_of)
 
 
 def with_columns(task: TaskSpec, folder: Path) -> TaskSpec:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec import structs
 
 from audiobench.core.modes import FinishReason
 from audiobench.core.types import LETTERS, Answer, Outcome, Sample
@@ -73,7 +74,7 @@ def outcome(
         return _failed("unparsed", scorer, sample, official)
     if scorer.judge is not None and not (scorer.judge.gated and not scorer.score(answer, sample, text)[0]):
         judged = _judged(record, scorer.judge, answer, judgements or {}, official)
-        return replace(judged, extracted=answer)
+        return structs.replace(judged, extracted=answer)
     value, detail = scorer.score(answer, sample, text)
     return Outcome("scored", value, _shown(answer, sample), answer.rule, official, detail, answer)
 

@@ -59,13 +59,20 @@ class Served:
 
 
 @dataclass(slots=True)
-class _Taken:
-    """What a summary reads of some records."""
+class _Group:
+    """What a summary reads of one condition's records."""
 
-    served: Served = field(default_factory=Served)
-    spent: dict[Condition, Spent] = field(default_factory=dict[Condition, Spent])
+    spent: Spent = field(default_factory=Spent)
     scored: list[Scored] = field(default_factory=list[Scored])
     """Condensed."""
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What it reads of some records."""
+
+    served: Served = field(default_factory=Served)
+    groups: dict[Condition, _Group] = field(default_factory=dict[Condition, _Group])
 
 
 def summarise(task_run: TaskRun, served: Served | None = None) -> list[SummaryEntry]:
@@ -75,23 +82,23 @@ def summarise(task_run: TaskRun, served: Served | None = None) -> list[SummaryEn
     def taken(group: Iterable[Scored]) -> _Taken:
         found = _Taken()
         for scored in group:
-            if scored.condition not in found.spent:
-                found.spent[scored.condition] = Spent()
-            found.spent[scored.condition].add(scored.record)
-            found.served.add(scored.record)
-            found.scored.append(keep(scored))
+            record = scored.record
+            of_condition = found.groups.get(record.condition)
+            if of_condition is None:
+                of_condition = found.groups[record.condition] = _Group()
+            of_condition.spent.add(record)
+            of_condition.scored.append(keep(scored))
+            found.served.add(record)
         return found
 
-    groups: dict[Condition, list[Scored]] = {condition: [] for condition in task_run.conditions}
-    spent = {condition: Spent() for condition in task_run.conditions}
+    groups = {condition: _Group() for condition in task_run.conditions}
     for part in task_run.each(taken, CONDENSED):
-        for condition, took in part.spent.items():
-            spent[condition].join(took)
-        for scored in part.scored:
-            groups[scored.condition].append(scored)
+        for condition, more in part.groups.items():
+            groups[condition].spent.join(more.spent)
+            groups[condition].scored += more.scored
         if served is not None:
             served.join(part.served)
-    return [summarise_condition(task_run, how, group, spent[how]) for how, group in groups.items()]
+    return [summarise_condition(task_run, how, group.scored, group.spent) for how, group in groups.items()]
 
 
 def summarise_condition(

@@ -18,9 +18,10 @@ import msgspec
 
 from audiobench.ask.prepare import prepare
 from audiobench.ask.run import write_plans
-from audiobench.ask.work import Done, TaskWork, key_today
+from audiobench.ask.work import TaskWork, key_today
 from audiobench.core.types import Condition, Response, Sample
 from audiobench.files import journal, records
+from audiobench.files.record_parts import Done
 from audiobench.files.records import ClipFacts, Failure, Record
 from audiobench.files.run_spec import RunSpec
 from audiobench.media.raw import FileState
