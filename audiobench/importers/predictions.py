@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from json import JSONDecodeError
 from pathlib import Path
 from typing import Any
@@ -90,8 +89,7 @@ def is_inline(entry: Mapping[str, Any]) -> bool:
     return "answer" in entry or "choices" in entry
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction(Scored):
+class Prediction(Scored, frozen=True, gc=False):
     """A prediction with its outcome, as if it came from a journal."""
 
     given_id: Any
