@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 from typing import Any
 
 from audiobench.core import template
-from audiobench.core.disk import write_json
+from audiobench.core.disk import write_json, write_whole
 from audiobench.core.errors import UsageError
 from audiobench.results.runs import TaskRun
 
 
 def write_submission(task_run: TaskRun) -> Path:
-    """Write `<task>/<submission file>`: one object a sample, fields as the task's `submission` says.
+    """Write `<task>/<submission file>`: one object a sample, or where its name ends in .csv one line a sample below a header.
 
-    The fields are templates over `id`, `answer` (the extracted option's text, empty when unparsed), `output` (the
+    The fields, as the task's `submission` says, are templates over `id`, `answer` (the extracted option's text, empty when unparsed), `output` (the
     model's text), `question`, `choices`, and `row` with the breakdown columns as well.
 
     Raises:
@@ -41,5 +43,13 @@ def write_submission(task_run: TaskRun) -> Path:
         }
         rows.append({name: template.evaluate(text, names) for name, text in fields.items()})
     path = task_run.folder / task.submission.get("file", "submission.json")
-    write_json(path, sorted(rows, key=lambda row: str(row)))
+    rows.sort(key=str)
+    if path.suffix == ".csv":
+        out = io.StringIO()
+        table = csv.DictWriter(out, list(fields), lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+        write_whole(path, out.getvalue().encode())
+    else:
+        write_json(path, rows)
     return path

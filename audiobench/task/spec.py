@@ -210,7 +210,8 @@ class TaskSpec(Columns):
     answers_withheld: bool = False
     """The data set has no targets: a run writes the submission file instead of a score."""
     submission: dict[str, str] = {}
-    """For withheld answers: field -> template over id, answer, question and the row; plus `file`."""
+    """For withheld answers: field -> template over id, answer, question and the row; plus `file`, whose name
+    ends in .csv or .json."""
     reference_scores: list[ReferenceScore] = []
     num_fewshot: int = Field(default=0, ge=0)
     """Answered examples before each item: other samples with their sound, drawn by seed, as earlier turns of the conversation.
