@@ -118,6 +118,10 @@ def address(url: str, model: str) -> str:
     return _CALL.sub("", url.rstrip("/"))
 
 
+_UNVERSIONED = re.compile(r"https?://[^/]+/(?:chat/completions|responses|audio/transcriptions)\Z")
+"""A call at the very root of a server, where hardly any has its API."""
+
+
 @lru_cache(maxsize=256)
 def where(url: str) -> str:
     """`url` as it may be shown: without user, password and query."""
@@ -298,6 +302,8 @@ class HttpClient:
         text = self.scrub(" ".join(text.split()))[:MESSAGE_CHARS]
         label = f"HTTP {status}" + (f" {self.scrub(code)[:60]}" if code and code != str(status) else "")
         message = f"{where}: {label}: {text}" if text else f"{where}: {label}"
+        if status == 404 and _UNVERSIONED.match(where):
+            message += "; does the base URL lack /v1 at its end?"
         codes = {code.lower(), *(str(d.get("reason", "")).lower() for d in details)}
         if codes & KEY_CODES:
             return RunError(message)

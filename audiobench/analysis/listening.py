@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from audiobench.analysis import comparable
 from audiobench.analysis.arms import Arm, chance_of, chosen_text, clusters_of, paired
@@ -184,7 +184,8 @@ def _control(full: Arm, control: Arm, level: float, allowed: Collection[str]) ->
     full, control = paired(whole)
     comparable.check(full, control, list(full.slots), allowed)
     kept, low, high = paired_values(control, full, list(full.slots))
-    keys, chance = clusters_of(full, kept), chance_of(full, kept) or 0.0
+    keys, known = clusters_of(full, kept), chance_of(full, kept)
+    chance = known or 0.0
     found = audio_gain(high, low, keys, chance=chance, margin=MARGIN)
     changed, both = _changed(full, control, kept)
     tables = {
@@ -192,7 +193,7 @@ def _control(full: Arm, control: Arm, level: float, allowed: Collection[str]) ->
         for column, labels in groups(full, kept).items()
     }
     return Control(
-        **asdict(_gain(found, *_retention(full, kept, low, high, chance))),
+        **asdict(_gain(found, *_retention(full, kept, low, high, chance), above_chance=known is not None)),
         audio=control.how.audio,
         soundless=control.how.audio in SOUNDLESS,
         verdict_adjusted=audio_gain(high, low, keys, chance=chance, level=level, margin=MARGIN).verdict,
@@ -206,9 +207,11 @@ def _control(full: Arm, control: Arm, level: float, allowed: Collection[str]) ->
 
 def _row(full: Arm, control: Arm, ids: Sequence[str]) -> GainRow:
     kept, low, high = paired_values(control, full, ids)
-    keys, chance = clusters_of(full, kept), chance_of(full, kept) or 0.0
+    keys, known = clusters_of(full, kept), chance_of(full, kept)
+    chance = known or 0.0
     found = audio_gain(high, low, keys, chance=chance, margin=MARGIN)
-    return GainRow(**asdict(_gain(found, *_retention(full, kept, low, high, chance))))
+    gain = _gain(found, *_retention(full, kept, low, high, chance), above_chance=known is not None)
+    return GainRow(**asdict(gain))
 
 
 def _retention(
@@ -222,10 +225,11 @@ def _retention(
     return plain, retention_interval(high, low, keys, chance=chance, epochs=epochs)
 
 
-def _gain(found: AudioGain, retention: Interval, corrected: Interval) -> Gain:
+def _gain(found: AudioGain, retention: Interval, corrected: Interval, *, above_chance: bool) -> Gain:
+    """`above_chance`: whether the score of guessing is known; nothing is corrected for one that is not."""
     comparison = found.comparison
     measured = comparison.n > 0
-    return Gain(
+    gain = Gain(
         n=comparison.n, full=found.full, control=found.control, chance=found.chance if measured else None,
         gain=found.gain, ci=_bounds(comparison.interval),
         gained=comparison.gained, lost_answers=comparison.lost, p=comparison.p if measured else None,
@@ -234,6 +238,16 @@ def _gain(found: AudioGain, retention: Interval, corrected: Interval) -> Gain:
         retention=found.retention, retention_ci=_bounds(retention),
         corrected_retention=found.corrected_retention, corrected_retention_ci=_bounds(corrected), verdict=found.verdict,
     )  # fmt: skip
+    if above_chance:
+        return gain
+    return replace(
+        gain,
+        chance=None,
+        corrected_gain=None,
+        corrected_gain_ci=None,
+        corrected_retention=None,
+        corrected_retention_ci=None,
+    )
 
 
 def _bounds(interval: Interval) -> Bounds:

@@ -113,7 +113,11 @@ def _in_short(item: Item, condition: str) -> str:
     found, signed = item.measured, item.kind == "think_gain"
     before, after = (shown(item, value, sign=signed) for value in (found.baseline, found.candidate))
     size = f", n={item.size}" if item.rows not in (None, found.n) else ""
-    return f"{head} {before} -> {after} ({shown(item, found.difference, sign=True)}, p={found.p_adjusted:.2g}{size})"
+    failed = [check.name for check in item.checks if check.level in FAILURES and check.name != item.kind]
+    also = f", fails: {', '.join(failed)}" if failed else ""
+    return (
+        f"{head} {before} -> {after} ({shown(item, found.difference, sign=True)}, p={found.p_adjusted:.2g}{size}{also})"
+    )
 
 
 def workflow_commands(verdict: Verdict) -> list[str]:

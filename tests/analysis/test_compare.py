@@ -340,6 +340,20 @@ def test_listening_and_budgets_say_what_they_lost(tmp_path, capsys):
     assert curve["accuracy"] == [1.0, 1.0] and curve["requests"]["think=off"]["set_aside"] == 30
 
 
+@pytest.mark.parametrize(("chance", "known"), [("none", None), (0.0, 0.0), ("per_sample", 0.25)])
+def test_a_chance_that_nobody_states_is_not_called_zero(tmp_path, capsys, chance, known):
+    wrong = {"response": {"text": "cat"}, "condition": {"audio": "none"}}
+    kinds = [{"sample": {"metadata": {"kind": "xy"[i % 2]}}} for i in range(10)]
+    lines = [line(f"s{i}", **kind, **more) for i, kind in enumerate(kinds) for more in ({}, wrong)]
+    folder = write_run(tmp_path / "run", lines, task={"chance": chance})
+    assert main(["ablate", str(folder), "--json"]) == 0
+    control = json.loads(capsys.readouterr().out)["tasks"][0]["listening"][0]["controls"]["none"]
+    for row in (control, control["breakdown"]["kind"]["x"]):
+        assert row["chance"] == known and row["gain"] == 1.0
+        corrected = [key for key in row if key.startswith("corrected_") and row[key] is not None]
+        assert bool(corrected) == (known is not None), corrected
+
+
 def test_without_a_common_sample_nothing_looks_measured(tmp_path, capsys):
     failed = {"error": {"kind": "error", "message": "x"}, "audio": [], "condition": {"audio": "none"}}
     folder = write_run(tmp_path / "run", [line(f"s{i}", **more) for i in range(10) for more in ({}, failed)])

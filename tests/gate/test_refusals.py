@@ -317,6 +317,9 @@ def test_policy_files(gate: Gate, good: Path, tmp_path: Path, capsys: pytest.Cap
     policy.write_text("margin: 2pp\ntasks:\n  t: {min_score: 90%}\n")
     code, verdict = gate(good, "--policy", str(policy))
     assert code == 1 and "below the absolute limit 90.0" in reasons(verdict, "regression")
+    capsys.readouterr()
+    assert gate(good, "--policy", str(policy), "--one-line")[0] == 1
+    assert ", fails: floor)" in capsys.readouterr().out, "a score that did not fall needs its reason"
     policy.write_text("margn: 0.02\n")
     code, verdict = gate(good, "--policy", str(policy))
     assert code == 2 and "gate.yaml:1" in verdict["error"] and "margin" in verdict["error"]

@@ -82,3 +82,14 @@ def test_letters_that_the_locale_does_not_have_are_told_and_are_no_bug(cli: Any,
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     refused = cli("run", "--model", "oracle", "--tasks", "toy.yaml", "--out", tmp_path / "\u00e9", **ascii_only)
     assert refused.returncode == 2 and "set PYTHONUTF8=1" in refused.stderr, refused.stderr
+
+
+def test_a_base_url_without_its_version_is_told_what_it_may_lack(
+    toy: Callable[[int], Path], server: Callable[..., str], cli: Any
+) -> None:
+    url = server()
+    assert url.endswith("/v1")
+    done = cli(
+        "run", "--model", "openai_chat:mock", "--tasks", toy(2), "--base-url", url.removesuffix("/v1"), "--quiet"
+    )
+    assert "HTTP 404" in done.stderr and "does the base URL lack /v1 at its end?" in done.stderr, done.stderr
