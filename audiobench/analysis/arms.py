@@ -13,7 +13,8 @@ from typing import NamedTuple
 from audiobench.core.errors import UsageError
 from audiobench.core.modes import Think
 from audiobench.core.types import LETTERS, Condition
-from audiobench.results.runs import Run, Scored, TaskRun
+from audiobench.files.records import ClipFacts, ShownSample
+from audiobench.results.runs import WHOLE_RECORD, Run, Scored, TaskRun
 from audiobench.results.selection import split
 from audiobench.results.summary import chance
 
@@ -73,21 +74,59 @@ class Arm:
         return replace(self, slots=slots)
 
 
-def arms_of(run: Run, task_run: TaskRun, wanted: Mapping[str, str] | None = None) -> list[Arm]:
-    """The arms of a task in a run, in the order of its plan; of all, or where fields of `How` have the `wanted` values."""
+def arms_of(
+    run: Run, task_run: TaskRun, wanted: Mapping[str, str] | None = None, *, prompts: bool = False
+) -> list[Arm]:
+    """The arms of a task in a run, in the order of its plan; of all, or where fields of `How` have the `wanted` values.
+
+    `prompts`: whether the records of single turns keep their prompts, on which no figure rests.
+    """
     hows = list(dict.fromkeys(map(How.of, task_run.conditions)))
     chosen = [how for how in hows if all(getattr(how, name) == value for name, value in (wanted or {}).items())]
     slots: dict[How, dict[str, dict[int, dict[int, Scored]]]] = {how: {} for how in chosen}
     asked = [condition for condition in task_run.conditions if How.of(condition) in slots]
-    for scored in task_run.scored(*asked) if asked else ():
-        condition = scored.condition
-        group = slots[How.of(condition)]
-        group.setdefault(scored.id, {}).setdefault(condition.option_order, {})[scored.epoch] = scored
+    take, known = (list if prompts else _without_prompts), _Known()
+    for part in task_run.each(take, WHOLE_RECORD, asked) if asked else ():
+        for scored in map(known.shared, part):
+            condition = scored.condition
+            group = slots[How.of(condition)]
+            group.setdefault(scored.id, {}).setdefault(condition.option_order, {})[scored.epoch] = scored
     order = {sample: place for place, sample in enumerate(task_run.plan.ids)}
     return [
         Arm(label(how, hows), run, task_run, how, dict(sorted(found.items(), key=lambda i: order[i[0]])))
         for how, found in slots.items()
     ]
+
+
+def _without_prompts(group: Iterable[Scored]) -> list[Scored]:
+    found = list(group)
+    for scored in found:
+        if not scored.record.turns:  # of several turns, the first prompt says which clips were its own
+            scored.record.prompt = []
+    return found
+
+
+class _Known:
+    """What records have in common, held once: a hundred thousand of them fit in memory."""
+
+    def __init__(self) -> None:
+        self._conditions: dict[Condition, Condition] = {}
+        self._items: dict[tuple[str, int], ShownSample] = {}
+        self._clips: dict[str, ClipFacts] = {}
+
+    def shared(self, scored: Scored) -> Scored:
+        """The same, its record's condition, item and clips those of the records before it where they are equal."""
+        record = scored.record
+        record.condition = how = self._conditions.setdefault(record.condition, record.condition)
+        if record.sample is not None:
+            item = self._items.setdefault((record.id, how.option_order), record.sample)
+            if item == record.sample:
+                record.sample = item
+        for place, clip in enumerate(record.audio):
+            known = self._clips.setdefault(clip.path, clip)
+            if known == clip:
+                record.audio[place] = known
+        return scored
 
 
 def label(how: How, among: Sequence[How]) -> str:
@@ -126,13 +165,13 @@ class Selector:
         path, wanted = split(text)
         return cls(text, Run.open(path), wanted)
 
-    def arms(self, task: str) -> list[Arm]:
-        """The arms of `task` that were asked for.
+    def arms(self, task: str, *, prompts: bool = False) -> list[Arm]:
+        """The arms of `task` that were asked for; `prompts` as in `arms_of`.
 
         Raises:
             UsageError: there is none.
         """
-        chosen = arms_of(self.run, self.run.tasks[task], self.wanted)
+        chosen = arms_of(self.run, self.run.tasks[task], self.wanted, prompts=prompts)
         if not chosen:
             hows = dict.fromkeys(map(How.of, self.run.tasks[task].conditions))
             have = "; ".join(f"think={how.think},audio={how.audio}" for how in hows)

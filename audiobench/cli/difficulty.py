@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     rewards: list[RewardLine] = []
     summaries: list[Passes] = []
     for name in names:
-        arms = selector.arms(name)
+        arms = selector.arms(name, prompts=True)
         check_withheld(arms[0].task_run.task)
         if not is_share(arms[0].task_run.task):
             raise UsageError(f"task {name}: its metric has no right and wrong, so there are no passes to count")

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     measures, fractions = _measures(args.measures), _fractions(args.fractions)
     selector = Selector.parse(args.run_folder)
     names, _ = shared_tasks([selector], args.tasks)
-    arms = {name: selector.arms(name) for name in names}
+    arms = {name: selector.arms(name, prompts=True) for name in names}
     if not any(traced(arm) for group in arms.values() for arm in group):
         raise UsageError(f"{selector.text}: no response has a reasoning trace; run with --think on")
     failed: Counter[str] = Counter()
