@@ -75,7 +75,7 @@ class Dialect:
     user_role: str = "user"
     body: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Fields that are always sent."""
-    can: frozenset[str] = WORDS
+    can: frozenset[str] = WORDS | {"tools"}
     """See `audiobench.model.capabilities`."""
     batch: bool = False
     """It has OpenAI's batch jobs."""
@@ -126,7 +126,8 @@ DIALECTS: dict[str, Dialect] = {
             key_required=False,
             parameters=OPEN_WEIGHTS | {"num_beams": "n"},
             prefill="continue",
-            can=WORDS | {"assistant_audio", "prefill_audio", "video"},  # parts of any kind in a turn of any role
+            can=WORDS
+            | {"assistant_audio", "prefill_audio", "tools", "video"},  # parts of any kind in a turn of any role
         ),
         Dialect(
             "sglang",
@@ -134,7 +135,7 @@ DIALECTS: dict[str, Dialect] = {
             key_required=False,
             parameters=OPEN_WEIGHTS,
             prefill="continue",
-            can=WORDS | {"video"},
+            can=WORDS | {"tools", "video"},
         ),
         Dialect(
             "llama_cpp",
@@ -177,6 +178,7 @@ DIALECTS: dict[str, Dialect] = {
         ),
         Dialect(
             "stepfun",
+            can=WORDS,  # no tool calls (its API reference)
             formats=frozenset({"wav"}),
             base_url="https://api.stepfun.com/v1",
             key_env=("STEP_API_KEY",),

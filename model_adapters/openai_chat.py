@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from audiobench.core.errors import UsageError
 from audiobench.core.json_values import counts, decode, mended, object_in
 from audiobench.core.parts import ending_in_text
+from audiobench.core.tools import as_openai, from_openai, in_words
 from audiobench.core.types import AudioPart, MediaPart, Message, Parts, Request, Response, TextPart, VideoPart
 from audiobench.model.adapter import RetryableError
 from audiobench.model.capabilities import Capabilities, check
@@ -142,6 +143,8 @@ class OpenAIChat:
         if request.prefill is not None:
             messages.append(self._prefill(request.prefill, clips, frame))
         frame["messages"] = messages
+        if request.tools:
+            frame["tools"] = as_openai(request.tools)
         frame.update(sampling_fields(request.generation, self.dialect.parameters, self.dialect.name))
         if self.options.stream or self.dialect.must_stream:
             frame["stream"] = True
@@ -249,7 +252,17 @@ class OpenAIChat:
         if finish in ("error", "abort"):
             raise RetryableError(f"{reply.where}: the server gave up (finish_reason {finish})")
         text, thought = _content(message)
-        raw = {k: data[k] for k in ("id", "system_fingerprint", "provider") if data.get(k)} | self._asked()
+        try:
+            calls = from_openai(message)
+        except (ValueError, AttributeError, TypeError) as error:  # the model's own fault: what it said stands
+            calls, text = (), f"{text}{message.get('tool_calls')}"
+            unread = {"tool_calls_unread": str(error)[:200]}
+        else:
+            unread = {}
+        if calls:
+            text = f"{text}\n{in_words(calls)}" if text else in_words(calls)
+            finish = "stop" if finish == "tool_calls" else finish
+        raw = unread | {k: data[k] for k in ("id", "system_fingerprint", "provider") if data.get(k)} | self._asked()
         if not text and isinstance(refusal := message.get("refusal"), str) and refusal:
             text, finish = refusal, "content_filter"
         served = data.get("model")
@@ -261,7 +274,13 @@ class OpenAIChat:
             raw["stop_reason"] = stopped_by
         raw |= counts({"cost": usage.get("cost")})
         return Response(
-            text=text, reasoning=thought, finish_reason=finish, usage=_usage(usage), served_model=served, raw=raw
+            text=text,
+            reasoning=thought,
+            finish_reason=finish,
+            usage=_usage(usage),
+            served_model=served,
+            raw=raw,
+            calls=calls,
         )
 
     def parsed(self, data: dict[str, Any], where: str) -> Response:
@@ -367,6 +386,8 @@ class _Parts:
         self.thought: dict[str, list[str]] = {"reasoning": [], "reasoning_content": []}
         self.transcript: list[str] = []
         self.refusal: list[str] = []
+        self.calls: dict[int, dict[str, str]] = {}
+        """Index -> id, name and arguments so far."""
         self.finish: str | None = None
 
     def event(self, data: bytes) -> None:
@@ -395,6 +416,9 @@ class _Parts:
         content, thought = _content({"content": delta.get("content")})
         audio = delta.get("audio")
         transcript = audio.get("transcript") if isinstance(audio, dict) else None
+        for piece in delta.get("tool_calls") or ():
+            if isinstance(piece, dict):
+                self._call(piece)
         found = [(self.text, content), (self.transcript, transcript), (self.refusal, delta.get("refusal"))]
         found.append((self.thought["reasoning"], thought))
         found += [(pieces, delta.get(name)) for name, pieces in self.thought.items()]
@@ -403,6 +427,15 @@ class _Parts:
                 pieces.append(piece)
                 if self.first is None:
                     self.first = time.perf_counter()
+
+    def _call(self, piece: Mapping[str, Any]) -> None:
+        call = self.calls.setdefault(index(piece), {"id": "", "name": "", "arguments": ""})
+        function = object_in(piece, "function")
+        call["id"] = str(piece.get("id") or call["id"])
+        call["name"] += str(function.get("name") or "")
+        call["arguments"] += str(function.get("arguments") or "")
+        if self.first is None:
+            self.first = time.perf_counter()
 
     def assembled(self) -> dict[str, Any]:
         """The same shape as an answer in one piece.
@@ -414,7 +447,11 @@ class _Parts:
             return mended(self.data)
         if self.finish is None:
             raise RetryableError(f"{self.where}: the stream ended before the answer did")
-        message = {"content": "".join(self.text), "audio": {"transcript": "".join(self.transcript)}}
+        message: dict[str, Any] = {"content": "".join(self.text), "audio": {"transcript": "".join(self.transcript)}}
         message |= {name: "".join(pieces) for name, pieces in self.thought.items() if pieces}
         message["refusal"] = "".join(self.refusal)
+        message["tool_calls"] = [
+            {"id": call["id"], "function": {"name": call["name"], "arguments": call["arguments"]}}
+            for _, call in sorted(self.calls.items())
+        ]
         return mended({**self.data, "choices": [{"message": message, "finish_reason": self.finish}]})

@@ -96,6 +96,7 @@ def build(
         {name: _of_sample(value, sample) for name, value in generation.items()},
         protocol=protocol,
         following=tuple(turns[first:]),
+        tools=sample.tools if prompt.tools else (),
         sample_id=sample.id,
         epoch=epoch,
         sample=sample,

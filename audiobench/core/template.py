@@ -23,6 +23,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from audiobench.core.errors import UsageError
+from audiobench.core.tools import shown
 from audiobench.core.types import LETTERS, Sample
 
 MAX_RANGE = 1000
@@ -325,6 +326,7 @@ def variables(sample: Sample) -> dict[str, Any]:
         "letters": [option.letter for option in options],
         "transcript": sample.transcript,
         "turn": sample.question,
+        "tools": shown(sample.tools),
         "doc": sample.doc,
         "row": sample.doc,
     }

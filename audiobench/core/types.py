@@ -29,6 +29,9 @@ from audiobench.core.parts import Parts as Parts
 from audiobench.core.parts import Role as Role
 from audiobench.core.parts import TextPart as TextPart
 from audiobench.core.parts import VideoPart as VideoPart
+from audiobench.core.tools import Tool as Tool
+from audiobench.core.tools import ToolCall as ToolCall
+from audiobench.core.tools import as_openai
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -81,6 +84,8 @@ class Sample:
     videos: tuple[Clip, ...] = ()
     turns: tuple[DialogueTurn, ...] = ()
     """The conversation, where the item is one; its clips are those of `clips`, in order."""
+    tools: tuple[Tool, ...] = ()
+    """What the model may call."""
 
     @property
     def options(self) -> list[tuple[str, str]]:
@@ -136,6 +141,8 @@ class Request:
     following: tuple[Message, ...] = ()
     """What comes after the model's answer, for the protocol `dialogue`: turns of the user, and given ones of the
     assistant; part of the key, and sent by no adapter."""
+    tools: tuple[Tool, ...] = ()
+    """What the model may call, by the server's own means; part of the key."""
     sample_id: str = ""
     epoch: int = 0
     sample: Sample | None = field(default=None, repr=False, compare=False)
@@ -159,6 +166,7 @@ class Request:
             **({"protocol": self.protocol} if self.protocol else {}),
             **({"hypotheses": self.hypotheses} if self.hypotheses else {}),
             **({"following": said(self.following)} if self.following else {}),
+            **({"tools": as_openai(self.tools)} if self.tools else {}),
         }
         return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
 
@@ -217,6 +225,8 @@ class Response(Struct, omit_defaults=True, gc=False):
     """What was really done about thinking, when it is not what was asked (`approx:minimal`, `two_pass`)."""
     parts: tuple[AnswerPart, ...] = ()
     """What the answer is made of beside `text`: its sound as a file."""
+    calls: tuple[ToolCall, ...] = ()
+    """Tools that it calls; `text` then shows them too (`audiobench.core.tools.in_words`), behind what else was said."""
     raw: dict[str, Any] = {}
     """Small provider fields worth keeping (response id, system fingerprint, safety ratings)."""
 

@@ -12,6 +12,7 @@ import orjson
 from audiobench.core.errors import UsageError
 from audiobench.core.template import Row as TemplateRow
 from audiobench.core.template import evaluate
+from audiobench.core.tools import tools_of
 from audiobench.core.types import Sample, check_options
 from audiobench.data.clips import ClipError, ClipFinder
 from audiobench.data.dialogues import conversation
@@ -138,6 +139,7 @@ class SampleBuilder:
         self._cluster = getter(columns.doc_to_cluster) if columns.doc_to_cluster else None
         self._prefix = _pattern(columns.choice_prefix)
         self._dialogue = columns.dialogue
+        self._tools = getter(columns.doc_to_tools) if columns.doc_to_tools else None
         self._breakdown = {label: getter(template) for label, template in breakdown.items()}
         self._audio_column = column_of(columns.doc_to_audio)
         used = [
@@ -231,6 +233,7 @@ class SampleBuilder:
             cluster=cluster,
             doc=clean,
             videos=videos,
+            tools=tools_of(self._tools(clean)) if self._tools else (),
             turns=conversation(self._dialogue, clean, clips) if self._dialogue is not None else (),
         )
 

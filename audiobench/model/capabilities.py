@@ -22,12 +22,13 @@ LACKS: dict[str, str] = {
     "prefill": "cannot continue an assistant's turn (prefill)",
     "prefill_audio": "cannot continue an assistant's turn that holds sound (prefill)",
     "tool_role": "cannot send a tool's turn",
+    "tools": "cannot be handed tools to call (another prompt of the task may show them in words)",
     "several_clips": "takes one clip in a request",
     "video": "cannot send video",
 }
 """Capability -> what is said of a server that does not have it."""
 ALL: frozenset[str] = frozenset(LACKS)
-WORDS: frozenset[str] = ALL - {"assistant_audio", "prefill_audio", "tool_role", "video"}
+WORDS: frozenset[str] = ALL - {"assistant_audio", "prefill_audio", "tool_role", "tools", "video"}
 """What servers for text and sound in a user's turn can do."""
 
 NEUTRAL: dict[str, tuple[Any, ...]] = {
@@ -94,6 +95,8 @@ def needs(request: Request) -> Iterator[str]:
         yield "prefill_audio"
     if any(message.role == "tool" for message in request.messages):
         yield "tool_role"
+    if request.tools:
+        yield "tools"
     media = request.media
     if len(media) > 1:
         yield "several_clips"

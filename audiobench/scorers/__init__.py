@@ -76,6 +76,7 @@ _BUILT_IN: Mapping[str, str] = {
     "voicebench_ifeval": "voicebench.IFEVAL",
     "voicebench_open": "voicebench_judge.OPEN",
     "voicebench_qa": "voicebench_judge.QA",
+    "bfcl_ast": "bfcl.SCORER",
     "mt_bench": "dialogues.MT_BENCH",
     "multi_challenge": "dialogues.MULTI_CHALLENGE",
     "airbench_foundation": "airbench.FOUNDATION",

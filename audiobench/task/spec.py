@@ -62,6 +62,8 @@ class Prompt(Declared):
     """jinja template over question, options, choices, transcript and the data set's columns; none = audio only."""
     generation_kwargs: dict[str, Any] = {}
     """What this prompt's source changes in the generation parameters."""
+    tools: bool = False
+    """Hand the item's tools (`doc_to_tools`) to the server by its own means; else only what the text shows of them."""
 
     @field_validator("order")
     @classmethod
@@ -101,6 +103,8 @@ class Columns(Declared):
     doc_to_target: str | list[str] | None = None
     doc_to_transcript: str | None = None
     doc_to_cluster: str | None = None
+    doc_to_tools: str | None = None
+    """Tools that the model may call: a list of `{name, description, parameters}`, or its JSON text."""
     dialogue: Dialogue | None = None
     """For items that are a conversation of several turns."""
     choice_prefix: str | None = None
@@ -306,7 +310,7 @@ class TaskSpec(Columns):
         after = f" {self.normalizer.rpartition('/')[2]}" if self.normalizer else ""
         parts: dict[str, Any] = {
             "prompt": {
-                **prompt.model_dump(exclude={"source", "generation_kwargs"}),
+                **prompt.model_dump(exclude={"source", "generation_kwargs", *(() if prompt.tools else ("tools",))}),
                 **({"num_fewshot": self.num_fewshot, "answer": self.fewshot_answer} if self.num_fewshot else {}),
             },
             "extraction": [rule.rpartition("/")[2] for rule in self.extraction],

@@ -361,6 +361,19 @@ def speech_hands(row: Row) -> Any:
     return speech_hands.whole_script(row["items"], row.get("internal"), row.get("external"))
 
 
+def bfcl_ast(row: Row) -> Any:
+    from audiobench.scorers import bfcl
+
+    found = bfcl.official(
+        row["model_output"],
+        row["category"],
+        row.get("functions", []),
+        row.get("possible_answer", []),
+        dots=row.get("underscore_to_dot", False),
+    )
+    return {"valid": found.valid, "error_type": found.error_type}
+
+
 def speech_hands_wer(row: Row) -> Any:
     from audiobench.scorers import speech_hands
 
@@ -394,6 +407,7 @@ RULES: dict[str, tuple[Callable[[Row], Any], str]] = {
     "speechio_textnorm": (speechio_textnorm, ""),
     "speechio_cer": (speechio_cer, ""),
     "wenetspeech_textnorm": (wenetspeech_textnorm, ""),
+    "bfcl_ast": (bfcl_ast, ""),
 }
 """File -> (what our reproduction says of a row, the extra that it needs)."""
 
@@ -426,7 +440,7 @@ def test_every_vector(shared, file):
     assert rows and [f for f in found if f[1] is not NEEDS_OTHER_ROWS and not same(f[1], f[2])] == []
 
 
-NOT_SCORED_HERE = {"bfcl_ast": "tools", "audioldm_eval": "sound as an answer"}
+NOT_SCORED_HERE = {"audioldm_eval": "sound as an answer"}
 """Vectors of what is no scorer of texts."""
 
 

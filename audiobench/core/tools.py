@@ -1,0 +1,103 @@
+"""Tools that a model may call, and its calls, in one form for every server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+from msgspec import Struct
+
+from audiobench.core.errors import UsageError
+from audiobench.core.json_values import object_in
+from audiobench.core.narrow import is_list, is_mapping, is_object
+
+_TYPES = {"dict": "object", "float": "number", "tuple": "array", "any": "string"}
+"""What data sets write (BFCL) -> JSON schema."""
+
+
+class Tool(Struct, frozen=True):
+    """A function that a model may call."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+    """As the data set declares them: JSON schema of an object, or with BFCL's names of types."""
+
+
+class ToolCall(Struct, frozen=True):
+    """One call of a tool by a model."""
+
+    name: str
+    arguments: dict[str, Any]
+    id: str = ""
+    """The server's name for it."""
+
+
+def tools_of(declared: Any) -> tuple[Tool, ...]:
+    """Tools as a data set declares them: a list of `{name, description, parameters}`, or its JSON text. Dots in names become
+    underscores, which every server takes.
+
+    Raises:
+        UsageError: it is no such list.
+    """
+    if isinstance(declared, str):
+        try:
+            declared = orjson.loads(declared)
+        except orjson.JSONDecodeError as error:
+            raise UsageError(f"tools: no JSON: {error}") from None
+    if not is_list(declared) or not all(is_object(one) and one.get("name") for one in declared):
+        raise UsageError(f"tools: must be a list of {{name, description, parameters}}, found {declared!r:.80}")
+    return tuple(
+        Tool(str(one["name"]).replace(".", "_"), str(one.get("description") or ""), one.get("parameters") or {})
+        for one in declared
+    )
+
+
+def _schema(value: Any) -> Any:
+    if is_mapping(value):
+        return {
+            key: _TYPES.get(item, item) if key == "type" and isinstance(item, str) else _schema(item)
+            for key, item in value.items()
+            if item is not None
+        }
+    return [_schema(item) for item in value] if is_list(value) else value
+
+
+def as_openai(tools: Iterable[Tool]) -> list[dict[str, Any]]:
+    """`tools` of a chat completion request, parameters as JSON schema."""
+    return [
+        {
+            "type": "function",
+            "function": {"name": t.name, "description": t.description, "parameters": _schema(t.parameters)},
+        }
+        for t in tools
+    ]
+
+
+def from_openai(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
+    """The calls of a chat completion's message.
+
+    Raises:
+        ValueError: arguments that are no JSON object.
+    """
+    found: list[ToolCall] = []
+    for call in message.get("tool_calls") or ():
+        function = object_in(call, "function")
+        arguments = orjson.loads(function.get("arguments") or "{}")
+        if not is_object(arguments):
+            raise ValueError(f"arguments of {function.get('name')}: no object")
+        found.append(ToolCall(str(function.get("name")), arguments, str(call.get("id") or "")))
+    return tuple(found)
+
+
+def in_words(calls: Sequence[ToolCall]) -> str:
+    """Calls as text, `[{"name": {"parameter": value}}]`: what scorers read and people see."""
+    return orjson.dumps([{call.name: call.arguments} for call in calls]).decode()
+
+
+def shown(tools: Iterable[Tool]) -> str:
+    """Tools as a prompt shows them: their declarations as JSON, four blanks a level."""
+    listed = [{"name": tool.name, "description": tool.description, "parameters": tool.parameters} for tool in tools]
+    return json.dumps(listed, indent=4)
