@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from audiobench.core.errors import UsageError, install
 from audiobench.core.json_values import counts, object_in
+from audiobench.core.tools import as_gemini, from_gemini, with_calls
 from audiobench.core.types import MediaPart, Message, Request, Response, TextPart
 from audiobench.model.adapter import RetryableError, SampleError
 from audiobench.model.capabilities import WORDS, Capabilities, check
@@ -102,7 +103,7 @@ class Gemini:
         """Batch jobs are the Developer API's only."""
         vertex = spec.options.get("vertex") is not None
         return Capabilities(
-            WORDS - {"prefill"} | {"video"},
+            WORDS - {"prefill"} | {"tools", "video"},
             "gemini",
             GEMINI_PARAMETERS,
             audio_out=False,
@@ -178,6 +179,8 @@ class Gemini:
                 frame["systemInstruction"] = {"role": "user", "parts": parts}
             else:
                 contents.append({"role": "model" if message.role == "assistant" else "user", "parts": parts})
+        if request.tools:
+            frame["tools"] = as_gemini(request.tools)
         if self.options.safety:
             frame["safetySettings"] = [{"category": c, "threshold": self.options.safety} for c in SAFETY]
         if generation := sampling_fields(request.generation, GEMINI_PARAMETERS, "gemini"):
@@ -252,8 +255,10 @@ class Gemini:
         parts = object_in(candidate, "content").get("parts") or []
         texts = [p["text"] for p in parts if isinstance(p.get("text"), str) and not p.get("thought")]
         thoughts = [p["text"] for p in parts if isinstance(p.get("text"), str) and p.get("thought")]
+        calls = from_gemini(parts)
         return Response(
-            text="".join(texts),
+            text=with_calls("".join(texts), calls),
+            calls=calls,
             reasoning="".join(thoughts) or None,
             reasoning_is_summary=bool(thoughts),
             finish_reason=finish,

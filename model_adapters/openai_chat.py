@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from audiobench.core.errors import UsageError
 from audiobench.core.json_values import counts, decode, mended, object_in
 from audiobench.core.parts import ending_in_text
-from audiobench.core.tools import as_openai, from_openai, in_words
+from audiobench.core.tools import as_openai, from_openai, with_calls
 from audiobench.core.types import AudioPart, MediaPart, Message, Parts, Request, Response, TextPart, VideoPart
 from audiobench.model.adapter import RetryableError
 from audiobench.model.capabilities import Capabilities, check
@@ -260,7 +260,7 @@ class OpenAIChat:
         else:
             unread = {}
         if calls:
-            text = f"{text}\n{in_words(calls)}" if text else in_words(calls)
+            text = with_calls(text, calls)
             finish = "stop" if finish == "tool_calls" else finish
         raw = unread | {k: data[k] for k in ("id", "system_fingerprint", "provider") if data.get(k)} | self._asked()
         if not text and isinstance(refusal := message.get("refusal"), str) and refusal:

@@ -92,6 +92,29 @@ def from_openai(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
     return tuple(found)
 
 
+def as_gemini(tools: Iterable[Tool]) -> list[dict[str, Any]]:
+    """`tools` of a Gemini request, as google-genai sends them."""
+    declared = [
+        {"name": t.name, "description": t.description, "parameters_json_schema": _schema(t.parameters)} for t in tools
+    ]
+    return [{"functionDeclarations": declared}]
+
+
+def from_gemini(parts: Sequence[Any]) -> tuple[ToolCall, ...]:
+    """The calls among the parts of a Gemini candidate."""
+    calls = [object_in(part, "functionCall") for part in parts]
+    return tuple(
+        ToolCall(str(call.get("name")), dict(object_in(call, "args")), str(call.get("id") or ""))
+        for call in calls
+        if call
+    )
+
+
+def with_calls(text: str, calls: Sequence[ToolCall]) -> str:
+    """What was said, and the calls behind it."""
+    return "\n".join(filter(None, (text, in_words(calls) if calls else "")))
+
+
 def in_words(calls: Sequence[ToolCall]) -> str:
     """Calls as text, `[{"name": {"parameter": value}}]`: what scorers read and people see."""
     return orjson.dumps([{call.name: call.arguments} for call in calls]).decode()

@@ -137,7 +137,7 @@ def test_tools_are_part_of_the_key_and_asked_for_by_name() -> None:
     assert other.key("m") != handed.key("m")
     spec = find_model("openai_chat:mock")
     assert unmet(spec, capabilities(spec), handed) is None
-    cannot = find_model("gemini-2.5-flash")
+    cannot = find_model("tiny-audio-r1")
     why = unmet(cannot, capabilities(cannot), handed)
     assert why is not None and "cannot be handed tools to call" in why
 
@@ -170,3 +170,21 @@ def test_no_call_is_right_where_no_tool_helps() -> None:
     assert [bfcl.judged(text, item)["valid"] for text in ("[]", "No tool does that.", "music.play(title='x')")] == [
         True, True, False,
     ]  # fmt: skip
+
+
+def test_gemini_is_handed_tools_as_its_own_client_sends_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Body and answer as google-genai 3.6.1 sends and reads them."""
+    monkeypatch.setenv("GEMINI_API_KEY", "k")
+    adapter: Any = build_adapter(find_model("gemini-2.5-flash"))
+    schema = {"type": "object", "properties": {"title": {"type": "string"}, "speed": {"type": "number"}}, "required": ["title"]}  # fmt: skip
+    assert json.loads(adapter.body(request()))["tools"] == [
+        {
+            "functionDeclarations": [
+                {"name": "music_play", "description": "Play a song.", "parameters_json_schema": schema}
+            ]
+        }
+    ]
+    parts = [{"functionCall": {"id": "c1", "name": "music_play", "args": {"title": "Blue Moon"}}}]
+    said = adapter.parsed({"candidates": [{"content": {"parts": parts}, "finishReason": "STOP"}]}, "here")
+    assert said.calls == (ToolCall("music_play", {"title": "Blue Moon"}, "c1"),)
+    assert said.text == '[{"music_play":{"title":"Blue Moon"}}]'
