@@ -13,6 +13,7 @@ import orjson
 
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Sample
+from audiobench.data.joining import check_local
 from audiobench.data.layout import is_archive
 from audiobench.data.local import local_data, read_local
 from audiobench.data.materialise import builtin_rows, hub_folder, hub_rows
@@ -124,7 +125,9 @@ def read_rows(
     """All rows of the task's data, wherever it is."""
     local = local_data(task, task_file, data)
     if local is not None:
-        return read_local(local, task)
+        rows = read_local(local, task)
+        check_local(task, rows.rows, str(local))
+        return rows
 
     if task.dataset_path.startswith("builtin:"):
         return builtin_rows(task, task_file, progress)

@@ -18,6 +18,7 @@ from audiobench.core.errors import UsageError
 from audiobench.data.archives import unpack
 from audiobench.data.cache import CacheFolder, explained, replacing, write_whole
 from audiobench.data.hub import HubFile, HubRepository, record_commit, recorded_commit
+from audiobench.data.joining import join_rows, partners
 from audiobench.data.layout import ROWS, files_of_split, is_archive, splits_of
 from audiobench.data.parquet import parquet_rows, without_audio
 from audiobench.data.row_errors import RowError
@@ -144,7 +145,14 @@ def hub_folder(task: TaskSpec) -> tuple[Path, str, CacheFolder | None]:
 
 def _folder_at(task: TaskSpec, place: Path, commit: str) -> CacheFolder:
     audio = [task.doc_to_audio, *(form.doc_to_audio for form in task.forms)]
-    key = _key(task.dataset_name, splits_of(task), task.data_files, task.audio_files, audio)
+    key = _key(
+        task.dataset_name,
+        splits_of(task),
+        task.data_files,
+        task.audio_files,
+        audio,
+        *([task.join.model_dump()] if task.join else []),
+    )
     label = "+".join(splits_of(task))[:60].replace("/", "_")
     return CacheFolder(place / commit / f"{label}-{key}")
 
@@ -176,6 +184,10 @@ def hub_rows(task: TaskSpec, task_file: Path, progress: Progress | None = None, 
             f"dataset_revision is {task.dataset_revision or 'not pinned'}: {manifest['requested']} was resolved to "
             f"{manifest['revision']} and stays that on this machine"
         )
+    if task.join is not None and manifest["unjoined"]:
+        notes.append(
+            f"{manifest['unjoined']} rows are left out: configuration {task.join.dataset_name} has no such {task.join.on}"
+        )
     path = folder.path
     return Rows(folder.rows(), path / "rows.jsonl", path, (path,), task.dataset_path, manifest["revision"], True, notes)
 
@@ -201,6 +213,18 @@ def _fetch(
             progress("reading rows", len(rows), 0)
     if not rows:
         raise UsageError(f"Hub data set {task.dataset_path}: no rows in {', '.join(used)}")
+    unjoined = 0
+    if task.join is not None:
+        where = f"Hub data set {task.dataset_path}"
+        other = [
+            n for split in splits_of(task) for n in files_of_split(list(listing), split, task.join.dataset_name, where)
+        ]
+        there = _in_parallel(lambda name: repository.download(name, commit), other, "downloading", progress)
+        joined = join_rows(task.join, rows, partners(task.join, there), where)
+        bases = [base for base, row in zip(bases, joined, strict=True) if row is not None]
+        rows = [row for row in joined if row is not None]
+        unjoined = len(joined) - len(rows)
+        used += other
     audio = _AudioFiles(task, repository, commit, listing, folder, progress)
     used += audio.attach(rows, bases)
     return folder.finish(
@@ -212,6 +236,7 @@ def _fetch(
             "requested": revision,
             "revision": commit,
             "files": [listing[name].as_dict() for name in used],
+            "unjoined": unjoined,
         },
     )
 

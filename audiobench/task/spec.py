@@ -157,6 +157,19 @@ video, terms accepted on the Hub, a local copy because no public loader is known
 NEEDS = (*get_args(Need), *sorted(EXTRAS))
 
 
+class Join(Declared):
+    """Columns that each row takes over from the first row of another configuration that has the same key; rows without one
+    are left out.
+    """
+
+    dataset_name: str
+    """The other configuration of the same data set on the Hub, in the same split."""
+    on: str
+    """Column that both have."""
+    columns: dict[str, str] = Field(min_length=1)
+    """New column -> column of the other configuration."""
+
+
 class TaskSpec(Columns):
     """One benchmark."""
 
@@ -175,6 +188,8 @@ class TaskSpec(Columns):
     """Hub repository, `builtin:NAME`, a local .jsonl, .json, .csv, .parquet file or folder beside this file, or `local:WHERE`
     for data that no public loader has: WHERE says in words where to get them, and `--data` names the copy."""
     dataset_name: str | None = None
+    join: Join | None = None
+    """For a target that stands in another configuration, such as the same sentence in another language."""
     dataset_revision: str | None = None
     """Commit on the Hub, or `refs/convert/parquet`, where the Hub keeps what a script would load; where none is known, `main`
     is resolved at first use and recorded."""
@@ -320,7 +335,7 @@ class TaskSpec(Columns):
                 self.dataset_name,
                 self.test_split,
                 self.doc_filter,
-                *filter(None, [self.repeat]),
+                *filter(None, [self.repeat, self.join and self.join.model_dump()]),
             ],
         }
         digests = {name: _digest(part) for name, part in parts.items()}

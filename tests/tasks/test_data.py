@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -327,6 +328,28 @@ def test_dcase_2025_parts_and_prefixes(tmp_path):
     samples = loaded("dcase2025_aqa", path).samples
     assert [s.metadata["part"] for s in samples] == ["TSQA", "CQA", "BQA"]
     assert samples[0].choices == ("Wri. ting", "Door") and samples[0].target == "Door"
+
+
+def test_starbench_puts_three_clips_in_another_order_each_time(tmp_path):
+    orders = [f"clip {a} -> clip {b} -> clip {6 - a - b}" for a in (1, 2, 3) for b in (1, 2, 3) if a != b]
+    rows = [
+        {"id": f"x_{kind}_{number}", "category": "c", "sub-category": kind, "question": "?", "options": orders,
+         "audio_paths": ["1.wav", "2.wav", "3.wav"]}
+        for kind in ("OSM", "ISSE", "TAO", "DSS", "ETC") for number in (0, 17)
+    ]  # fmt: skip
+    for name in ("1.wav", "2.wav", "3.wav"):
+        (tmp_path / name).write_bytes(SILENCE)
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    shown = {}
+    for sample in loaded("starbench_temporal", path).samples:
+        names = [clip.path.name for clip in sample.clips]
+        places = [int(place) for place in re.findall(r"\d", sample.target)]
+        assert [names[place - 1] for place in places] == ["1.wav", "2.wav", "3.wav"]
+        shown[sample.id] = "".join(name[0] for name in names)
+    assert [shown[f"x_OSM_0@{run}"] for run in "012"] == ["123", "132", "213"]
+    assert [shown[f"x_ETC_17@{run}"] for run in "012"] == ["231", "312", "321"]
+    assert all(len({shown[f"{row['id']}@{run}"] for run in "012"}) == 3 for row in rows)
 
 
 def test_listening_is_generated(task_paths):
