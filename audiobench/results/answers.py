@@ -26,7 +26,19 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from audiobench import extraction
-from audiobench.core import errors, narrow, own_code, parts, plain_text, plugins, redact, thought, types
+from audiobench.core import (
+    errors,
+    json_values,
+    narrow,
+    own_code,
+    parts,
+    plain_text,
+    plugins,
+    redact,
+    thought,
+    tools,
+    types,
+)
 from audiobench.core.cache_place import cache_root
 from audiobench.core.disk import write_whole
 from audiobench.core.errors import IncompleteError
@@ -164,7 +176,7 @@ def code_sha256() -> str:
     """Hex digest of the code that reads answers, all of it, and of the interpreter that runs it; empty without source."""
     digest = hashlib.sha256(f"{sys.version} {unicodedata.unidata_version} {LONGEST_ANSWER}".encode())
     folder = Path(str(extraction.__file__)).parent
-    others = (errors, narrow, own_code, parts, plain_text, plugins, redact, thought, types)
+    others = (errors, json_values, narrow, own_code, parts, plain_text, plugins, redact, thought, tools, types)
     files = [*sorted(folder.glob("*.py")), *(Path(str(module.__file__)) for module in others)]
     if not all(file.is_file() for file in files):
         return ""
