@@ -102,6 +102,8 @@ def test_an_unparsed_answer_earns_nothing(name):
         about = {"instruction_id_list": ["detectable_format:title"], "kwargs": [{}]}
     if "contextasr" in name:
         about = {"entity_list": ["x y"], "language": "English"}
+    if "bfcl" in name:
+        about = {"tools": [{"name": "f", "parameters": {}}], "reference": [{"f": {}}]}
     sample = Sample("1", "?", target="x y", metadata=about)
     value, _ = scorer.score(Answer(None), sample, "")
     assert value == (0.0 if scorer.metric.higher_is_better else 1.0)
@@ -183,8 +185,8 @@ def test_judge_prompts_take_texts_as_data(name):
     messages = judge.render(JUDGED, text, "I hear {answer}")
     body = messages[-1][1]
     assert body.count("I hear {answer}" if name == "aurascore_fcs" else text) == 1 and messages[-1][0] == "user"
-    untold = "aura" in name or "stepeval" in name
-    assert "Who {speaks}?" in body or untold, "the judges of AURA and StepEval are not told the question"
+    untold = "aura" in name or "stepeval" in name or name == "multi_challenge"
+    assert "Who {speaks}?" in body or untold, "only AURA's, StepEval's and MultiChallenge's judges are not told it"
     low, high = SCORERS[name].metric.bounds
     assert judge.runs >= 1 and low < high
 
