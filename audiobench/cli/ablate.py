@@ -10,6 +10,7 @@ from audiobench.analysis.ablate_sheets import ablation_sheets
 from audiobench.analysis.plot import draw, targets
 from audiobench.cli import output
 from audiobench.cli.compare import check_withheld
+from audiobench.cli.names import tasks_of
 from audiobench.core.errors import UsageError
 from audiobench.results.runs import Run
 
@@ -22,12 +23,7 @@ def run(args: argparse.Namespace) -> int:
             f"ablate takes one run directory; several are set beside each other by: audiobench compare {runs}"
         )
     opened = Run.open(args.run_folder)
-    names = list(opened.tasks)
-    if args.tasks is not None:
-        names = [name.strip() for name in args.tasks.split(",") if name.strip()]
-        missing = [name for name in names if name not in opened.tasks]
-        if missing:
-            raise UsageError(f"--tasks {','.join(missing)}: not in this run; it has: {', '.join(opened.tasks)}")
+    names = tasks_of(opened, args.tasks)
     if not names:
         raise UsageError(f"{args.run_folder}: no task in this run has a plan yet")
     for name in names:

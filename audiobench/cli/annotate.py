@@ -11,6 +11,7 @@ from audiobench.ask.annotators import AnnotatorStage, Found, find_annotator
 from audiobench.ask.engine import Ending
 from audiobench.cli import output
 from audiobench.cli.asking import terms
+from audiobench.cli.names import tasks_of
 from audiobench.core.errors import UsageError
 from audiobench.core.sheet import Sheet
 from audiobench.core.types import Request, Response
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     if args.max_cost is not None and not found.asks_a_model:
         raise UsageError(f"--max-cost: annotator {found.name} asks no model, so it costs nothing; leave it out")
     opened = Run.open(args.run_folder)
-    tasks = _tasks(opened, args.tasks)
+    tasks = [opened.tasks[name] for name in tasks_of(opened, args.tasks)]
     for task_run in tasks:
         if found.name in task_run.plan.task.get("breakdown", ()):
             raise UsageError(f"annotator {found.name}: task {task_run.task.task} has a breakdown column of that name")
@@ -76,15 +77,6 @@ def run(args: argparse.Namespace) -> int:
     if ending.reason:
         print(f"audiobench: {ending.reason}; to resume, rerun the same command", file=sys.stderr)
     return int(ending.exit_code)
-
-
-def _tasks(opened: Run, wanted: str | None) -> list[TaskRun]:
-    if wanted is None:
-        return list(opened.tasks.values())
-    names = [name.strip() for name in wanted.split(",") if name.strip()]
-    if missing := [name for name in names if name not in opened.tasks]:
-        raise UsageError(f"--tasks {','.join(missing)}: not in this run; it has: {', '.join(opened.tasks)}")
-    return [opened.tasks[name] for name in names]
 
 
 def _carry(args: argparse.Namespace, found: Found, opened: Run, tasks: list[TaskRun]) -> Ending:

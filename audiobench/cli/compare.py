@@ -11,6 +11,7 @@ from audiobench.analysis.arms import Selector, matched
 from audiobench.analysis.comparison import Comparison, compare_arms
 from audiobench.analysis.sheets import comparison_sheets
 from audiobench.cli import output
+from audiobench.cli.names import listed
 from audiobench.core.errors import UsageError
 from audiobench.task.spec import TaskSpec
 
@@ -24,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
             f"all conditions of one run: audiobench ablate {selectors[0].run.folder}"
         )
     tasks, left_out = shared_tasks(selectors, args.tasks)
-    allowed = [part.strip() for part in args.allow_different.split(",") if part.strip()]
+    allowed = listed(args.allow_different)
     found: list[Comparison] = []
     for task in tasks:
         for group in matched(selectors, task):
@@ -57,7 +58,7 @@ def shared_tasks(selectors: Sequence[Selector], wanted: str | None) -> tuple[lis
     everything = list(dict.fromkeys(task for selector in selectors for task in selector.run.tasks))
     shared = [task for task in everything if all(task in selector.run.tasks for selector in selectors)]
     if wanted is not None:
-        asked = [name.strip() for name in wanted.split(",") if name.strip()]
+        asked = listed(wanted)
         missing = [name for name in asked if name not in shared]
         if missing:
             raise UsageError(f"--tasks {','.join(missing)}: not in every run; shared: {', '.join(shared) or 'none'}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from audiobench.cli.names import listed
 from audiobench.report.export import check_tasks, write_csv, write_parquet
 from audiobench.report.export_lm_eval import write_lm_eval
 from audiobench.results.runs import find_runs
@@ -13,7 +14,7 @@ from audiobench.results.runs import find_runs
 def run(args: argparse.Namespace) -> int:
     """Read the journals, write the files."""
     runs = find_runs(args.runs)
-    tasks = [name.strip() for name in args.tasks.split(",") if name.strip()] if args.tasks else None
+    tasks = listed(args.tasks) if args.tasks else None
     check_tasks(runs, tasks)
     if args.format == "lm-eval":
         written = write_lm_eval(args.out, runs, tasks)

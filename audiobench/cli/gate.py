@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from audiobench.cli import output
+from audiobench.cli.names import listed
 from audiobench.core.errors import AudiobenchError, ExitCode, IncompleteError, UsageError
 from audiobench.core.plain_text import printable
 from audiobench.gate.arms import arms_of_run
@@ -102,7 +103,7 @@ def _tasks(args: argparse.Namespace, known: Sequence[str]) -> list[str] | None:
     """
     if not args.tasks:
         return None
-    names: list[str] = [name.strip() for name in args.tasks.split(",") if name.strip()]
+    names = listed(args.tasks)
     for name in names:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from audiobench.cli import output
+from audiobench.cli.names import listed
 from audiobench.core.errors import ExitCode, UsageError
 from audiobench.leaderboard.board import Board, make_board
 from audiobench.leaderboard.check import check
@@ -31,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     for folder, _ in folders:
         if not folder.is_dir():
             raise UsageError(f"{folder}: no such folder")
-    tasks = expand([name.strip() for name in args.tasks.split(",") if name.strip()]) if args.tasks else None
+    tasks = expand(listed(args.tasks)) if args.tasks else None
     board = make_board(
         folders, tasks=tasks, metric=args.metric, published=args.published, source=args.source, strict=args.strict
     )

@@ -18,6 +18,7 @@ from audiobench.ask.annotate import carry
 from audiobench.cli import output
 from audiobench.cli.asking import terms
 from audiobench.cli.compare import shared_tasks
+from audiobench.cli.names import listed
 from audiobench.core.errors import AudiobenchError, ExitCode, UsageError
 from audiobench.core.redact import is_redacted
 from audiobench.files.annotations import EarlyAnswer, TraceVerdict
@@ -148,7 +149,7 @@ def _carry(args: argparse.Namespace, run: Run, stage: Any, base_url: str | None)
 
 
 def _measures(text: str | None) -> list[str]:
-    names = list(JUDGES) if text is None else [name.strip() for name in text.split(",") if name.strip()]
+    names = list(JUDGES) if text is None else listed(text)
     unknown = [name for name in names if name not in JUDGES]
     if unknown or not names:
         raise UsageError(f"--measures {','.join(unknown)}: allowed: {', '.join(JUDGES)}")

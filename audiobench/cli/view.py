@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from audiobench.cli.names import listed
 from audiobench.core.errors import UsageError
 from audiobench.results.runs import Run, find_runs
 from audiobench.view.collect import TaskPage, collect
@@ -25,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     pages = collect(runs)
     if args.out is None:
         return _serve(args, runs, pages)
-    only = [name.strip() for name in args.embed.split(",") if name.strip()] if args.embed else None
+    only = listed(args.embed) if args.embed else None
     written = write_site(
         runs,
         pages,

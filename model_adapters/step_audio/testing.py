@@ -12,14 +12,8 @@ from typing import Any
 
 from model_adapters.step_audio.configuration import StepAudio2Config, published_layout
 from model_adapters.step_audio.reference import StepAudio2
+from model_adapters.step_audio.tokenizer import SPECIALS, byte_level
 from model_adapters.step_audio.weights import save_checkpoint
-
-QWEN_SPLIT = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
-"""Qwen2's pre-tokenizer pattern (huggingface.co/Qwen/Qwen2.5-7B, tokenizer.json)."""
-
-SPECIALS = ("<|endoftext|>", "<|EOT|>", "<|BOT|>", "<audio_start>", "<audio_end>", "<audio_patch>")
 
 MERGES = (
     ("t", "h"),
@@ -38,19 +32,12 @@ MERGES = (
 
 def byte_tokenizer() -> Any:
     """A `tokenizers.Tokenizer`: 256 bytes, the merges above, the family's special tokens."""
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
+    from tokenizers import AddedToken, models, pre_tokenizers
 
     symbols = sorted(pre_tokenizers.ByteLevel.alphabet())
     symbols += [a + b for a, b in MERGES]
     vocab = {symbol: i for i, symbol in enumerate(symbols)}
-    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=list(MERGES)))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(QWEN_SPLIT), behavior="isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer = byte_level(models.BPE(vocab=vocab, merges=list(MERGES)))
     tokenizer.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in SPECIALS])
     return tokenizer
 

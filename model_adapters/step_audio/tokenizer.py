@@ -15,6 +15,7 @@ EOT = "<|EOT|>"
 AUDIO_START = "<audio_start>"
 AUDIO_END = "<audio_end>"
 AUDIO_PATCH = "<audio_patch>"
+SPECIALS = ("<|endoftext|>", EOT, BOT, AUDIO_START, AUDIO_END, AUDIO_PATCH)
 REQUIRED = (BOT, EOT, AUDIO_START, AUDIO_END, AUDIO_PATCH)
 STOP_NAMES = (EOT, "<|endoftext|>", "<|im_end|>")
 """Any of these ends a turn; only the first must exist."""
@@ -22,6 +23,26 @@ STOP_NAMES = (EOT, "<|endoftext|>", "<|im_end|>")
 THINK_ON = "<think>\n"
 THINK_OFF = "<think>\n\n</think>\n"
 THINK_END = "</think>"
+
+QWEN_SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+"""Qwen2's pre-tokenizer pattern (huggingface.co/Qwen/Qwen2-7B and Qwen2.5-7B, tokenizer.json)."""
+
+
+def byte_level(model: Any) -> Any:
+    """A `tokenizers.Tokenizer` around a BPE model that splits text as Qwen's does; for small models of our own."""
+    from tokenizers import Regex, Tokenizer, decoders, pre_tokenizers
+
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(QWEN_SPLIT), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def test_exact_ids_of_the_prefills_in_qwens_vocabulary():
     tiktoken = pytest.importorskip("tiktoken", reason="tiktoken is not installed (vLLM brings it)")
     from tiktoken.load import load_tiktoken_bpe
 
-    from model_adapters.step_audio.testing import QWEN_SPLIT
+    from model_adapters.step_audio.tokenizer import QWEN_SPLIT
 
     qwen = tiktoken.Encoding(
         "qwen", pat_str=QWEN_SPLIT, mergeable_ranks=load_tiktoken_bpe(str(qwen_file())), special_tokens={}
@@ -101,7 +101,7 @@ def test_the_newline_before_audio_is_a_token_of_its_own_kind():
     tiktoken = pytest.importorskip("tiktoken", reason="tiktoken is not installed (vLLM brings it)")
     from tiktoken.load import load_tiktoken_bpe
 
-    from model_adapters.step_audio.testing import QWEN_SPLIT
+    from model_adapters.step_audio.tokenizer import QWEN_SPLIT
 
     ranks = load_tiktoken_bpe(str(qwen_file()))
     qwen = tiktoken.Encoding("qwen", pat_str=QWEN_SPLIT, mergeable_ranks=ranks, special_tokens={})

@@ -117,15 +117,21 @@ def _more_kind(scene: Scene, draw: Draw) -> Reading | None:
     return Reading(f"Are there more {PLURAL[a]} or more {PLURAL[b]}?", answer, names, trace)
 
 
-def _distinct_kind(scene: Scene, draw: Draw) -> Reading:
-    seen: list[str] = []
-    words = []
-    for label in scene.labels:
-        new = label not in seen
-        seen += [label] if new else []
-        words.append(f"{label} {len(seen)}" if new else label)
-    question = "How many different kinds of sound are there?"
-    return Reading(question, len(seen), range(1, 5), f"{', '.join(words)}. kinds {len(seen)}.")
+def _distinct(question: str, noun: str, answers: range) -> Ask:
+    def ask(scene: Scene, draw: Draw) -> Reading:
+        seen: list[str] = []
+        words = []
+        for label in scene.labels:
+            new = label not in seen
+            seen += [label] if new else []
+            words.append(f"{label} {len(seen)}" if new else label)
+        return Reading(question, len(seen), answers, f"{', '.join(words)}. {noun} {len(seen)}.")
+
+    return ask
+
+
+_distinct_kind = _distinct("How many different kinds of sound are there?", "kinds", range(1, 5))
+_distinct_level = _distinct("How many different pitches do the notes have?", "pitches", range(1, 4))
 
 
 # Three sounds of one kind that differ in level and length
@@ -204,17 +210,6 @@ def _rises(scene: Scene, draw: Draw) -> Reading | None:
         words.append(f"{label} up {count}" if up else label)
     question = "How many times is a note higher than the note just before it?"
     return Reading(question, count, range(4), f"{', '.join(words)}. ups {count}.")
-
-
-def _distinct_level(scene: Scene, draw: Draw) -> Reading:
-    seen: list[str] = []
-    words = []
-    for label in scene.labels:
-        new = label not in seen
-        seen += [label] if new else []
-        words.append(f"{label} {len(seen)}" if new else label)
-    question = "How many different pitches do the notes have?"
-    return Reading(question, len(seen), range(1, 4), f"{', '.join(words)}. pitches {len(seen)}.")
 
 
 def _first_last(scene: Scene, draw: Draw) -> Reading:

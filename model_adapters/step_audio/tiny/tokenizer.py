@@ -15,14 +15,9 @@ from audiobench.data.listening.families import FAMILIES
 from audiobench.data.listening.items import training_item, transcribe
 from model_adapters.step_audio import CHAT_TEMPLATE
 from model_adapters.step_audio.tiny.prompts import direct_answer, draw_style, think_answer, user_text
-from model_adapters.step_audio.tokenizer import AUDIO_END, AUDIO_PATCH, AUDIO_START, BOT, EOT
+from model_adapters.step_audio.tokenizer import EOT, SPECIALS, byte_level
 
 VOCAB_SIZE = 640
-SPECIALS = ("<|endoftext|>", EOT, BOT, AUDIO_START, AUDIO_END, AUDIO_PATCH)
-QWEN_SPLIT = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
-"""Pre-tokenizer of Qwen2 (huggingface.co/Qwen/Qwen2-7B tokenizer.json)."""
 
 
 def texts(seed: int, per_family: int = 60) -> Iterator[str]:
@@ -40,16 +35,9 @@ def texts(seed: int, per_family: int = 60) -> Iterator[str]:
 
 def build(seed: int) -> Any:
     """Train the tokenizer; the same seed gives the same one."""
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import AddedToken, models, pre_tokenizers, trainers
 
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(QWEN_SPLIT), behavior="isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer = byte_level(models.BPE())
     trainer = trainers.BpeTrainer(
         vocab_size=VOCAB_SIZE,
         special_tokens=[AddedToken(name, special=True, normalized=False) for name in SPECIALS],
