@@ -12,13 +12,12 @@ from msgspec import Struct
 
 from audiobench.core.modes import FinishReason
 from audiobench.core.types import Outcome, Response
+from audiobench.data.progress import LIVE_EVERY_SECONDS, PLAIN_EVERY_SECONDS
 from audiobench.files.annotations import Asked
 from audiobench.statistics.intervals import binomial
 
-PLAIN_EVERY_SECONDS = 10.0
 MANY = 20
 """Answers without text after which people are told."""
-LIVE_EVERY_SECONDS = 0.25
 MOST_SCORES = 3
 """Scores in a progress line."""
 

@@ -7,7 +7,6 @@ a mistyped option answer within 100 ms; `audiobench.cli.NAME` is what it runs, a
 from __future__ import annotations
 
 import argparse
-import errno
 import importlib
 import os
 import sys
@@ -16,11 +15,9 @@ from typing import Any
 
 import audiobench
 from audiobench.cli import streams
-from audiobench.core.errors import AudiobenchError, ExitCode
+from audiobench.core.errors import DISK, AudiobenchError, ExitCode
 from audiobench.core.plain_text import printable
 from audiobench.core.redact import redacted
-
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
 
 COMMANDS = {
     "run": "run models on tasks and score the answers",
@@ -162,8 +159,8 @@ def _run(argv: Sequence[str] | None) -> int:
         return int(ExitCode.SIGINT)
     except Exception as error:
         _traceback()
-        if isinstance(error, OSError) and (error.filename is not None or error.errno in _DISK):
-            code = ExitCode.INCOMPLETE if error.errno in _DISK else ExitCode.USAGE
+        if isinstance(error, OSError) and (error.filename is not None or error.errno in DISK):
+            code = ExitCode.INCOMPLETE if error.errno in DISK else ExitCode.USAGE
             place = error.filename or "standard output"
             return _fail(f"{place}: {error.strerror}", code, json_wanted and error.filename is not None)
         said = " ".join(f"{type(error).__name__}: {error}".split())[:300]

@@ -6,7 +6,11 @@ right. `cli.main` prints the line and exits with the code; a traceback is a bug 
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
+
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
+"""`OSError.errno` where a disk is full, broken or not to be written to."""
 
 
 class ExitCode(IntEnum):

@@ -6,7 +6,6 @@ connection breaks and keeps its own cache of whole files. The token is never sto
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,9 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from audiobench.core.errors import IncompleteError, UsageError
-
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
+from audiobench.core.errors import DISK, IncompleteError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +133,7 @@ class HubRepository:
                 f"in between? {own[0].upper() + own[1:]}"
             ) from None
         except (OSError, errors.OfflineModeIsEnabled) as error:
-            if isinstance(error, OSError) and (error.filename is not None or error.errno in _DISK):
+            if isinstance(error, OSError) and (error.filename is not None or error.errno in DISK):
                 raise  # a full disk or a cache folder that cannot be written: the caller knows what to say
             raise self._unreachable(what, error, own) from None
         except Exception as error:

@@ -17,6 +17,8 @@ from audiobench.scorers.base import OfficialFigure
 from audiobench.statistics.intervals import By, Interval
 
 FILE = "summary.json"
+RATERS = ("judge", "recogniser")
+"""Parts of a fingerprint that name who rated, in words; files of version 0.1 do not have them."""
 Bounds = tuple[float | None, float | None]
 """Low and high; None where there is none."""
 

@@ -13,6 +13,7 @@ from math import ceil, inf, isfinite
 
 from msgspec import structs
 
+from audiobench.files.summary_entry import RATERS
 from audiobench.gate.arms import FAILED, Arm, Row
 from audiobench.gate.baseline import Baseline, short_id
 from audiobench.gate.policy import Policy
@@ -24,8 +25,6 @@ from audiobench.statistics.multiplicity import holm
 Pair = tuple[str, Row, Row]
 """(sample id, baseline row, candidate row)."""
 UNUSABLE = Mean("unusable", label="responses without a usable answer", unit="rate", higher_is_better=False)
-RATERS = ("judge", "recogniser")
-"""Fingerprint parts that say who rated; older baselines do not."""
 CHECK_BYTES = ("samples", "audio")
 """Fingerprint parts that are compared sample by sample where the candidate is not complete."""
 

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from audiobench.analysis.arms import Arm, arms_of, common
 from audiobench.analysis.measure import difference as paired_difference
 from audiobench.core.types import Condition
-from audiobench.leaderboard.rows import RATERS, Cell, Gain, Row, difference
+from audiobench.files.summary_entry import RATERS
+from audiobench.leaderboard.rows import Cell, Gain, Row, difference
 from audiobench.results.runs import Run
 from audiobench.results.score import metric_of
 

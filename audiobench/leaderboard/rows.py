@@ -17,7 +17,7 @@ from audiobench.core.plain_text import of_whole
 from audiobench.core.types import Condition
 from audiobench.files import run_info, summary_entry
 from audiobench.files.run_info import RecordedModel, RunInfo, titled
-from audiobench.files.summary_entry import NOTHING, MetricScore, SummaryEntry
+from audiobench.files.summary_entry import NOTHING, RATERS, MetricScore, SummaryEntry
 from audiobench.results.reasoned import contrary
 from audiobench.results.runs import Run, TaskRun
 from audiobench.results.score import metric_of
@@ -28,8 +28,6 @@ from audiobench.statistics.intervals import By
 from audiobench.task.find import find_task, task_files
 from audiobench.task.spec import TaskSpec
 
-RATERS = ("judge", "recogniser")
-"""Parts of a fingerprint that name who rated, in words."""
 IN_WORDS = (*RATERS, "quantisation", "task_version")
 """Parts of a fingerprint that are words and no digests."""
 
