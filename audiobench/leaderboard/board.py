@@ -147,7 +147,10 @@ def _mark(board: Board, expected: Mapping[str, int | None], strict: bool) -> Non
         if not cells:
             continue
         full = [(row, cell) for row, cell in cells if row.condition.audio == "full"] or cells
-        usual, asked = _reference(full, expected.get(task))
+        whole = expected.get(task)
+        usual, asked = _reference(full, whole)
+        if whole and asked != whole:
+            board.notes.append(f"{board.titles[task]}: on {asked:,} of the data set's {whole:,} samples")
         for row, cell in cells:
             parts = difference(usual, cell.fingerprint, audio=row.condition.audio == "full")
             if not parts:

@@ -146,6 +146,9 @@ def test_the_tasks_own_number_of_rows_decides_over_a_larger_set(tmp_path: Path, 
     write_run(tmp_path / "whole", {"t": answers(right(0.8))}, model="whole")
     write_run(tmp_path / "more", {"t": answers(right(0.8, 260))}, model="more")
     assert rows(make_board([tmp_path])) == {("whole", "default"): (1, 1), ("more", "default"): None}
+    write_run(tmp_path / "small" / "part", {"t": answers(right(1.0, 60))}, model="part")
+    assert "T: on 60 of the data set's 200 samples" in make_board([tmp_path / "small"]).notes
+    assert not any("data set's" in note for note in make_board([tmp_path]).notes)
 
 
 def test_models_are_counted_not_their_conditions(tmp_path: Path) -> None:
