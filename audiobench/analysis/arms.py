@@ -17,6 +17,7 @@ from audiobench.files.records import ClipFacts, ShownSample
 from audiobench.results.runs import WHOLE_RECORD, Run, Scored, TaskRun
 from audiobench.results.selection import split
 from audiobench.results.summary import chance
+from audiobench.statistics.clusters import shared_clusters
 
 
 class How(NamedTuple):
@@ -269,10 +270,9 @@ def chosen_text(scored: Scored) -> str | None:
     return scored.outcome.answer if scored.outcome.status == "scored" else None
 
 
-def clusters_of(arm: Arm, ids: Iterable[str]) -> list[str] | None:
+def clusters_of(arm: Arm, ids: Iterable[str]) -> Sequence[str] | None:
     """The clip that each sample shares with others; None where no two of them do."""
-    keys = [next(iter(arm.of_sample(sample))).record.cluster for sample in ids]
-    return keys if len(set(keys)) < len(keys) else None
+    return shared_clusters([next(iter(arm.of_sample(sample))).record.cluster for sample in ids])
 
 
 def chance_of(arm: Arm, ids: Iterable[str]) -> float | None:

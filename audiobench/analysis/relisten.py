@@ -8,13 +8,14 @@ never set beside each other: they are two experiments.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 from msgspec.structs import asdict
 
 from audiobench.analysis import comparable
 from audiobench.analysis.arms import Arm, paired
+from audiobench.analysis.figure import Figure, share
 from audiobench.analysis.listening import MARGIN
 from audiobench.analysis.measure import Difference, difference, is_share, row, value_of
 from audiobench.core.types import Sample
@@ -23,22 +24,13 @@ from audiobench.results.runs import Scored
 from audiobench.results.score import metric_of
 from audiobench.scorers import echo
 from audiobench.statistics import intervals
-from audiobench.statistics.intervals import By, Interval
+from audiobench.statistics.clusters import shared_clusters
+from audiobench.statistics.intervals import By
 from audiobench.statistics.multiplicity import benjamini_hochberg
 
 CONTROLS = ("off", "text_only", "random_segment")
 MOST_APART = 3
 """Re-listens up to which accuracy is shown one by one; the rest stand together."""
-
-
-class Figure(Struct):
-    """A value with its 95 % interval."""
-
-    value: float
-    n: int
-    """Responses, or spans, that it rests on."""
-    ci: tuple[float, float] | None
-    """None where the data allow none."""
 
 
 class Times(Struct):
@@ -148,32 +140,32 @@ def _control(base: Arm, hear: str, control: Arm, allowed: Collection[str]) -> He
     return HeardControl(hear=hear, **asdict(row(difference(control, base, ids))))
 
 
-def _verdict(control: HeardControl, change: float, higher_is_better: bool, share: bool) -> str:
+def _verdict(control: HeardControl, change: float, higher_is_better: bool, is_rate: bool) -> str:
     if control.p_adjusted < 0.05:
         return "helps" if (change > 0) == higher_is_better else "hurts"
     low, high = control.ci
-    within = share and control.interval != By.NONE and low > -MARGIN and high < MARGIN
+    within = is_rate and control.interval != By.NONE and low > -MARGIN and high < MARGIN
     return "no difference" if within else "inconclusive"
 
 
 def described(hear: str, arm: Arm) -> HeardArm:
     """How the responses of one arm listened."""
     rows = [(scored, found) for scored in arm if (found := trace(scored.record)) is not None]
-    clusters = _shared(scored for scored, _ in rows)
+    clusters = shared_clusters([scored.record.cluster for scored, _ in rows])
     traces = [found for _, found in rows]
     named = [len(found.spans) for found in traces]
     dangling = [found.dangling for found in traces]
     return HeardArm(
         hear=hear,
         n=len(rows),
-        relisten_rate=_mean([float(bool(found.heard)) for found in traces], clusters, share=True),
+        relisten_rate=_share([float(bool(found.heard)) for found in traces], clusters),
         spans=_mean(named, clusters),
         named=sum(named),
         heard=sum(len(found.heard) for found in traces),
         invalid_rate=_ratio([sum(not again.valid for again in found.spans) for found in traces], named, clusters),
         dangling_rate=_ratio([some for some, _ in dangling], [of for _, of in dangling], clusters),
-        coverage=_mean([found.coverage for found in traces if found.coverage is not None], None, share=True),
-        overlap=_mean([found.overlap for found in traces if found.overlap is not None], None, share=True),
+        coverage=_share([found.coverage for found in traces if found.coverage is not None], None),
+        overlap=_share([found.overlap for found in traces if found.overlap is not None], None),
         added_seconds=_mean([sum(span.seconds for span in found.heard) for found in traces], clusters),
         added_tokens=_mean([found.later_tokens for found in traces], clusters),
         cut_off=sum("turn_limit" in scored.record.raw for scored, _ in rows),
@@ -182,27 +174,20 @@ def described(hear: str, arm: Arm) -> HeardArm:
     )
 
 
-def _shared(scored: Iterable[Scored]) -> list[str] | None:
-    """The clip that each response shares with others; None where no two do."""
-    keys = [one.record.cluster for one in scored]
-    return keys if len(set(keys)) < len(keys) else None
+def _share(values: Sequence[float], clusters: Sequence[str] | None) -> Figure | None:
+    return share(values, clusters) if values else None
 
 
-def _mean(values: Sequence[float], clusters: Sequence[str] | None, *, share: bool = False) -> Figure | None:
+def _mean(values: Sequence[float], clusters: Sequence[str] | None) -> Figure | None:
     if not values:
         return None
-    made = intervals.proportion(values, clusters) if share else intervals.mean(values, clusters)
-    return _figure(sum(values) / len(values), made, len(values))
+    return Figure.of(sum(values) / len(values), intervals.mean(values, clusters), len(values))
 
 
 def _ratio(tops: Sequence[float], bottoms: Sequence[float], clusters: Sequence[str] | None) -> Figure | None:
     """A share of all spans; responses are what is drawn anew."""
     total = sum(bottoms)
-    return _figure(sum(tops) / total, intervals.ratio(tops, bottoms, clusters), int(total)) if total else None
-
-
-def _figure(value: float, interval: Interval, n: int) -> Figure:
-    return Figure(value, n, (interval.low, interval.high) if interval.known else None)
+    return Figure.of(sum(tops) / total, intervals.ratio(tops, bottoms, clusters), int(total)) if total else None
 
 
 def _by_relistens(rows: Sequence[tuple[Scored, Trace]]) -> list[Times]:
@@ -212,7 +197,8 @@ def _by_relistens(rows: Sequence[tuple[Scored, Trace]]) -> list[Times]:
             groups[min(len(found.heard), MOST_APART)].append(scored)
     table: list[Times] = []
     for times, members in sorted(groups.items()):
-        accuracy = _mean([value_of(scored) for scored in members], _shared(members), share=True)
+        clips = shared_clusters([scored.record.cluster for scored in members])
+        accuracy = _share([value_of(scored) for scored in members], clips)
         if accuracy is not None:
             table.append(Times(times, times == MOST_APART, accuracy))
     return table
@@ -223,7 +209,7 @@ def _official(rows: Sequence[tuple[Scored, Trace]], clusters: Sequence[str] | No
     if not all(sample.options and isinstance(sample.target, str) for sample in samples):
         return None
     right = [_read_right(found.written, sample) for (_, found), sample in zip(rows, samples, strict=True)]
-    return _mean(right, clusters, share=True)
+    return _share(right, clusters)
 
 
 def _read_right(written: str, sample: Sample) -> float:

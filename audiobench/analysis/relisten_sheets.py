@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from audiobench.analysis.relisten import Figure, Relistening
+from audiobench.analysis.figure import Figure
+from audiobench.analysis.relisten import Relistening
 from audiobench.analysis.sheets import change, number, p_value, points, span
 from audiobench.core.plain_text import of_whole
 from audiobench.core.sheet import Column, Sheet

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from audiobench.analysis.arms import Arm
+from audiobench.statistics.clusters import shared_clusters
 from audiobench.statistics.intervals import proportion
 
 SOUNDING = ("full", "noise", "swap", "reverse")
@@ -162,7 +163,7 @@ def _rate(arm: Arm, *, honest: bool) -> Claims:
         where.reasoning += bool(thought)
         if hit and len(examples) < 5:
             examples.append(scored.id)
-    interval = proportion(hits, keys if len(set(keys)) < len(keys) else None)
+    interval = proportion(hits, shared_clusters(keys))
     return Claims(
         n=len(hits), count=int(sum(hits)), rate=sum(hits) / len(hits) if hits else None,
         ci=(interval.low, interval.high), kinds=kinds, where=where, examples=examples,

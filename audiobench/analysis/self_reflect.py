@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from audiobench.analysis.arms import Arm
+from audiobench.analysis.figure import Figure, share
 from audiobench.analysis.measure import Difference, difference, row, score
 from audiobench.core.types import Outcome
 from audiobench.results.reflected import (
@@ -30,17 +31,8 @@ from audiobench.results.score import metric_of, scorer_of
 from audiobench.scorers import speech_hands
 from audiobench.scorers.lists import MacroF1, OneF1
 from audiobench.scorers.metrics import Metric, Rate, Tally
-from audiobench.statistics import intervals
-from audiobench.statistics.intervals import Interval
+from audiobench.statistics.clusters import shared_clusters
 from audiobench.statistics.multiplicity import benjamini_hochberg
-
-
-class Part(Struct):
-    """A share of n responses, with its 95 % interval; None where there are none."""
-
-    value: float | None
-    n: int
-    ci: tuple[float, float] | None
 
 
 class Action(Struct, kw_only=True):
@@ -50,9 +42,9 @@ class Action(Struct, kw_only=True):
     right: int
     """Responses for which it would have been right."""
     chosen: int
-    precision: Part
-    recall: Part
-    f1: Part
+    precision: Figure
+    recall: Figure
+    f1: Figure
 
 
 class Way(Struct, kw_only=True):
@@ -79,18 +71,18 @@ class Reflection(Struct, kw_only=True):
     samples: int
     left_out: int
     """Responses without a value."""
-    accuracy: Part
+    accuracy: Figure
     """Of the action tokens."""
-    macro_f1: Part
+    macro_f1: Figure
     actions: list[Action]
     confusion: dict[str, dict[str, int]]
     """Right token -> chosen token -> responses."""
-    recovery: Part
+    recovery: Figure
     """Of the responses whose first answer was wrong (of transcripts: had errors), those that ended better."""
-    harm: Part
+    harm: Figure
     """Of the responses whose first answer was right (of transcripts: all), those that ended worse."""
     ways: list[Way]
-    official: Part | None
+    official: Figure | None
     """Speech-Hands' accuracy; None for transcripts."""
 
 
@@ -115,7 +107,7 @@ def _reflection(arm: Arm) -> Reflection:
     return Reflection(
         arm=arm.label, think=arm.how.think, audio=arm.how.audio, protocol=arm.how.protocol, metric=made.name, unit=made.unit,
         n=len(rows), samples=len({found.scored.id for found in rows}), left_out=len(everything) - len(rows),
-        accuracy=_share([float(a == b) for a, b in zip(golds, said, strict=True)], clusters),
+        accuracy=share([float(a == b) for a, b in zip(golds, said, strict=True)], clusters),
         macro_f1=_f1(MacroF1(), golds, said, clusters),
         actions=[_action(token, golds, said, clusters) for token in tokens],
         confusion={gold: {token: sum(pair == (gold, token) for pair in zip(golds, said, strict=True))
@@ -127,26 +119,15 @@ def _reflection(arm: Arm) -> Reflection:
     )  # fmt: skip
 
 
-def _clusters(rows: Sequence[Reflected]) -> list[str] | None:
-    keys = [found.scored.record.cluster for found in rows]
-    return keys if len(set(keys)) < len(keys) else None
-
-
-def _share(values: Sequence[float], clusters: Sequence[str] | None) -> Part:
-    if not values:
-        return Part(None, 0, None)
-    return _part(sum(values) / len(values), intervals.proportion(values, clusters), len(values))
-
-
-def _part(value: float | None, interval: Interval, n: int) -> Part:
-    return Part(value, n, (interval.low, interval.high) if interval.known else None)
+def _clusters(rows: Sequence[Reflected]) -> Sequence[str] | None:
+    return shared_clusters([found.scored.record.cluster for found in rows])
 
 
 def _action(token: str, golds: Sequence[str], said: Sequence[str], clusters: Sequence[str] | None) -> Action:
-    def among(kept: Sequence[bool], hit: Sequence[bool]) -> Part:
+    def among(kept: Sequence[bool], hit: Sequence[bool]) -> Figure:
         values = [float(h) for k, h in zip(kept, hit, strict=True) if k]
         keys = [c for k, c in zip(kept, clusters, strict=True) if k] if clusters else None
-        return _share(values, keys if keys and len(set(keys)) < len(keys) else None)
+        return share(values, shared_clusters(keys) if keys else None)
 
     right, chosen = [gold == token for gold in golds], [one == token for one in said]
     return Action(
@@ -155,7 +136,7 @@ def _action(token: str, golds: Sequence[str], said: Sequence[str], clusters: Seq
     )  # fmt: skip
 
 
-def _f1(made: Metric, golds: Sequence[str], said: Sequence[str], clusters: Sequence[str] | None) -> Part:
+def _f1(made: Metric, golds: Sequence[str], said: Sequence[str], clusters: Sequence[str] | None) -> Figure:
     """An F1 of tokens, whose interval rests on responses drawn anew."""
     outcomes = [
         Outcome("scored", float(gold == one), detail={"said": [one], "meant": [gold]})
@@ -164,11 +145,11 @@ def _f1(made: Metric, golds: Sequence[str], said: Sequence[str], clusters: Seque
     tallies = [Tally(o.value or 0.0, made.counts(o)) for o in outcomes]
     value = made.of(tallies)
     if value is None:
-        return Part(None, len(tallies), None)
-    return _part(value, made.interval(tallies, clusters), len(tallies))
+        return Figure(None, len(tallies), None)
+    return Figure.of(value, made.interval(tallies, clusters), len(tallies))
 
 
-def _changed(rows: Sequence[Reflected], made: Metric, *, better: bool) -> Part:
+def _changed(rows: Sequence[Reflected], made: Metric, *, better: bool) -> Figure:
     """Among the responses that could change so, those that did."""
     kept: list[Reflected] = []
     values: list[float] = []
@@ -179,7 +160,7 @@ def _changed(rows: Sequence[Reflected], made: Metric, *, better: bool) -> Part:
         if could:
             kept.append(found)
             values.append(float(gain > 0 if better else gain < 0))
-    return _share(values, _clusters(kept))
+    return share(values, _clusters(kept))
 
 
 def _improvable(value: float, made: Metric) -> bool:
@@ -214,7 +195,7 @@ def _virtual(arm: Arm, path: Path, rows: Iterable[Reflected]) -> Arm:
     return replace(arm, slots=slots)
 
 
-def _official(rows: Sequence[Reflected], clusters: Sequence[str] | None) -> Part:
+def _official(rows: Sequence[Reflected], clusters: Sequence[str] | None) -> Figure:
     """Credit as compute_acc.py gives it."""
     credits: list[float] = []
     for found in rows:
@@ -222,4 +203,4 @@ def _official(rows: Sequence[Reflected], clusters: Sequence[str] | None) -> Part
         gold = f"<{found.gold}> {target if isinstance(target, str) else (target or ('',))[0]}"
         said = found.text if found.action == NO_ACTION else f"<{found.action}> {found.text}"
         credits.append(float(speech_hands.credit(said, gold)))
-    return _share(credits, clusters)
+    return share(credits, clusters)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from audiobench.analysis.self_reflect import Part, Reflection
+from audiobench.analysis.figure import Figure
+from audiobench.analysis.self_reflect import Reflection
 from audiobench.analysis.sheets import change, p_value, points, span
 from audiobench.core.sheet import Column, Sheet
 from audiobench.scorers.metrics import UNITS
@@ -68,11 +69,11 @@ def _confusion(entry: Reflection) -> Sheet:
     return sheet
 
 
-def _cells(part: Part) -> tuple[str, str]:
+def _cells(part: Figure) -> tuple[str, str]:
     return points(part.value), span(part.ci) if part.ci else "-"
 
 
-def _told(part: Part) -> str:
+def _told(part: Figure) -> str:
     """A share with its interval and n."""
     value, interval = _cells(part)
     return f"{value} % {interval} (n={part.n})" if part.value is not None else "- (n=0)"

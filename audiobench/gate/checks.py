@@ -19,6 +19,7 @@ from audiobench.gate.baseline import Baseline, short_id
 from audiobench.gate.policy import Policy
 from audiobench.gate.verdict import Check, Flip, Item, Level, Measured, Verdict, label, placed, shown, size
 from audiobench.scorers.metrics import Mean, Metric, Side, Tally
+from audiobench.statistics.clusters import shared_clusters
 from audiobench.statistics.distributions import normal_quantile
 from audiobench.statistics.multiplicity import holm
 
@@ -219,8 +220,9 @@ def _columns(pairs: Sequence[Pair]) -> tuple[list[Row], list[Row]]:
 
 def _measured(metric: Metric, sides: tuple[Side, Side], pairs: Sequence[Pair], *, gain: bool = False) -> Measured:
     clusters = [after.cluster or f"id:{sample}" for sample, _, after in pairs]
-    together = clusters if len(set(clusters)) < len(clusters) else None
-    return Measured.of(metric.difference(*sides, together), higher_is_better=metric.higher_is_better, gain=gain)
+    return Measured.of(
+        metric.difference(*sides, shared_clusters(clusters)), higher_is_better=metric.higher_is_better, gain=gain
+    )
 
 
 def _flips(arm: Arm, pairs: Sequence[Pair]) -> list[Flip]:

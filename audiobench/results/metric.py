@@ -9,6 +9,7 @@ from audiobench.files.summary_entry import NOTHING, Score
 from audiobench.results.runs import Scored
 from audiobench.results.score import metric_of
 from audiobench.scorers.metrics import Metric, Tally
+from audiobench.statistics.clusters import shared_clusters
 from audiobench.task.spec import TaskSpec
 
 Tallied = Mapping[str, tuple[Tally, str]]
@@ -45,8 +46,7 @@ def _score(made: Metric, samples: Iterable[tuple[Tally, str]], epochs: int) -> S
     if not samples:
         return NOTHING
     tallies, clips = [tally for tally, _ in samples], [clip for _, clip in samples]
-    shared = len(set(clips)) < len(clips)
-    interval = made.interval(tallies, clips if shared else None, epochs=epochs)
+    interval = made.interval(tallies, shared_clusters(clips), epochs=epochs)
     return Score.of(made.of(tallies), interval, len(tallies))
 
 

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from math import sqrt
+from typing import TypeVar
 
 FEWEST_EFFECTIVE = 2.0
 """Fewest effective clusters for an interval: where one clip holds nearly every value, the others say too little."""
+
+Cluster = TypeVar("Cluster", bound=Hashable)
+
+
+def shared_clusters(keys: Sequence[Cluster]) -> Sequence[Cluster] | None:
+    """The cluster of each unit; None where no two units share one, so that they count as independent."""
+    return keys if len(set(keys)) < len(keys) else None
 
 
 def jackknife_se(groups: Sequence[tuple[float, float]]) -> float:

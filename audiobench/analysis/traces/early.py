@@ -32,6 +32,7 @@ from audiobench.model.spec import ModelSpec
 from audiobench.model.think import split
 from audiobench.results.runs import Scored
 from audiobench.results.score import outcome
+from audiobench.statistics.clusters import shared_clusters
 from audiobench.statistics.intervals import proportion
 from audiobench.task.spec import Prompt
 
@@ -195,8 +196,7 @@ def summary(arm: Arm, fractions: Sequence[float] | None = None) -> Early | None:
     if not whole or len(points) < 2:
         return None
     keys = {s.id: s.record.cluster for s in arm}
-    units = [keys[sample] for sample, _ in whole]
-    clusters = units if len(set(units)) < len(units) else None
+    clusters = shared_clusters([keys[sample] for sample, _ in whole])
     rows: list[Point] = []
     for fraction in points:
         found = [mine[(*trace, fraction)] for trace in whole]

@@ -17,6 +17,7 @@ from audiobench.core.types import LETTERS
 from audiobench.files.annotations import Slot, TraceVerdict
 from audiobench.results.condensed import quantile
 from audiobench.results.runs import Scored
+from audiobench.statistics.clusters import shared_clusters
 from audiobench.statistics.intervals import mean, proportion
 
 
@@ -213,7 +214,7 @@ def _mean_of(found: Sequence[Scored], value: Callable[[Scored], float | None]) -
         return Mean(n=0, mean=None, ci=None, when_right=None, when_wrong=None)
     values = [v for _, v in pairs]
     keys = [s.record.cluster for s, _ in pairs]
-    interval = mean(values, keys if len(set(keys)) < len(keys) else None)
+    interval = mean(values, shared_clusters(keys))
     sides = {side: [v for s, v in pairs if _right(s) is side] for side in (True, False)}
     return Mean(
         n=len(values), mean=sum(values) / len(values), ci=(interval.low, interval.high) if interval.known else None,
@@ -310,7 +311,7 @@ def consistency(found: Sequence[Scored], lines: Lines, judge: str) -> Consistenc
         keys.append(scored.record.cluster)
     if not mine:
         return None
-    interval = proportion(agreed, keys if len(set(keys)) < len(keys) else None)
+    interval = proportion(agreed, shared_clusters(keys))
     return Consistency(
         **asdict(_judged(mine, judge)),
         n=len(agreed),
@@ -345,7 +346,7 @@ def rubrics(arm: Arm, lines: Lines, judge: str) -> Rubrics | None:
         if found.value is not None:
             values.append(found.value)
             keys.append(scored.record.cluster)
-    interval = proportion(values, keys if len(set(keys)) < len(keys) else None)
+    interval = proportion(values, shared_clusters(keys))
     return Rubrics(
         **asdict(_judged(mine, judge)), n=len(values), value=sum(values) / len(values) if values else None,
         ci=(interval.low, interval.high), right=right, not_rated=unread,
