@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from audiobench.model.registry import find_model, sha256_of
+from tests.examples.conftest import packaged
 
 MODEL = "own_model.py:ZeroCrossings"
 
@@ -63,11 +64,7 @@ def test_a_model_file_beside_the_code(here: Path, cli: Any) -> None:
 
 
 def test_an_entry_point_of_another_package(here: Path, cli: Any) -> None:
-    package = here / "site"
-    (package / "zc-1.0.dist-info").mkdir(parents=True)
-    shutil.move(here / "own_model.py", package / "zc.py")
-    (package / "zc-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: zc\nVersion: 1.0\n")
-    (package / "zc-1.0.dist-info/entry_points.txt").write_text("[audiobench.adapters]\nzero = zc:ZeroCrossings\n")
+    package = packaged(here, "own_model.py", "zc", "[audiobench.adapters]\nzero = zc:ZeroCrossings\n")
     for model in ("zero", "zero:large"):
         done = cli("run", "--model", model, "--tasks", "own_task.yaml", "--json", PYTHONPATH=str(package))
         assert done.returncode == 0, done.stderr

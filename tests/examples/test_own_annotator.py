@@ -14,6 +14,7 @@ import pytest
 
 from audiobench.cli import main
 from audiobench.results.verify import verify
+from tests.examples.conftest import packaged
 
 TASK = """\
 task: tones
@@ -149,15 +150,7 @@ def test_a_clip_that_has_changed_is_no_clip_of_the_run(here, capsys):
 
 
 def test_an_annotator_of_another_package(here, cli):
-    package = here / "site"
-    (package / "loud-1.0.dist-info").mkdir(parents=True)
-    shutil.move(here / "own_annotator.py", package / "loud.py")
-    (package / "loud-1.0.dist-info/METADATA").write_text(
-        "Metadata-Version: 2.1\nName: loud\nVersion: 1.0\n", encoding="utf-8"
-    )
-    (package / "loud-1.0.dist-info/entry_points.txt").write_text(
-        "[audiobench.annotators]\nlevel = loud:Loudness\n", encoding="utf-8"
-    )
+    package = packaged(here, "own_annotator.py", "loud", "[audiobench.annotators]\nlevel = loud:Loudness\n")
     done = cli("annotate", "out", "--by", "level", PYTHONPATH=str(package))
     assert done.returncode == 0 and notes()[0]["annotator"] == "loudness" and "4/4" in done.stderr
 

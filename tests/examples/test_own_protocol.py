@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from audiobench.cli import main
+from tests.examples.conftest import packaged
 
 MODEL = '''
 from audiobench.model import Response
@@ -125,11 +126,7 @@ def test_a_budget_within_a_protocol_is_two_calls_a_turn(here, cli):
 
 
 def test_a_protocol_of_another_package(here, cli):
-    package = here / "site"
-    (package / "again-1.0.dist-info").mkdir(parents=True)
-    shutil.move(here / "own_protocol.py", package / "again.py")
-    (package / "again-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: again\nVersion: 1.0\n")
-    (package / "again-1.0.dist-info/entry_points.txt").write_text("[audiobench.protocols]\nagain = again:check_again\n")
+    package = packaged(here, "own_protocol.py", "again", "[audiobench.protocols]\nagain = again:check_again\n")
     (entry,) = run(cli, "out", "again", PYTHONPATH=str(package))
     assert value(entry) == 1.0 and entry["fingerprint"]["protocol"] == "again@1:times=1"
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from audiobench.cli import main
+from tests.examples.conftest import packaged
 
 TASK = """\
 task: pets
@@ -82,11 +83,7 @@ def test_other_code_is_another_rule(here, cli):
 
 
 def test_a_rule_of_another_package(here, cli):
-    package = here / "site"
-    (package / "tags-1.0.dist-info").mkdir(parents=True)
-    shutil.move(here / "own_rule.py", package / "tags.py")
-    (package / "tags-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: tags\nVersion: 1.0\n")
-    (package / "tags-1.0.dist-info/entry_points.txt").write_text("[audiobench.extractors]\nfinal = tags:final_tag\n")
+    package = packaged(here, "own_rule.py", "tags", "[audiobench.extractors]\nfinal = tags:final_tag\n")
     (here / "pets.yaml").write_text(TASK.replace("RULE", "final"))
     entry = run(cli, "out", PYTHONPATH=str(package))
     assert entry["metrics"]["acc"]["value"] == 0.5

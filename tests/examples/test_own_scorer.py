@@ -14,6 +14,7 @@ import orjson
 import pytest
 
 from audiobench.cli import main
+from tests.examples.conftest import packaged
 
 OPTIONS = ("a dog", "a cat", "a cow")
 TASK = """\
@@ -176,11 +177,7 @@ def test_other_code_is_another_scorer(here, cli):
 
 
 def test_a_scorer_of_another_package(here, cli):
-    package = here / "site"
-    (package / "f1-1.0.dist-info").mkdir(parents=True)
-    shutil.move(here / "own_scorer.py", package / "f1.py")
-    (package / "f1-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: f1\nVersion: 1.0\n")
-    (package / "f1-1.0.dist-info/entry_points.txt").write_text("[audiobench.scorers]\nmacro_f1 = f1:MacroF1\n")
+    package = packaged(here, "own_scorer.py", "f1", "[audiobench.scorers]\nmacro_f1 = f1:MacroF1\n")
     (here / "rare.yaml").write_text(TASK.replace("SCORER", "macro_f1"))
     words = ("run", "--model", "strong.yaml", "--tasks", "rare.yaml", "--out", "plugged", "--json")
     done = cli(*words, PYTHONPATH=str(package))

@@ -7,7 +7,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,20 @@ def finished(journal: Path) -> list[str]:
         return []
     lines = journal.read_bytes().split(b"\n")[:-1]
     return [record["id"] for record in map(json.loads, lines) if "response" in record]
+
+
+def killed_when_grown(words: Sequence[str | Path], file: Path, by: int, folder: Path) -> None:
+    """Runs `audiobench` with these words in `folder`, and kills it with -9 when `file` has grown by so many bytes."""
+    target = size(file) + by
+    process = subprocess.Popen(command(*words), env=clean_environment(), cwd=folder)
+    while process.poll() is None and size(file) < target:
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+
+
+def size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
 
 
 def arguments(task: Path, url: str, out: Path) -> list[str | Path]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import collections
 import json
 import random
-import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.run.conftest import clean_environment, command, wav
-from tests.run.test_interrupted import FAULTS, finished
+from tests.run.conftest import wav
+from tests.run.test_interrupted import FAULTS, finished, killed_when_grown
 
 MODEL = """\
 name: listener
@@ -118,15 +116,7 @@ def test_kills_and_faults_cost_no_more_than_the_open_turns(
     more = ("--max-concurrency", str(width), "--timeout", "1.5", "--attempts", "6")
     journal, turns, draw = out / "toy" / "samples.jsonl", out / "toy" / "turns.jsonl", random.Random(7)
     for _ in range(kills):
-        size = turns.stat().st_size if turns.exists() else 0
-        target = size + draw.randint(1, 2500)
-        process = subprocess.Popen(
-            command(*run(listener, task, url, out, *more)), env=clean_environment(), cwd=tmp_path
-        )
-        while process.poll() is None and (turns.stat().st_size if turns.exists() else 0) < target:
-            time.sleep(0.005)
-        process.kill()
-        process.wait()
+        killed_when_grown(run(listener, task, url, out, *more), turns, draw.randint(1, 2500), tmp_path)
     assert len(finished(journal)) < count
     done = cli(*run(listener, task, url, out, *more), timeout=120)
     assert done.returncode == 0, done.stderr

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.run.conftest import clean_environment, command, wav
-from tests.run.test_interrupted import FAULTS
+from tests.run.conftest import wav
+from tests.run.test_interrupted import FAULTS, killed_when_grown
 from tests.run.test_relisten import answered, lines
 
 
@@ -105,13 +103,7 @@ def test_kills_and_faults_cost_no_more_than_the_open_turns(
             "--attempts", "6")  # fmt: skip
     draw = random.Random(11)
     for _ in range(kills):
-        before = log.stat().st_size if log.exists() else 0
-        target = before + draw.randint(200, 900)
-        process = subprocess.Popen(command(*run(task, url, out, *more)), env=clean_environment(), cwd=tmp_path)
-        while process.poll() is None and (log.stat().st_size if log.exists() else 0) < target:
-            time.sleep(0.005)
-        process.kill()
-        process.wait()
+        killed_when_grown(run(task, url, out, *more), log, draw.randint(200, 900), tmp_path)
     done = cli(*run(task, url, out, *more), timeout=120)
     assert done.returncode == 0, done.stderr
     asked = answered(log)
