@@ -6,7 +6,9 @@ right. `cli.main` prints the line and exits with the code; a traceback is a bug 
 
 from __future__ import annotations
 
+import difflib
 import errno
+from collections.abc import Iterable
 from enum import IntEnum
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG)
@@ -57,3 +59,9 @@ class IncompleteError(AudiobenchError):
     """The work could not be finished; what was finished is kept."""
 
     exit_code = ExitCode.INCOMPLETE
+
+
+def suggestion(word: str, known: Iterable[str], otherwise: str) -> str:
+    """What an error about an unknown word ends with: the known one that is close to it, else `otherwise`."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean `{close[0]}`?" if close else otherwise

@@ -6,14 +6,13 @@ plug-in must be able to do is checked by the module that uses it.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from audiobench.core.errors import UsageError
+from audiobench.core.errors import UsageError, suggestion
 from audiobench.core.own_code import load_file
 
 Kind = Literal["scorer", "normalizer", "extractor", "protocol", "annotator"]
@@ -63,6 +62,5 @@ def find(kind: Kind, name: str) -> Plugin | None:
 def unknown(kind: str, name: str, known: Iterable[str], own: str) -> str:
     """What is said of a name that nothing has; `own`: how one's own is named, such as `FILE.py:Class`."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean `{close[0]}`?" if close else f"allowed: {', '.join(names)}, or {own}"
+    hint = suggestion(name, names, f"allowed: {', '.join(names)}, or {own}")
     return f"unknown {kind} {name!r}; {hint}"

@@ -9,7 +9,6 @@ level, a later file's over an earlier one's, its own over all. What it sets to n
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any, TypeGuard, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from audiobench.core.errors import UsageError
+from audiobench.core.errors import UsageError, suggestion
 from audiobench.core.narrow import is_list, is_object
 from audiobench.core.plain import plain_bytes
 
@@ -263,8 +262,7 @@ def _explain(model: type[BaseModel], finding: Any, document: Document) -> str:
     kind, context = finding["type"], finding.get("ctx", {})
     if kind == "extra_forbidden":
         allowed = _fields_at(model, location[:-1])
-        close = difflib.get_close_matches(str(location[-1]), allowed, n=1)
-        hint = f"did you mean `{close[0]}`?" if close else f"allowed: {', '.join(sorted(allowed))}"
+        hint = suggestion(str(location[-1]), allowed, f"allowed: {', '.join(sorted(allowed))}")
         return f"{where}: {key}: unknown key; {hint}"
     if kind == "missing":
         return f"{where}: {key}: required key is missing"

@@ -12,7 +12,6 @@ entry of `tasks` or `models` for that entry alone. Tasks that a model runs with 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from typing import Any
 import orjson
 
 from audiobench.core import strict_yaml
-from audiobench.core.errors import UsageError
+from audiobench.core.errors import UsageError, suggestion
 from audiobench.core.narrow import is_list, is_object
 from audiobench.core.strict_yaml import KeyPath
 from audiobench.files.run_spec import RunSpec, options
@@ -103,8 +102,7 @@ class _Suite:
         for key, value in values.items():
             if key not in self.options:
                 allowed = [*also, *self.options]
-                close = difflib.get_close_matches(key, allowed, n=1)
-                hint = f"did you mean `{close[0]}`?" if close else f"allowed: {', '.join(allowed)}"
+                hint = suggestion(key, allowed, f"allowed: {', '.join(allowed)}")
                 raise self._wrong((*at, key), f"unknown key; {hint}")
             try:
                 found[key] = self.options[key].kind.read_in(value, self.file.parent)

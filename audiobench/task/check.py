@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
@@ -14,7 +13,7 @@ from typing import Any
 from jinja2 import TemplateSyntaxError, nodes
 
 from audiobench.core import strict_yaml, template
-from audiobench.core.errors import UsageError
+from audiobench.core.errors import UsageError, suggestion
 from audiobench.core.narrow import is_list, is_object
 from audiobench.core.types import Sample
 from audiobench.extraction import EXTRACTORS, OPTION_RULES, find_extractor
@@ -85,8 +84,7 @@ def _declared(task: TaskSpec) -> Iterator[Finding]:
 
 
 def _unknown(kind: str, name: str, allowed: Any) -> str:
-    close = difflib.get_close_matches(name, list(allowed), n=1)
-    hint = f"did you mean `{close[0]}`?" if close else f"allowed: {', '.join(sorted(allowed))}"
+    hint = suggestion(name, allowed, f"allowed: {', '.join(sorted(allowed))}")
     return f"unknown {kind} {name!r}; {hint}"
 
 

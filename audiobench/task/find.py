@@ -40,14 +40,20 @@ def _entry_point_roots() -> Iterator[Path]:
 @lru_cache(maxsize=1)
 def _files() -> tuple[dict[str, Path], dict[str, Path]]:
     """(tasks, groups): name -> file. Reads only the name line of each file; one without is there to be included."""
-    found: dict[bytes, dict[str, Path]] = {b"task": {}, b"group": {}}
+    found: dict[str, dict[str, Path]] = {"task": {}, "group": {}}
     for root in task_roots():
         for path in sorted(root.rglob("*.yaml")):
-            lines = dict(_NAME.findall(path.read_bytes()))
-            kind = b"group" if b"group" in lines else b"task"
-            if kind in lines:
-                found[kind].setdefault(lines[kind].decode(), path)
-    return found[b"task"], found[b"group"]
+            if named := _named(path):
+                kind, name = named
+                found[kind].setdefault(name, path)
+    return found["task"], found["group"]
+
+
+def _named(path: Path) -> tuple[str, str] | None:
+    """("task" or "group", its name), from the lines alone; None for a file that is there to be included."""
+    lines = dict(_NAME.findall(path.read_bytes()))
+    kind = b"group" if b"group" in lines else b"task"
+    return (kind.decode(), lines[kind].decode()) if kind in lines else None
 
 
 def task_files() -> dict[str, Path]:
@@ -62,8 +68,8 @@ def group_files() -> dict[str, Path]:
 
 def task_name(path: Path) -> str | None:
     """The name that a task file declares; None where it declares none."""
-    lines = dict(_NAME.findall(path.read_bytes()))
-    return None if b"group" in lines or b"task" not in lines else lines[b"task"].decode()
+    named = _named(path)
+    return named[1] if named and named[0] == "task" else None
 
 
 def find_task(name: str) -> tuple[TaskSpec, Path]:

@@ -11,14 +11,13 @@ A group file has lm-eval's keys, so that lm-eval runs it too:
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from audiobench.core import strict_yaml
-from audiobench.core.errors import UsageError
+from audiobench.core.errors import UsageError, suggestion
 from audiobench.task.find import expand, find_task, group_files, task_files
 
 
@@ -91,8 +90,7 @@ def group_findings(path: Path) -> list[str]:
         found: list[str] = []
         for index, name in enumerate(group.task):
             if name not in known:
-                close = difflib.get_close_matches(name, known, n=1)
-                hint = f"did you mean `{close[0]}`?" if close else "see `audiobench tasks list`"
+                hint = suggestion(name, known, "see `audiobench tasks list`")
                 found.append(f"{place.where(('task', index))}: task.{index}: {name}: no such task or group; {hint}")
         if found or not group.aggregate_metric_list:
             return found
