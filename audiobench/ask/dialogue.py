@@ -13,17 +13,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from audiobench.ask.prompt import answered_at
-from audiobench.ask.protocols import Asked, protocol
+from audiobench.ask.protocols import Asked, behind, protocol
 from audiobench.core.errors import UsageError
 from audiobench.core.modes import FinishReason
-from audiobench.core.types import Exchange, Message, Request, Response, TextPart
+from audiobench.core.types import Exchange, Request, Response
+from audiobench.files.records import DIALOGUE
 from audiobench.model.registry import refusal
 
 if TYPE_CHECKING:
     from audiobench.ask.work import TaskWork
-
-FACTS = "dialogue"
-"""Key of `Response.raw` under which the answers stand, in order."""
 
 
 def check(work: TaskWork) -> None:
@@ -60,16 +58,15 @@ async def dialogue(ask: Asked, request: Request) -> Exchange:
             break
         current = _next(current, response)
     last = copy(response)
-    last.raw = {**response.raw, FACTS: {"answers": said, "left": len(current.following)}}
+    last.raw = {**response.raw, DIALOGUE: {"answers": said, "left": len(current.following)}}
     return Exchange(last)
 
 
 def _next(current: Request, response: Response) -> Request:
     """The conversation up to the model's next answer."""
-    answered = Message("assistant", (TextPart(response.text),))
     turns = current.following
     upto = answered_at(turns)
-    return replace(current, messages=(*current.messages, answered, *turns[:upto]), following=turns[upto:])
+    return replace(behind(current, response.text, *turns[:upto]), following=turns[upto:])
 
 
 def _broke_off(response: Response) -> bool:

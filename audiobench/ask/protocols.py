@@ -262,8 +262,12 @@ def then(request: Request, response: Response, *parts: Part) -> Request:
 
     The model's new turn begins as that of `request` did (its prefill).
     """
-    answered = Message("assistant", (TextPart(response.text),))
-    return replace(request, messages=(*request.messages, answered, Message("user", parts)))
+    return behind(request, response.text, Message("user", parts))
+
+
+def behind(request: Request, said: str, *turns: Message) -> Request:
+    """The conversation of `request`, what the model said, and the turns that follow."""
+    return replace(request, messages=(*request.messages, Message("assistant", (TextPart(said),)), *turns))
 
 
 async def single(ask: Asked, request: Request) -> Exchange:

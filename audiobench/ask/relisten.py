@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from audiobench import media as audio
-from audiobench.ask.protocols import Asked, protocol, read
+from audiobench.ask.protocols import Asked, behind, protocol, read
 from audiobench.core.errors import UsageError
 from audiobench.core.modes import FinishReason, Transform
 from audiobench.core.parts import continued, text_of
@@ -196,8 +196,7 @@ async def _heard(request: Request, clip: AudioPart | None, said: str, hear: Hear
 def _in_a_new_turn(current: Request, said: str, sound: Sequence[Part], named: Span | None) -> Request:
     """The conversation, with the span as the user's next turn."""
     text = GO_ON if named is None or not sound else SOUND_AGAIN.format(start=named.start, end=named.end)
-    answered = Message("assistant", (TextPart((current.prefill_text or "") + said),))
-    return replace(current, messages=(*current.messages, answered, Message("user", (*sound, TextPart(text)))))
+    return behind(current, (current.prefill_text or "") + said, Message("user", (*sound, TextPart(text))))
 
 
 def _answer(ask: Asked, request: Request, last: Response, written: Sequence[str], form: Form) -> Response:

@@ -21,6 +21,7 @@ from audiobench.ask.protocols import Asked, protocol
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Exchange, Message, Request, Sample, TextPart
 from audiobench.extraction import extract
+from audiobench.results.reflected import NAME
 from audiobench.scorers import find_scorer
 from audiobench.scorers.metrics import Rate
 from audiobench.scorers.speech_hands import stripped
@@ -136,7 +137,7 @@ async def self_reflect(ask: Asked, request: Request, *, nbest: int = 1) -> Excha
         "action": action, "internal": internal.text, "external": list(external),
         "internal_finish": internal.finish_reason, "internal_closed": internal.reasoning_closed,
     }  # fmt: skip
-    final.raw = {**routed.raw, "self_reflect": told}
+    final.raw = {**routed.raw, NAME: told}
     return Exchange(final)
 
 

@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from audiobench.core.errors import UsageError
+from audiobench.data.parquet import rows_as_stored
 from audiobench.data.rows import Row, read_text_rows
 from audiobench.task.spec import Join, TaskSpec
+
+_BATCH = 1024
+"""Rows: without their clips they are small."""
 
 
 def partners(join: Join, files: Iterable[Path]) -> dict[Any, Row]:
@@ -20,27 +24,12 @@ def partners(join: Join, files: Iterable[Path]) -> dict[Any, Row]:
     wanted = [join.on, *join.columns.values()]
     found: dict[Any, Row] = {}
     for file in files:
-        rows = _parquet(file, wanted) if file.suffix == ".parquet" else next(read_text_rows([file]))[1]
+        rows = rows_as_stored(file, _BATCH, wanted) if file.suffix == ".parquet" else next(read_text_rows([file]))[1]
         for number, row in enumerate(rows, 1):
             if missing := [column for column in wanted if column not in row]:
                 raise UsageError(f"{file}: row {number}: join: no column {missing[0]!r}; columns: {', '.join(row)}")
             found.setdefault(row[join.on], {new: row[column] for new, column in join.columns.items()})
     return found
-
-
-def _parquet(file: Path, columns: Sequence[str]) -> list[Row]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(file, memory_map=True, pre_buffer=False) as table:
-            names = table.schema_arrow.names
-            if missing := [column for column in columns if column not in names]:
-                raise UsageError(f"{file}: join: no column {missing[0]!r}; columns: {', '.join(names)}")
-            batches = table.iter_batches(batch_size=1024, use_threads=False, columns=list(columns))
-            return [row for batch in batches for row in batch.to_pylist()]
-    except (pa.ArrowException, OSError) as error:
-        raise UsageError(f"{file}: not a readable parquet file: {str(error).splitlines()[0]}") from None
 
 
 def join_rows(join: Join, rows: Sequence[Row], others: dict[Any, Row], where: str) -> list[Row | None]:

@@ -21,21 +21,29 @@ def parquet_rows(path: Path, store: Store) -> Iterator[Row]:
     Raises:
         UsageError: not a parquet file, or broken.
     """
+    for row in rows_as_stored(path, _BATCH):  # what cannot be stored is not the file's fault
+        yield {column: without_audio(value, store) for column, value in row.items()}
+
+
+def rows_as_stored(path: Path, batch: int, columns: list[str] | None = None) -> Iterator[Row]:
+    """The rows as they are, `batch` in memory at a time; `columns`: only these, for a join.
+
+    Raises:
+        UsageError: not a parquet file, or broken, or without one of the columns.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    def read() -> Iterator[Row]:
-        try:
-            check_plain(path)
-            with pq.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
-                for batch in file.iter_batches(batch_size=_BATCH, use_threads=False):
-                    rows = batch.to_pylist()
-                    yield from rows
-        except (pa.ArrowException, OSError) as error:
-            raise UsageError(f"{path}: not a readable parquet file: {str(error).splitlines()[0]}") from None
-
-    for row in read():  # what cannot be stored is not the file's fault
-        yield {column: without_audio(value, store) for column, value in row.items()}
+    try:
+        check_plain(path)
+        with pq.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
+            names = file.schema_arrow.names
+            if missing := [column for column in columns or () if column not in names]:
+                raise UsageError(f"{path}: join: no column {missing[0]!r}; columns: {', '.join(names)}")
+            for rows in file.iter_batches(batch_size=batch, use_threads=False, columns=columns):
+                yield from rows.to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise UsageError(f"{path}: not a readable parquet file: {str(error).splitlines()[0]}") from None
 
 
 def without_audio(value: Any, store: Store) -> Any:

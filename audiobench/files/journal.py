@@ -191,8 +191,10 @@ def has_checksum(line: bytes) -> bool:
 
 def is_whole(line: bytes) -> bool:
     """Whether a line, with its line feed, holds what was written; True for one that has no checksum."""
-    if not has_checksum(line):
-        return True
+    return not has_checksum(line) or _agrees(line)
+
+
+def _agrees(line: bytes) -> bool:
     return b"%08x" % crc32(line[:-_TAIL]) == line[-_BEHIND_CRC:-3]
 
 
@@ -239,7 +241,7 @@ def parts(path: Path, part: type[S], whole: type[T], fault: Fault | None = None)
     with path.open("rb", buffering=_READ_AHEAD) as file:
         for number, line in enumerate(file, 1):
             found: S | T | str | None = None
-            if line[-_TAIL:-_BEHIND_CRC] == CRC and b"%08x" % crc32(line[:-_TAIL]) == line[-_BEHIND_CRC:-3]:
+            if has_checksum(line) and _agrees(line):
                 with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     found = decode(line)
             elif not line.endswith(b"\n"):
@@ -298,17 +300,10 @@ def at(path: Path, kind: type[T], places: Sequence[int], fault: Fault | None = N
     """
     if not places:
         return
-    decode = _decoder(kind).decode
     with path.open("rb", buffering=_READ_AHEAD) as file:
         for place in places:
             file.seek(place)
-            line = file.readline()
-            try:
-                record: T | str = decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                record = _parsed(line, kind, fault)
-            else:
-                record = (fault(record) if fault is not None else None) or record
+            record = _parsed(file.readline(), kind, fault)
             if isinstance(record, str):
                 raise damaged(path, number_of(path, place), record)
             yield record

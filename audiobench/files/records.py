@@ -28,6 +28,8 @@ MOST = 2**53
 
 Slot = tuple[str, Condition, int]
 """(sample id, condition, epoch): what one line answers."""
+DIALOGUE = "dialogue"
+"""Key of `Response.raw` under which the answers of a conversation stand, in order."""
 Count = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, lt=2.5e11)]
 """A length, or a moment since 1970."""
@@ -222,7 +224,7 @@ class Record(Struct, omit_defaults=True, gc=False):
 
     def _conversation(self, turns: Sequence[ShownTurn]) -> tuple[DialogueTurn, ...]:
         """The turns as they were said, the model's own answers among them, but for the last one."""
-        answers = iter(self.raw.get("dialogue", {}).get("answers", ())[:-1])
+        answers = iter(self.raw.get(DIALOGUE, {}).get("answers", ())[:-1])
         said: list[DialogueTurn] = []
         for place, turn in enumerate(turns):
             role: Any = turn.role

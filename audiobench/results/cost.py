@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import inf
@@ -64,10 +64,13 @@ def of_record(record: Record | Billed, spec: ModelSpec) -> float | None:
     if price is None:
         return counts(record.raw).get("cost")
     billed = [usage for usage in (record.usage, *record.discarded) if usage]
-    if not billed or (record.batch and price.batch_factor is None):
-        return None
-    factor = price.batch_factor if record.batch else 1.0
-    return sum(of_usage(usage, price) for usage in billed) * (factor or 1.0)
+    return _of_usages(billed, price, batch=bool(record.batch)) if billed else None
+
+
+def _of_usages(billed: Iterable[Mapping[str, Any]], price: Price, *, batch: bool) -> float | None:
+    """US dollars of several responses; None for a batch job's where the price declares no `batch_factor`."""
+    factor = price.batch_factor if batch else 1.0
+    return None if factor is None else sum(of_usage(usage, price) for usage in billed) * (factor or 1.0)
 
 
 def of_responses(said: Sequence[Response], spec: ModelSpec, *, batch: bool = False) -> float | None:
@@ -81,9 +84,8 @@ def of_responses(said: Sequence[Response], spec: ModelSpec, *, batch: bool = Fal
     if price is None:
         told = [paid for response in billed if (paid := counts(response.raw).get("cost")) is not None]
         return sum(told) if len(told) == len(billed) else None
-    if (batch and price.batch_factor is None) or not all(response.usage for response in billed):
-        return None
-    return sum(of_usage(response.usage, price) for response in billed) * ((price.batch_factor if batch else 1.0) or 1.0)
+    usages = [response.usage for response in billed]
+    return _of_usages(usages, price, batch=batch) if all(usages) else None
 
 
 def estimated(record: Record, spec: ModelSpec) -> float:
