@@ -60,3 +60,15 @@ def object_in(data: Any, name: str) -> Mapping[str, Any]:
     """The object in field `name`; an empty one where there is none."""
     inner = data.get(name) if is_object(data) else None
     return inner if is_object(inner) else {}
+
+
+def objects_in(data: Any, name: str) -> list[Mapping[str, Any]]:
+    """The objects among the items of the list in field `name`; an empty list where there is none."""
+    inner = data.get(name) if is_object(data) else None
+    return [item for item in inner if is_object(item)] if is_list(inner) else []
+
+
+def text_in(data: Any, name: str) -> str:
+    """The text in field `name`; an empty one where there is none."""
+    inner = data.get(name) if is_object(data) else None
+    return inner if isinstance(inner, str) else ""

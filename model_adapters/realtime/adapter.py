@@ -9,8 +9,9 @@ import os
 import re
 import ssl
 import time
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
 
 import orjson
@@ -19,6 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from audiobench.core.disk import write_whole
 from audiobench.core.errors import UsageError, install
 from audiobench.core.json_values import decode
+from audiobench.core.narrow import is_object
 from audiobench.core.parts import AnswerAudio
 from audiobench.core.types import AudioPart, Request, Response, TextPart
 from audiobench.media.wav import pcm_wav
@@ -35,6 +37,9 @@ from model_adapters.realtime.protocol import Frame, Wire
 from model_adapters.realtime.session_loop import SessionLoop
 from model_adapters.realtime.turn import Turn
 from model_adapters.waveforms import waveform
+
+if TYPE_CHECKING:
+    from model_adapters.realtime.stamped import StampedConnection
 
 BURST_CHUNK_MS = 500
 LONGEST_SILENCE_SECONDS = 10.0
@@ -94,10 +99,8 @@ class Realtime:
         self.options = options = spec.read_options(Options)
         if options.turn == "vad" and options.pace == "burst":
             raise UsageError(f"model {spec.name}: options.turn: vad needs pace: realtime (the server listens in time)")
-        try:
-            import websockets  # noqa: F401
-        except ImportError:
-            raise UsageError(f"model {spec.name}: websockets is missing: {install('realtime')}") from None
+        if find_spec("websockets") is None:
+            raise UsageError(f"model {spec.name}: websockets is missing: {install('realtime')}")
         public, elsewhere, variables = SERVERS[options.protocol]
         default = (os.environ.get(elsewhere) if elsewhere else None) or public
         self._base = _address(base_url or default or "", spec.name)
@@ -164,7 +167,8 @@ class Realtime:
                 close_timeout=1.0,
                 proxy=None if _is_loopback(self._base) else True,
             )
-            async with opening as socket:
+            async with opening as opened:
+                socket = cast("StampedConnection", opened)  # what create_connection makes
                 turn.mark("connected", time.monotonic())
                 await _send(socket, setup)
                 while not turn.configured:
@@ -186,7 +190,9 @@ class Realtime:
             text = self._http.scrub(" ".join(str(error).split()))[:300]
             raise RetryableError(f"{shown}: {type(error).__name__}: {text}") from None
 
-    async def _converse(self, socket: Any, request: Request, pcm: dict[int, bytes], turn: Turn, pacer: _Pacer) -> None:
+    async def _converse(
+        self, socket: StampedConnection, request: Request, pcm: dict[int, bytes], turn: Turn, pacer: _Pacer
+    ) -> None:
         """Send and receive at the same time, until the answer is complete."""
 
         async def listen() -> None:
@@ -207,26 +213,30 @@ class Realtime:
                 task.cancel()
             await asyncio.gather(listener, speaker, watcher, return_exceptions=True)
 
-    async def _receive(self, socket: Any, turn: Turn) -> None:
+    async def _receive(self, socket: StampedConnection, turn: Turn) -> None:
         """Take one event."""
         data, now = await socket.receive()
         try:
             event = decode(data if isinstance(data, bytes) else data.encode("utf-8", "replace"))
         except ValueError:
             raise RetryableError(f"{where(self._base)}: an event is not valid JSON") from None
-        if isinstance(event, dict):
+        if is_object(event):
             self.wire.receive(event, turn, now)
         if turn.finish is not None:
             turn.mark("done", now)
 
-    async def _speak(self, socket: Any, request: Request, pcm: dict[int, bytes], turn: Turn, pacer: _Pacer) -> None:
+    async def _speak(
+        self, socket: StampedConnection, request: Request, pcm: dict[int, bytes], turn: Turn, pacer: _Pacer
+    ) -> None:
         """The user's turn; a connection that closes meanwhile is reported by the listener, with what came before."""
         from websockets.exceptions import ConnectionClosed
 
         with contextlib.suppress(ConnectionClosed):
             await self._say(socket, request, pcm, turn, pacer)
 
-    async def _say(self, socket: Any, request: Request, pcm: dict[int, bytes], turn: Turn, pacer: _Pacer) -> None:
+    async def _say(
+        self, socket: StampedConnection, request: Request, pcm: dict[int, bytes], turn: Turn, pacer: _Pacer
+    ) -> None:
         """The parts of the user's turn in order, then its end."""
         spoken = False
         for message in request.messages:
@@ -254,14 +264,14 @@ class Realtime:
         if self.wire.wants_silence():
             await self._keep_silent(socket, turn, pacer)
 
-    async def _stream(self, socket: Any, pcm: bytes, turn: Turn, pacer: _Pacer) -> None:
+    async def _stream(self, socket: StampedConnection, pcm: bytes, turn: Turn, pacer: _Pacer) -> None:
         pacer.start()
         for piece in pacer.pieces(pcm):
             await pacer.wait(len(piece))
             turn.mark("first_audio_sent", time.monotonic())
             await _send(socket, self.wire.audio(piece))
 
-    async def _keep_silent(self, socket: Any, turn: Turn, pacer: _Pacer) -> None:
+    async def _keep_silent(self, socket: StampedConnection, turn: Turn, pacer: _Pacer) -> None:
         silence = bytes(round(LONGEST_SILENCE_SECONDS * self.wire.input_rate) * 2)
         for piece in pacer.pieces(silence):
             if turn.responding:
@@ -361,7 +371,7 @@ class _Pacer:
         await asyncio.sleep(max(0.0, self.due - time.monotonic()))
 
 
-async def _send(socket: Any, frame: Frame) -> None:
+async def _send(socket: StampedConnection, frame: Frame) -> None:
     await socket.send(orjson.dumps(frame).decode())
 
 

@@ -9,12 +9,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from audiobench.core.narrow import is_object
 from audiobench.model.adapter import RetryableError, RunError, SampleError
 from model_adapters.http import MESSAGE_CHARS, HttpClient
 from model_adapters.http_errors import error_body
+
+if TYPE_CHECKING:
+    from websockets.http11 import Response
 
 UNTAKEABLE = frozenset({1003, 1007, 1009})
 POLICY = 1008
@@ -44,18 +47,19 @@ def closed(code: int, reason: str, *, configured: bool, where: str, http: HttpCl
     return RetryableError(text)
 
 
-def reported(error: Mapping[str, Any], *, where: str, http: HttpClient) -> Exception:
-    """What an `error` event, or the error of a failed response, means."""
-    names = [str(error.get(key) or "") for key in ("code", "type")]
-    said = error.get("code")
+def reported(error: Any, *, where: str, http: HttpClient) -> Exception:
+    """What an `error` event, or the error of a failed response, means; `error` is an object or a text."""
+    fields = error if is_object(error) else {}
+    names = [str(fields.get(key) or "") for key in ("code", "type")]
+    said = fields.get("code")
     fallback = 400 if "invalid" in " ".join(names) else 500
     status = said if isinstance(said, int) else next((_STATUS[name] for name in names if name in _STATUS), fallback)
-    return http.failure(status, {"error": dict(error)}, where=where)
+    return http.failure(status, {"error": error}, where=where)
 
 
-def refused(response: Any, *, where: str, http: HttpClient) -> Exception:
+def refused(response: Response, *, where: str, http: HttpClient) -> Exception:
     """What a handshake that was answered with an HTTP status means (`response` of websockets' InvalidStatus)."""
     if response.status_code < 400:
         return RunError(f"{where}: HTTP {response.status_code} instead of a websocket: is the base URL right?")
     headers = dict(response.headers.raw_items())
-    return http.failure(response.status_code, error_body(response.body or b""), where=where, headers=headers)
+    return http.failure(response.status_code, error_body(bytes(response.body or b"")), where=where, headers=headers)

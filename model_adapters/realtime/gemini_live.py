@@ -13,6 +13,7 @@ from typing import Any
 
 import pybase64
 
+from audiobench.core.json_values import object_in, objects_in, text_in
 from audiobench.core.types import Request
 from audiobench.model.adapter import RetryableError, SampleError
 from model_adapters.dialects import merge, sampling_fields
@@ -105,33 +106,30 @@ class GeminiLive:
     def receive(self, event: Mapping[str, Any], turn: Turn, now: float) -> None:
         """Take a server message; it may hold several things at once."""
         if event.get("usageMetadata"):
-            turn.usage = token_counts(event["usageMetadata"], said_as="response")
+            turn.usage = token_counts(object_in(event, "usageMetadata"), said_as="response")
         if "setupComplete" in event:
             turn.configured = True
-            session = (event["setupComplete"] or {}).get("sessionId")
-            if session:
+            if session := object_in(event, "setupComplete").get("sessionId"):
                 turn.raw["session"] = session
         if event.get("goAway"):
-            turn.raw["go_away"] = event["goAway"].get("timeLeft")
+            turn.raw["go_away"] = object_in(event, "goAway").get("timeLeft")
         if event.get("error"):
             raise reported(event["error"], where="gemini live", http=self.http)
-        content = event.get("serverContent")
-        if content:
+        if content := object_in(event, "serverContent"):
             self._content(content, turn, now)
 
     def _content(self, content: Mapping[str, Any], turn: Turn, now: float) -> None:
-        for part in (content.get("modelTurn") or {}).get("parts") or []:
+        for part in objects_in(content.get("modelTurn"), "parts"):
             turn.responding = True
-            blob = part.get("inlineData") or {}
-            if blob.get("data"):
-                rate = _RATE.search(str(blob.get("mimeType", "")))
+            blob = object_in(part, "inlineData")
+            if data := text_in(blob, "data"):
+                rate = _RATE.search(text_in(blob, "mimeType"))
                 turn.rate = int(rate[1]) if rate else turn.rate
-                turn.heard(pybase64.b64decode(blob["data"].translate(_STANDARD)), now)
-            elif part.get("text"):
-                (turn.thoughts if part.get("thought") else turn.text).append(part["text"])
-        said = content.get("outputTranscription") or {}
-        if said.get("text"):
-            turn.transcript.append(said["text"])
+                turn.heard(pybase64.b64decode(data.translate(_STANDARD)), now)
+            elif text := text_in(part, "text"):
+                (turn.thoughts if part.get("thought") else turn.text).append(text)
+        if said := text_in(content.get("outputTranscription"), "text"):
+            turn.transcript.append(said)
         if content.get("interrupted"):
             raise RetryableError("gemini live: the answer was interrupted")
         if content.get("generationComplete"):

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import pybase64
 
-from audiobench.core.json_values import counts, object_in
+from audiobench.core.json_values import counts, object_in, text_in
 from audiobench.core.types import Request, TextPart
 from audiobench.model.adapter import RetryableError, SampleError
 from model_adapters.dialects import merge, sampling_fields
@@ -134,14 +134,14 @@ class OpenAIRealtime:
         """Take a server event; ones that are not needed are passed over."""
         kind = event.get("type")
         if kind == self._audio_delta:
-            turn.heard(pybase64.b64decode(event.get("delta") or ""), now)
+            turn.heard(pybase64.b64decode(text_in(event, "delta")), now)
         elif kind == self._transcript_delta:
-            turn.transcript.append(str(event.get("delta") or ""))
+            turn.transcript.append(text_in(event, "delta"))
         elif kind == self._text_delta:
-            turn.text.append(str(event.get("delta") or ""))
+            turn.text.append(text_in(event, "delta"))
         elif kind in ("session.created", "session.updated"):
-            session = event.get("session") or {}
-            turn.served_model = session.get("model") or turn.served_model
+            session = object_in(event, "session")
+            turn.served_model = text_in(session, "model") or turn.served_model
             if session.get("id"):
                 turn.raw["session"] = session["id"]
             turn.configured = turn.configured or kind == "session.updated"
@@ -151,16 +151,16 @@ class OpenAIRealtime:
         elif kind == "input_audio_buffer.speech_stopped":
             turn.mark("speech_stopped", now)
         elif kind == "response.done":
-            self._done(event.get("response") or {}, turn)
+            self._done(object_in(event, "response"), turn)
         elif kind == "error":
-            raise reported(event.get("error") or {}, where="realtime", http=self.http)
+            raise reported(event.get("error"), where="realtime", http=self.http)
 
     def _done(self, response: Mapping[str, Any], turn: Turn) -> None:
         turn.usage = _usage(object_in(response, "usage"))
         if response.get("id"):
             turn.raw["id"] = response["id"]
-        details = response.get("status_details") or {}
-        reason = str(details.get("reason") or "")
+        details = object_in(response, "status_details")
+        reason = text_in(details, "reason")
         match response.get("status"):
             case "completed":
                 turn.finish = "stop"
@@ -168,9 +168,8 @@ class OpenAIRealtime:
                 turn.raw["incomplete"] = reason
                 turn.finish = "content_filter" if reason == "content_filter" else "length"
             case "failed":
-                raise reported(
-                    details.get("error") or {"message": "the response failed"}, where="realtime", http=self.http
-                )
+                error = details.get("error") or "the response failed"
+                raise reported(error, where="realtime", http=self.http)
             case status:
                 raise RetryableError(
                     f"realtime: the response was interrupted ({status}{': ' + reason if reason else ''})"
@@ -196,7 +195,7 @@ def _usage(usage: Mapping[str, Any]) -> dict[str, Any]:
         "prompt": usage.get("input_tokens"),
         "audio": asked.get("audio_tokens"),
         "cached": asked.get("cached_tokens"),
-        "cached_audio": (asked.get("cached_tokens_details") or {}).get("audio_tokens"),
+        "cached_audio": object_in(asked, "cached_tokens_details").get("audio_tokens"),
         "completion": usage.get("output_tokens"),
         "audio_output": said.get("audio_tokens"),
         "total": usage.get("total_tokens"),

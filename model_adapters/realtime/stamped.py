@@ -10,6 +10,7 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 from websockets.frames import DATA_OPCODES, Frame
+from websockets.protocol import Event
 
 
 class StampedConnection(ClientConnection):
@@ -19,7 +20,7 @@ class StampedConnection(ClientConnection):
         super().__init__(*args, **kwargs)
         self._arrivals: deque[float] = deque()
 
-    def process_event(self, event: Any) -> None:
+    def process_event(self, event: Event) -> None:
         """Called by the transport's `data_received` for each frame."""
         if isinstance(event, Frame) and event.opcode in DATA_OPCODES and event.fin:
             self._arrivals.append(time.monotonic())
