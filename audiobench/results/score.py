@@ -73,7 +73,7 @@ def outcome(
     if answer.value is None:
         return _failed("unparsed", scorer, sample, official)
     if scorer.judge is not None and not (scorer.judge.gated and not scorer.score(answer, sample, text)[0]):
-        judged = _judged(record, scorer.judge, answer, judgements or {}, official)
+        judged = _judged(record, sample, scorer.judge, answer, judgements or {}, official)
         return structs.replace(judged, extracted=answer)
     value, detail = scorer.score(answer, sample, text)
     return Outcome("scored", value, _shown(answer, sample), answer.rule, official, detail, answer)
@@ -94,8 +94,10 @@ def _failed(status: Any, scorer: Scorer, sample: Sample, official: Any) -> Outco
     return Outcome(status, value, None, None, official, detail)
 
 
-def _judged(record: Record, judge: Judge, answer: Answer, judgements: Judgements, official: Any) -> Outcome:
-    settled = judge.settled(record.text) if judge.settled else None
+def _judged(
+    record: Record, sample: Sample, judge: Judge, answer: Answer, judgements: Judgements, official: Any
+) -> Outcome:
+    settled = judge.settled(record.text, sample) if judge.settled else None
     if settled is not None:
         return Outcome("scored", settled, answer.value, answer.rule, official, {"settled": "without a judge"})
     verdict = judgements.get((record.id, record.key))

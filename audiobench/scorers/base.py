@@ -70,8 +70,8 @@ class Judge:
     """(sample, reasoning) -> whether a response can be judged at all."""
     combine: Callable[[Sequence[float | None]], float | None] | None = None
     """Of scorers: ratings of one response -> its value within the metric's bounds; None when no rating could be read."""
-    settled: Callable[[str], float | None] | None = None
-    """Response text -> a value that stands whatever a judge would say, or None; the judge is then not asked."""
+    settled: Callable[[str, Sample], float | None] | None = None
+    """(response text, sample) -> a value that stands whatever a judge would say, or None; the judge is then not asked."""
     by_turn: Callable[[int, Sample, str, str], Turns] | None = None
     """(number of the answer from 0, sample, last answer, its reasoning) -> turns: of a conversation each answer is rated by a
     request of its own; a response counts once all of them are."""

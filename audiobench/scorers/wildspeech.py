@@ -125,7 +125,7 @@ JUDGE = Judge(
     render=render,
     parse=parse_rating,
     combine=mean,
-    settled=lambda text: None if is_english(text) else NOT_ENGLISH,
+    settled=lambda text, sample: None if is_english(text) else NOT_ENGLISH,
 )
 SCORER = Scorer(
     name="wildspeech_judge",

@@ -194,7 +194,7 @@ def test_wildspeech_script_output(shared):
     assert judge is not None and judge.settled is not None
     groups: dict[str, list[float]] = {}
     for item in read(shared / "golden" / "wildspeech_aggregate_input.jsonl"):
-        settled = judge.settled(item["response"][0])
+        settled = judge.settled(item["response"][0], Sample("", ""))
         rating = judge.combine(item["score"]) if settled is None else settled
         assert rating is not None
         noise = item["modification_type"]

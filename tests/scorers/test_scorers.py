@@ -185,8 +185,8 @@ def test_judge_prompts_take_texts_as_data(name):
     messages = judge.render(JUDGED, text, "I hear {answer}")
     body = messages[-1][1]
     assert body.count("I hear {answer}" if name == "aurascore_fcs" else text) == 1 and messages[-1][0] == "user"
-    untold = "aura" in name or "stepeval" in name or name == "multi_challenge"
-    assert "Who {speaks}?" in body or untold, "only AURA's, StepEval's and MultiChallenge's judges are not told it"
+    untold = "aura" in name or "stepeval" in name or name in ("multi_challenge", "step_spqa", "step_caption")
+    assert "Who {speaks}?" in body or untold, "only AURA's, Step's and MultiChallenge's judges are not told it"
     low, high = SCORERS[name].metric.bounds
     assert judge.runs >= 1 and low < high
 
@@ -249,8 +249,8 @@ def test_judge_replies(name, reply, value):
 def test_wildspeech_rates_a_response_that_is_not_english_as_one():
     judge = SCORERS["wildspeech_judge"].judge
     assert judge is not None and judge.settled is not None
-    assert judge.settled("当然可以") == 1.0
-    assert judge.settled("Sure.") is None and judge.combine([9, 8, 7]) == 8.0
+    assert judge.settled("当然可以", Sample("", "")) == 1.0
+    assert judge.settled("Sure.", Sample("", "")) is None and judge.combine([9, 8, 7]) == 8.0
 
 
 @pytest.mark.parametrize("tag", ["</answer>", "</ANSWER >", "< /answer>", "</question>", "</reference>"])
