@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from audiobench.core.json_values import decode, object_in
+from audiobench.core.json_values import decode, object_in, objects_in, text_in
 from audiobench.core.narrow import is_object
 from audiobench.core.types import Request
 from audiobench.model.adapter import RetryableError, SampleError
@@ -63,8 +63,8 @@ class OpenAIBatch:
         after = ""
         for _ in range(LISTED_PAGES):
             listed = json_object(await self.adapter.send(f"/batches?limit=100{after}"))
-            for job in listed.get("data") or []:
-                if (job.get("metadata") or {}).get("audiobench") == token:
+            for job in objects_in(listed, "data"):
+                if object_in(job, "metadata").get("audiobench") == token:
                     return str(job["id"])
             if not listed.get("has_more") or not listed.get("last_id"):
                 return None
@@ -78,8 +78,8 @@ class OpenAIBatch:
         counts = object_in(data, "request_counts")
         done = counts.get("completed", 0) + counts.get("failed", 0)
         if word == "failed":
-            errors = (data.get("errors") or {}).get("data") or [{}]
-            return Status("failed", word, done, str(errors[0].get("message") or ""))
+            errors = objects_in(data.get("errors"), "data")
+            return Status("failed", word, done, text_in(errors[0], "message") if errors else "")
         if word not in ("completed", "expired", "cancelled"):
             return Status("running", word, done)
         results: list[Result] = []
@@ -157,8 +157,8 @@ class GeminiBatch:
         after = ""
         for _ in range(LISTED_PAGES):
             listed = json_object(await self.adapter.send(f"/batches?pageSize=100{after}"))
-            for job in listed.get("operations") or listed.get("batches") or []:
-                if (job.get("metadata") or job).get("displayName") == token:
+            for job in objects_in(listed, "operations") or objects_in(listed, "batches"):
+                if (object_in(job, "metadata") or job).get("displayName") == token:
                     return str(job["name"])
             if not listed.get("nextPageToken"):
                 return None
@@ -168,8 +168,8 @@ class GeminiBatch:
     async def status(self, job: str) -> Status:
         """States are named BATCH_STATE_... (REST) or JOB_STATE_... (SDK)."""
         data = json_object(await self.adapter.send(f"/{job}"))
-        about = data.get("metadata") or data
-        word = str(about.get("state") or "")
+        about = object_in(data, "metadata") or data
+        word = text_in(about, "state")
         stats = object_in(about, "batchStats")
         done = int(stats.get("successfulRequestCount") or 0) + int(stats.get("failedRequestCount") or 0)
         if data.get("error") or word.endswith("_FAILED"):
@@ -178,7 +178,7 @@ class GeminiBatch:
         if not data.get("done") and not word.endswith(("_SUCCEEDED", "_EXPIRED", "_CANCELLED")):
             return Status("running", word, done)
         results: list[Result] = []
-        if file := (data.get("response") or about.get("output") or {}).get("responsesFile"):
+        if file := text_in(object_in(data, "response") or object_in(about, "output"), "responsesFile"):
             reply = await self.adapter.send(f"/{file}:download?alt=media", file=True)
             results += map(_gemini_result, _lines(reply))
         return Status("ended", word, done, results=results)
@@ -186,7 +186,7 @@ class GeminiBatch:
 
 def _gemini_result(line: Mapping[str, Any]) -> Result:
     key = str(line.get("key"))
-    if isinstance(line.get("response"), dict):
-        return Result(key, line["response"])
+    if is_object(answer := line.get("response")):
+        return Result(key, answer)
     code, text, _ = error_fields(line)
     return Result(key, error=f"batch: {code}: {text}"[:300])

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from audiobench.core.narrow import is_list, is_object
 from audiobench.model.adapter import RetryableError, SampleError
 from audiobench.model.spec import ReplyLimits
+
+if TYPE_CHECKING:
+    from aiohttp import StreamReader
 
 _BOM = b"\xef\xbb\xbf"
 _FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
@@ -20,7 +24,7 @@ _FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
 
 def first(choices: Any) -> dict[str, Any] | None:
     """The choice (or candidate) of the lowest index, wherever it stands; where they have none, the first."""
-    found = [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
+    found = [choice for choice in choices if is_object(choice)] if is_list(choices) else []
     return min(found, key=index, default=None)
 
 
@@ -79,12 +83,12 @@ def _are_events(start: bytes, declared: bool) -> bool | None:
 
 
 async def read(
-    content: Any, limits: ReplyLimits, where: str, *, on_event: Callable[[bytes], None] | None, declared: bool
+    content: StreamReader, limits: ReplyLimits, where: str, *, on_event: Callable[[bytes], None] | None, declared: bool
 ) -> bytes | None:
     """The body of an answer; None where it was a stream of events, whose data `on_event` got.
 
     Args:
-        content: an aiohttp StreamReader, already decompressed.
+        content: what is left of the answer, already decompressed.
         limits: how large it may be, and how long it may pause.
         where: scheme, host and path, for messages.
         on_event: None where no stream is expected: everything is a body then.

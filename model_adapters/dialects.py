@@ -15,6 +15,7 @@ from typing import Any, Literal
 from pydantic import SecretStr
 
 from audiobench.core.errors import UsageError
+from audiobench.core.narrow import is_mapping, is_object, is_sequence
 from audiobench.model.adapter import SampleError
 from audiobench.model.capabilities import NEUTRAL, WORDS
 from audiobench.model.spec import ModelSpec
@@ -261,7 +262,7 @@ def sampling_fields(generation: Mapping[str, Any], names: Mapping[str, str], ser
             continue
         if key in names:
             if not (key in ("until", "stop_token_ids") and not value):
-                body[names[key]] = list(value) if isinstance(value, tuple) else value
+                body[names[key]] = list(value) if is_sequence(value) else value
         elif value not in NEUTRAL.get(key, ()):
             raise SampleError(f"{server} has no parameter {key} (asked: {value!r}); it takes {', '.join(names)}")
     return body | (beam_fields(generation) if "num_beams" in names else {})
@@ -271,8 +272,8 @@ def merge(base: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
     """`base` with `extra` put in; where both hold a mapping, their fields are merged. `extra` stays as it is."""
     for key, value in extra.items():
         old = base.get(key)
-        if isinstance(value, Mapping):
-            base[key] = merge(dict(old) if isinstance(old, dict) else {}, value)
+        if is_mapping(value):
+            base[key] = merge(dict(old) if is_object(old) else {}, value)
         else:
             base[key] = value
     return base

@@ -23,7 +23,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from audiobench.core.errors import UsageError, install
-from audiobench.core.json_values import counts, object_in
+from audiobench.core.json_values import counts, object_in, objects_in, text_in
 from audiobench.core.tools import as_gemini, from_gemini, with_calls
 from audiobench.core.types import MediaPart, Message, Request, Response, TextPart
 from audiobench.model.adapter import RetryableError, SampleError
@@ -249,12 +249,12 @@ class Gemini:
         if finish not in ("stop", "length"):
             raw["finish_reason"] = reason
             if candidate.get("safetyRatings"):
-                raw["safety_ratings"] = [r for r in candidate["safetyRatings"] if r.get("blocked")]
+                raw["safety_ratings"] = [r for r in objects_in(candidate, "safetyRatings") if r.get("blocked")]
         if reason == "CONTINUATION":
             raw["finish_reason"] = reason
-        parts = object_in(candidate, "content").get("parts") or []
-        texts = [p["text"] for p in parts if isinstance(p.get("text"), str) and not p.get("thought")]
-        thoughts = [p["text"] for p in parts if isinstance(p.get("text"), str) and p.get("thought")]
+        parts = objects_in(candidate.get("content"), "parts")
+        texts = [text_in(part, "text") for part in parts if not part.get("thought")]
+        thoughts = [text_in(part, "text") for part in parts if part.get("thought")]
         calls = from_gemini(parts)
         return Response(
             text=with_calls("".join(texts), calls),
@@ -345,12 +345,12 @@ def _version(base: str, wanted: str) -> tuple[str, str]:
 def _joined(chunks: list[dict[str, Any]]) -> dict[str, Any]:
     """A streamed answer in the shape of one in one piece; without an end it has no candidates."""
     data: dict[str, Any] = {}
-    parts: list[Any] = []
+    parts: list[Mapping[str, Any]] = []
     last: dict[str, Any] = {}
     for chunk in chunks:
         data.update({k: v for k, v in chunk.items() if k != "candidates"})
         if candidate := first(chunk.get("candidates")):
-            parts += object_in(candidate, "content").get("parts") or []
+            parts += objects_in(candidate.get("content"), "parts")
             last.update(candidate)
     if last.get("finishReason"):
         data["candidates"] = [{**last, "content": {"parts": parts}}]
@@ -360,23 +360,21 @@ def _joined(chunks: list[dict[str, Any]]) -> dict[str, Any]:
 def token_counts(usage: Mapping[str, Any], said_as: str = "candidates") -> dict[str, Any]:
     """Google's token counts under our names: `completion` = answer + thoughts. `said_as`: what the answer's begin with."""
 
-    def of_audio(details: Any) -> float | None:
-        entries = [d for d in details if isinstance(d, dict)] if isinstance(details, list) else []
-        found = [
-            n for d in entries if d.get("modality") == "AUDIO" for n in counts({"n": d.get("tokenCount", 0)}).values()
-        ]
+    def of_audio(name: str) -> float | None:
+        entries = [d for d in objects_in(usage, name) if d.get("modality") == "AUDIO"]
+        found = [n for d in entries for n in counts({"n": d.get("tokenCount", 0)}).values()]
         return sum(found) if found else None
 
     told = counts(usage)
     said, thought = told.get(f"{said_as}TokenCount"), told.get("thoughtsTokenCount")
     found = {
         "prompt": usage.get("promptTokenCount"),
-        "audio": of_audio(usage.get("promptTokensDetails")),
+        "audio": of_audio("promptTokensDetails"),
         "cached": usage.get("cachedContentTokenCount"),
-        "cached_audio": of_audio(usage.get("cacheTokensDetails")),
+        "cached_audio": of_audio("cacheTokensDetails"),
         "completion": None if said is None and thought is None else (said or 0) + (thought or 0),
         "reasoning": thought,
-        "audio_output": of_audio(usage.get(f"{said_as}TokensDetails")),
+        "audio_output": of_audio(f"{said_as}TokensDetails"),
         "total": usage.get("totalTokenCount"),
     }
     return counts(found)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import orjson
 
+from audiobench.core.json_values import object_in
 from audiobench.core.types import MediaPart
 from audiobench.model.adapter import RetryableError, SampleError
 from model_adapters.http import HttpClient, json_object
@@ -53,7 +54,7 @@ class Files:
         file = await self.upload(part.data, mime, of=f"{part.kind} {part.clip.path.name}")
         return file["uri"], time.monotonic()
 
-    async def upload(self, data: bytes, mime: str, *, of: str) -> dict[str, Any]:
+    async def upload(self, data: bytes, mime: str, *, of: str) -> Mapping[str, Any]:
         """Upload `data`, which errors call `of`; the file (`name`, `uri`), once it is ready.
 
         Raises:
@@ -74,7 +75,7 @@ class Files:
             raise RetryableError(f"{reply.where}: the answer names no upload address")
         send = {"X-Goog-Upload-Command": "upload, finalize", "X-Goog-Upload-Offset": "0"}
         reply = await self._http.call(target, send, data)
-        file = json_object(reply).get("file") or {}
+        file = object_in(json_object(reply), "file")
         until = time.monotonic() + self._http.timeout
         while file.get("state") == "PROCESSING" and time.monotonic() < until:
             await asyncio.sleep(STATE_SECONDS)

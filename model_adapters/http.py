@@ -16,13 +16,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from pydantic import SecretStr
 
 from audiobench.core.errors import UsageError
 from audiobench.core.json_values import decode
+from audiobench.core.narrow import is_object
 from audiobench.core.plain_text import printable
 from audiobench.core.urls import check_url
 from audiobench.model.adapter import RetryableError, RunError, SampleError
@@ -40,6 +41,9 @@ from model_adapters.http_errors import (
     quota_of_the_day,
     retry_after,
 )
+
+if TYPE_CHECKING:
+    import aiohttp
 
 Failure = RetryableError | SampleError | RunError
 MESSAGE_CHARS = 300
@@ -79,7 +83,7 @@ class Reply:
 
 @dataclass(slots=True)
 class _Pool:
-    session: Any
+    session: aiohttp.ClientSession
     users: set[int] = field(default_factory=set[int])
 
 
@@ -152,7 +156,7 @@ class HttpClient:
             self.hide(secret)
 
     @cached_property
-    def _limits(self) -> Any:
+    def _limits(self) -> aiohttp.ClientTimeout:
         """Time limits of an attempt, as aiohttp wants them."""
         import aiohttp
 
@@ -237,7 +241,7 @@ class HttpClient:
             ) as answer:
                 reply = Reply(answer.status, answer.headers, b"", shown, began)
                 declared = answer.content_type == "text/event-stream"
-                hear = (lambda data: on_event(self._clean(data))) if on_event and answer.status == 200 else None
+                hear = None if on_event is None or answer.status != 200 else _after(self._clean, on_event)
                 body = await bodies.read(answer.content, limits, shown, on_event=hear, declared=declared)
                 reply.streamed = body is None
                 reply.body = self._clean(body or b"")
@@ -259,7 +263,7 @@ class HttpClient:
         text = self.scrub(" ".join(str(error).split()))
         return f"{type(error).__name__}: {text[:MESSAGE_CHARS]}" if text else type(error).__name__
 
-    def _session(self) -> Any:
+    def _session(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
         pool = _pools.get(loop)
         if pool is None or pool.session.closed:
@@ -326,6 +330,10 @@ class HttpClient:
             raise self.failure(status, data, where=reply.where, headers=reply.headers)
 
 
+def _after(clean: Callable[[bytes], bytes], on_event: Callable[[bytes], None]) -> Callable[[bytes], None]:
+    return lambda data: on_event(clean(data))
+
+
 async def _blocks(pieces: Sequence[bytes]) -> AsyncIterator[memoryview]:
     """What goes onto the wire, block by block: aiohttp would copy a `bytes` body once to put the headers before it,
     and again for as much of it as the socket does not take at once.
@@ -347,7 +355,7 @@ def json_object(reply: Reply) -> dict[str, Any]:
         html = reply.body.lstrip().startswith(b"<")
         what = "an HTML page: is the base URL right?" if html else f"not valid JSON ({len(reply.body)} bytes)"
         raise RetryableError(f"{reply.where}: the answer is {what}") from None
-    if not isinstance(data, dict):
+    if not is_object(data):
         raise RetryableError(f"{reply.where}: the answer is not a JSON object")
     return data
 

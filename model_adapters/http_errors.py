@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from audiobench.core.json_values import decode
+from audiobench.core.json_values import decode, objects_in
+from audiobench.core.narrow import is_list, is_object
 
 RETRY_STATUS = frozenset({408, 409, 425, 429})
 RUN_STATUS = frozenset({401, 402, 403, 404, 405, 410})
@@ -31,14 +32,14 @@ FILTER_CODES = frozenset(
 """Error codes by which a server says that it blocks the prompt: an answer (a refusal), not a failure."""
 
 
-def error_fields(data: Any) -> tuple[str, str, list[dict[str, Any]]]:
+def error_fields(data: Any) -> tuple[str, str, list[Mapping[str, Any]]]:
     """(code, message, Google's details) of an error body, in any of the shapes that servers use."""
-    if isinstance(data, list) and data:
+    if is_list(data) and data:
         data = data[0]
-    if not isinstance(data, dict):
+    if not is_object(data):
         return "", data if isinstance(data, str) else "", []
     error = _inner(data)
-    if not isinstance(error, dict):
+    if not is_object(error):
         return "", str(error), []
     code = next((error[k] for k in _CODE if isinstance(error.get(k), str)), "")
     if not code:
@@ -47,16 +48,14 @@ def error_fields(data: Any) -> tuple[str, str, list[dict[str, Any]]]:
         code = error["status"]
     message = next((error[k] for k in _MESSAGE if error.get(k)), "")
     text = message if isinstance(message, str) else orjson.dumps(message).decode()
-    details = error.get("details")
-    found = [d for d in details if isinstance(d, dict)] if isinstance(details, list) else []
-    return code, text, found
+    return code, text, objects_in(error, "details")
 
 
 def _inner(data: Mapping[str, Any]) -> Any:
     """What holds the code and the message: the field for errors, else the body itself."""
     for name in ("error", "errors", "base_resp"):
         if (error := data.get(name)) is not None:
-            return error[0] if isinstance(error, list) and error else error
+            return error[0] if is_list(error) and error else error
     return data
 
 
@@ -68,11 +67,11 @@ def embedded_status(data: Mapping[str, Any], holds: str) -> int | None:
     """
     error = data.get("error")
     code, text, _ = error_fields(data)
-    failed = any(error.values()) if isinstance(error, dict) else bool(error)
+    failed = any(error.values()) if is_object(error) else bool(error)
     if not failed and (data.get(holds) or not (code or text)):
         return None
     inner = _inner(data)
-    for value in (inner.get(name) for name in _CODE) if isinstance(inner, dict) else ():
+    for value in (inner.get(name) for name in _CODE) if is_object(inner) else ():
         number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
         if isinstance(number, int) and 400 <= number < 600:
             return number
@@ -97,12 +96,12 @@ def _page_title(text: str) -> str:
     return f"{title[1]} (an HTML page)" if title and text.lstrip().startswith("<") else text
 
 
-def quota_of_the_day(details: list[dict[str, Any]]) -> bool:
+def quota_of_the_day(details: Iterable[Mapping[str, Any]]) -> bool:
     """Whether Google says that a quota of the whole day is used up: no waiting helps."""
     for detail in details:
         if str(detail.get("@type", "")).endswith("QuotaFailure"):
-            for violation in detail.get("violations") or []:
-                if isinstance(violation, dict) and "perday" in str(violation.get("quotaId", "")).lower():
+            for violation in objects_in(detail, "violations"):
+                if "perday" in str(violation.get("quotaId", "")).lower():
                     return True
     return False
 

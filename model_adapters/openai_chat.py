@@ -15,15 +15,17 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from audiobench.core.errors import UsageError
-from audiobench.core.json_values import counts, decode, mended, object_in
+from audiobench.core.json_values import counts, object_in, objects_in, text_in
+from audiobench.core.narrow import is_object
 from audiobench.core.parts import ending_in_text
 from audiobench.core.tools import as_openai, from_openai, with_calls
 from audiobench.core.types import AudioPart, MediaPart, Message, Parts, Request, Response, TextPart, VideoPart
 from audiobench.model.adapter import RetryableError
 from audiobench.model.capabilities import Capabilities, check
 from audiobench.model.spec import ModelSpec
+from model_adapters import openai_answer
 from model_adapters.batch import OpenAIBatch
-from model_adapters.bodies import first, index
+from model_adapters.bodies import first
 from model_adapters.dialects import (
     DIALECTS,
     VIDEO_MIME,
@@ -35,6 +37,7 @@ from model_adapters.dialects import (
 )
 from model_adapters.http import HttpClient, Reply, json_object, where
 from model_adapters.http_errors import FILTER_CODES, date_of, error_body, error_fields
+from model_adapters.openai_stream import Stream
 from model_adapters.splicing import mime_type, spliced
 from model_adapters.step_audio import PROMPT_VERSION
 
@@ -45,7 +48,6 @@ NO_AUDIO_CHAT = (
 TOLD = ("created", "root", "revision", "digest", "sha", "version")
 """Fields of a model's entry that change when another checkpoint is served under its name."""
 CLOCK_SECONDS = 5
-FINISH = {"max_tokens": "length", "model_length": "length", "eos_token": "stop", "stop_sequence": "stop"}
 
 
 class Options(BaseModel):
@@ -207,7 +209,7 @@ class OpenAIChat:
 
     async def generate(self, request: Request) -> Response:
         """Ask once; see `audiobench.model.adapter.Adapter.generate`. `text` is the content as the server gave it."""
-        parts = _Parts(where(self._url))
+        parts = Stream(where(self._url))
         body = self.pieces(request)
         del request  # and with it the clip: from here on only its base64 is in memory
         reply = await self._http.post(self._url, body, self.dialect.headers(self._key), on_event=parts.event)
@@ -243,15 +245,13 @@ class OpenAIChat:
             return self._filtered(text)
         self._http.check_answer(data, reply, holds="choices")
         choice = first(data.get("choices"))
-        if choice is None or not isinstance(choice.get("message"), dict):
+        if choice is None or not is_object(message := choice.get("message")):
             raise RetryableError(f"{reply.where}: the answer holds no choices")
         self._http.check_answer(choice, reply, holds="message")
-        message = choice["message"]
-        finish = str(choice.get("finish_reason") or "unknown").lower()
-        finish = FINISH.get(finish, finish)
+        finish = openai_answer.finish_reason(choice)
         if finish in ("error", "abort"):
             raise RetryableError(f"{reply.where}: the server gave up (finish_reason {finish})")
-        text, thought = _content(message)
+        text, thought = openai_answer.content(message)
         try:
             calls = from_openai(message)
         except (ValueError, AttributeError, TypeError) as error:  # the model's own fault: what it said stands
@@ -263,21 +263,20 @@ class OpenAIChat:
             text = with_calls(text, calls)
             finish = "stop" if finish == "tool_calls" else finish
         raw = unread | {k: data[k] for k in ("id", "system_fingerprint", "provider") if data.get(k)} | self._asked()
-        if not text and isinstance(refusal := message.get("refusal"), str) and refusal:
+        if not text and (refusal := text_in(message, "refusal")):
             text, finish = refusal, "content_filter"
-        served = data.get("model")
-        served = served if isinstance(served, str) and served else None
+        served = text_in(data, "model") or None
         if served and "requested_model" in raw and not same_model(raw["requested_model"], served):
             raw["model_differs"] = True
         usage = object_in(data, "usage")
-        if isinstance(stopped_by := choice.get("stop_reason"), str):  # vLLM names the stop string
+        if stopped_by := text_in(choice, "stop_reason"):  # vLLM names the stop string
             raw["stop_reason"] = stopped_by
         raw |= counts({"cost": usage.get("cost")})
         return Response(
             text=text,
             reasoning=thought,
             finish_reason=finish,
-            usage=_usage(usage),
+            usage=openai_answer.usage(usage),
             served_model=served,
             raw=raw,
             calls=calls,
@@ -305,21 +304,23 @@ class OpenAIChat:
             return []
         return [str(card["id"]) for card in (await self._cards())[0]]
 
-    async def _cards(self) -> tuple[list[dict[str, Any]], float]:
+    async def _cards(self) -> tuple[list[Mapping[str, Any]], float]:
         """The entries of the server's list of models, and the server's clock (seconds since 1970)."""
         if self.dialect.models_path is None:
             return [], 0.0
         reply = await self.send(self.dialect.models_path)
-        listed = json_object(reply).get("data")
+        listed = objects_in(json_object(reply), "data")
         clock = date_of(reply.headers.get("Date", "")) or time.time()
-        return [m for m in listed if isinstance(m, dict) and "id" in m] if isinstance(listed, list) else [], clock
+        return [card for card in listed if "id" in card], clock
 
     async def identity(self) -> dict[str, list[str]]:
         """As `TellsItself`, from the model's entry in the list of models; a `created` that is the time of the request, as
         vLLM's is, says nothing.
         """
         cards, clock = await self._cards()
-        card = next((c for c in cards if c["id"] == self.spec.served_model), None) or {}
+        card = next((c for c in cards if c["id"] == self.spec.served_model), None)
+        if card is None:
+            return {}
         said = {name: card[name] for name in TOLD if isinstance(card.get(name), str | int | float) and card[name]}
         if isinstance(created := said.get("created"), int | float) and abs(created - clock) < CLOCK_SECONDS:
             del said["created"]
@@ -332,126 +333,3 @@ class OpenAIChat:
     async def close(self) -> None:
         """Let go of the shared connections."""
         await self._http.close()
-
-
-def _content(message: Mapping[str, Any]) -> tuple[str, str | None]:
-    """(text, separate reasoning or None) of a message in any of the servers' shapes."""
-    reasoning = next((message[k] for k in ("reasoning", "reasoning_content") if isinstance(message.get(k), str)), None)
-    content = message.get("content")
-    if isinstance(content, list):
-        texts, thoughts = [], []
-        for part in content:
-            if isinstance(part, dict) and part.get("type") == "thinking":
-                inner = part.get("thinking")
-                thoughts += [str(p.get("text", "")) for p in inner] if isinstance(inner, list) else [str(inner or "")]
-            elif isinstance(part, dict):
-                texts.append(str(part.get("text", "")))
-        content, reasoning = "".join(texts), reasoning or ("".join(thoughts) or None)
-    audio = message.get("audio")
-    if not content and isinstance(audio, dict) and isinstance(audio.get("transcript"), str):
-        content = audio["transcript"]
-    return content if isinstance(content, str) else "", reasoning or None
-
-
-def _usage(usage: Mapping[str, Any]) -> dict[str, Any]:
-    """Token counts under our names; `audio` and `cached` are parts of `prompt`, `reasoning` of `completion`."""
-    asked, said = object_in(usage, "prompt_tokens_details"), object_in(usage, "completion_tokens_details")
-    found = {
-        "prompt": usage.get("prompt_tokens"),
-        "audio": asked.get("audio_tokens", object_in(asked, "multimodal_tokens").get("audio")),
-        "cached": asked.get("cached_tokens"),
-        "completion": usage.get("completion_tokens"),
-        "reasoning": said.get("reasoning_tokens"),
-        "audio_output": said.get("audio_tokens"),
-        "total": usage.get("total_tokens"),
-        "audio_seconds": usage.get("prompt_audio_seconds"),
-    }
-    return counts(found)
-
-
-class _Parts:
-    """A streamed answer, put together."""
-
-    def __init__(self, where: str) -> None:
-        self.where = where
-        """Scheme, host and path, for messages."""
-        self.first: float | None = None
-        self.data: dict[str, Any] = {}
-        self.index: int | None = None
-        """Of the choice that is kept, the lowest so far."""
-        self._begin()
-
-    def _begin(self) -> None:
-        self.text: list[str] = []
-        self.thought: dict[str, list[str]] = {"reasoning": [], "reasoning_content": []}
-        self.transcript: list[str] = []
-        self.refusal: list[str] = []
-        self.calls: dict[int, dict[str, str]] = {}
-        """Index -> id, name and arguments so far."""
-        self.finish: str | None = None
-
-    def event(self, data: bytes) -> None:
-        if data.strip() == b"[DONE]":
-            return
-        try:
-            chunk = decode(data, piece=True)
-        except ValueError:
-            raise RetryableError(f"{self.where}: the stream holds an event that is not valid JSON") from None
-        if not isinstance(chunk, dict):
-            return
-        self.data.update((key, value) for key, value in chunk.items() if key != "choices" and value)
-        choices = chunk.get("choices")
-        for choice in choices if isinstance(choices, list) else ():
-            if not isinstance(choice, dict):
-                continue
-            place = index(choice)
-            if self.index is None or place < self.index:
-                self.index = place
-                self._begin()
-            if place == self.index:
-                self.finish = choice.get("finish_reason") or self.finish
-                self._delta(object_in(choice, "delta") or object_in(choice, "message"))
-
-    def _delta(self, delta: Mapping[str, Any]) -> None:
-        content, thought = _content({"content": delta.get("content")})
-        audio = delta.get("audio")
-        transcript = audio.get("transcript") if isinstance(audio, dict) else None
-        for piece in delta.get("tool_calls") or ():
-            if isinstance(piece, dict):
-                self._call(piece)
-        found = [(self.text, content), (self.transcript, transcript), (self.refusal, delta.get("refusal"))]
-        found.append((self.thought["reasoning"], thought))
-        found += [(pieces, delta.get(name)) for name, pieces in self.thought.items()]
-        for pieces, piece in found:
-            if isinstance(piece, str) and piece:
-                pieces.append(piece)
-                if self.first is None:
-                    self.first = time.perf_counter()
-
-    def _call(self, piece: Mapping[str, Any]) -> None:
-        call = self.calls.setdefault(index(piece), {"id": "", "name": "", "arguments": ""})
-        function = object_in(piece, "function")
-        call["id"] = str(piece.get("id") or call["id"])
-        call["name"] += str(function.get("name") or "")
-        call["arguments"] += str(function.get("arguments") or "")
-        if self.first is None:
-            self.first = time.perf_counter()
-
-    def assembled(self) -> dict[str, Any]:
-        """The same shape as an answer in one piece.
-
-        Raises:
-            RetryableError: the stream ended before the answer did.
-        """
-        if self.index is None or "error" in self.data:
-            return mended(self.data)
-        if self.finish is None:
-            raise RetryableError(f"{self.where}: the stream ended before the answer did")
-        message: dict[str, Any] = {"content": "".join(self.text), "audio": {"transcript": "".join(self.transcript)}}
-        message |= {name: "".join(pieces) for name, pieces in self.thought.items() if pieces}
-        message["refusal"] = "".join(self.refusal)
-        message["tool_calls"] = [
-            {"id": call["id"], "function": {"name": call["name"], "arguments": call["arguments"]}}
-            for _, call in sorted(self.calls.items())
-        ]
-        return mended({**self.data, "choices": [{"message": message, "finish_reason": self.finish}]})

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from audiobench.core.errors import UsageError
 from audiobench.core.modes import Think
+from audiobench.core.narrow import is_object
 from audiobench.core.parts import text_of
 from audiobench.core.spans import CLOSE, OPEN, Span, last_named
 from audiobench.core.types import Request, Response, Sample
@@ -80,17 +81,20 @@ class Script(BaseModel):
     @field_validator("faults", mode="before")
     @classmethod
     def _names(cls, value: Any) -> Any:
-        return {str(k): v for k, v in value.items()} if isinstance(value, dict) else value
+        return {str(k): v for k, v in value.items()} if is_object(value) else value
 
     @field_validator("accuracy", mode="before")
     @classmethod
     def _modes(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
+        if not is_object(value):
             return value
-        # YAML reads `on` and `off` as booleans, and budgets as numbers
-        names = {True: "on", False: "off"}
-        inner = {names.get(k, str(k)) if isinstance(k, bool) else str(k): v for k, v in value.items()}
-        return {k: {str(b): a for b, a in v.items()} if isinstance(v, dict) else v for k, v in inner.items()}
+        inner = {_mode(k): v for k, v in value.items()}
+        return {k: {str(b): a for b, a in v.items()} if is_object(v) else v for k, v in inner.items()}
+
+
+def _mode(key: object) -> str:
+    """A think mode as YAML reads it: `on` and `off` are booleans there, budgets numbers."""
+    return ("on" if key else "off") if isinstance(key, bool) else str(key)
 
 
 class Reply(BaseModel):

@@ -7,6 +7,7 @@ are not sent: a recogniser has no prompt.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -65,7 +66,7 @@ class Transcriptions:
             raise SampleError("a recogniser needs audio, and the request holds none")
         began = time.perf_counter()
         texts: list[str] = []
-        usage: dict[str, Any] = {}
+        usage: dict[str, float] = {}
         served: str | None = None
         for part in request.audio:
             kind, body = self.form(part, request)
@@ -76,7 +77,7 @@ class Transcriptions:
                 raise RetryableError(f"{reply.where}: the answer holds no text")
             texts.append(data["text"].strip())
             served = data.get("model") or served
-            for name, count in _usage(data.get("usage")).items():
+            for name, count in _usage(object_in(data, "usage")).items():
                 usage[name] = usage.get(name, 0) + count
         raw = who_answered(self.spec.served_model, served)
         took = {"total": time.perf_counter() - began}
@@ -87,10 +88,8 @@ class Transcriptions:
         await self._http.close()
 
 
-def _usage(usage: Any) -> dict[str, float]:
+def _usage(usage: Mapping[str, Any]) -> dict[str, float]:
     """Tokens, or seconds of audio where the model is charged by time."""
-    if not isinstance(usage, dict):
-        return {}
     found = {
         "prompt": usage.get("input_tokens", usage.get("prompt_tokens")),
         "audio": object_in(usage, "input_token_details").get("audio_tokens"),

@@ -14,7 +14,7 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -28,6 +28,11 @@ from audiobench.model.spec import ModelSpec
 from audiobench.serving.planner import located, plan_server, planned_arguments
 from model_adapters.dialects import OPEN_WEIGHTS
 from model_adapters.step_audio import CHAT_TEMPLATE, PROMPT_VERSION
+
+if TYPE_CHECKING:
+    from vllm import SamplingParams
+    from vllm.outputs import RequestOutput
+    from vllm.v1.engine.async_llm import AsyncLLM
 
 
 class Options(BaseModel):
@@ -69,7 +74,7 @@ class VLLMEngine:
             raise UsageError(f"model {spec.name}: weights: not given; adapter vllm_engine needs a checkpoint")
         if importlib.util.find_spec("vllm") is None:
             raise UsageError(f"model {spec.name}: adapter vllm_engine needs vLLM: {install('vllm')}")
-        self._engine: Any = None
+        self._engine: AsyncLLM | None = None
         self._starting = asyncio.Lock()
         self._numbers = itertools.count()
         self._template = self._chat_template()
@@ -114,7 +119,7 @@ class VLLMEngine:
             del engine
             gc.collect()
 
-    async def _ask(self, engine: Any, request: Request) -> tuple[Any, float | None]:
+    async def _ask(self, engine: AsyncLLM, request: Request) -> tuple[RequestOutput, float | None]:
         from vllm.renderers import ChatParams
 
         continued = request.prefill is not None
@@ -135,10 +140,9 @@ class VLLMEngine:
             last = output
         if last is None:
             raise RetryableError("vLLM gave no output")
-        metrics = getattr(last, "metrics", None)
-        return last, getattr(metrics, "first_token_latency", None)
+        return last, last.metrics.first_token_latency if last.metrics else None
 
-    def _response(self, request: Request, output: Any, since: float, first: float | None) -> Response:
+    def _response(self, request: Request, output: RequestOutput, since: float, first: float | None) -> Response:
         answer = output.outputs[0]
         usage = {
             "prompt": len(output.prompt_token_ids or ()),
@@ -165,7 +169,7 @@ class VLLMEngine:
 
         return opened_thought(request.extra_body.get("chat_template_kwargs", {}))
 
-    async def _started(self) -> Any:
+    async def _started(self) -> AsyncLLM:
         async with self._starting:
             if self._engine is None:
                 try:
@@ -176,8 +180,7 @@ class VLLMEngine:
                     raise RunError(f"model {self.spec.name}: vLLM does not start: {_root(error)}") from error
             return self._engine
 
-    def _start(self) -> Any:
-
+    def _start(self) -> AsyncLLM:
         plan = plan_server(self.spec, tensor_parallel=self.options.tensor_parallel)
         os.environ.update(plan.launches[0].environment)  # the user's own values are in it
         from vllm import AsyncEngineArgs
@@ -201,7 +204,7 @@ class VLLMEngine:
         return Path(CHAT_TEMPLATE).read_text(encoding="utf-8")
 
 
-def sampling_params(engine: Any, generation: Mapping[str, Any]) -> Any:
+def sampling_params(engine: AsyncLLM, generation: Mapping[str, Any]) -> SamplingParams:
     """Sampling parameters for vLLM: the checkpoint's own defaults, then the request's.
 
     Raises:

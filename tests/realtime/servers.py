@@ -39,7 +39,7 @@ class Script:
     transcript: str = "The answer is seven."
     status: str = "completed"
     details: dict[str, Any] = field(default_factory=dict)
-    error_event: dict[str, Any] | None = None
+    error_event: dict[str, Any] | str | None = None
     """Sent instead of an answer."""
     close_with: tuple[int, str] | None = None
     """Close code and reason, instead of an answer; (1006, "") cuts the connection."""

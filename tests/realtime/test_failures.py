@@ -26,6 +26,7 @@ from tests.realtime.servers import Script, loopback
         (Script(refuse=(502, b"<html><title>Bad Gateway</title>")), RetryableError, r"Bad Gateway \(an HTML page\)"),
         (Script(error_event={"type": "invalid_request_error", "code": "invalid_value", "message": "bad"}), SampleError, "bad"),
         (Script(error_event={"type": "server_error", "message": "oops"}), RetryableError, "oops"),
+        (Script(error_event="the model is overloaded"), RetryableError, "the model is overloaded"),
         (Script(error_event={"type": "x", "code": "insufficient_quota", "message": "pay"}), RunError, "pay"),
         (Script(hang=True), RetryableError, "no complete audio within 0.4 s"),
     ],

@@ -1,0 +1,3 @@
+from google.auth.transport import requests as requests
+
+class Request: ...

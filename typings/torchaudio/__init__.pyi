@@ -1,0 +1,1 @@
+"""Of torchaudio, of which no build for CPUs is on PyPI, what audiobench calls."""

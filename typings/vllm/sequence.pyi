@@ -1,0 +1,4 @@
+from torch import Tensor
+
+class IntermediateTensors:
+    tensors: dict[str, Tensor]
