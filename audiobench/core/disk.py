@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +14,51 @@ import orjson
 from audiobench.core.errors import IncompleteError
 
 
+@contextmanager
+def replacing(path: Path) -> Generator[Path]:
+    """A path beside `path` for a file that takes its place at the end; on any error nothing is left of it.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def replace_file(path: Path, data: bytes, *, sync: bool = True) -> None:
+    """Replace `path` at once, making its folder where there is none.
+
+    Args:
+        path: the file.
+        data: its new content.
+        sync: wait until it is on the disk.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        if sync:
+            os.fsync(file.fileno())
+
+
 def write_whole(path: Path, data: bytes) -> None:
-    """Replace `path` at once: temporary file, fsync, rename.
+    """`replace_file`, whose failure ends a command with one line.
 
     Raises:
         IncompleteError: the disk is full.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        replace_file(path, data)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise IncompleteError(f"{path}: {error.strerror} while writing {len(data)} bytes") from error
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from audiobench.core.disk import replacing
 from audiobench.core.errors import UsageError
-from audiobench.data.cache import replacing
 
 MAX_RATIO, FREE_BYTES = 100, 64 * 2**20
 """An archive may unpack to so many times its size, or to so many bytes, whichever is more; sound is never packed so

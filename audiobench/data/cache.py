@@ -10,25 +10,26 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import orjson
 
+from audiobench.core.disk import replace_file, replacing
 from audiobench.core.errors import IncompleteError
-from audiobench.data.rows import Row, read_jsonl
+from audiobench.data import manifests
+from audiobench.data.manifests import AnyManifest, Manifest
+from audiobench.data.rows import ClipRecord, Row, read_jsonl
 from audiobench.media.container import sniff
 from audiobench.media.errors import InvalidAudioError
 from audiobench.media.sounds import sound_in
 
-SCHEMA = 1
-
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Generator[None]:
     """Turns what a file system refuses (no room, no right) into one line about the data cache.
 
     Raises:
@@ -49,21 +50,26 @@ class CacheFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def manifest(self) -> dict[str, Any] | None:
+    def manifest(self, kind: type[AnyManifest]) -> AnyManifest | None:
         """The manifest; None while the folder is not complete."""
+        manifest = manifests.read(self.path, kind)
         try:
-            manifest = orjson.loads((self.path / "manifest.json").read_bytes())
             size = (self.path / "rows.jsonl").stat().st_size
-        except (OSError, orjson.JSONDecodeError):
+        except OSError:
             return None
-        return manifest if manifest.get("schema") == SCHEMA and manifest.get("rows_bytes") == size else None
+        return manifest if manifest is not None and manifest.rows_bytes == size else None
+
+    @property
+    def complete(self) -> bool:
+        """Whether its rows can be read."""
+        return self.manifest(Manifest) is not None
 
     def rows(self) -> list[Row]:
         """All rows."""
         return read_jsonl(self.path / "rows.jsonl")
 
     @contextmanager
-    def building(self) -> Iterator[None]:
+    def building(self) -> Generator[None]:
         """Holds the folder's lock; a second process waits. What a killed one left half written is taken away.
 
         Raises:
@@ -77,17 +83,16 @@ class CacheFolder:
                     left.unlink(missing_ok=True)
                 yield
 
-    def store(self, data: bytes) -> dict[str, Any]:
+    def store(self, data: bytes) -> ClipRecord:
         """Writes a clip (once) and returns its record: path relative to the folder, sha256, bytes, seconds."""
         digest = hashlib.sha256(data).hexdigest()
         name = f"audio/{digest}.{sniff(data) or 'bin'}"
         path = self.path / name
         if not path.exists() or path.stat().st_size != len(data):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, data)
+            replace_file(path, data, sync=False)
         return {"path": name, "sha256": digest, "bytes": len(data), "seconds": seconds_of(data, path)}
 
-    def record(self, name: str) -> dict[str, Any]:
+    def record(self, name: str) -> ClipRecord:
         """The record of a file that is already in the folder; without sha256 when it is not there."""
         path = self.path / name
         try:
@@ -99,9 +104,9 @@ class CacheFolder:
         digest = hashlib.sha256(data).hexdigest()
         return {"path": name, "sha256": digest, "bytes": len(data), "seconds": seconds_of(data, path)}
 
-    def finish(self, rows: Iterable[Row], manifest: dict[str, Any]) -> dict[str, Any]:
+    def finish(self, rows: Iterable[Row], manifest: AnyManifest) -> AnyManifest:
         """Writes rows.jsonl, then manifest.json; returns the manifest with counts, columns and time added."""
-        count, columns = 0, {}
+        count, columns = 0, dict[str, None]()
         with replacing(self.path / "rows.jsonl") as partial, partial.open("wb") as out:
             for row in rows:
                 out.write(orjson.dumps(row, default=str) + b"\n")
@@ -109,37 +114,15 @@ class CacheFolder:
                 count += 1
             out.flush()
             os.fsync(out.fileno())
-        manifest = {
-            "schema": SCHEMA,
-            **manifest,
-            "rows": count,
-            "rows_bytes": (self.path / "rows.jsonl").stat().st_size,
-            "columns": list(columns),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        write_whole(self.path / "manifest.json", orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
-        return manifest
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A path beside `path` for a file that takes its place at the end; on any error nothing is left of it."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        yield partial
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Writes a file so that it is there whole or not at all."""
-    with replacing(path) as partial, partial.open("wb") as out:
-        out.write(data)
-        out.flush()
-        if path.suffix == ".json":
-            os.fsync(out.fileno())
+        whole = msgspec.structs.replace(
+            manifest,
+            rows=count,
+            rows_bytes=(self.path / "rows.jsonl").stat().st_size,
+            columns=tuple(columns),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        manifests.write(self.path, whole)
+        return whole
 
 
 def seconds_of(data: bytes, path: Path) -> float | None:

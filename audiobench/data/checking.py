@@ -23,7 +23,7 @@ def data_findings(file: Path, data: Path | None = None) -> tuple[list[str], list
         ids = builder.ids()
     except UsageError as error:
         return [str(error)], []
-    found, labels = [], Counter[int]()
+    found, labels = list[str](), Counter[int]()
     for number, name in enumerate(ids):
         try:
             sample = builder.build(number, name)

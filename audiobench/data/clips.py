@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from audiobench.core.narrow import is_object, is_sequence
 from audiobench.core.types import Clip
 
 LINKS = "--allow-links follows it"
@@ -44,7 +45,7 @@ class ClipFinder:
         """
         if value is None:
             return ()
-        if isinstance(value, list | tuple):
+        if is_sequence(value):
             return tuple(self._clip(item) for item in value)
         return (self._clip(value),)
 
@@ -62,10 +63,10 @@ class ClipFinder:
                 if size is not None:
                     self._clips[value] = known
             return known
-        if isinstance(value, dict) and isinstance(value.get("path"), str):
+        if is_object(value) and isinstance(value.get("path"), str):
             path, size = self._find(value["path"])
             return Clip(Path(path), value.get("sha256"), value.get("seconds"), size)
-        shape = f"an object with {', '.join(value)}" if isinstance(value, dict) else type(value).__name__
+        shape = f"an object with {', '.join(value)}" if is_object(value) else type(value).__name__
         raise ClipError(f"audio must be a path or {{path}}, found {shape}")
 
     def _find(self, text: str) -> tuple[str, int | None]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any, TypeGuard, get_args
 
+from audiobench.core.narrow import is_sequence
 from audiobench.core.template import evaluate
 from audiobench.core.types import Clip, DialogueTurn, Role
 from audiobench.data.row_errors import RowError
@@ -21,14 +22,14 @@ def conversation(dialogue: Dialogue, row: Row, clips: Sequence[Clip]) -> tuple[D
         UsageError: a template does not work on this row.
     """
     listed = evaluate(dialogue.turns, row)
-    if not isinstance(listed, list | tuple) or not listed:
+    if not is_sequence(listed) or not listed:
         raise RowError(f"dialogue.turns {dialogue.turns!r}: must be a list of turns, found {listed!r:.80}")
     waiting = list(clips)
     turns: list[DialogueTurn] = []
     for number, turn in enumerate(listed, 1):
         about: dict[str, Any] = {**row, "turn": turn, "number": number}
         role = str(evaluate(dialogue.role, about)).strip()
-        if role not in get_args(Role):
+        if not _is_role(role):
             raise RowError(f"dialogue.role of turn {number}: {role!r}: must be one of {', '.join(get_args(Role))}")
         about["role"] = role
         heard = bool(evaluate(dialogue.heard, about))
@@ -36,9 +37,13 @@ def conversation(dialogue: Dialogue, row: Row, clips: Sequence[Clip]) -> tuple[D
             raise RowError(f"turn {number} is heard, but doc_to_audio holds only {len(clips)} clips")
         text = evaluate(dialogue.text, about)
         sound = (waiting.pop(0),) if heard else ()
-        turns.append(DialogueTurn(role, "" if text is None else str(text), sound))  # pyright: ignore[reportArgumentType]
+        turns.append(DialogueTurn(role, "" if text is None else str(text), sound))
     if waiting:
         raise RowError(f"doc_to_audio holds {len(clips)} clips, and {len(clips) - len(waiting)} turns are heard")
     if turns[-1].role != "user":
         raise RowError(f"the last of {len(turns)} turns is the {turns[-1].role}'s: the model has nothing to answer")
     return tuple(turns)
+
+
+def _is_role(name: str) -> TypeGuard[Role]:
+    return name in get_args(Role)

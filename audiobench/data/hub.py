@@ -7,29 +7,16 @@ connection breaks and keeps its own cache of whole files. The token is never sto
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+import msgspec
+
+from audiobench.core.disk import replace_file
 from audiobench.core.errors import DISK, IncompleteError, UsageError
-
-
-@dataclass(frozen=True, slots=True)
-class HubFile:
-    """A file of a repository."""
-
-    path: str
-    size: int | None
-    sha256: str | None
-    """Of the content where the Hub knows it (large files), else None."""
-    blob: str | None
-    """Git's object id."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """For the manifest."""
-        return {"path": self.path, "size": self.size, "sha256": self.sha256, "blob": self.blob}
+from audiobench.data.manifests import HubFile
 
 
 class HubRepository:
@@ -99,7 +86,7 @@ class HubRepository:
         return Path(found)
 
     @contextmanager
-    def _explained(self, revision: str, path: str | None = None) -> Iterator[None]:
+    def _explained(self, revision: str, path: str | None = None) -> Generator[None]:
         from huggingface_hub import errors
 
         what = f"Hub data set {self.name}" + (f", {path}" if path else "")
@@ -132,8 +119,8 @@ class HubRepository:
                 f"{what}: {endpoint} answered with what is not the Hub's ({type(error).__name__}): is a proxy or a log-in page "
                 f"in between? {own[0].upper() + own[1:]}"
             ) from None
-        except (OSError, errors.OfflineModeIsEnabled) as error:
-            if isinstance(error, OSError) and (error.filename is not None or error.errno in DISK):
+        except OSError as error:  # OfflineModeIsEnabled is one
+            if error.filename is not None or error.errno in DISK:
                 raise  # a full disk or a cache folder that cannot be written: the caller knows what to say
             raise self._unreachable(what, error, own) from None
         except Exception as error:
@@ -147,30 +134,34 @@ class HubRepository:
         return IncompleteError(f"{what}: {endpoint} cannot be reached ({type(error).__name__}); {own}")
 
 
+class _Resolved(msgspec.Struct, frozen=True):
+    """What a branch or tag was when it was first used here."""
+
+    commit: str
+    resolved: str
+    """When: ISO 8601, UTC."""
+
+
+def _resolved(place: Path) -> dict[str, _Resolved]:
+    try:
+        return msgspec.json.decode((place / "revisions.json").read_bytes(), type=dict[str, _Resolved])
+    except (OSError, msgspec.DecodeError):
+        return {}
+
+
 def recorded_commit(place: Path, revision: str) -> str | None:
     """The commit that a branch or tag was resolved to when it was first used here; a full commit is itself."""
-    import orjson
-
     if len(revision) == 40 and all(c in "0123456789abcdef" for c in revision):
         return revision
-    try:
-        found = orjson.loads((place / "revisions.json").read_bytes()).get(revision)
-    except (OSError, orjson.JSONDecodeError):
-        return None
-    return found["commit"] if isinstance(found, dict) else None
+    found = _resolved(place).get(revision)
+    return None if found is None else found.commit
 
 
-def record_commit(place: Path, revision: str, commit: str, write: Callable[[Path, bytes], None]) -> None:
-    """Remembers what `revision` was resolved to, so that later runs use the same commit, offline too."""
-    from datetime import UTC, datetime
+def record_commit(place: Path, revision: str, commit: str) -> None:
+    """Remembers what `revision` was resolved to, so that later runs use the same commit, offline too.
 
-    import orjson
-
-    path = place / "revisions.json"
-    try:
-        known = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError):
-        known = {}
-    known[revision] = {"commit": commit, "resolved": datetime.now(UTC).isoformat(timespec="seconds")}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write(path, orjson.dumps(known, option=orjson.OPT_INDENT_2))
+    Raises:
+        OSError: it cannot be written.
+    """
+    known = _resolved(place) | {revision: _Resolved(commit, datetime.now(UTC).isoformat(timespec="seconds"))}
+    replace_file(place / "revisions.json", msgspec.json.format(msgspec.json.encode(known), indent=2))

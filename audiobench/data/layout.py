@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 
 from audiobench.core.errors import UsageError
-from audiobench.task.spec import TaskSpec
+from audiobench.task.spec import ROW_FILES, TaskSpec
 
-ROWS = (".parquet", ".jsonl", ".json", ".csv", ".tsv")
+ROWS = (".parquet", *(suffix for suffix in ROW_FILES if suffix != ".parquet"))
+"""Of the files of a repository: parquet is the Hub's own form, and comes first."""
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 _NOT_ROWS = frozenset({"dataset_infos.json", "dataset_info.json", "state.json", "config.json", "package.json"})
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import orjson
 
+from audiobench.core.disk import replace_file
 from audiobench.core.plain_text import of_whole
 from audiobench.core.types import Clip
-from audiobench.data.cache import explained, seconds_of, write_whole
+from audiobench.data.cache import explained, seconds_of
 from audiobench.data.loading import Dataset
 from audiobench.task import lengths
 from audiobench.task.spec import TaskSpec
@@ -34,9 +35,8 @@ def measure(task: TaskSpec, data: Dataset) -> str:
     )  # fmt: skip
     file = lengths.place()
     with explained(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
         entries = {name: length._asdict() for name, length in (lengths.measured() | {task.task: entry}).items()}
-        write_whole(file, orjson.dumps(entries, option=orjson.OPT_INDENT_2))
+        replace_file(file, orjson.dumps(entries, option=orjson.OPT_INDENT_2))
     return told
 
 

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -16,6 +15,7 @@ from audiobench.core.types import Sample
 from audiobench.data.joining import check_local
 from audiobench.data.layout import is_archive
 from audiobench.data.local import local_data, read_local
+from audiobench.data.manifests import HubManifest
 from audiobench.data.materialise import builtin_rows, hub_folder, hub_rows
 from audiobench.data.row_errors import RowError
 from audiobench.data.rows import Progress, Rows
@@ -41,7 +41,7 @@ class Dataset:
     """Which published form the rows have: `main` or a form's name."""
     content_sha256: str
     """Hex digest of (id, targets, question, choices, turns) of the samples, in the order of their ids."""
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list[str])
     """What a reader should know: file taken, tokens neutralised, revision resolved, clips missing."""
     ids: Sequence[str] = ()
     """Of the whole data set."""
@@ -208,7 +208,7 @@ def content_sha256(samples: Sequence[Sample]) -> str:
     return digest.hexdigest()
 
 
-def manifest(task: TaskSpec) -> dict[str, Any] | None:
-    """The cache manifest of a Hub data set (repo, revision, files, rows, columns, created); None before its fetch."""
+def manifest(task: TaskSpec) -> HubManifest | None:
+    """The cache manifest of a Hub data set; None before its fetch."""
     folder = hub_folder(task)[2]
-    return folder.manifest() if folder else None
+    return folder.manifest(HubManifest) if folder else None

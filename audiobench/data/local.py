@@ -9,10 +9,9 @@ from pathlib import Path
 from audiobench.core.errors import UsageError
 from audiobench.data.layout import files_of_split, splits_of
 from audiobench.data.materialise import local_parquet
-from audiobench.data.rows import Rows, read_text_rows
-from audiobench.task.spec import TaskSpec
+from audiobench.data.rows import Row, Rows, read_text_rows
+from audiobench.task.spec import ROW_FILES, TaskSpec
 
-SUFFIXES = (".jsonl", ".json", ".parquet", ".csv", ".tsv")
 USUAL = ("items.jsonl", "metadata.jsonl")
 
 
@@ -41,13 +40,13 @@ def local_data(task: TaskSpec, task_file: Path, data: Path | None) -> Path | Non
     path = task_file.resolve().parent / task.dataset_path
     if path.exists():
         return path
-    if path.suffix in SUFFIXES or task.dataset_path.startswith((".", "/", "~")) or task.dataset_path.count("/") > 1:
+    if path.suffix in ROW_FILES or task.dataset_path.startswith((".", "/", "~")) or task.dataset_path.count("/") > 1:
         raise UsageError(f"{task_file}: dataset_path {task.dataset_path}: no such file or folder ({path})")
     return None
 
 
 def _entry(folder: Path, name: str) -> Path | None:
-    for candidate in (folder / name, *(folder / f"{name}{suffix}" for suffix in SUFFIXES)):
+    for candidate in (folder / name, *(folder / f"{name}{suffix}" for suffix in ROW_FILES)):
         if candidate.exists():
             return candidate
     return None
@@ -60,7 +59,7 @@ def find_rows(folder: Path, task: TaskSpec) -> list[Path]:
     Raises:
         UsageError: none, or several that could be meant.
     """
-    files = sorted(p for p in folder.rglob("*") if p.suffix in SUFFIXES and p.is_file() and not _hidden(p, folder))
+    files = sorted(p for p in folder.rglob("*") if p.suffix in ROW_FILES and p.is_file() and not _hidden(p, folder))
     named = [p for p in files if any(fnmatch.fnmatch(p.relative_to(folder).as_posix(), g) for g in task.data_files)]
     if named:
         return named
@@ -86,7 +85,7 @@ def find_rows(folder: Path, task: TaskSpec) -> list[Path]:
             for split in splits_of(task)
             for name in files_of_split(list(names), split, task.dataset_name, str(folder))
         ]
-    raise UsageError(f"{folder}: no {', '.join(SUFFIXES)} file with rows in it")
+    raise UsageError(f"{folder}: no {', '.join(ROW_FILES)} file with rows in it")
 
 
 def _of_splits(files: list[Path], folder: Path, task: TaskSpec) -> list[Path]:
@@ -103,21 +102,21 @@ def read_local(path: Path, task: TaskSpec) -> Rows:
     Raises:
         UsageError: no rows file, an ambiguous one, or one that cannot be parsed.
     """
-    notes = []
+    notes: list[str] = []
     if path.is_dir():
         files = find_rows(path, task)
         shown = ", ".join(p.relative_to(path).as_posix() for p in files[:3]) + (", …" if len(files) > 3 else "")
         notes.append(f"rows are taken from {shown} in {path}")
         root = path
     else:
-        if path.suffix not in SUFFIXES:
-            raise UsageError(f"{path}: must be a folder or a file of {', '.join(SUFFIXES)}")
+        if path.suffix not in ROW_FILES:
+            raise UsageError(f"{path}: must be a folder or a file of {', '.join(ROW_FILES)}")
         files, root = [path], path.parent
     if any(p.suffix == ".parquet" for p in files):
         return local_parquet(path, root, files, task, notes)
     splits = splits_of(task)
-    rows = []
-    bases = set()
+    rows: list[Row] = []
+    bases: set[Path] = set()
     for file, found in read_text_rows(files):
         if len(splits) > 1 and file.stem in splits:
             for row in found:

@@ -14,15 +14,18 @@ from typing import Any, TypeVar
 import orjson
 
 from audiobench.core.cache_place import cache_root
+from audiobench.core.disk import replacing
 from audiobench.core.errors import UsageError
+from audiobench.core.narrow import is_list, is_object
 from audiobench.data.archives import unpack
-from audiobench.data.cache import CacheFolder, explained, replacing, write_whole
-from audiobench.data.hub import HubFile, HubRepository, record_commit, recorded_commit
+from audiobench.data.cache import CacheFolder, explained
+from audiobench.data.hub import HubRepository, record_commit, recorded_commit
 from audiobench.data.joining import join_rows, partners
 from audiobench.data.layout import ROWS, files_of_split, is_archive, splits_of
+from audiobench.data.manifests import BuiltinManifest, HubFile, HubManifest, LocalManifest
 from audiobench.data.parquet import parquet_rows, without_audio
 from audiobench.data.row_errors import RowError
-from audiobench.data.rows import CLIPS, Progress, Row, Rows, read_text_rows
+from audiobench.data.rows import CLIPS, ClipRecord, Progress, Row, Rows, read_text_rows
 from audiobench.data.samples import choose_form, getter
 from audiobench.media.raw import FileState
 from audiobench.task.spec import TaskSpec
@@ -42,13 +45,13 @@ def _key(*parts: Any) -> str:
 
 def local_parquet(path: Path, root: Path, files: Sequence[Path], task: TaskSpec, notes: list[str]) -> Rows:
     """The rows of parquet files on this machine; embedded clips go into the cache, once for each state of the files."""
-    states = [(str(file.resolve()), *FileState.of(file.stat())) for file in files]
-    folder = CacheFolder(cache_root() / "local" / f"{task.task}-{_key(states)}")
-    if folder.manifest() is None:
+    states = tuple((str(file.resolve()), FileState.of(file.stat())) for file in files)
+    folder = CacheFolder(cache_root() / "local" / f"{task.task}-{_key([[name, *state] for name, state in states])}")
+    if not folder.complete:
         with folder.building():
-            if folder.manifest() is None:
+            if not folder.complete:
                 rows = (row for _, row in _rows_of_files([(file.stem, file) for file in files], folder, task))
-                folder.finish(rows, {"source": str(path), "files": states})
+                folder.finish(rows, LocalManifest(source=str(path), files=states))
     rows = folder.rows()
     if not rows:
         raise UsageError(f"{files[0]}: no rows in it")
@@ -59,10 +62,10 @@ def local_parquet(path: Path, root: Path, files: Sequence[Path], task: TaskSpec,
 
 
 def _make_absolute(value: Any, folder: Path) -> None:
-    if isinstance(value, dict) and "sha256" in value and str(value.get("path")).startswith("audio/"):
+    if is_object(value) and "sha256" in value and str(value.get("path")).startswith("audio/"):
         value["path"] = f"{folder}/{value['path']}"
-    elif isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
+    elif is_object(value) or is_list(value):
+        for item in value.values() if is_object(value) else value:
             _make_absolute(item, folder)
 
 
@@ -106,12 +109,12 @@ def builtin_rows(task: TaskSpec, task_file: Path, progress: Progress | None) -> 
         state.update(source.read_bytes())
     revision = state.hexdigest()
     folder = CacheFolder(cache_root() / "builtin" / f"{name}-{revision[:16]}")
-    if folder.manifest() is None:
+    if not folder.complete:
         with folder.building():
-            if folder.manifest() is None:
+            if not folder.complete:
                 folder.finish(
                     _generated(arguments, folder, task_file, progress),
-                    {"source": task.dataset_path, "revision": revision, "arguments": arguments},
+                    BuiltinManifest(source=task.dataset_path, revision=revision, arguments=arguments),
                 )
     path = folder.path
     return Rows(folder.rows(), path / "rows.jsonl", path, (path,), task.dataset_path, revision)
@@ -167,29 +170,30 @@ def hub_rows(task: TaskSpec, task_file: Path, progress: Progress | None = None, 
         IncompleteError: the Hub cannot be reached, or the cache cannot be written.
     """
     place, revision, folder = hub_folder(task)
-    manifest = folder.manifest() if folder is not None and not refresh else None
+    manifest = folder.manifest(HubManifest) if folder is not None and not refresh else None
     if folder is None or manifest is None:
         repository = HubRepository(task.dataset_path, task.task)
         commit = None if refresh else recorded_commit(place, revision)
         commit, files = repository.resolve(commit or revision)
         if commit != revision:
             with explained(place):
-                record_commit(place, revision, commit, write_whole)
+                record_commit(place, revision, commit)
         folder = _folder_at(task, place, commit)
         with folder.building():
-            manifest = folder.manifest() or _fetch(task, repository, revision, commit, files, folder, progress)
-    notes = []
-    if manifest["revision"] != task.dataset_revision:
+            manifest = folder.manifest(HubManifest)
+            manifest = manifest or _fetch(task, repository, revision, commit, files, folder, progress)
+    notes: list[str] = []
+    if manifest.revision != task.dataset_revision:
         notes.append(
-            f"dataset_revision is {task.dataset_revision or 'not pinned'}: {manifest['requested']} was resolved to "
-            f"{manifest['revision']} and stays that on this machine"
+            f"dataset_revision is {task.dataset_revision or 'not pinned'}: {manifest.requested} was resolved to "
+            f"{manifest.revision} and stays that on this machine"
         )
-    if task.join is not None and manifest["unjoined"]:
+    if task.join is not None and manifest.unjoined:
         notes.append(
-            f"{manifest['unjoined']} rows are left out: configuration {task.join.dataset_name} has no such {task.join.on}"
+            f"{manifest.unjoined} rows are left out: configuration {task.join.dataset_name} has no such {task.join.on}"
         )
     path = folder.path
-    return Rows(folder.rows(), path / "rows.jsonl", path, (path,), task.dataset_path, manifest["revision"], True, notes)
+    return Rows(folder.rows(), path / "rows.jsonl", path, (path,), task.dataset_path, manifest.revision, True, notes)
 
 
 def _fetch(
@@ -200,12 +204,12 @@ def _fetch(
     files: list[HubFile],
     folder: CacheFolder,
     progress: Progress | None,
-) -> dict[str, Any]:
+) -> HubManifest:
     listing = {file.path: file for file in files}
     chosen = _row_files(task, list(listing))
     used = list(dict.fromkeys(chosen))
     local = _in_parallel(lambda name: (name, repository.download(name, commit)), used, "downloading", progress)
-    rows, bases = [], []
+    rows, bases = list[Row](), list[str]()
     for name, row in _rows_of_files(local, folder, task):
         rows.append(row)
         bases.append(posixpath.dirname(name))
@@ -229,15 +233,15 @@ def _fetch(
     used += audio.attach(rows, bases)
     return folder.finish(
         rows,
-        {
-            "repo": task.dataset_path,
-            "config": task.dataset_name,
-            "split": task.test_split,
-            "requested": revision,
-            "revision": commit,
-            "files": [listing[name].as_dict() for name in used],
-            "unjoined": unjoined,
-        },
+        HubManifest(
+            repo=task.dataset_path,
+            config=task.dataset_name,
+            split=task.test_split,
+            requested=revision,
+            revision=commit,
+            files=tuple(listing[name] for name in used),
+            unjoined=unjoined,
+        ),
     )
 
 
@@ -246,7 +250,7 @@ def _in_parallel(
 ) -> list[Result]:
     from concurrent.futures import ThreadPoolExecutor
 
-    results = []
+    results: list[Result] = []
     with ThreadPoolExecutor(DOWNLOADS) as pool:
         for result in pool.map(work, names):
             results.append(result)
@@ -258,7 +262,7 @@ def _in_parallel(
 def _row_files(task: TaskSpec, names: list[str]) -> list[str]:
     where = f"Hub data set {task.dataset_path}"
     if task.data_files:
-        found = []
+        found: list[str] = []
         for split in splits_of(task):
             for pattern in task.data_files:
                 pattern = pattern.replace("{split}", split)
@@ -309,7 +313,7 @@ class _AudioFiles:
                 value = audio(row)
             except RowError as error:
                 raise UsageError(f"Hub data set {self._task.dataset_path}: row {number + 1}: {error}") from None
-            values = value if isinstance(value, list) else [value]
+            values = value if is_list(value) else [value]
             wanted.append([item for item in values if isinstance(item, str)])
         if not any(wanted):
             return []
@@ -325,7 +329,7 @@ class _AudioFiles:
         for number, name in enumerate(archives):
             self._unpack(name, number, len(archives))
         folders = ["", *dict.fromkeys(posixpath.dirname(name) for name in archives)]
-        known: dict[tuple[str, str], dict[str, Any]] = {}
+        known: dict[tuple[str, str], ClipRecord] = {}
         for row, base, texts in zip(rows, bases, wanted, strict=True):
             for text in texts:
                 if (base, text) not in known:
@@ -340,7 +344,7 @@ class _AudioFiles:
             raise UsageError(f"Hub data set {self._task.dataset_path}: audio {text!r} leads outside of the repository")
         return list(dict.fromkeys([posixpath.join(base, name), name]))
 
-    def _record(self, candidates: list[str], folders: list[str]) -> dict[str, Any]:
+    def _record(self, candidates: list[str], folders: list[str]) -> ClipRecord:
         names = [f"files/{posixpath.join(folder, name)}" for folder in folders for name in candidates]
         return self._folder.record(next((n for n in names if (self._folder.path / n).is_file()), names[0]))
 

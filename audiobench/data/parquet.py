@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from audiobench.core.errors import UsageError
+from audiobench.core.narrow import is_list, is_object
 from audiobench.core.plain import check_plain
-from audiobench.data.rows import Row
+from audiobench.data.rows import ClipRecord, Row
 from audiobench.media.container import sniff
 
-Store = Callable[[bytes], dict[str, Any]]
+Store = Callable[[bytes], ClipRecord]
 _BATCH = 16
 
 
@@ -50,9 +51,9 @@ def without_audio(value: Any, store: Store) -> Any:
     """`value` with embedded audio stored; bytes that are no audio become None, {bytes: null, path} becomes the path."""
     if isinstance(value, bytes | bytearray):
         return store(bytes(value)) if sniff(bytes(value[: 1 << 16])) else None
-    if isinstance(value, list):
+    if is_list(value):
         return [without_audio(item, store) for item in value]
-    if isinstance(value, dict):
+    if is_object(value):
         if "bytes" in value and set(value) <= {"bytes", "path", "sampling_rate"}:
             data = value["bytes"]
             return value.get("path") if data is None else store(bytes(data))

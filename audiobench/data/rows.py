@@ -7,10 +7,11 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from audiobench.core.errors import UsageError
 from audiobench.core.json_values import decode
+from audiobench.core.narrow import is_list, is_object
 from audiobench.core.plain import check_plain, plain_bytes
 
 Row = dict[str, Any]
@@ -20,6 +21,17 @@ LONGEST_VALUE = 2**24
 """Characters of one value in a CSV or TSV file."""
 CLIPS = "__audio__"
 """Column of a materialised row that holds its clips when they are not in a column of the data set itself."""
+
+
+class ClipRecord(TypedDict, total=False):
+    """What a materialised row holds in place of a clip: its file, and what is known of it where it is there."""
+
+    path: str
+    """Relative to the folder of the data cache."""
+    sha256: str
+    bytes: int
+    seconds: float | None
+    """By its header; None where that does not say."""
 
 
 @dataclass(slots=True)
@@ -37,7 +49,7 @@ class Rows:
     """Path, Hub repository or `builtin:NAME`."""
     revision: str | None = None
     from_hub: bool = False
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list[str])
     numbers: list[int] | None = None
     """Places (from 0) of the rows in their file(s), where some were left out."""
 
@@ -65,7 +77,7 @@ def read_jsonl(path: Path) -> list[Row]:
                     row = decode(line, errors="strict")
                 except ValueError as error:
                     raise UsageError(f"{path}:{number}: not JSON: {error}") from None
-                if not isinstance(row, dict):
+                if not is_object(row):
                     raise UsageError(f"{path}:{number}: must be a JSON object, found {type(row).__name__}")
                 rows.append(row)
     except OSError as error:
@@ -85,12 +97,13 @@ def read_json(path: Path) -> list[Row]:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise UsageError(f"{path}: not JSON: {error}") from None
-    if isinstance(value, dict):
-        lists = [part for part in value.values() if isinstance(part, list) and part and isinstance(part[0], dict)]
-        value = lists[0] if len(value) == 1 and lists else [value]
-    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+    if is_object(value):
+        only = next(iter(value.values())) if len(value) == 1 else None
+        value = only if is_list(only) and only and is_object(only[0]) else [value]
+    rows = [row for row in value if is_object(row)] if is_list(value) else []
+    if not is_list(value) or len(rows) < len(value):
         raise UsageError(f"{path}: must be an array of objects")
-    return value
+    return rows
 
 
 def read_table(path: Path) -> list[Row]:
@@ -105,7 +118,7 @@ def read_table(path: Path) -> list[Row]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",", strict=True)
-            columns = next(lines, [])
+            columns = next(lines, list[str]())
             if not all(columns) or len(set(columns)) < len(columns):
                 raise UsageError(f"{path}:1: each column needs a name of its own, found: {', '.join(columns)}")
             for values in lines:

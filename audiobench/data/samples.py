@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from audiobench.core.errors import UsageError
+from audiobench.core.narrow import is_object, is_sequence
 from audiobench.core.template import Row as TemplateRow
 from audiobench.core.template import evaluate
 from audiobench.core.tools import tools_of
@@ -62,8 +63,8 @@ def getter(template: str) -> Getter:
             for key in keys:
                 if isinstance(value, str) and value[:1] == "{":
                     value = _opened(value)
-                if not isinstance(value, dict) or key not in value:
-                    found = ", ".join(map(str, value)) if isinstance(value, dict) else type(value).__name__
+                if not is_object(value) or key not in value:
+                    found = ", ".join(map(str, value)) if is_object(value) else type(value).__name__
                     raise RowError(f"template {template!r}: no key {key!r}; found {found}")
                 value = value[key]
             return value
@@ -167,7 +168,7 @@ class SampleBuilder:
             UsageError: an empty id, or one that two rows share.
         """
         found: dict[str, int] = {}
-        ids = []
+        ids: list[str] = []
         for number, row in enumerate(self._rows.rows):
             value: Any = self._rows.number(number)
             if self._id:
@@ -246,7 +247,7 @@ class SampleBuilder:
             raise RowError("it has no choices")
         target = self._target(row)
         if not choices or not any(choice is not None for choice in choices):
-            if isinstance(target, list | tuple):
+            if is_sequence(target):
                 return (), tuple(str(part) for part in target)
             return (), None if target is None else str(target)
         check_options(choices)
@@ -293,7 +294,7 @@ def slot_of(given: Sequence[Any], target: Any) -> int | None:
         RowError: a number that could be an index and is also another option.
     """
     choices = [option_text(choice) for choice in given]
-    if isinstance(target, list | tuple) and len(target) == 1:
+    if is_sequence(target) and len(target) == 1:
         target = target[0]
     if isinstance(target, int | float) and not isinstance(target, bool):
         same = [i for i, choice in enumerate(choices) if choice is not None and _number(choice) == target]
@@ -346,7 +347,7 @@ def _choice_getter(template: str | list[str] | None) -> Callable[[Row], Sequence
             value = _listed(value)
         if value is None:
             return ()
-        if not isinstance(value, list | tuple):
+        if not is_sequence(value):
             raise RowError(f"doc_to_choice {template!r}: must be a list, found {value!r:.80}")
         return value
 
@@ -364,6 +365,6 @@ def _target_getter(template: str | list[str] | None) -> Getter:
 
 def _label(value: Any) -> str:
     """A breakdown value as text; a list is joined by ` + `."""
-    if isinstance(value, list | tuple):
+    if is_sequence(value):
         return " + ".join(map(str, value))
     return "none" if value is None else str(value)

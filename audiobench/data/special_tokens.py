@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from audiobench.core.narrow import is_list, is_object
+
 BARE = (
     "think", "/think", "thinking", "/thinking", "answer", "/answer", "tool_call", "/tool_call", "tool_response",
     "/tool_response", "audio", "/audio", "audio_start", "audio_end", "audio_patch", "audio_patch_pad", "tts_start",
@@ -39,10 +41,10 @@ def neutralise(value: Any) -> Any:
         if ("<" in value or "[" in value) and _TOKEN.search(value):
             return _TOKEN.sub(_spaced, value)
         return value
-    if isinstance(value, list):
-        cleaned = [neutralise(item) for item in value]
-        return cleaned if any(a is not b for a, b in zip(cleaned, value, strict=True)) else value
-    if isinstance(value, dict):
+    if is_list(value):
+        items = [neutralise(item) for item in value]
+        return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
+    if is_object(value):
         cleaned = {key: neutralise(item) for key, item in value.items()}
         return cleaned if any(cleaned[key] is not value[key] for key in value) else value
     return value

@@ -22,7 +22,7 @@ from audiobench.task import generation
 from audiobench.task.find import read_task
 from audiobench.task.glance import glance
 from audiobench.task.groups import group_findings
-from audiobench.task.spec import CONVERTED, LOCAL, OPTION_NAMES, Columns, TaskSpec
+from audiobench.task.spec import CONVERTED, LOCAL, OPTION_NAMES, ROW_FILES, Columns, TaskSpec
 
 BUILTIN = ("listening",)
 PROMPT_NAMES = frozenset(template.variables(Sample("", "")))
@@ -32,7 +32,6 @@ LM_EVAL_CLASS = "!function audiobench.lm_eval_bridge.AudioBenchTask"
 _NESTED = re.compile(r"\((?:[^()\\]|\\.)*[+*}](?:[^()\\]|\\.)*\)(?:[+*]|\{\d*,)")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _PARSER = template.Sandbox()
-_LOCAL = (".jsonl", ".json", ".parquet", ".csv", ".tsv")
 
 Key = tuple[str | int, ...]
 Finding = tuple[Key, str]
@@ -253,7 +252,7 @@ def _dataset(task: TaskSpec, path: Path) -> Iterator[Finding]:
     elif where.startswith(LOCAL):
         if not where.removeprefix(LOCAL).strip():
             yield ("dataset_path",), "say after local: where the data can be had"
-    elif where.endswith(_LOCAL) or where.startswith((".", "/", "~")):
+    elif where.endswith(ROW_FILES) or where.startswith((".", "/", "~")):
         if not (path.parent / Path(where).expanduser()).exists():
             yield ("dataset_path",), f"{where}: no such file or folder beside {path.name}"
     elif not re.fullmatch(r"[\w.\-]+/[\w.\-]+", where) and not (path.parent / where).exists():

@@ -37,6 +37,8 @@ class Source(Declared):
 
 LOCAL = "local:"
 """Start of a `dataset_path` that names no loader."""
+ROW_FILES = (".jsonl", ".json", ".parquet", ".csv", ".tsv")
+"""How files that hold rows can end."""
 CONVERTED = "refs/convert/parquet"
 """The Hub's own conversion of a data set to parquet: `<config>/<split>/0000.parquet`."""
 

@@ -84,9 +84,9 @@ def test_parquet_with_embedded_audio_at_a_pinned_revision(hub: LoopbackHub, cach
         assert "audio" not in sample.doc
     found = manifest(task)
     assert found is not None
-    assert (found["repo"], found["revision"], found["rows"]) == (REPO, COMMIT, 10)
-    assert found["files"][0]["path"] == "data/test-00000-of-00001.parquet"
-    assert len(found["files"][0]["sha256"]) == 64
+    assert (found.repo, found.revision, found.rows) == (REPO, COMMIT, 10)
+    assert found.files[0].path == "data/test-00000-of-00001.parquet"
+    assert len(found.files[0].sha256 or "") == 64
     assert not list(cache.rglob("*.tmp"))
 
 

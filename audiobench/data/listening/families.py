@@ -48,7 +48,7 @@ class Family:
 
 def _tally(labels: Sequence[str], wanted: str) -> tuple[str, int]:
     """The sequence with a running count behind each wanted label, and the count."""
-    count, words = 0, []
+    count, words = 0, list[str]()
     for label in labels:
         count += label == wanted
         words.append(f"{label} {count}" if label == wanted else label)
@@ -57,7 +57,7 @@ def _tally(labels: Sequence[str], wanted: str) -> tuple[str, int]:
 
 def _compare(labels: Sequence[str], a: str, b: str, names: tuple[str, str, str]) -> tuple[str, str]:
     """A running tally of two labels, and which of them is more frequent: a name of a, of b, or of equality."""
-    counts, words = {a: 0, b: 0}, []
+    counts, words = {a: 0, b: 0}, list[str]()
     for label in labels:
         if label in counts:
             counts[label] += 1
@@ -120,7 +120,7 @@ def _more_kind(scene: Scene, draw: Draw) -> Reading | None:
 def _distinct(question: str, noun: str, answers: range) -> Ask:
     def ask(scene: Scene, draw: Draw) -> Reading:
         seen: list[str] = []
-        words = []
+        words: list[str] = []
         for label in scene.labels:
             new = label not in seen
             seen += [label] if new else []

@@ -73,7 +73,7 @@ class Item:
 
 def transcribe(scene: Scene) -> str:
     """The scene in words, in the order of time."""
-    parts = []
+    parts: list[str] = []
     for event in scene.events:
         if scene.type == "attributes":
             parts.append(f"{event.label} {event.kind}")

@@ -65,7 +65,7 @@ def _spread(draw: Draw, seconds: float, lengths: list[float], gap: float = 0.06)
     if spare_ms < 0:
         raise ValueError(f"{len(lengths)} events of {sum(lengths):.2f} s do not fit into {seconds} s")
     cuts = sorted(draw.integer(0, spare_ms) for _ in lengths)
-    times, at = [], 0.05
+    times, at = list[tuple[float, float]](), 0.05
     for i, length in enumerate(lengths):
         start = round(at + cuts[i] / 1000, 3)
         times.append((start, round(start + length, 3)))
@@ -109,7 +109,7 @@ def attributes(draw: Draw) -> Scene:
     seconds = _seconds(draw, 3)
     soft_db, hz = draw.uniform(-27, -23, 0.1), _pitch_of(draw, kind)
     loud_db = round(soft_db + draw.uniform(14, 18, 0.1), 1)
-    events = []
+    events: list[Event] = []
     for i, (a, b) in enumerate(_spread(draw, seconds, lengths, 0.1)):
         label = f"{'loud' if i == loud else 'soft'} {'long' if i == long else 'short'}"
         events.append(Event(kind, label, a, b, hz, loud_db if i == loud else soft_db))
@@ -121,7 +121,7 @@ def glides(draw: Draw) -> Scene:
     n = draw.integer(2, 6)
     seconds = _seconds(draw, n, 4)
     upward = draw.choice((0.25, 0.5, 0.75))
-    events = []
+    events: list[Event] = []
     for a, b in _spread(draw, seconds, [draw.uniform(0.24, 0.32) for _ in range(n)]):
         up = draw.chance(upward)
         size = draw.uniform(14, 20, 0.1)
@@ -139,7 +139,7 @@ def melody(draw: Draw) -> Scene:
     seconds = _seconds(draw, n)
     palette = draw.shuffled(LEVELS)[: draw.choice((1, 2, 2, 3, 3, 3, 3, 3))]
     tuning = 2 ** (draw.uniform(-1, 1, 0.01) / 12)
-    events = []
+    events: list[Event] = []
     for a, b in _spread(draw, seconds, [draw.uniform(0.16, 0.24) for _ in range(n)]):
         level = palette[0] if draw.chance(0.25) else draw.choice(palette)
         events.append(Event("note", level, a, b, round(LEVEL_HZ[level] * tuning, 2), draw.uniform(-14, -10, 0.1)))
@@ -152,7 +152,7 @@ def contour(draw: Draw) -> Scene:
     seconds = _seconds(draw, 3)
     tuning = draw.uniform(-0.4, 0.4, 0.01)
     ranks = sorted(steps)
-    events = []
+    events: list[Event] = []
     for step, (a, b) in zip(steps, _spread(draw, seconds, [draw.uniform(0.28, 0.42) for _ in steps]), strict=True):
         hz = round(300 * 2 ** ((3 * step + tuning) / 12), 2)
         events.append(Event("note", ("lowest", "between", "highest")[ranks.index(step)], a, b, hz))
@@ -187,7 +187,7 @@ def acceleration(draw: Draw) -> Scene:
         ratio = 1.0
     gaps = [ratio ** (i / (n - 2)) for i in range(n - 1)]
     scale = draw.uniform(2.2, 2.7) / sum(gaps)
-    at, starts = draw.uniform(0.05, 0.2), []
+    at, starts = draw.uniform(0.05, 0.2), list[float]()
     for gap in [*gaps, 0.0]:
         starts.append(round(at, 3))
         at += gap * scale
@@ -203,7 +203,7 @@ def rhythm(draw: Draw) -> Scene:
     start = draw.uniform(0.05, 0.12)
     second_start = start + 4 * slot + draw.uniform(0.25, 0.35)
     hz = draw.uniform(1200, 1800, 1)
-    events = []
+    events: list[Event] = []
     for name, pattern, at in (("first", first, start), ("second", second, second_start)):
         for i, mark in enumerate(pattern):
             if mark == "x":
@@ -232,7 +232,7 @@ def chords(draw: Draw) -> Scene:
     n = draw.integer(2, 6)
     seconds = _seconds(draw, n, 4)
     share = draw.choice((0.25, 0.5, 0.75))
-    events = []
+    events: list[Event] = []
     for a, b in _spread(draw, seconds, [draw.uniform(0.22, 0.3) for _ in range(n)]):
         chord = draw.chance(share)
         name = draw.choice(("major chord", "minor chord")) if chord else "single note"
@@ -250,7 +250,7 @@ def speech(draw: Draw) -> Scene:
     lengths = [draw.uniform(0.16, 0.22) for _ in range(n - 1)] + [draw.uniform(0.42, 0.5)]
     palette = draw.shuffled(VOWELS)[: draw.integer(2, 3)]
     low_share = draw.choice((0.25, 0.5, 0.75))
-    events = []
+    events: list[Event] = []
     for i, (a, b) in enumerate(_spread(draw, seconds, lengths)):
         vowel = palette[0] if draw.chance(0.25) else draw.choice(palette)
         voice = "low" if draw.chance(low_share) else "high"
