@@ -24,7 +24,8 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from audiobench.core.errors import UsageError, install
 from audiobench.core.json_values import counts, object_in, objects_in, text_in
-from audiobench.core.tools import as_gemini, from_gemini, with_calls
+from audiobench.core.parts import text_of
+from audiobench.core.tools import as_gemini, from_gemini, gemini_call, gemini_result, with_calls
 from audiobench.core.types import MediaPart, Message, Request, Response, TextPart
 from audiobench.model.adapter import RetryableError, SampleError
 from audiobench.model.capabilities import WORDS, Capabilities, check
@@ -177,6 +178,8 @@ class Gemini:
             parts = self._parts(message, clips, files or {})
             if message.role == "system":
                 frame["systemInstruction"] = {"role": "user", "parts": parts}
+            elif message.answers is not None and "functionResponse" in contents[-1]["parts"][0]:
+                contents[-1]["parts"] += parts  # the results of calls that were made together
             else:
                 contents.append({"role": "model" if message.role == "assistant" else "user", "parts": parts})
         if request.tools:
@@ -191,6 +194,8 @@ class Gemini:
         return spliced(frame, self._mark, inline, place="contents")
 
     def _parts(self, message: Message, clips: list[MediaPart], files: Mapping[int, str]) -> list[dict[str, Any]]:
+        if message.answers is not None:
+            return [gemini_result(message.answers, text_of(message.parts))]
         parts: list[dict[str, Any]] = []
         for part in message.parts:
             if isinstance(part, TextPart):
@@ -202,7 +207,7 @@ class Gemini:
             else:
                 parts.append({"inlineData": {"mimeType": mime, "data": self._mark}})
             clips.append(part)
-        return parts
+        return parts + [gemini_call(call) for call in message.calls]
 
     # -- the answer
 

@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict
 from audiobench.core.errors import UsageError
 from audiobench.core.json_values import counts, object_in, objects_in, text_in
 from audiobench.core.narrow import is_object
-from audiobench.core.parts import ending_in_text
-from audiobench.core.tools import as_openai, from_openai, with_calls
+from audiobench.core.parts import ending_in_text, text_of
+from audiobench.core.tools import as_openai, calling_message, from_openai, tool_message, with_calls, with_ids
 from audiobench.core.types import AudioPart, MediaPart, Message, Parts, Request, Response, TextPart, VideoPart
 from audiobench.model.adapter import RetryableError
 from audiobench.model.capabilities import Capabilities, check
@@ -142,6 +142,7 @@ class OpenAIChat:
         frame: dict[str, Any] = {"model": self.spec.served_model}
         clips: list[MediaPart] = []
         messages = [self._message(message, clips) for message in request.messages]
+        with_ids(messages)
         if request.prefill is not None:
             messages.append(self._prefill(request.prefill, clips, frame))
         frame["messages"] = messages
@@ -158,6 +159,10 @@ class OpenAIChat:
 
     def _message(self, message: Message, clips: list[MediaPart]) -> dict[str, Any]:
         role = self.dialect.user_role if message.role == "user" else message.role
+        if message.answers is not None:
+            return tool_message(message.answers, text_of(message.parts))
+        if message.calls:
+            return calling_message(message.calls, text_of(message.parts))
         return {"role": role, "content": self._content(message.parts, clips)}
 
     def _content(self, parts: Parts, clips: list[MediaPart]) -> str | list[dict[str, Any]]:

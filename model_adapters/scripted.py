@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from msgspec import Struct, ValidationError, convert
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from audiobench.core.errors import UsageError
 from audiobench.core.modes import Think
 from audiobench.core.narrow import is_object
 from audiobench.core.parts import text_of
 from audiobench.core.spans import CLOSE, OPEN, Span, last_named
+from audiobench.core.tools import ToolCall, with_calls
 from audiobench.core.types import Request, Response, Sample
 from audiobench.model.adapter import RetryableError, RunError, SampleError
 from audiobench.model.capabilities import Capabilities
@@ -76,7 +78,8 @@ class Script(BaseModel):
     truncation: float = 0.0
     unparsed: float = 0.0
     replies: Path | None = None
-    """JSONL with `id` and `text` (or `output`), and optionally `reasoning` and `finish_reason`: fixed answers."""
+    """JSONL with `id` and `text` (or `output`), and optionally `reasoning`, `finish_reason` and `calls` of tools: fixed
+    answers. `turns`, a list of the same without `id`, answers turn by turn."""
 
     @field_validator("faults", mode="before")
     @classmethod
@@ -97,15 +100,34 @@ def _mode(key: object) -> str:
     return ("on" if key else "off") if isinstance(key, bool) else str(key)
 
 
-class Reply(BaseModel):
-    """A line of the `replies` file."""
+class Reply(Struct):
+    """A line of the `replies` file, or one of its `turns`."""
 
-    model_config = ConfigDict(extra="ignore")
-
-    id: str
-    text: str = Field(validation_alias="output")
+    id: str = ""
+    text: str | None = None
+    output: str | None = None
+    """The same under another name."""
     reasoning: str | None = None
     finish_reason: str = "stop"
+    calls: tuple[ToolCall, ...] = ()
+    turns: tuple[Reply, ...] = ()
+    """One for each answer of a conversation; the last one stands for all that follow."""
+
+    def __post_init__(self) -> None:
+        if self.text is None and self.output is None and not self.calls and not self.turns:
+            raise ValueError("no text")
+
+    def response(self, request: Request) -> Response:
+        """The answer to a request: calls by the server's own means where it is handed tools, else in words."""
+        if self.turns:
+            said = sum(message.role == "assistant" for message in request.messages)
+            return self.turns[min(said, len(self.turns) - 1)].response(request)
+        return Response(
+            with_calls(self.text if self.text is not None else self.output or "", self.calls),
+            reasoning=self.reasoning,
+            finish_reason=self.finish_reason,
+            calls=self.calls if request.tools else (),
+        )
 
 
 class Scripted:
@@ -175,8 +197,7 @@ class Scripted:
         sample = request.sample
         name = request.sample_id or (sample.id if sample else "")
         if name in self.replies:
-            fixed = self.replies[name]
-            return Response(fixed.text, reasoning=fixed.reasoning, finish_reason=fixed.finish_reason)
+            return self.replies[name].response(request)
         if sample is None:
             raise SampleError(f"scripted: no reply for id {name!r}, and the request does not carry its item")
         if self.script.routing_accuracy is not None and (shown := _ROUTING.search(request.text)):
@@ -342,10 +363,8 @@ def _read_replies(path: Path) -> dict[str, Reply]:
             continue
         try:
             raw = orjson.loads(line)
-            if "text" in raw:
-                raw["output"] = raw.pop("text")
-            reply = Reply.model_validate({**raw, "id": str(raw.get("id"))})
-        except (orjson.JSONDecodeError, ValidationError, TypeError, AttributeError):
-            raise UsageError(f"{path}:{number}: a reply is a JSON object with `id` and `text`") from None
+            reply = convert({**raw, "id": str(raw.get("id"))}, Reply)
+        except (orjson.JSONDecodeError, ValidationError, TypeError):
+            raise UsageError(f"{path}:{number}: a reply is a JSON object with `id` and `text` (or `turns`)") from None
         found[reply.id] = reply
     return found

@@ -13,9 +13,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from audiobench.ask.prompt import answered_at
-from audiobench.ask.protocols import Asked, behind, protocol
+from audiobench.ask.protocols import Asked, behind, broke_off, protocol
 from audiobench.core.errors import UsageError
-from audiobench.core.modes import FinishReason
 from audiobench.core.types import Exchange, Request, Response
 from audiobench.files.records import DIALOGUE
 from audiobench.model.registry import refusal
@@ -54,7 +53,7 @@ async def dialogue(ask: Asked, request: Request) -> Exchange:
     while True:
         response = await ask(replace(current, following=()))
         said.append(response.text)
-        if not current.following or _broke_off(response):
+        if not current.following or broke_off(response):
             break
         current = _next(current, response)
     last = copy(response)
@@ -67,9 +66,3 @@ def _next(current: Request, response: Response) -> Request:
     turns = current.following
     upto = answered_at(turns)
     return replace(behind(current, response.text, *turns[:upto]), following=turns[upto:])
-
-
-def _broke_off(response: Response) -> bool:
-    """Whether an answer is none to go on from."""
-    cut = response.finish_reason in (FinishReason.LENGTH, FinishReason.CONTENT_FILTER)
-    return cut or not response.reasoning_closed

@@ -419,18 +419,20 @@ def find_protocols(model: ModelSpec, options: RunSpec) -> list[Protocol]:
 
 
 def protocols_of(task: TaskSpec, protocols: Sequence[Protocol]) -> list[Protocol]:
-    """The protocols that a task is asked under: one whose items are conversations is asked as such.
+    """The protocols that a task is asked under: one whose items are conversations, or whose tools answer, is asked as such.
 
     Raises:
         UsageError: such a task under another protocol.
     """
-    if not any(form.dialogue for form in (task, *task.forms)):
+    if any(form.dialogue for form in (task, *task.forms)):
+        own, why = "dialogue", f"the items of task {task.task} are conversations"
+    elif task.scripts_tools:
+        own, why = "tools", f"task {task.task} has results of tools"
+    else:
         return list(protocols)
-    found = [find_protocol("dialogue") if protocol.one_turn else protocol for protocol in protocols]
-    if other := next((protocol for protocol in found if protocol.name != "dialogue"), None):
-        raise UsageError(
-            f"--protocol {other.written}: the items of task {task.task} are conversations, which --protocol dialogue asks"
-        )
+    found = [find_protocol(own) if protocol.one_turn else protocol for protocol in protocols]
+    if other := next((protocol for protocol in found if protocol.name != own), None):
+        raise UsageError(f"--protocol {other.written}: {why}, which --protocol {own} asks")
     return list(dict.fromkeys(found))
 
 

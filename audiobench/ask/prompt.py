@@ -97,6 +97,7 @@ def build(
         protocol=protocol,
         following=tuple(turns[first:]),
         tools=sample.tools if prompt.tools else (),
+        toolbox=sample.toolbox,
         sample_id=sample.id,
         epoch=epoch,
         sample=sample,

@@ -47,6 +47,7 @@ Setting = bool | int | float | str
 PROTOCOLS: Mapping[str, str] = {
     "single": "audiobench.ask.protocols:single",
     "dialogue": "audiobench.ask.dialogue:dialogue",
+    "tools": "audiobench.ask.tools:tools",
     "relisten": "audiobench.ask.relisten:relisten",
     "self_reflect": "audiobench.ask.self_reflect:self_reflect",
 }
@@ -268,6 +269,12 @@ def then(request: Request, response: Response, *parts: Part) -> Request:
 def behind(request: Request, said: str, *turns: Message) -> Request:
     """The conversation of `request`, what the model said, and the turns that follow."""
     return replace(request, messages=(*request.messages, Message("assistant", (TextPart(said),)), *turns))
+
+
+def broke_off(response: Response) -> bool:
+    """Whether an answer is none to go on from: it was cut off or refused, or its thought never ended."""
+    cut = response.finish_reason in (FinishReason.LENGTH, FinishReason.CONTENT_FILTER)
+    return cut or not response.reasoning_closed
 
 
 async def single(ask: Asked, request: Request) -> Exchange:

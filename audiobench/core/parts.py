@@ -13,6 +13,8 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
 
+from audiobench.core.tools import ToolCall
+
 Role = Literal["system", "user", "assistant", "tool"]
 
 
@@ -105,6 +107,10 @@ class Message:
 
     role: Role
     parts: Parts
+    calls: tuple[ToolCall, ...] = ()
+    """Of an assistant's turn: the tools that it calls, beside what it says."""
+    answers: ToolCall | None = None
+    """Of a tool's turn: the call whose result it is."""
 
 
 def text_of(parts: Iterable[Part]) -> str:

@@ -26,13 +26,15 @@ class Tool(Struct, frozen=True):
     """As the data set declares them: JSON schema of an object, or with BFCL's names of types."""
 
 
-class ToolCall(Struct, frozen=True):
+class ToolCall(Struct, frozen=True, omit_defaults=True):
     """One call of a tool by a model."""
 
     name: str
     arguments: dict[str, Any]
     id: str = ""
     """The server's name for it."""
+    signature: str = ""
+    """What the server wants back with it in a later turn, unread (Gemini's `thoughtSignature`)."""
 
 
 def tools_of(declared: Any) -> tuple[Tool, ...]:
@@ -55,10 +57,15 @@ def tools_of(declared: Any) -> tuple[Tool, ...]:
     )
 
 
+def json_type(declared: Any) -> str:
+    """The name of a type in JSON schema, whichever of the two it is declared by; empty where it is none."""
+    return _TYPES.get(declared, declared) if isinstance(declared, str) else ""
+
+
 def _schema(value: Any) -> Any:
     if is_mapping(value):
         return {
-            key: _TYPES.get(item, item) if key == "type" and isinstance(item, str) else _schema(item)
+            key: json_type(item) if key == "type" and isinstance(item, str) else _schema(item)
             for key, item in value.items()
             if item is not None
         }
@@ -92,6 +99,40 @@ def from_openai(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
     return tuple(found)
 
 
+def calling_message(calls: Sequence[ToolCall], said: str) -> dict[str, Any]:
+    """An assistant's message of a chat completion request that calls tools."""
+    made = [
+        {
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": orjson.dumps(call.arguments).decode()},
+        }
+        for call in calls
+    ]
+    return {"role": "assistant", "content": said or None, "tool_calls": made}
+
+
+def tool_message(call: ToolCall, result: str) -> dict[str, Any]:
+    """A tool's message of a chat completion request: the result of `call`."""
+    return {"role": "tool", "tool_call_id": call.id, "content": result}
+
+
+def with_ids(messages: Sequence[dict[str, Any]]) -> None:
+    """Give each call of these messages that has no id one, and each result the id of its call: results follow calls in order.
+
+    Nine letters and digits, which Mistral asks for and nobody else minds.
+    """
+    waiting: list[str] = []
+    made = 0
+    for message in messages:
+        for call in message.get("tool_calls") or ():
+            call["id"] = call["id"] or f"call{made:05}"
+            made += 1
+            waiting.append(call["id"])
+        if "tool_call_id" in message and waiting:
+            message["tool_call_id"] = waiting.pop(0)
+
+
 def as_gemini(tools: Iterable[Tool]) -> list[dict[str, Any]]:
     """`tools` of a Gemini request, as google-genai sends them."""
     declared = [
@@ -102,17 +143,43 @@ def as_gemini(tools: Iterable[Tool]) -> list[dict[str, Any]]:
 
 def from_gemini(parts: Sequence[Any]) -> tuple[ToolCall, ...]:
     """The calls among the parts of a Gemini candidate."""
-    calls = [object_in(part, "functionCall") for part in parts]
+    calls = [(part, object_in(part, "functionCall")) for part in parts]
     return tuple(
-        ToolCall(str(call.get("name")), dict(object_in(call, "args")), str(call.get("id") or ""))
-        for call in calls
+        ToolCall(
+            str(call.get("name")),
+            dict(object_in(call, "args")),
+            str(call.get("id") or ""),
+            str(part.get("thoughtSignature") or ""),
+        )
+        for part, call in calls
         if call
     )
+
+
+def gemini_call(call: ToolCall) -> dict[str, Any]:
+    """A call as a part of a model's turn in a Gemini request; its signature must come back where there was one."""
+    made = {"name": call.name, "args": call.arguments, **({"id": call.id} if call.id else {})}
+    return {"functionCall": made, **({"thoughtSignature": call.signature} if call.signature else {})}
+
+
+def gemini_result(call: ToolCall, result: str) -> dict[str, Any]:
+    """The result of `call` as a part of the turn after it; a text stands under `result`, where google-genai puts it."""
+    try:
+        told = orjson.loads(result)
+    except orjson.JSONDecodeError:
+        told = result
+    response = told if is_object(told) else {"result": told}
+    return {"functionResponse": {"name": call.name, "response": response, **({"id": call.id} if call.id else {})}}
 
 
 def with_calls(text: str, calls: Sequence[ToolCall]) -> str:
     """What was said, and the calls behind it."""
     return "\n".join(filter(None, (text, in_words(calls) if calls else "")))
+
+
+def without_calls(text: str, calls: Sequence[ToolCall]) -> str:
+    """What was said beside the calls: the other way round of `with_calls`."""
+    return text.removesuffix(in_words(calls)).removesuffix("\n") if calls else text
 
 
 def in_words(calls: Sequence[ToolCall]) -> str:

@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 import orjson
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, to_builtins
 from msgspec import field as struct_field
 
 from audiobench.core.errors import UsageError
@@ -29,6 +29,7 @@ from audiobench.core.parts import Parts as Parts
 from audiobench.core.parts import Role as Role
 from audiobench.core.parts import TextPart as TextPart
 from audiobench.core.parts import VideoPart as VideoPart
+from audiobench.core.tool_results import Called, Toolbox
 from audiobench.core.tools import Tool as Tool
 from audiobench.core.tools import ToolCall as ToolCall
 from audiobench.core.tools import as_openai
@@ -86,6 +87,10 @@ class Sample:
     """The conversation, where the item is one; its clips are those of `clips`, in order."""
     tools: tuple[Tool, ...] = ()
     """What the model may call."""
+    toolbox: Toolbox | None = None
+    """What its calls are answered with, where the task scripts that."""
+    called: tuple[Called, ...] | None = None
+    """What the model called in a conversation with scripted results, for scorers; None where there was none."""
 
     @property
     def options(self) -> list[tuple[str, str]]:
@@ -143,6 +148,8 @@ class Request:
     assistant; part of the key, and sent by no adapter."""
     tools: tuple[Tool, ...] = ()
     """What the model may call, by the server's own means; part of the key."""
+    toolbox: Toolbox | None = None
+    """What calls are answered with, for the protocol `tools`; part of the key, and sent by no adapter."""
     sample_id: str = ""
     epoch: int = 0
     sample: Sample | None = field(default=None, repr=False, compare=False)
@@ -153,7 +160,15 @@ class Request:
         in_words = all(isinstance(part, TextPart) for part in self.prefill or ())
 
         def said(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
-            return [{"role": m.role, "parts": identity(m.parts, sha256_of)} for m in messages]
+            return [
+                {
+                    "role": m.role,
+                    "parts": identity(m.parts, sha256_of),
+                    **({"calls": to_builtins(m.calls)} if m.calls else {}),
+                    **({"answers": to_builtins(m.answers)} if m.answers else {}),
+                }
+                for m in messages
+            ]
 
         body = {
             "model": model_sha256,
@@ -167,6 +182,7 @@ class Request:
             **({"hypotheses": self.hypotheses} if self.hypotheses else {}),
             **({"following": said(self.following)} if self.following else {}),
             **({"tools": as_openai(self.tools)} if self.tools else {}),
+            **({"toolbox": to_builtins(self.toolbox)} if self.toolbox else {}),
         }
         return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
 

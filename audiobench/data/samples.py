@@ -13,7 +13,8 @@ from audiobench.core.errors import UsageError
 from audiobench.core.narrow import is_object, is_sequence
 from audiobench.core.template import Row as TemplateRow
 from audiobench.core.template import evaluate
-from audiobench.core.tools import tools_of
+from audiobench.core.tool_results import ScriptedResult, Toolbox, ToolErrors, check, results_of
+from audiobench.core.tools import Tool, tools_of
 from audiobench.core.types import Sample, check_options
 from audiobench.data.clips import ClipError, ClipFinder
 from audiobench.data.dialogues import conversation
@@ -141,6 +142,9 @@ class SampleBuilder:
         self._prefix = _pattern(columns.choice_prefix)
         self._dialogue = columns.dialogue
         self._tools = getter(columns.doc_to_tools) if columns.doc_to_tools else None
+        self._results = getter(columns.doc_to_tool_results) if columns.doc_to_tool_results else None
+        self._all_results = tuple(ScriptedResult(one.name, one.result, one.arguments) for one in task.tool_results)
+        self._scripts_tools, self._errors = task.scripts_tools, ToolErrors(**task.tool_errors.model_dump())
         self._breakdown = {label: getter(template) for label, template in breakdown.items()}
         self._audio_column = column_of(columns.doc_to_audio)
         used = [
@@ -223,6 +227,7 @@ class SampleBuilder:
             metadata[label] = _label(value(clean))
         question = self._question(clean) if self._question else ""
         transcript = self._transcript(clean) if self._transcript else None
+        tools = tools_of(self._tools(clean)) if self._tools else ()
         return Sample(
             id=name,
             question="" if question is None else str(question),
@@ -234,9 +239,18 @@ class SampleBuilder:
             cluster=cluster,
             doc=clean,
             videos=videos,
-            tools=tools_of(self._tools(clean)) if self._tools else (),
+            tools=tools,
+            toolbox=self._toolbox(tools, clean) if self._scripts_tools else None,
             turns=conversation(self._dialogue, clean, clips) if self._dialogue is not None else (),
         )
+
+    def _toolbox(self, tools: tuple[Tool, ...], row: Row) -> Toolbox:
+        """The results of a row, and behind them those that the task has for the tools of this row."""
+        own = results_of(self._results(row)) if self._results else ()
+        names = {tool.name for tool in tools}
+        shared = tuple(one for one in self._all_results if one.name.replace(".", "_") in names)
+        check(found := Toolbox(tools, (*own, *shared), self._errors))
+        return found
 
     def _answer(
         self, given: Sequence[Any], row: Row, name: str

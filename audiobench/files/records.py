@@ -17,7 +17,18 @@ from msgspec import Struct, field
 
 from audiobench.core.json_values import counts, mended
 from audiobench.core.redact import redacted
-from audiobench.core.types import Condition, DialogueTurn, Exchange, Request, Response, Sample, TextPart
+from audiobench.core.tool_results import Called
+from audiobench.core.types import (
+    Condition,
+    DialogueTurn,
+    Exchange,
+    Message,
+    Request,
+    Response,
+    Sample,
+    TextPart,
+    ToolCall,
+)
 from audiobench.files import journal
 from audiobench.model.adapter import SampleError
 
@@ -30,6 +41,8 @@ Slot = tuple[str, Condition, int]
 """(sample id, condition, epoch): what one line answers."""
 DIALOGUE = "dialogue"
 """Key of `Response.raw` under which the answers of a conversation stand, in order."""
+TOOLS = "tools"
+"""Key of `Response.raw` under which stands what was called in a conversation with scripted results."""
 Count = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, lt=2.5e11)]
 """A length, or a moment since 1970."""
@@ -99,11 +112,15 @@ class MediaRef(Struct, omit_defaults=True, gc=False):
         return next(place for place in (self.audio, self.video) if place is not None)
 
 
-class Turn(Struct, gc=False):
+class Turn(Struct, omit_defaults=True, gc=False):
     """One turn as it was sent."""
 
     role: str
     parts: list[str | MediaRef]
+    calls: tuple[ToolCall, ...] = ()
+    """Tools that the assistant calls in it."""
+    answers: ToolCall | None = None
+    """The call whose result a tool's turn is."""
 
 
 class Exchanged(Struct, omit_defaults=True):
@@ -219,8 +236,13 @@ class Record(Struct, omit_defaults=True, gc=False):
             return Sample(self.id, "")
         return Sample(
             self.id, kept.question, choices=kept.choices, target=kept.target, metadata=kept.metadata,
-            transcript=kept.transcript, cluster=kept.cluster, turns=self._conversation(kept.turns),
+            transcript=kept.transcript, cluster=kept.cluster, turns=self._conversation(kept.turns), called=self._called(),
         )  # fmt: skip
+
+    def _called(self) -> tuple[Called, ...] | None:
+        """What was called in a conversation with scripted results; None where this is none."""
+        told = self.raw.get(TOOLS)
+        return None if told is None else msgspec.convert(told, tuple[Called, ...])
 
     def _conversation(self, turns: Sequence[ShownTurn]) -> tuple[DialogueTurn, ...]:
         """The turns as they were said, the model's own answers among them, but for the last one."""
@@ -296,12 +318,17 @@ def exchanged(exchange: Exchange, request: Request) -> list[Exchanged]:
 def turns(request: Request) -> list[Turn]:
     """The request's turns as a record keeps them: text as it is, clips by their place."""
     place = itertools.count()
-    found = [(message.role, message.parts) for message in request.messages]
+    found = list(request.messages)
     if request.prefill and request.prefill != (TextPart(""),):
-        found.append(("assistant", request.prefill))
+        found.append(Message("assistant", request.prefill))
     return [
-        Turn(role, [p.text if isinstance(p, TextPart) else MediaRef(**{p.kind: next(place)}) for p in parts])
-        for role, parts in found
+        Turn(
+            turn.role,
+            [p.text if isinstance(p, TextPart) else MediaRef(**{p.kind: next(place)}) for p in turn.parts],
+            turn.calls,
+            turn.answers,
+        )
+        for turn in found
     ]
 
 

@@ -21,7 +21,7 @@ LACKS: dict[str, str] = {
     "assistant_audio": "cannot send sound in a turn of the assistant",
     "prefill": "cannot continue an assistant's turn (prefill)",
     "prefill_audio": "cannot continue an assistant's turn that holds sound (prefill)",
-    "tool_role": "cannot send a tool's turn",
+    "tool_role": "cannot send a tool's turn that answers no call",
     "tools": "cannot be handed tools to call (another prompt of the task may show them in words)",
     "several_clips": "takes one clip in a request",
     "video": "cannot send video",
@@ -93,9 +93,9 @@ def needs(request: Request) -> Iterator[str]:
         yield "prefill"
     if sounding[-1]:
         yield "prefill_audio"
-    if any(message.role == "tool" for message in request.messages):
+    if any(message.role == "tool" and message.answers is None for message in request.messages):
         yield "tool_role"
-    if request.tools:
+    if request.tools or any(message.calls or message.answers for message in request.messages):
         yield "tools"
     media = request.media
     if len(media) > 1:

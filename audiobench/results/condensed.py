@@ -12,7 +12,7 @@ from typing import Any
 
 from audiobench.core.json_values import counts
 from audiobench.core.types import Condition, Outcome, Response
-from audiobench.files.records import ClipFacts, Record, ShownSample
+from audiobench.files.records import TOOLS, ClipFacts, Record, ShownSample
 from audiobench.files.summary_entry import Quantiles, Reasoning, TurnSpent
 from audiobench.results.reasoned import reasoned
 from audiobench.results.runs import Scored, TaskRun
@@ -205,6 +205,8 @@ class _Condenser:
 
     def _response(self, response: Response) -> Response:
         if self.texts:
-            return Response(response.text, usage=_NONE, raw=_NONE, think_effective=response.think_effective)
+            called = response.raw.get(TOOLS)  # scorers read it beside the text
+            raw = _NONE if called is None else {TOOLS: called}
+            return Response(response.text, usage=_NONE, raw=raw, think_effective=response.think_effective)
         effective = response.think_effective
         return self._responses.setdefault(effective, Response("", think_effective=effective))

@@ -77,6 +77,7 @@ _BUILT_IN: Mapping[str, str] = {
     "voicebench_open": "voicebench_judge.OPEN",
     "voicebench_qa": "voicebench_judge.QA",
     "bfcl_ast": "bfcl.SCORER",
+    "tool_use": "tool_use.SCORER",
     "mt_bench": "dialogues.MT_BENCH",
     "multi_challenge": "dialogues.MULTI_CHALLENGE",
     "airbench_foundation": "airbench.FOUNDATION",

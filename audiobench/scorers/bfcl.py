@@ -6,7 +6,8 @@ and `,./-_*^`; an optional parameter may be left out where `""` is among its ans
 
 Calls are read from the response in the form that AU-Harness asks for (ServiceNow/AU-Harness @daa0616: a JSON list of
 `{name: {parameter: value}}`, fenced or not), or as Python calls, which is BFCL's own form. A dot in a name is an underscore, as
-many servers allow none. A response to an item that no tool helps with is right where it calls none.
+many servers allow none. A response to an item that no tool helps with is right where it calls none. In a conversation with
+scripted results, the calls of all its turns are matched together.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import orjson
 from msgspec import Struct
 
 from audiobench.core.narrow import is_list, is_object
+from audiobench.core.tool_results import Called
 from audiobench.core.types import Answer, Sample
 from audiobench.scorers.base import OfficialFigure, Scorer, ScoreResult
 
@@ -260,6 +262,27 @@ def official(text: str, category: str, tools: Sequence[Any], allowed: Sequence[C
 
 def calls_in(text: str) -> list[Call] | None:
     """The tool calls of a response; an empty list where it says that it calls none, None where it holds none."""
+    found = _calls_as_json(text)
+    if found is not None:
+        return found
+    try:
+        return python_calls(text)
+    except (ValueError, SyntaxError, AttributeError, TypeError, RecursionError, MemoryError):
+        return None
+
+
+def calls_written(text: str, known: Sequence[str]) -> list[Call]:
+    """The tool calls of an answer that may be no call: as JSON whatever their names, as Python only of a known name, since
+    prose may look like it (`Paris (France)`).
+    """
+    found = _calls_as_json(text)
+    if found is not None:
+        return found
+    names = {name.replace(".", "_") for name in known}
+    return [call for call in calls_in(text) or () if all(name.replace(".", "_") in names for name in call)]
+
+
+def _calls_as_json(text: str) -> list[Call] | None:
     fenced = _FENCED.findall(text)
     for candidate in (*reversed(fenced), text):
         try:
@@ -269,10 +292,7 @@ def calls_in(text: str) -> list[Call] | None:
         found = [found] if is_object(found) else found
         if is_list(found) and all(map(_is_call, found)):
             return found
-    try:
-        return python_calls(text)
-    except (ValueError, SyntaxError, AttributeError, TypeError, RecursionError, MemoryError):
-        return None
+    return None
 
 
 def _is_call(value: Any) -> bool:
@@ -283,10 +303,16 @@ def _opened(value: Any) -> Any:
     return orjson.loads(value) if isinstance(value, str) else value
 
 
+def carried_out(called: Sequence[Called]) -> list[Call]:
+    """The calls of a conversation but for those that the tools themselves refused: an unknown name, wrong arguments."""
+    return [{one.name: one.arguments} for one in called if one.told not in ("unknown_tool", "wrong_arguments")]
+
+
 def judged(text: str, sample: Sample) -> dict[str, Any]:
     """What a response did: whether it called a tool and should have, whether it chose the right ones, and the match."""
     tools, allowed = _opened(sample.metadata["tools"]), _opened(sample.metadata["reference"]) or []
-    calls = [_underscored(call) for call in calls_in(text) or []]
+    called = calls_in(text) if sample.called is None else carried_out(sample.called)
+    calls = [_underscored(call) for call in called or []]
     known = [str(tool["name"]) for tool in tools]
     allowed = [{_whole_name(name, known): values for name, values in one.items()} for one in allowed]
     wanted, chosen = (sorted(name.replace(".", "_") for one in listed for name in one) for listed in (allowed, calls))

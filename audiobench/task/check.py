@@ -130,6 +130,7 @@ def _columns(task: TaskSpec) -> Iterator[Finding]:
             yield from _template_values((*where, "breakdown"), breakdown)
         if columns.choice_prefix is not None:
             yield from _pattern((*where, "choice_prefix"), columns.choice_prefix)
+    yield from _template_values(("tool_errors",), task.tool_errors.model_dump())
     for index, form in enumerate(task.forms):
         if not form.when:
             yield ("forms", index, "when"), "name at least one column that only this form has"

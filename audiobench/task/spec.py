@@ -14,6 +14,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from audiobench.core.errors import UsageError
+from audiobench.core.tool_results import ToolErrors
 from audiobench.scorers import SCORERS, Scorer, find_scorer
 from audiobench.scorers import Metric as ScorerMetric
 from audiobench.scorers.base import EXTRAS
@@ -91,6 +92,27 @@ class Dialogue(Declared):
     """Whether the turn is heard: it then takes the next clip of `doc_to_audio`."""
 
 
+class ToolResult(Declared):
+    """What a call of a tool is answered with, in every item."""
+
+    name: str
+    """Of the tool."""
+    arguments: dict[str, Any] = {}
+    """Those that the call must have; a call may have others too."""
+    result: Any
+    """A text, or a value that is sent as JSON."""
+
+
+class ToolErrorTexts(Declared):
+    """What a model is told instead of a result: templates over `name` (of the tool), `tools` (the names of all) and `problem`
+    (what is wrong with the arguments).
+    """
+
+    unknown_tool: str = ToolErrors().unknown_tool
+    wrong_arguments: str = ToolErrors().wrong_arguments
+    no_result: str = ToolErrors().no_result
+
+
 class Columns(Declared):
     """How a row of the data set becomes a sample: jinja templates over its columns."""
 
@@ -107,6 +129,9 @@ class Columns(Declared):
     doc_to_cluster: str | None = None
     doc_to_tools: str | None = None
     """Tools that the model may call: a list of `{name, description, parameters}`, or its JSON text."""
+    doc_to_tool_results: str | None = None
+    """What calls are answered with: a list of `{name, arguments, result}`, or its JSON text. The conversation then goes on
+    until the model calls no tool (protocol `tools`)."""
     dialogue: Dialogue | None = None
     """For items that are a conversation of several turns."""
     choice_prefix: str | None = None
@@ -234,6 +259,10 @@ class TaskSpec(Columns):
     """For withheld answers: field -> template over id, answer, question and the row; plus `file`, whose name
     ends in .csv or .json."""
     reference_scores: list[ReferenceScore] = []
+    tool_results: list[ToolResult] = []
+    """Results that hold for every item, asked after those of `doc_to_tool_results`."""
+    tool_errors: ToolErrorTexts = ToolErrorTexts()
+    """What the model is told where a call has no result."""
     num_fewshot: int = Field(default=0, ge=0)
     """Answered examples before each item: other samples with their sound, drawn by seed, as earlier turns of the conversation.
     `--num-fewshot` takes another number."""
@@ -264,12 +293,21 @@ class TaskSpec(Columns):
         if self.num_fewshot and (self.answers_withheld or any(form.dialogue for form in forms)):
             why = "answers are withheld" if self.answers_withheld else "items are conversations"
             raise ValueError(f"num_fewshot {self.num_fewshot}: {why}, so no example can be shown with its answer")
+        if self.scripts_tools and any(form.dialogue for form in forms):
+            raise ValueError("doc_to_tool_results and tool_results are for items of one question, not for `dialogue`")
+        if self.scripts_tools and not any(form.doc_to_tools for form in forms):
+            raise ValueError("doc_to_tool_results and tool_results need doc_to_tools: which tools can be called?")
         filmed = any(form.doc_to_video is not None for form in forms)
         for prompt in self.prompt:
             if filmed != ("video" in prompt.order):
                 lacks = "doc_to_video is not given" if not filmed else f"add video to {prompt.order}"
                 raise ValueError(f"prompt {prompt.name}: order says where the video of doc_to_video is shown: {lacks}")
         return self
+
+    @property
+    def scripts_tools(self) -> bool:
+        """Whether calls of tools are answered, so that the conversation goes on."""
+        return bool(self.tool_results) or any(form.doc_to_tool_results is not None for form in (self, *self.forms))
 
     @property
     def made(self) -> ScorerMetric:
@@ -338,6 +376,11 @@ class TaskSpec(Columns):
                 self.test_split,
                 self.doc_filter,
                 *filter(None, [self.repeat, self.join and self.join.model_dump()]),
+                *(
+                    [{"tool_results": self.model_dump(include={"tool_results", "tool_errors"})}]
+                    if self.scripts_tools
+                    else []
+                ),
             ],
         }
         digests = {name: _digest(part) for name, part in parts.items()}

@@ -46,6 +46,7 @@ class Server:
         self.broken_turn: int | None = options.broken_turn
         self.action: str = options.action
         self.dialogue: bool = options.dialogue
+        self.tools: int = options.tools
         self.log = open(options.log, "a", buffering=1, encoding="utf-8") if options.log else None  # noqa: SIM115
         self.attempts: collections.Counter[str] = collections.Counter()
 
@@ -83,7 +84,7 @@ class Server:
         if self.key and request.headers.get("authorization") != f"Bearer {self.key}":
             return web.json_response({"error": {"message": "Incorrect API key provided"}}, status=401)
         body = await request.json()
-        parts = [part for message in body["messages"] for part in message["content"] if isinstance(part, dict)]
+        parts = [part for m in body["messages"] for part in m["content"] or () if isinstance(part, dict)]
         text = " ".join(part["text"] for part in parts if part["type"] == "text")
         found = re.search(r"item (\d+)", text)
         item = found[1] if found else "0"
@@ -98,10 +99,10 @@ class Server:
         if self.segments:
             turn = json.dumps([m["content"] for m in body["messages"] if m["role"] == "assistant"]).count("</seg>")
             item = f"{item}.{turn}"
-        if self.dialogue:
+        if self.dialogue or self.tools:
             turn = sum(message["role"] == "assistant" for message in body["messages"])
             item = f"{item}.{turn}"
-        several = self.segments or self.action or self.dialogue
+        several = self.segments or self.action or self.dialogue or self.tools
         kind = "400" if several and self.broken_turn == turn else self.fault(item)
         await asyncio.sleep(self.latency)
         if kind is not None:
@@ -118,6 +119,13 @@ class Server:
             clips = sum(part["type"] == "input_audio" for part in parts)
             roles = "".join(message["role"][0] for message in body["messages"])
             content = f"answer {item}: {clips} clips, {roles}"
+        calls = {}
+        if turn < self.tools:
+            function = {"name": "look_up", "arguments": json.dumps({"word": f"w{turn}"})}
+            calls = {"content": None, "tool_calls": [{"id": "", "type": "function", "function": function}]}
+        elif self.tools:
+            told = [(m["tool_call_id"], m["content"]) for m in body["messages"] if m["role"] == "tool"]
+            content = " ".join(f"{id}={text}" for id, text in told)
         if self.segments:
             clips = sum(part["type"] == "input_audio" for part in parts)
             thought, stop = self.thought(body, body["messages"])
@@ -128,7 +136,7 @@ class Server:
             "choices": [
                 {
                     "index": 0,
-                    "message": {"role": "assistant", "content": content, **self.message},
+                    "message": {"role": "assistant", "content": content, **calls, **self.message},
                     "finish_reason": "stop",
                     "stop_reason": stop,
                 }
@@ -203,6 +211,7 @@ def main() -> None:
     parser.add_argument(
         "--dialogue", type=bool, default=False, help="answers say which turn of a conversation they are"
     )
+    parser.add_argument("--tools", type=int, default=0, help="calls of a tool, one a turn, before the final answer")
     parser.add_argument("--broken-turn", type=int, help="the turn, from 0, that is refused with 400")
     parser.add_argument(
         "--card", help="JSON: fields of the only model in the list of models; without it there is no list"

@@ -390,7 +390,9 @@ def test_a_record_of_several_turns_shows_them_all(browser, export, tmp_path) -> 
             "sent": [], "generation": {"max_gen_toks": 8},
             "response": {"text": "first a hum", "finish_reason": "length", "usage": {"completion": 8}, "latency": {"total": 0.5}},
         },
-        {"sent": [{"role": "user", "parts": ["Listen again.", {"video": 0}]}],
+        {"sent": [{"role": "user", "parts": ["Listen again.", {"video": 0}]},
+                  {"role": "assistant", "parts": [], "calls": [{"name": "look_up", "arguments": {"word": "hum"}}]},
+                  {"role": "tool", "parts": ["a low sound"], "answers": {"name": "look_up", "arguments": {"word": "hum"}}}],
          "response": {"text": "A.", "reasoning": "a hiss, then", "finish_reason": "stop"}},
     ]  # fmt: skip
     page = (export(write_run(tmp_path / "run", [line])).folder / "index.html").as_uri()
@@ -399,7 +401,17 @@ def test_a_record_of_several_turns_shows_them_all(browser, export, tmp_path) -> 
     assert browser.js("document.querySelector('.exchange summary').textContent") == "All 2 turns"
     browser.click(".exchange summary")
     shown = browser.js("document.querySelector('.exchange').innerText")
-    for words in ("first a hum", "max_gen_toks", "length", "Listen again.", "video 1", "a hiss, then"):
+    for words in (
+        "first a hum",
+        "max_gen_toks",
+        "length",
+        "Listen again.",
+        "video 1",
+        "a hiss, then",
+        "hum",
+        "tool: look_up",
+        "a low sound",
+    ):
         assert words in shown
 
 

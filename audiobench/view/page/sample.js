@@ -111,9 +111,10 @@ AB.sample = (function () {
   }
 
   function turns(prompt) {
-    return h("ol", { class: "turns" }, (prompt || []).map((turn, i) => h("li", null, h("span", { class: "role" }, i === prompt.length - 1 && turn.role === "assistant" ? "assistant (prefill)" : AB.visible(String(turn.role))),
+    return h("ol", { class: "turns" }, (prompt || []).map((turn, i) => h("li", null, h("span", { class: "role" }, i === prompt.length - 1 && turn.role === "assistant" ? "assistant (prefill)" : AB.visible(turn.answers ? `${turn.role}: ${turn.answers.name}` : String(turn.role))),
       turn.parts.map((part) => typeof part === "string" ? h("div", { class: "prose bare", dir: "auto" }, AB.visible(part.slice(0, 4 * AB.PIECE)), part.length > 4 * AB.PIECE ? h("span", { class: "muted" }, ` (${AB.count(part.length)} characters)`) : null)
-        : h("span", { class: "tag" }, Object.entries(part).map(([kind, place]) => `${kind} ${place + 1}`).join())))));
+        : h("span", { class: "tag" }, Object.entries(part).map(([kind, place]) => `${kind} ${place + 1}`).join())),
+      (turn.calls || []).map((call) => h("div", { class: "prose bare mono", dir: "auto" }, AB.visible(`${call.name}(${text(call.arguments)})`))))));
   }
 
   /** Every turn of an exchange that took more than one: what was sent beyond the prompt, and what came back. */
