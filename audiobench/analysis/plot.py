@@ -1,79 +1,69 @@
-"""Accuracy over thinking budget, drawn for a paper: PNG (300 dpi) and SVG."""
+"""Analyses drawn for a paper: accuracy over thinking budget, and arms beside each other."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import log2
-from pathlib import Path
 from typing import Any
 
 from audiobench.analysis.ablate import Ablation
-from audiobench.core.errors import UsageError, install
-
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999")
-"""Okabe and Ito's palette: tells colour-blind readers the curves apart."""
-MARKERS = ("o", "s", "^", "D", "v", "<", ">")
-SUFFIXES = (".png", ".svg", ".pdf")
+from audiobench.analysis.comparison import Comparison
+from audiobench.core.errors import UsageError
+from audiobench.core.plot import COLOURS, MARKERS, Plot, forest
+from audiobench.scorers.metrics import UNITS
 
 
-def targets(path: Path) -> list[Path]:
-    """The files that `--plot path` writes: PNG and SVG, or just the format that its suffix names.
+def budget_plot(tasks: Sequence[Ablation], model: str) -> Plot:
+    """One panel for each task that has a budget curve, one line for each audio condition.
 
     Raises:
-        UsageError: another suffix.
-    """
-    if not path.suffix:
-        return [path.with_name(path.name + ".png"), path.with_name(path.name + ".svg")]
-    if path.suffix.lower() not in SUFFIXES:
-        raise UsageError(
-            f"--plot {path}: {path.suffix} is unknown; allowed: {', '.join(SUFFIXES)}, or none for PNG + SVG"
-        )
-    return [path]
-
-
-def draw(tasks: Sequence[Ablation], model: str, path: Path) -> list[Path]:
-    """Draw one panel for each task that has a budget curve, one line for each audio condition; returns the files.
-
-    Raises:
-        UsageError: matplotlib is not installed, no task has a curve, or the file cannot be written.
+        UsageError: matplotlib is not installed, or no task has a curve.
     """
     drawn = [found for found in tasks if found.scaling]
     if not drawn:
-        raise UsageError("--plot: there is no budget curve; run with e.g. --think off,budget:256,budget:1024")
-    files = targets(path)
-    pyplot = _pyplot()
-    style: Any = {
-        "font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.7,
-        "svg.fonttype": "none", "svg.hashsalt": "audiobench", "legend.frameon": False, "axes.titlesize": 8,
-    }  # fmt: skip
-    with pyplot.rc_context(style):
-        figure, axes = pyplot.subplots(
-            1, len(drawn), figsize=(4.8 * len(drawn), 2.9), squeeze=False, layout="constrained"
-        )
-        for axis, found in zip(axes[0], drawn, strict=True):
+        raise UsageError("nothing to draw: no budget curve; run with e.g. --think off,budget:256,budget:1024")
+    plot = Plot(len(drawn), (4.8, 2.9))
+    with plot.styled():
+        for axis, found in zip(plot.panels, drawn, strict=True):
             _panel(axis, found, model)
-        try:
-            for file in files:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                stamp = {"Date": None} if file.suffix == ".svg" else {}
-                figure.savefig(file, dpi=300, metadata=stamp)
-        except OSError as error:
-            raise UsageError(f"--plot {path}: {error.strerror}") from error
-        finally:
-            pyplot.close(figure)
-    return files
+    return plot
 
 
-def _pyplot() -> Any:
-    """Half of it has no types."""
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise UsageError(f"--plot needs matplotlib: {install('plot')}") from error
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+def comparison_plot(found: Sequence[Comparison]) -> Plot:
+    """One panel for each comparison: every arm's value with its 95 % interval, and its difference to the first.
 
-    return pyplot
+    Raises:
+        UsageError: matplotlib is not installed, or no arm has a value.
+    """
+    drawn = [entry for entry in found if any(arm.value is not None for arm in entry.arms)]
+    if not drawn:
+        raise UsageError("nothing to draw: no arm has a value")
+    plot = Plot(1, (5.6, 0.7 + 0.32 * max(len(entry.arms) for entry in drawn)), rows=len(drawn))
+    with plot.styled():
+        for axis, entry in zip(plot.panels, drawn, strict=True):
+            _arms(axis, entry)
+    return plot
+
+
+def _arms(axis: Any, entry: Comparison) -> None:
+    unit = UNITS[entry.unit]
+    known = [arm for arm in entry.arms if arm.value is not None]
+    against = {pair.b: pair for pair in entry.pairs}
+    names = []
+    for arm in known:
+        pair = against.get(arm.label)
+        low, high = pair.ci if pair else (0.0, 0.0)
+        gain = (
+            f"  {unit.show(pair.difference, signed=True)} [{unit.show(low, signed=True)}, {unit.show(high, signed=True)}]"
+            if pair and pair.difference is not None
+            else ""
+        )
+        names.append(f"{arm.label}{gain}")
+    values = [unit.scale * (arm.value or 0.0) for arm in known]
+    forest(axis, names, values, [(unit.scale * arm.ci[0], unit.scale * arm.ci[1]) for arm in known])
+    title = entry.title if isinstance(entry.title, str) else entry.task
+    axis.set_title(f"{title} (n = {entry.n:,}, 95 % intervals; differences to the first, paired)", loc="left")
+    axis.set_xlabel(f"{entry.metric}{' (%)' if unit.scale == 100.0 else ''}")
 
 
 def _panel(axis: Any, found: Ablation, model: str) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from audiobench.analysis.ablate import ablate_task
 from audiobench.analysis.ablate_sheets import ablation_sheets
-from audiobench.analysis.plot import draw, targets
+from audiobench.analysis.across import ablate_run
+from audiobench.analysis.plot import budget_plot
 from audiobench.cli import output
-from audiobench.cli.compare import check_withheld
-from audiobench.cli.names import tasks_of
+from audiobench.cli.names import named
 from audiobench.core.errors import UsageError
+from audiobench.core.plot import targets
 from audiobench.results.runs import Run
 
 
@@ -23,15 +23,10 @@ def run(args: argparse.Namespace) -> int:
             f"ablate takes one run directory; several are set beside each other by: audiobench compare {runs}"
         )
     opened = Run.open(args.run_folder)
-    names = tasks_of(opened, args.tasks)
-    if not names:
-        raise UsageError(f"{args.run_folder}: no task in this run has a plan yet")
-    for name in names:
-        check_withheld(opened.tasks[name].task)
     if args.plot is not None:
         targets(args.plot)
-    tasks = [ablate_task(opened, opened.tasks[name]) for name in names]
-    files = draw(tasks, opened.title, args.plot) if args.plot is not None else []
+    tasks = ablate_run(opened, named(args.tasks))
+    files = budget_plot(tasks, opened.title).save(args.plot) if args.plot is not None else []
     form = output.chosen(args)
     if form == "json":
         plots = [str(file) for file in files]
@@ -48,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
 
     sheets = [sheet for found in tasks for sheet in ablation_sheets(found, breakdown=args.breakdown)]
     if args.breakdown and not sheets:
-        columns = sorted({column for name in names for column in opened.tasks[name].task.breakdown})
+        columns = sorted({column for found in tasks for column in opened.tasks[found.task].task.breakdown})
         raise UsageError(f"--breakdown {args.breakdown}: no such column; they are: {', '.join(columns) or 'none'}")
     if sheets and not args.breakdown and all(found.conditions == 1 and not found.self_reflect for found in tasks):
         sheets[0].notes.append(

@@ -6,12 +6,13 @@ import argparse
 import sys
 from collections import Counter
 
+from audiobench.analysis.across import tasks_of
 from audiobench.ask.annotate import carry
 from audiobench.ask.annotators import AnnotatorStage, Found, find_annotator
 from audiobench.ask.engine import Ending
 from audiobench.cli import output
 from audiobench.cli.asking import terms
-from audiobench.cli.names import tasks_of
+from audiobench.cli.names import named
 from audiobench.core.errors import UsageError
 from audiobench.core.sheet import Sheet
 from audiobench.core.types import Request, Response
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     if args.max_cost is not None and not found.asks_a_model:
         raise UsageError(f"--max-cost: annotator {found.name} asks no model, so it costs nothing; leave it out")
     opened = Run.open(args.run_folder)
-    tasks = [opened.tasks[name] for name in tasks_of(opened, args.tasks)]
+    tasks = [opened.tasks[name] for name in tasks_of(opened, named(args.tasks))]
     for task_run in tasks:
         if found.name in task_run.plan.task.get("breakdown", ()):
             raise UsageError(f"annotator {found.name}: task {task_run.task.task} has a breakdown column of that name")

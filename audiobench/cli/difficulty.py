@@ -9,12 +9,13 @@ from pathlib import Path
 
 from msgspec import Struct, to_builtins
 
+from audiobench.analysis.across import check_withheld, shared_tasks
 from audiobench.analysis.arms import Selector
 from audiobench.analysis.difficulty import ManifestLine, RewardLine, difficulties
 from audiobench.analysis.measure import is_share
 from audiobench.analysis.sheets import points
 from audiobench.cli import output
-from audiobench.cli.compare import check_withheld, shared_tasks
+from audiobench.cli.names import named
 from audiobench.core.disk import write_whole
 from audiobench.core.errors import ExitCode, UsageError
 from audiobench.core.plain_text import plural
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     """Count passes, write the manifest and the rewards, summarise."""
     low, high = _range(args.keep, args.k)
     selector = Selector.parse(str(args.run_folder))
-    names, _ = shared_tasks([selector], args.tasks)
+    names, _ = shared_tasks([selector], named(args.tasks))
     manifest: list[ManifestLine] = []
     rewards: list[RewardLine] = []
     summaries: list[Passes] = []

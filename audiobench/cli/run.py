@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from audiobench import api
+from audiobench.api.running import carry_out
 from audiobench.ask.plan_lines import plan_lines
 from audiobench.ask.prepare import prepare, resolve, run_folder, run_name
 from audiobench.ask.run import RunResult
@@ -179,7 +179,7 @@ def _estimate(spec: RunSpec, args: argparse.Namespace) -> list[Estimate]:
 
 
 def _run_and_show(spec: RunSpec, args: argparse.Namespace) -> RunResult:
-    result = api.run(spec)
+    result = carry_out(spec)
     if output.chosen(args) == "text":
         print_run(result.summaries, result.tasks, result.folder, groups=_groups(result, spec))
     if output.chosen(args) != "json":

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from typing import Any
 
+from audiobench.analysis.across import shared_tasks
 from audiobench.analysis.arms import Selector
 from audiobench.analysis.traces import early
 from audiobench.analysis.traces.asking import Job, TraceStage
@@ -17,8 +18,7 @@ from audiobench.analysis.traces.sheets import trace_sheets
 from audiobench.ask.annotate import carry
 from audiobench.cli import output
 from audiobench.cli.asking import terms
-from audiobench.cli.compare import shared_tasks
-from audiobench.cli.names import listed
+from audiobench.cli.names import listed, named
 from audiobench.core.errors import AudiobenchError, ExitCode, UsageError
 from audiobench.core.redact import is_redacted
 from audiobench.files.annotations import EarlyAnswer, TraceVerdict
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--limit {args.limit}: must be at least 1")
     measures, fractions = _measures(args.measures), _fractions(args.fractions)
     selector = Selector.parse(args.run_folder)
-    names, _ = shared_tasks([selector], args.tasks)
+    names, _ = shared_tasks([selector], named(args.tasks))
     arms = {name: selector.arms(name, prompts=True) for name in names}
     if not any(traced(arm) for group in arms.values() for arm in group):
         raise UsageError(f"{selector.text}: no response has a reasoning trace; run with --think on")

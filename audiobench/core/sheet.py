@@ -234,6 +234,29 @@ def csv(sheets: Sequence[Sheet]) -> str:
     return out.getvalue()
 
 
+def as_html(sheets: Sequence[Sheet]) -> str:
+    """A fragment of HTML for each sheet, as notebooks show it: title, table, notes. Every text is escaped."""
+    parts: list[str] = []
+    for sheet in sheets:
+        columns = sheet.columns()
+        parts += [f"<h4>{html.escape(one_line(sheet.title))}</h4>"] if sheet.title else []
+        if sheet.rows:
+            sides = {place: "left" if column.text else "right" for place, column in columns.items()}
+            head = "".join(
+                f'<th style="text-align:{sides[p]}">{html.escape(one_line(c.head))}</th>' for p, c in columns.items()
+            )
+            rows = (
+                "".join(f'<td style="text-align:{sides[p]}">{html.escape(one_line(row[p]))}</td>' for p in columns)
+                for row in sheet.rows
+            )
+            body = "".join(f"<tr>{row}</tr>" for row in rows)
+            parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+        if sheet.notes:
+            notes = "".join(f"<li>{html.escape(one_line(note))}</li>" for note in sheet.notes)
+            parts.append(f"<ul>{notes}</ul>")
+    return "\n".join(parts)
+
+
 def text(sheets: Sequence[Sheet]) -> str:
     """The sheets as on a terminal of 140 columns, without colours."""
     file = io.StringIO()

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from msgspec import UNSET, Struct, UnsetType, structs
 
+from audiobench import data as dataset
 from audiobench.core.errors import ExitCode, UsageError
 from audiobench.core.json_values import decode
 from audiobench.core.narrow import is_list
@@ -57,6 +58,15 @@ def read(path: Path) -> Iterator[Entry]:
             found = logs.convert(entries, path) or iter(entries)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
+    yield from checked(found, path)
+
+
+def checked(found: Iterable[tuple[int, Any]], path: Path) -> Iterator[Entry]:
+    """The entries; `path`: where they are from, for messages.
+
+    Raises:
+        UsageError: there is none, or one that is not an object with `id` and `output`.
+    """
     empty = True
     for number, entry in found:
         empty = False
@@ -65,6 +75,19 @@ def read(path: Path) -> Iterator[Entry]:
         yield number, entry
     if empty:
         raise UsageError(f"{path}: no predictions in it; {_FORMAT}")
+
+
+def samples_for(
+    task: TaskSpec, file: Path, entries: Iterable[Entry], data: Path | None = None
+) -> dict[str, Sample] | None:
+    """The task's data set by id, where it is named (`data`) or a prediction does not carry its sample; else None.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    if data is None and all(is_inline(entry) for _, entry in entries):
+        return None
+    return {sample.id: sample for sample in dataset.load(task, file, data=data, audio_required=False).samples}
 
 
 def _parse(raw: bytes, path: Path) -> list[tuple[int, Any]]:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import orjson
 
-from audiobench.core import strict_yaml
+from audiobench.core import given, strict_yaml
 from audiobench.core.errors import UsageError
 from audiobench.core.limits import TIMEOUT_SECONDS
 from audiobench.core.own_code import load
@@ -88,6 +88,8 @@ def _check_urls(spec: ModelSpec, base_url: str | None) -> None:
 
 
 def _find_model(name: str, base_url: str | None) -> ModelSpec:
+    if (handed := given.find("model", name)) is not None:
+        return handed.spec
     if name.endswith((".yaml", ".yml")):
         path = Path(name)
         if not path.is_file():
@@ -205,6 +207,8 @@ def _factory(spec: ModelSpec) -> tuple[Any, str]:
     Raises:
         UsageError: it does not exist or cannot be imported.
     """
+    if (handed := given.find("model", spec.adapter)) is not None:
+        return handed, spec.adapter
     own = ADAPTERS.get(spec.adapter)
     target = own or _entry_points().get(spec.adapter) or spec.adapter
     module_name, colon, class_name = target.rpartition(":")

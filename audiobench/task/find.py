@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audiobench.core import given
 from audiobench.core.errors import UsageError
 from audiobench.core.narrow import is_list
 from audiobench.task.glance import glance, listed
@@ -78,6 +79,8 @@ def find_task(name: str) -> tuple[TaskSpec, Path]:
     Raises:
         UsageError: no such task, or its file is not valid.
     """
+    if (handed := given.find("task", name)) is not None:
+        return handed
     if name.startswith("lm_eval:"):
         from audiobench.task.lm_eval import translate
 
@@ -160,8 +163,8 @@ def find_tasks(names: list[str]) -> list[tuple[TaskSpec, Path, str]]:
     found: dict[str, tuple[TaskSpec, Path, str]] = {}
     for name in expand(names):
         task, file = find_task(name)
-        _, other, _ = found.setdefault(task.task, (task, file, name))
-        if not file.samefile(other):
+        before, other, _ = found.setdefault(task.task, (task, file, name))
+        if not file.samefile(other) or task != before:
             raise UsageError(
                 f"--tasks {','.join(names)}: {other} and {file} both declare task: {task.task}; give one of them "
                 "another name, or run them apart"

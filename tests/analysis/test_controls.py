@@ -173,6 +173,6 @@ def test_compare_picks_conditions_of_one_run(everything, capsys):
 def test_a_run_without_budgets_cannot_be_drawn(controlled, tmp_path, capsys):
     folder = controlled("deaf", "deaf", audio=SOUNDS)
     assert main(["ablate", str(folder), "--plot", str(tmp_path / "x.png")]) == 2
-    assert "there is no budget curve" in capsys.readouterr().err
+    assert "no budget curve" in capsys.readouterr().err
     assert main(["ablate", str(folder), "--plot", str(tmp_path / "x.gif")]) == 2
     assert ".gif is unknown" in capsys.readouterr().err

@@ -12,6 +12,7 @@ LISTING = "`tasks list` into a pipe answers in 80 ms, without rich, msgspec and 
 SOUND = "decodes with soundfile and numpy, which a run of answers made elsewhere never needs"
 TORCH = "torch and transformers, seconds of import: only where a model runs in this process"
 ALLOWED = {
+    "audiobench -> audiobench.api": "every command imports the package, and few need the Python API",
     "audiobench.cli.output -> audiobench.core.disk": LISTING,
     "audiobench.cli.output -> audiobench.core.sheet": LISTING,
     "audiobench.cli.tasks -> audiobench.core.sheet": LISTING,

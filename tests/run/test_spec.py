@@ -106,7 +106,7 @@ def test_python_and_the_command_line_make_the_same_specification() -> None:
 def test_a_run_from_python_is_the_run_of_the_command(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec = RunSpec(model="oracle", tasks=["toy/toy.yaml"], out=Path("python"), quiet=True)
     result = api.run(spec)
-    assert result.exit_code == 0 and result.summaries[0].metrics["acc"].value == 1.0
+    assert result.exit_code == 0 and result.scores[0].metrics["acc"].value == 1.0
     assert run(capsys, "run", "--model", "oracle", "--tasks", "toy/toy.yaml", "--out", "typed", "--quiet")[0] == 0
     recorded = [run_info.read(place / name).starts[0].spec for name in ("python", "typed")]
     assert recorded[0] == recorded[1]
