@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from audiobench.core.errors import UsageError
 from audiobench.core.modes import FinishReason
 from audiobench.core.types import AudioPart, Message, Part, Request, Response, TextPart
+from audiobench.model import transcription
 from audiobench.model.adapter import Adapter
 from audiobench.model.capabilities import WORDS, Capabilities
 from audiobench.model.registry import build_adapter, capabilities, find_model
@@ -39,8 +40,8 @@ class Options(BaseModel):
     """Name (or path) of the model that answers."""
     asr_base_url: str | None = None
     llm_base_url: str | None = None
-    asr_prompt: str = "Transcribe the speech in this audio word for word. Write the transcript only."
-    asr_generation: dict[str, Any] = {"temperature": 0.0, "max_gen_toks": 4096}
+    asr_prompt: str = transcription.PROMPT
+    asr_generation: dict[str, Any] = transcription.GENERATION
     transcript: str = 'Transcript of the audio: "{transcript}"'
     """What stands in the prompt in the place of the audio."""
     asr_sha256: str | None = None

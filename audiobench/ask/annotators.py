@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from audiobench.ask.annotate import loaded
 from audiobench.ask.stage import Ask, Reply, Stage, responses
@@ -195,7 +195,7 @@ class AnnotatorStage(Stage[Item]):
         if self.found.asks_a_model and not said:
             return None
         value = self.found.annotator.value(item, said)
-        if not isinstance(value, Value):
+        if not _is_value(value):
             raise SampleError(f"value {value!r}: must be a text, a number, true or false, or None")
         asked = self.found.asks_a_model
         return Note(
@@ -209,3 +209,8 @@ class AnnotatorStage(Stage[Item]):
             served_models=sorted({response.served_model for response in said if response.served_model}),
             replies=[response.text for response in said],
         )
+
+
+def _is_value(value: object) -> TypeGuard[Value]:
+    """Whether somebody else's code gave what it should."""
+    return isinstance(value, Value)

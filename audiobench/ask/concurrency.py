@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from audiobench.ask.pace import Pace
 
@@ -39,7 +39,7 @@ class Concurrency:
         self._timer: asyncio.TimerHandle | None = None
 
     @contextlib.asynccontextmanager
-    async def turn(self, *, again: bool = False, stays: bool = False) -> AsyncIterator[float]:
+    async def turn(self, *, again: bool = False, stays: bool = False) -> AsyncGenerator[float]:
         """A request's time on the wire; gives the moment at which it began.
 
         Args:

@@ -10,18 +10,16 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic
-
-from msgspec import Struct
 
 from audiobench.ask.closing import close
 from audiobench.ask.concurrency import Concurrency, DismissedError
 from audiobench.ask.identity import check_answered
 from audiobench.ask.retry import ExhaustedError, RetryPolicy, call
-from audiobench.ask.stage import EXPECTED, I, Stage, why
+from audiobench.ask.stage import EXPECTED, I, Line, Stage, why
 from audiobench.core import event_loop
 from audiobench.core.errors import AudiobenchError, ExitCode, IncompleteError
 from audiobench.core.plain_text import plural
@@ -61,7 +59,7 @@ class Engine(Generic[I]):
         policy: RetryPolicy,
         *,
         stop_when: Callable[[], str | None] = lambda: None,
-        finished: Callable[[Struct | None], None] = lambda line: None,
+        finished: Callable[[Line | None], None] = lambda line: None,
         allow_other_model: bool = False,
     ) -> None:
         self.stage = stage
@@ -108,7 +106,7 @@ class Engine(Generic[I]):
         return self.ending
 
     @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
+    def _signals(self) -> Generator[None]:
         loop = asyncio.get_running_loop()
         numbers = (signal.SIGINT, signal.SIGTERM) if event_loop.takes_signals() else ()
         for number in numbers:
@@ -190,7 +188,7 @@ class Engine(Generic[I]):
         else:
             self._write(item, line)
 
-    def _write(self, item: I, line: Struct) -> None:
+    def _write(self, item: I, line: Line) -> None:
         """Write the line of an item, and stop where it is the last that is wanted."""
         path = self.stage.path(item)
         try:

@@ -17,7 +17,8 @@ from typing import Any
 import orjson
 
 from audiobench.core.errors import UsageError
-from audiobench.core.types import Sample
+from audiobench.core.narrow import is_sequence
+from audiobench.core.types import Condition, Sample
 from audiobench.files import run_info
 from audiobench.files.run_spec import RunSpec
 from audiobench.model.registry import find_model, sha256_of
@@ -50,7 +51,7 @@ def find(external: str, task: TaskSpec, samples: Sequence[Sample], folder: Path)
     Raises:
         UsageError: the source is not there, or holds none for any of the samples.
     """
-    if external.startswith(_MODEL):
+    if asks_a_model(external):
         asked, model = folder / FOLDER, find_model(external.removeprefix(_MODEL))
         known = (asked / run_info.FILE).is_file()
         return External(_of_run(str(asked), task, required=False) if known else {}, sha256_of(model)[:8])
@@ -67,9 +68,14 @@ def find(external: str, task: TaskSpec, samples: Sequence[Sample], folder: Path)
     return External(found, identity)
 
 
+def asks_a_model(external: str | None) -> bool:
+    """Whether `--external` names a model, which is asked before the one under test."""
+    return external is not None and external.startswith(_MODEL)
+
+
 def asked_first(options: RunSpec, folder: Path, nbest: int) -> RunSpec | None:
     """The run of a model that is asked before this one, within the same limit of cost; None where `--external` names none."""
-    if options.external is None or not options.external.startswith(_MODEL):
+    if options.external is None or not asks_a_model(options.external):
         return None
     model = find_model(options.external.removeprefix(_MODEL), base_url=options.external_base_url)
     return RunSpec(
@@ -95,7 +101,7 @@ def _of_column(name: str, task: TaskSpec, samples: Sequence[Sample]) -> Hypothes
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    listed = value if isinstance(value, list | tuple) else [value]
+    listed = value if is_sequence(value) else [value]
     return tuple(str(text) for text in listed if text is not None and str(text).strip())
 
 
@@ -138,7 +144,7 @@ def _of_run(text: str, task: TaskSpec, *, required: bool = True) -> Hypotheses:
     return {sample: tuple(text for _, text in sorted(by_epoch.items())) for sample, by_epoch in found.items()}
 
 
-def _answered(task_run: TaskRun, condition: Any) -> Iterable[Scored]:
+def _answered(task_run: TaskRun, condition: Condition) -> Iterable[Scored]:
     return (
         scored
         for scored in task_run.scored(condition)

@@ -12,13 +12,13 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
 
 from audiobench.ask.annotate import Terms, carry, loaded
-from audiobench.ask.batch.driver import BatchDriver
+from audiobench.ask.batch.driver import carry_by_jobs
 from audiobench.ask.batch.jobs import Submitted
 from audiobench.ask.engine import Ending
 from audiobench.ask.stage import Reply, Stage, responses
+from audiobench.ask.work import TaskWork
 from audiobench.core.errors import UsageError
 from audiobench.core.types import AudioPart, Clip, Message, Part, Request, Response, TextPart
 from audiobench.files.annotations import Judgement
@@ -124,7 +124,7 @@ class JudgeStage(Stage[Judged]):
         return None if record is None else (task_run, record)
 
 
-def judge_run(works: Sequence[Any], options: RunSpec, spent: float) -> Ending:
+def judge_run(works: Sequence[TaskWork], options: RunSpec, spent: float) -> Ending:
     """Judge every response of the judged tasks that has no verdict by this judge yet, live or by batch jobs."""
     judged = [work for work in works if scorer_of(work.task).judge is not None]
     if not judged:
@@ -134,7 +134,7 @@ def judge_run(works: Sequence[Any], options: RunSpec, spent: float) -> Ending:
     stage = JudgeStage(spec, [run.tasks[work.task.task] for work in judged], hears=options.judge_hears)
     if options.judge_batch:
         adapter = build_adapter(spec, base_url=options.judge_base_url, timeout=options.timeout)
-        return BatchDriver.carry(stage, adapter, run.folder / "judge", sha256_of(spec), list(stage.tasks), options)
+        return carry_by_jobs(stage, adapter, run.folder / "judge", sha256_of(spec), list(stage.tasks), options)
     return carry(
         stage,
         Terms.of(options, spent),
@@ -185,7 +185,7 @@ def questions(judge: Judge, record: Record, runs: int | None = None) -> list[Req
 
 
 def _messages(shown: Turns) -> tuple[Message, ...]:
-    return tuple(Message(cast(Any, role), (TextPart(text),)) for role, text in shown)
+    return tuple(Message(role, (TextPart(text),)) for role, text in shown)
 
 
 def hearing(request: Request, record: Record) -> Request:

@@ -17,7 +17,7 @@ from audiobench.ask import protocols
 from audiobench.ask.batch.jobs import Submitted
 from audiobench.ask.identity import FINGERPRINT, check_same
 from audiobench.ask.retry import ExhaustedError
-from audiobench.ask.stage import Ask, Reply, Stage, why
+from audiobench.ask.stage import Ask, Line, Reply, Stage, why
 from audiobench.ask.turns import GoingOn, KeptTurns
 from audiobench.ask.work import TaskWork, key_anew, schedule
 from audiobench.core.errors import UsageError
@@ -166,9 +166,10 @@ class ModelStage(Stage[Slot]):
             record.attempts = getattr(error, "attempts", 1)
         return self._timed(record)
 
-    def observe(self, item: Slot, line: Record) -> None:
+    def observe(self, item: Slot, line: Line) -> None:
         """Tell the tally."""
-        self._observe(item.work, line)
+        if isinstance(line, Record):
+            self._observe(item.work, line)
 
     def _timed(self, record: Record) -> Record:
         record.time = round(time.time(), 3)

@@ -16,7 +16,7 @@ RETIREMENT_WARNING_DAYS = 90
 
 def plan_lines(prepared: Prepared) -> list[str]:
     """What will be asked, before anything is."""
-    lines = []
+    lines: list[str] = []
     for work in prepared.works:
         seconds, exact = work.seconds()
         length = f"{seconds / 3600:.2f} h" if seconds >= 36 else f"{seconds:.1f} s"
@@ -84,7 +84,7 @@ def earlier(prepared: Prepared) -> list[str]:
     """What people should know of the run that the directory holds already."""
     if not (prepared.folder / run_info.FILE).is_file():
         return []
-    notes = []
+    notes: list[str] = []
     urls = run_info.read(prepared.folder).base_urls
     if prepared.finished and prepared.options.base_url and urls != prepared.options.base_url:
         notes.append(f"{prepared.finished} answers came from {', '.join(urls) or 'elsewhere'} and are kept as they are")

@@ -29,9 +29,9 @@ class Tally:
     total: int
     done_before: int = 0
     asked: int = 0
-    scores: dict[str, tuple[float, int]] = field(default_factory=dict)
+    scores: dict[str, tuple[float, int]] = field(default_factory=dict[str, tuple[float, int]])
     """Sum of values and their number, by task and condition: different ones have no score in common."""
-    statuses: dict[str, int] = field(default_factory=dict)
+    statuses: dict[str, int] = field(default_factory=dict[str, int])
     dollars: float = 0.0
     """Spent by this command."""
     spent_before: float = 0.0

@@ -12,12 +12,13 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from audiobench.ask.annotate import Terms, carry
 from audiobench.ask.engine import Ending
 from audiobench.ask.judge import questions, turns
 from audiobench.ask.stage import Reply, Stage, responses
+from audiobench.ask.work import TaskWork
 from audiobench.core.quoting import marker, option_named
 from audiobench.core.types import Request, Sample
 from audiobench.extraction import OPTION_RULES
@@ -154,7 +155,7 @@ def unread_of(tasks: Sequence[TaskRun]) -> Iterator[Unread]:
                 yield Unread(task_run.folder / Reading.FILE, scored.record, readings.get(scored.slot))
 
 
-def reader_run(works: Sequence[Any], options: RunSpec, spent: float) -> Ending:
+def reader_run(works: Sequence[TaskWork], options: RunSpec, spent: float) -> Ending:
     """Let the reader read every unparsed multiple-choice response of a run."""
     run = Run.open(works[0].folder.parent)
     spec = find_model(options.reader or "", base_url=options.reader_base_url)

@@ -21,6 +21,7 @@ from audiobench import media as audio
 from audiobench.ask.protocols import Asked, behind, protocol, read
 from audiobench.core.errors import UsageError
 from audiobench.core.modes import FinishReason, Transform
+from audiobench.core.narrow import is_object
 from audiobench.core.parts import continued, text_of
 from audiobench.core.spans import CLOSE, OPEN, Span, another, audible, last_named
 from audiobench.core.types import AudioPart, Exchange, Message, Part, Request, Response, TextPart
@@ -86,7 +87,7 @@ def _check_clips(model: ModelSpec, clips: int) -> None:
             f"lower it by turns={model.audio.max_clips}"
         )
     limits = model.serve.args.get("limit-mm-per-prompt") if model.serve else None
-    limit = limits.get("audio") if isinstance(limits, dict) else None
+    limit = limits.get("audio") if is_object(limits) else None
     if isinstance(limit, int) and limit < clips:
         raise UsageError(
             f"--protocol relisten: model {model.name} is served with limit-mm-per-prompt: {{audio: {limit}}}, and up to "
@@ -148,7 +149,7 @@ async def relisten(
 
 def _stopping(request: Request) -> Request:
     """The request, to stop where a span has been named."""
-    until = request.generation.get("until") or []
+    until: str | Sequence[str] = request.generation.get("until") or ()
     stops = [until] if isinstance(until, str) else list(until)
     return replace(request, generation={**request.generation, "until": [*stops, CLOSE]})
 

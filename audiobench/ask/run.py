@@ -7,7 +7,7 @@ import gc
 import hashlib
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 from pathlib import Path
@@ -16,16 +16,17 @@ import msgspec
 
 from audiobench import data as dataset
 from audiobench.ask import corrected, hypotheses, identity
-from audiobench.ask.batch.driver import BatchDriver
+from audiobench.ask.batch.driver import carry_by_jobs
 from audiobench.ask.batch.jobs import jobs
 from audiobench.ask.concurrency import Concurrency
 from audiobench.ask.engine import Ending, Engine
 from audiobench.ask.judge import judge_run
 from audiobench.ask.model_stage import ModelStage
-from audiobench.ask.prepare import Prepared, prepare, run_name
+from audiobench.ask.prepare import Prepared, prepare
 from audiobench.ask.progress import Progress, Tally
 from audiobench.ask.reader import reader_run
 from audiobench.ask.retry import RetryPolicy
+from audiobench.ask.run_folder import run_name
 from audiobench.ask.transcribe import transcribe_run
 from audiobench.ask.work import TaskWork
 from audiobench.core import event_loop
@@ -197,7 +198,7 @@ def check_context(prepared: Prepared, plan: Plan) -> None:
 
 
 @contextlib.contextmanager
-def endpoints(model: ModelSpec, base_urls: Sequence[str], *, quiet: bool = False) -> Iterator[Sequence[str]]:
+def endpoints(model: ModelSpec, base_urls: Sequence[str], *, quiet: bool = False) -> Generator[Sequence[str]]:
     """Where the model answers: the given servers, else our own for a model file that says how to serve it.
 
     Raises:
@@ -268,7 +269,7 @@ def _drive(
     stage = ModelStage(prepared.works, observe, known if check else ())
     if options.batch:
         named = run_name(model, options)
-        return BatchDriver.carry(stage, adapter, prepared.folder, named, list(stage.works), options)
+        return carry_by_jobs(stage, adapter, prepared.folder, named, list(stage.works), options)
     gc.freeze()  # the plan lives to the end: no need to look through it again and again
     maximum = options.max_concurrency or model.max_concurrency or DEFAULT_MAX_CONCURRENCY
     engine = Engine(

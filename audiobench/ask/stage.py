@@ -11,9 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
-
-from msgspec import Struct
+from typing import Generic, Protocol, TypeVar
 
 from audiobench.ask.batch.jobs import Submitted
 from audiobench.ask.retry import ExhaustedError
@@ -21,6 +19,7 @@ from audiobench.core.json_values import counts
 from audiobench.core.redact import redacted
 from audiobench.core.types import Request, Response
 from audiobench.files.annotations import Asked
+from audiobench.files.records import Record
 from audiobench.media import InvalidAudioError
 from audiobench.model.adapter import SampleError
 from audiobench.model.spec import ModelSpec
@@ -32,6 +31,8 @@ I = TypeVar("I")  # noqa: E741
 EXPECTED = (ExhaustedError, SampleError, InvalidAudioError)
 """Failures of one request that say nothing of the next."""
 
+Line = Record | Asked
+"""What is written: an item's line in the stage's file."""
 Reply = Response | Exception
 """What came of one request; an exception says why there is no response."""
 
@@ -101,21 +102,21 @@ class Stage(Generic[I]):
         del item, request, last
         return response
 
-    def line(self, item: I, replies: Sequence[Reply]) -> Struct | None:
+    def line(self, item: I, replies: Sequence[Reply]) -> Line | None:
         """The line that the replies to `requests(item)` make; None leaves the item open."""
         raise NotImplementedError
 
-    def made(self, item: I, replies: Sequence[Reply], *, batch: bool = False) -> Struct | None:
+    def made(self, item: I, replies: Sequence[Reply], *, batch: bool = False) -> Line | None:
         """`line`, with what its replies took; `batch`: they came from a batch job, at its price."""
         line = self.line(item, replies)
         if isinstance(line, Asked):
             said = responses(replies)
-            line.usage = dict(sum((Counter(counts(response.usage)) for response in said), Counter()))
+            line.usage = dict(sum((Counter(counts(response.usage)) for response in said), Counter[str]()))
             line.dollars = cost.of_responses(said, self.model, batch=batch)
             line.time = round(time.time(), 3)
         return line
 
-    async def answer(self, item: I, ask: Ask) -> Struct | None:
+    async def answer(self, item: I, ask: Ask) -> Line | None:
         """Ask about an item and return its line; None leaves it open."""
         replies: list[Reply] = []
         for request in self.requests(item):
@@ -126,7 +127,7 @@ class Stage(Generic[I]):
                 replies.append(error)
         return self.made(item, replies)
 
-    def failed(self, item: I, error: BaseException) -> Struct | None:
+    def failed(self, item: I, error: BaseException) -> Line | None:
         """The line of an item for which `answer` raised; None leaves it open."""
         del item
         self.failures[why(error)] += 1
@@ -138,7 +139,7 @@ class Stage(Generic[I]):
         total = self.failures.total()
         return f"{self.who}: {total} requests failed for good, {n} of them with: {reason}"
 
-    def observe(self, item: I, line: Any) -> None:
+    def observe(self, item: I, line: Line) -> None:
         """Called with every line as it is written."""
 
     # -- batch jobs

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from audiobench import media as audio
 from audiobench.ask.annotate import Terms, carry
 from audiobench.ask.engine import Ending
 from audiobench.ask.stage import Reply, Stage, responses
+from audiobench.ask.work import TaskWork
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Clip, Message, Request, TextPart
 from audiobench.files.annotations import Transcript
@@ -22,14 +22,11 @@ from audiobench.files.run_spec import RunSpec
 from audiobench.model.adapter import SampleError
 from audiobench.model.registry import find_model, sha256_of
 from audiobench.model.spec import ModelSpec
+from audiobench.model.transcription import GENERATION, PROMPT
 from audiobench.results.heard import answer_audio
 from audiobench.results.runs import Run, TaskRun
 
 ASR_CONCURRENCY = 16
-PROMPT = "Transcribe the speech in this audio word for word. Write the transcript only."
-"""For a chat model; a recogniser behind /v1/audio/transcriptions is sent no words."""
-GENERATION = {"temperature": 0.0, "max_gen_toks": 4096}
-
 
 Spoken = tuple[TaskRun, Record]
 """One spoken answer."""
@@ -121,7 +118,7 @@ class TranscribeStage(Stage[Spoken]):
         return f"{self.failures.total()} answers could not be transcribed; the first: {reason}"
 
 
-def transcribe_run(works: Sequence[Any], options: RunSpec, spent: float) -> Ending:
+def transcribe_run(works: Sequence[TaskWork], options: RunSpec, spent: float) -> Ending:
     """Transcribe every answer of the speech-to-speech tasks that this recogniser has not transcribed yet.
 
     Raises:

@@ -11,6 +11,7 @@ from typing import Any
 
 from audiobench import media as audio
 from audiobench.ask import prompt
+from audiobench.ask.hypotheses import Hypotheses
 from audiobench.ask.protocols import Protocol
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Clip, Condition, Request, Sample
@@ -55,24 +56,24 @@ class TaskWork:
     model_sha256: str
     thinks: Mapping[str, ThinkPlan]
     seed: int = 0
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    swap: Mapping[str, Sample] = field(default_factory=dict)
+    overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    swap: Mapping[str, Sample] = field(default_factory=dict[str, Sample])
     pool: Sequence[Sample] = ()
     """Candidates for the answered examples before an item (`num_fewshot`)."""
-    protocols: Mapping[str, Protocol] = field(default_factory=dict)
+    protocols: Mapping[str, Protocol] = field(default_factory=dict[str, Protocol])
     """Those of several turns, by their written form in a condition."""
-    hypotheses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    hypotheses: Hypotheses = field(default_factory=dict[str, tuple[str, ...]])
     """Sample id -> what another system answered, for protocols that show it."""
     shown_from: str = ""
     """Which source they come from, for the fingerprint."""
     awaits_hypotheses: bool = False
     """The other system is a model that is asked before this one."""
-    finished: set[Slot] = field(default_factory=set)
-    stale: list[Slot] = field(default_factory=list)
+    finished: set[Slot] = field(default_factory=set[Slot])
+    stale: list[Slot] = field(default_factory=list[Slot])
     """Slots that the journal answers under another request than today's."""
-    corrected: dict[int, ShownSample] = field(default_factory=dict)
+    corrected: dict[int, ShownSample] = field(default_factory=dict[int, ShownSample])
     """Place of a line that answers today's request -> its item as the data has it today, where the line's is another."""
-    left_out: list[Slot] = field(default_factory=list)
+    left_out: list[Slot] = field(default_factory=list[Slot])
     """Slots that the journal answers and this start does not ask for."""
     answered: tuple[float, float] | None = None
     """When the first and the last of the finished requests were answered; None where none is, or it is not known."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import audiobench
 from audiobench.cli import streams
-from audiobench.core.errors import DISK, AudiobenchError, ExitCode
+from audiobench.core.errors import DISK, AudiobenchError, ExitCode, suggestion
 from audiobench.core.plain_text import printable
 from audiobench.core.redact import redacted
 
@@ -93,10 +93,8 @@ class Parser(argparse.ArgumentParser):
 
 
 def _meant(word: str, known: Iterable[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    meant = suggestion(word, known, "")
+    return f"; {meant}" if meant else ""
 
 
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from audiobench.cli import output
 from audiobench.cli.names import listed
-from audiobench.core.errors import AudiobenchError, ExitCode, IncompleteError, UsageError
+from audiobench.core.errors import AudiobenchError, ExitCode, IncompleteError, UsageError, suggestion
 from audiobench.core.plain_text import printable
 from audiobench.gate.arms import arms_of_run
 from audiobench.gate.baseline import read
@@ -106,10 +105,8 @@ def _tasks(args: argparse.Namespace, known: Sequence[str]) -> list[str] | None:
     names = listed(args.tasks)
     for name in names:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            meant = f"; did you mean {close[0]}?" if close else ""
-            there = ", ".join(dict.fromkeys(known)) or "none"
-            raise UsageError(f"--tasks {name}: neither in the baseline nor in the run, which have: {there}{meant}")
+            there = f"neither in the baseline nor in the run, which have: {', '.join(dict.fromkeys(known)) or 'none'}"
+            raise UsageError(f"--tasks {name}: {'; '.join(filter(None, [there, suggestion(name, known, '')]))}")
     return names
 
 

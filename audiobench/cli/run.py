@@ -10,8 +10,10 @@ from typing import Any
 
 from audiobench.api.running import carry_out
 from audiobench.ask.plan_lines import plan_lines
-from audiobench.ask.prepare import prepare, resolve, run_folder, run_name
+from audiobench.ask.prepare import prepare
+from audiobench.ask.resolve import resolve
 from audiobench.ask.run import RunResult
+from audiobench.ask.run_folder import run_folder, run_name
 from audiobench.cli import output
 from audiobench.core.errors import AudiobenchError, ExitCode, UsageError
 from audiobench.core.plain_text import printable

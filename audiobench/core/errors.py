@@ -61,7 +61,7 @@ class IncompleteError(AudiobenchError):
     exit_code = ExitCode.INCOMPLETE
 
 
-def suggestion(word: str, known: Iterable[str], otherwise: str) -> str:
-    """What an error about an unknown word ends with: the known one that is close to it, else `otherwise`."""
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"did you mean `{close[0]}`?" if close else otherwise
+def suggestion(word: str, known: Iterable[str], otherwise: str, most: int = 1) -> str:
+    """What an error about an unknown word ends with: at most so many known ones that are close to it, else `otherwise`."""
+    close = difflib.get_close_matches(word, list(known), n=most)
+    return f"did you mean {' or '.join(f'`{one}`' for one in close)}?" if close else otherwise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping
 from math import isfinite
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from audiobench.core import strict_yaml
-from audiobench.core.errors import UsageError
+from audiobench.core.errors import UsageError, suggestion
 from audiobench.gate.amounts import Amount, Level, Probability, Share, Tolerance
 from audiobench.scorers.metrics import Metric
 from audiobench.task.find import task_files
@@ -112,8 +111,7 @@ class Policy(BaseModel):
         idle = [name for name in self.tasks if name not in gated]
         for name in idle:
             if name not in known and name not in task_files():
-                close = difflib.get_close_matches(name, [*gated, *task_files()])
-                hint = f"did you mean {' or '.join(close)}?" if close else f"the baseline has: {', '.join(gated)}"
+                hint = suggestion(name, [*gated, *task_files()], f"the baseline has: {', '.join(gated)}", most=3)
                 raise UsageError(f"policy: tasks.{name}: no such task; {hint}")
         return idle
 

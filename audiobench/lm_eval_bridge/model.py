@@ -23,8 +23,9 @@ from lm_eval.api.model import LM
 from msgspec.structs import replace
 
 import audiobench
-from audiobench.ask import prepare
+from audiobench.ask import fitting, prepare, run_folder
 from audiobench.ask.plan_lines import plan_lines
+from audiobench.ask.resolve import Resolved
 from audiobench.ask.run import execute
 from audiobench.core.errors import ExitCode, IncompleteError, UsageError
 from audiobench.core.limits import ATTEMPTS, TIMEOUT_SECONDS
@@ -173,15 +174,15 @@ class AudiobenchLM(LM):
         """Tasks of ours, as `audiobench run` asks them."""
         if self.spec.text_only:
             raise UsageError(f"model {self.spec.name} takes text only; use `audiobench run --audio none,transcript`")
-        folder = prepare.run_folder(self.spec, options)
+        folder = run_folder.run_folder(self.spec, options)
         works, datasets, starts = [], {}, []
-        protocols = prepare.find_protocols(self.spec, options)
-        resolved = prepare.Resolved(self.spec, {self.plan.asked: self.plan}, protocols, [])
+        protocols = fitting.find_protocols(self.spec, options)
+        resolved = Resolved(self.spec, {self.plan.asked: self.plan}, protocols, [])
         for task, requests in group:
             scorer = scorer_of(task.spec)
             if scorer.judge is not None and options.judge is None:
                 raise UsageError(f"task {task.spec.task} needs a judge: add judge=MODEL to --model_args")
-            prepare.check_task(task.spec, task.file)
+            fitting.check_task(task.spec, task.file)
             samples = [task.samples[request.args[0].sample_id] for request in requests]
             works.append(prepare.task_work(options, resolved, task.spec, samples, folder, pool=task.data.pool))
             datasets[task.spec.task] = task.data
@@ -201,7 +202,7 @@ class AudiobenchLM(LM):
 
     def _ask_other(self, options: RunSpec, requests: list[Instance]) -> dict[int, list[str]]:
         """A task of lm-eval's own kind: a text with `<audio>` where the clips go, and the clips."""
-        folder = prepare.run_folder(self.spec, options)
+        folder = run_folder.run_folder(self.spec, options)
         work, data = foreign_work(requests, folder, self.spec, self.plan, options.seed)
         _run(prepare.ready(prepare.Prepared(options, self.spec, [work], {work.task.task: data}, folder, [])))
         texts: dict[tuple[str, int], str] = {}

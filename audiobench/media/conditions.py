@@ -11,13 +11,12 @@ from audiobench.core.errors import UsageError
 from audiobench.core.modes import Transform
 from audiobench.core.types import Sample
 from audiobench.media.contents import contents
+from audiobench.media.memory import BLOCK
 
 if TYPE_CHECKING:
     import numpy as np
 
 UNTOUCHED = str(Transform())
-BLOCK = 1 << 18
-"""Frames worked on at a time, so that a long clip does not stand in memory as float64."""
 
 
 def apply(transform: str, samples: np.ndarray, sha256: str) -> tuple[np.ndarray, str | None]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audiobench.core.types import AudioPart, Clip
-from audiobench.media.conditions import BLOCK, UNTOUCHED, apply
+from audiobench.media.conditions import UNTOUCHED, apply
 from audiobench.media.errors import InvalidAudioError
-from audiobench.media.memory import MEMORY
+from audiobench.media.memory import BLOCK, MEMORY
 from audiobench.media.raw import RawAudio
 from audiobench.media.reading import Bytes, look
 from audiobench.media.sounds import sound_in

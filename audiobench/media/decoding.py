@@ -12,12 +12,11 @@ import soundfile
 
 from audiobench.media.errors import InvalidAudioError
 from audiobench.media.ffmpeg import blocks
+from audiobench.media.memory import BLOCK
 from audiobench.media.raw import RawAudio, Segment, Sound
 
 Span = tuple[int, int]
 _UNKNOWN_FRAMES = 2**60
-BLOCK = 1 << 18
-"""Samples decoded at a time."""
 CANCELLED_DB = 20.0
 """Mixing that loses more than this is said; channels that have nothing in common lose 10 log10(channels)."""
 _ERRORS = (soundfile.LibsndfileError, RuntimeError, TypeError)

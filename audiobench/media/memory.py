@@ -9,6 +9,9 @@ from pathlib import Path
 
 from audiobench.media.errors import InvalidAudioError
 
+BLOCK = 1 << 18
+"""Samples (of one channel or of all) worked on at a time, so that a long clip does not stand in memory a second time."""
+
 
 class Memory:
     """A budget in bytes that threads share: who finds too little left waits for the others."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
-from audiobench.core.types import Request
+from audiobench.core.types import Request, Response
+from audiobench.model.adapter import Adapter
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +55,17 @@ class BatchApi(Protocol):
 
     async def status(self, job: str) -> Status:
         """How far it is; with its results when it has ended."""
+        ...
+
+
+@runtime_checkable
+class BatchAdapter(Adapter, Protocol):
+    """An adapter whose provider has batch jobs."""
+
+    def batch_api(self) -> BatchApi:
+        """The provider's batch jobs."""
+        ...
+
+    def parsed(self, data: dict[str, Any], where: str) -> Response:
+        """The response that a result's `data` is; raises as `generate`."""
         ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import importlib
 import re
@@ -13,7 +12,7 @@ from typing import Any, cast
 import orjson
 
 from audiobench.core import given, strict_yaml
-from audiobench.core.errors import UsageError
+from audiobench.core.errors import UsageError, suggestion
 from audiobench.core.limits import TIMEOUT_SECONDS
 from audiobench.core.own_code import load
 from audiobench.core.types import Request
@@ -111,8 +110,7 @@ def _find_model(name: str, base_url: str | None) -> ModelSpec:
             declared = strict_yaml.validate(ModelSpec, files[adapter])
             return declared.model_copy(update={"name": label, "served_model": served, "base_url": base_url})
         return own_code.with_code(ModelSpec(name=label, adapter=adapter, served_model=served, base_url=base_url))
-    close = difflib.get_close_matches(name, {**files, **ADAPTERS}, n=3)
-    hint = f"did you mean {' or '.join(close)}?" if close else "see `audiobench models list`"
+    hint = suggestion(name, {**files, **ADAPTERS}, "see `audiobench models list`", most=3)
     raise UsageError(f"{name}: no such model; {hint}; or use adapter:served-name, FILE.py:Class, or a YAML path")
 
 

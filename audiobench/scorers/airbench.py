@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audiobench.core.types import LETTERS, Answer, Sample
-from audiobench.scorers.base import Judge, Scorer, fill, mean, option_match, or_crash, references, share_true
+from audiobench.scorers.base import Judge, Scorer, Turns, fill, mean, option_match, or_crash, references, share_true
 from audiobench.scorers.metrics import RATING, Mean
 
 # -- foundation
@@ -94,7 +94,7 @@ TASKS: Mapping[str, str] = {
 """A row's task -> the part of the benchmark that it counts in."""
 
 
-def _render(model_first: bool, sample: Sample, text: str) -> list[tuple[str, str]]:
+def _render(model_first: bool, sample: Sample, text: str) -> Turns:
     reference = " / ".join(references(sample))
     first, second = (text, reference) if model_first else (reference, text)
     template = re.sub(r"X(\w+?)X", r"{\1}", CHAT_PROMPT)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from audiobench.core.types import Sample
-from audiobench.scorers.base import Judge, Scorer, fill, mean, option_match, references
+from audiobench.scorers.base import Judge, Scorer, Turns, fill, mean, option_match, references
 from audiobench.scorers.metrics import ACC, Mean
 
 SOURCE = "rishieraj/aura scripts/evaluation/evaluation.py @cc93196"
@@ -161,13 +161,13 @@ def evaluate(
 # -- our own: the answer by the judge, and the facts of a right answer
 
 
-def _render_answer(sample: Sample, text: str, reasoning: str) -> list[tuple[str, str]]:
+def _render_answer(sample: Sample, text: str, reasoning: str) -> Turns:
     del reasoning
     ask = question("answer_check", generated=text, correct=" / ".join(references(sample)))
     return [("system", ask.system), ("user", ask.user)]
 
 
-def _render_facts(sample: Sample, text: str, reasoning: str) -> list[tuple[str, str]]:
+def _render_facts(sample: Sample, text: str, reasoning: str) -> Turns:
     ask = question("factual", generated=reasoning or text, gt=str(sample.metadata.get("gold_reasoning") or ""))
     return [("system", ask.system), ("user", ask.user)]
 

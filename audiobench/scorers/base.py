@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType
 
 from audiobench.core.errors import UsageError
-from audiobench.core.types import Answer, Sample
+from audiobench.core.types import Answer, Role, Sample
 from audiobench.scorers.metrics import ACC, Metric
 
 
@@ -35,7 +35,7 @@ ScoreResult = tuple[float, dict[str, Any]]
 """(value, detail): the sample's own figure, and what the metric's `counts` need beyond it."""
 
 
-Turns = list[tuple[str, str]]
+Turns = list[tuple[Role, str]]
 """[(role, text), ...]."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from audiobench.core.types import Answer, Sample
 from audiobench.extraction.numbers import find_numbers, plain
-from audiobench.scorers.base import Judge, Scorer, ScoreResult, fill, mean, references
+from audiobench.scorers.base import Judge, Scorer, ScoreResult, Turns, fill, mean, references
 from audiobench.scorers.general import parse_verdict
 
 JUDGE_PROMPT = """Assess whether the following CANDIDATE ANSWER is CORRECT or INCORRECT.
@@ -34,7 +34,7 @@ Reply only with CORRECT or INCORRECT."""
 """Verbatim, two blanks on the line before "The question" and the literal `\\n\\n` included."""
 
 
-def _render(sample: Sample, text: str, reasoning: str) -> list[tuple[str, str]]:
+def _render(sample: Sample, text: str, reasoning: str) -> Turns:
     del reasoning
     question = str(sample.metadata.get("question_text") or sample.transcript or sample.question)
     values = {"question": question, "official_answer": references(sample)[0], "candidate_answer": text}

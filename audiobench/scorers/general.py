@@ -7,7 +7,7 @@ import re
 from audiobench.core.types import Answer, Sample
 from audiobench.extraction.numbers import find_numbers
 from audiobench.extraction.text import normalise
-from audiobench.scorers.base import Judge, Scorer, ScoreResult, fill, mean, option_match, references
+from audiobench.scorers.base import Judge, Scorer, ScoreResult, Turns, fill, mean, option_match, references
 from audiobench.scorers.metrics import RATING, RATING_OF_5, Mean
 
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
@@ -59,7 +59,7 @@ Reply with one word: CORRECT or INCORRECT."""
 _VERDICT = re.compile(r"\W*(INCORRECT|CORRECT)\W*", re.IGNORECASE)
 
 
-def _render(sample: Sample, text: str, reasoning: str) -> list[tuple[str, str]]:
+def _render(sample: Sample, text: str, reasoning: str) -> Turns:
     del reasoning
     reference = " / ".join(references(sample))
     return [("user", fill(JUDGE_PROMPT, {"question": sample.question, "reference": reference, "answer": text}))]
@@ -127,7 +127,7 @@ Reply with one whole number from 1 to {highest} and nothing else."""
 
 
 def _rated(highest: int, metric: Mean) -> Scorer:
-    def render(sample: Sample, text: str, reasoning: str) -> list[tuple[str, str]]:
+    def render(sample: Sample, text: str, reasoning: str) -> Turns:
         del reasoning
         known = " / ".join(references(sample))
         reference = f"\nReference answer:\n<reference>\n{known}\n</reference>\n" if known else ""

@@ -14,7 +14,7 @@ from typing import Any
 
 from audiobench.core.types import Sample
 from audiobench.scorers import mmau
-from audiobench.scorers.base import Judge, Scorer, fill, option_match
+from audiobench.scorers.base import Judge, Scorer, Turns, fill, option_match
 from audiobench.scorers.metrics import Mean
 
 SYSTEM_PROMPT = (
@@ -67,7 +67,7 @@ def _rubric(sample: Sample) -> Sequence[Mapping[str, Any]]:
     return sample.metadata.get("rubric") or ()
 
 
-def render(sample: Sample, text: str, reasoning: str) -> list[tuple[str, str]]:
+def render(sample: Sample, text: str, reasoning: str) -> Turns:
     """System and user message; `reasoning` is the model's thinking, `text` its final answer."""
     fields = [
         {"name": str(c["name"]), "scoring_point": str(c["scoring_point"]), "choices": str(list(c["choices"]))}

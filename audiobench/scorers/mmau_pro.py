@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from audiobench.core.types import Answer, Sample
-from audiobench.scorers.base import Judge, Scorer, ScoreResult, fill, mean, references, share_true
+from audiobench.scorers.base import Judge, Scorer, ScoreResult, Turns, fill, mean, references, share_true
 from audiobench.scorers.metrics import Mean
 
 _Check = Callable[[str, Mapping[str, Any], str], bool]
@@ -137,7 +137,7 @@ OVERALL: [average score] - [overall assessment]"""
 _CRITERIA = ("correctness", "relevance", "completeness", "clarity")
 
 
-def render(sample: Sample, text: str, reasoning: str) -> list[tuple[str, str]]:
+def render(sample: Sample, text: str, reasoning: str) -> Turns:
     """System and user message of the open-ended judge."""
     del reasoning
     values = {"question": sample.question, "reference_answer": references(sample)[0], "model_response": text}

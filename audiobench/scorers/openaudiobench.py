@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 
 from audiobench.core.types import Sample
-from audiobench.scorers.base import Judge, Scorer, fill, mean, references
+from audiobench.scorers.base import Judge, Scorer, Turns, fill, mean, references
 from audiobench.scorers.metrics import ACC, RATING, RATING_OF_5, Mean
 
 SOURCE = "MoonshotAI/Kimi-Audio-Evalkit almeval/datasets/ds_refqa.py @4080c49"
@@ -153,7 +153,7 @@ def rating_of_5(reply: str) -> float | None:
 
 
 def _scorer(name: str, prompt: str, read: Read, metric: Mean, doc: str, *, reference: bool = True) -> Scorer:
-    def render(sample: Sample, text: str, reasoning: str) -> list[tuple[str, str]]:
+    def render(sample: Sample, text: str, reasoning: str) -> Turns:
         del reasoning
         answer = " / ".join(references(sample))
         return [("user", fill(prompt, {"question": sample.question, "answer": answer, "prediction": text}))]

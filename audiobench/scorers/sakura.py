@@ -11,7 +11,7 @@ import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from audiobench.core.types import LETTERS, Answer, Outcome, Sample
-from audiobench.scorers.base import Judge, Scorer, ScoreResult, fill, mean, option_match, references
+from audiobench.scorers.base import Judge, Scorer, ScoreResult, Turns, fill, mean, option_match, references
 from audiobench.scorers.metrics import Counts, Metric, Tally, total
 from audiobench.statistics import intervals
 from audiobench.statistics.intervals import Interval
@@ -62,7 +62,7 @@ def _reference(sample: Sample) -> str:
     return f"({letters[0]}) {target}" if letters else target
 
 
-def render(sample: Sample, text: str, reasoning: str) -> list[tuple[str, str]]:
+def render(sample: Sample, text: str, reasoning: str) -> Turns:
     """The published question to the judge."""
     del reasoning
     template = USER_PROMPT

@@ -14,7 +14,17 @@ from typing import Any
 
 from audiobench.core.types import Answer, Outcome, Sample
 from audiobench.scorers import ifeval
-from audiobench.scorers.base import RANDOM, Judge, OfficialFigure, Scorer, ScoreResult, mean, or_crash, references
+from audiobench.scorers.base import (
+    RANDOM,
+    Judge,
+    OfficialFigure,
+    Scorer,
+    ScoreResult,
+    Turns,
+    mean,
+    or_crash,
+    references,
+)
 from audiobench.scorers.metrics import ACC, Counts, Metric
 from audiobench.scorers.text import whisper_basic
 from audiobench.scorers.voicebench import ifeval_score
@@ -162,14 +172,14 @@ Please strictly follow the guidelines below:
 """
 
 
-def _render(sample: Sample, text: str, reasoning: str) -> list[tuple[str, str]]:
+def _render(sample: Sample, text: str, reasoning: str) -> Turns:
     del reasoning
     truth = " / ".join(references(sample))
     content = f"Question: {sample.question}\nGround Truth Answer: {truth}\nModel's Response: {text}"
     return [("system", SYSTEM_PROMPT), ("user", content)]
 
 
-def _render_cot(sample: Sample, text: str, reasoning: str) -> list[tuple[str, str]]:
+def _render_cot(sample: Sample, text: str, reasoning: str) -> Turns:
     del reasoning
     return [("system", COT_PROMPT), ("user", f"User input: {sample.question}\nModel's Response: {text}")]
 

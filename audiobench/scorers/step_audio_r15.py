@@ -16,7 +16,7 @@ from typing import Any
 from audiobench.core.narrow import is_list, is_object
 from audiobench.core.types import Sample
 from audiobench.scorers.aura import normalise_json_str
-from audiobench.scorers.base import Judge, Scorer, fill, mean, references
+from audiobench.scorers.base import Judge, Scorer, Turns, fill, mean, references
 from audiobench.scorers.metrics import ACC, Mean
 from audiobench.scorers.text import letters_only
 
@@ -55,7 +55,7 @@ def speakers_text(speakers: Any) -> str:
     return "\n".join(lines)
 
 
-def _render_caption(sample: Sample, text: str, reasoning: str) -> list[tuple[str, str]]:
+def _render_caption(sample: Sample, text: str, reasoning: str) -> Turns:
     del reasoning
     speakers = sample.metadata.get("speakers")
     values = {
@@ -76,7 +76,7 @@ def parse_caption(reply: str, sample: Sample | None = None) -> float | None:
 # -- Step-DU
 
 
-def _render_dialogue(sample: Sample, text: str, reasoning: str) -> list[tuple[str, str]]:
+def _render_dialogue(sample: Sample, text: str, reasoning: str) -> Turns:
     del reasoning
     values = {
         "secondary_dimension": str(sample.metadata.get("secondary_dimension") or ""),
@@ -102,7 +102,7 @@ def same_words(text: str, sample: Sample) -> float | None:
     return 1.0 if letters_only(text) in known else None
 
 
-def _render_spqa(sample: Sample, text: str, reasoning: str) -> list[tuple[str, str]]:
+def _render_spqa(sample: Sample, text: str, reasoning: str) -> Turns:
     del reasoning
     prompt = prompts().get(f"spqa {sample.metadata.get('task_type')}", prompts()["spqa default"])
     return [("user", fill(prompt, {"text1": " / ".join(references(sample)), "text2": text}))]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from audiobench.core.types import Sample
-from audiobench.scorers.base import Judge, Scorer, fill, mean, references
+from audiobench.scorers.base import Judge, Scorer, Turns, fill, mean, references
 
 SOURCE = "EvolvingLMMs-Lab/lmms-eval lmms_eval/tasks/step2_audio_paralinguistic/utils.py @75571cf"
 SYSTEM = "你是一个专业的文本评估助手"
@@ -134,7 +134,7 @@ PROMPTS: Mapping[str, str] = {
 """Kind of description (column `subset`) -> what the judge is asked; `default` for any other."""
 
 
-def _render(sample: Sample, text: str, reasoning: str) -> list[tuple[str, str]]:
+def _render(sample: Sample, text: str, reasoning: str) -> Turns:
     del reasoning
     prompt = PROMPTS.get(str(sample.metadata.get("subset")), PROMPTS["default"])
     return [("system", SYSTEM), ("user", fill(prompt, {"text1": " / ".join(references(sample)), "text2": text}))]

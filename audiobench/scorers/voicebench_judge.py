@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from audiobench.core.types import Sample
-from audiobench.scorers.base import RANDOM, Judge, Scorer, fill, mean, references
+from audiobench.scorers.base import RANDOM, Judge, Scorer, Turns, fill, mean, references
 from audiobench.scorers.metrics import RATING_OF_5
 
 SOURCE = "MatthewCYM/VoiceBench api_judge.py @5338154"
@@ -51,12 +51,12 @@ def _asked(sample: Sample) -> str:
     return str(sample.metadata.get("prompt") or sample.transcript or sample.question)
 
 
-def _render_open(sample: Sample, text: str, reasoning: str) -> list[tuple[str, str]]:
+def _render_open(sample: Sample, text: str, reasoning: str) -> Turns:
     del reasoning
     return [("system", SYSTEM_PROMPT), ("user", fill(OPEN_PROMPT, {"prompt": _asked(sample), "response": text}))]
 
 
-def _render_qa(sample: Sample, text: str, reasoning: str) -> list[tuple[str, str]]:
+def _render_qa(sample: Sample, text: str, reasoning: str) -> Turns:
     del reasoning
     values = {"prompt": _asked(sample), "reference": " / ".join(references(sample)), "response": text}
     return [("system", SYSTEM_PROMPT), ("user", fill(QA_PROMPT, values))]
@@ -118,7 +118,7 @@ def majority(votes: Sequence[float | None]) -> float | None:
 
 def _judge(
     name: str,
-    render: Callable[[Sample, str, str], list[tuple[str, str]]],
+    render: Callable[[Sample, str, str], Turns],
     parse: Callable[[str, Sample], float | None],
     combine: Callable[[Sequence[float | None]], float | None],
 ) -> Judge:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 
 from audiobench.core.types import Answer, Sample
-from audiobench.scorers.base import Judge, Scorer, ScoreResult, fill, mean
+from audiobench.scorers.base import Judge, Scorer, ScoreResult, Turns, fill, mean
 from audiobench.scorers.metrics import RATING
 
 GENERAL_CHECKLIST = """\
@@ -74,7 +74,7 @@ _RATING = re.compile(r"Score: (?:\[)?(\d+)(?:\])?")
 _SENTENCE = re.compile(r"[^.!?。！？]+[.!?。！？]")
 
 
-def render(sample: Sample, text: str, reasoning: str) -> list[tuple[str, str]]:
+def render(sample: Sample, text: str, reasoning: str) -> Turns:
     """The judge's single user message; the item's checklist is appended to the general one."""
     del reasoning
     query = str(sample.metadata.get("user_query") or sample.transcript or sample.question)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import shutil
@@ -10,7 +9,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from audiobench.core.errors import UsageError
+from audiobench.core.errors import UsageError, suggestion
 
 GIB = 2**30
 
@@ -71,10 +70,10 @@ def imagined(words: str) -> list[Gpu]:
         size = re.fullmatch(r"(\d{1,4})GiB", name)
         mib = CARDS.get(ALIASES.get(name, name)) or (1024 * int(size[1]) if size else None)
         if not mib or not count:
-            near = difflib.get_close_matches(name.upper(), [*CARDS, *ALIASES], 1)
+            meant = suggestion(name.upper(), [*CARDS, *ALIASES], "")
             raise UsageError(
                 f"--gpus {words or repr(words)}: expected COUNTxCARD such as 8xH100-80"
-                f"{f' (did you mean {near[0]}?)' if near else ''}; cards: {', '.join(CARDS)}; "
+                f"{f' ({meant})' if meant else ''}; cards: {', '.join(CARDS)}; "
                 "another card by its memory, such as 2x48GiB; several kinds with commas"
             )
         total = mib * 2**20

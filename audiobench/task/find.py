@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audiobench.core import given
-from audiobench.core.errors import UsageError
+from audiobench.core.errors import UsageError, suggestion
 from audiobench.core.narrow import is_list
 from audiobench.task.glance import glance, listed
 
@@ -93,8 +92,7 @@ def find_task(name: str) -> tuple[TaskSpec, Path]:
         files = task_files()
         if name not in files:
             tags = {tag for path in files.values() for tag in (*task_tags(path), path.parent.name)}
-            close = difflib.get_close_matches(name, {*files, *group_files(), *tags}, n=3)
-            hint = f"did you mean {' or '.join(close)}?" if close else "see `audiobench tasks list`"
+            hint = suggestion(name, {*files, *group_files(), *tags}, "see `audiobench tasks list`", most=3)
             raise UsageError(f"task {name}: no such task; {hint}")
         path = files[name]
     return read_task(path), path

@@ -343,7 +343,7 @@ def test_policy_files(gate: Gate, good: Path, tmp_path: Path, capsys: pytest.Cap
         ("max_error_rate: 500%", "max_error_rate: 500%: must lie between 0% and 100%"),
         ("max_unparsed_increase: 1", "max_unparsed_increase: 1: has no unit"),
         ("alpha: 5", "alpha: 5: must be a probability between 0 and 1"),
-        ("tasks: {mmua: {margin: 5pp}}", "tasks.mmua: no such task; did you mean mmsu or mmau"),
+        ("tasks: {mmua: {margin: 5pp}}", "tasks.mmua: no such task; did you mean `mmsu` or `mmau`"),
         ("tasks: {t: {margn: 5pp}}", "tasks.t.margn: unknown key; did you mean `margin`?"),
         ("tasks: {t: {min_score: 75}}", "tasks.t.min_score: 75: has no unit"),
     ],
@@ -481,7 +481,7 @@ def test_a_misspelt_task_gets_a_suggestion(gate: Gate, good: Path, capsys: pytes
     for words in ((), ("--update-baseline",)):
         assert main(["gate", "--baseline", str(base), "--run", str(run), "--tasks", "speach", *words]) == 2
         assert (
-            "neither in the baseline nor in the run, which have: speech; did you mean speech?"
+            "neither in the baseline nor in the run, which have: speech; did you mean `speech`?"
             in capsys.readouterr().err
         )
 

@@ -216,7 +216,7 @@ def test_a_word_that_is_nearly_one_gets_a_suggestion(
 ) -> None:
     with pytest.raises(SystemExit) as ended:
         main(words)
-    assert ended.value.code == 2 and capsys.readouterr().err.endswith(f"; did you mean {meant}?\n")
+    assert ended.value.code == 2 and capsys.readouterr().err.endswith(f"; did you mean `{meant}`?\n")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -430,7 +430,7 @@ def test_a_tag_is_the_tasks_that_carry_it(tmp_path: Path) -> None:
     for text in ("task: t\ntag:\n  - a  # why\n  - 'b'\nx: 1\n", 'tag: [a,\n  "b"]\n', "tag:\n- a\n- b\nz: [c]\n"):
         file.write_text(text)
         assert task_tags(file) == ["a", "b"]
-    with pytest.raises(UsageError, match="did you mean audio_reasoning"):
+    with pytest.raises(UsageError, match="did you mean `audio_reasoning"):
         find_task("audio_reasonin")
 
 

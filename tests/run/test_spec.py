@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from audiobench import api, cli
-from audiobench.ask.prepare import resolve
+from audiobench.ask.resolve import resolve
 from audiobench.core.errors import UsageError
 from audiobench.files import run_info, suite
 from audiobench.files.run_spec import RunSpec, options

@@ -28,7 +28,7 @@ def test_serve_without_vllm_or_gpu_is_one_line(capsys, monkeypatch):
 def test_an_unknown_model_is_told_by_its_name(words, capsys):
     assert main([*words, "step-audio-r9"]) == 2
     said = capsys.readouterr().err
-    assert said.startswith("audiobench: step-audio-r9: no such model; did you mean step-audio-r1")
+    assert said.startswith("audiobench: step-audio-r9: no such model; did you mean `step-audio-r1")
 
 
 def test_serve_dry_run_prints_the_command(capsys, monkeypatch):

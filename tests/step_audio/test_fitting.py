@@ -166,7 +166,7 @@ def test_cards_by_name():
     assert imagined("1x48GiB")[0].total == 48 * GIB
     assert imagined("h200")[0].total == imagined("1xH200")[0].total
     assert len(imagined("2XH100")) == 2
-    with pytest.raises(UsageError, match=r"did you mean 4090\?"):
+    with pytest.raises(UsageError, match=r"did you mean `4090`\?"):
         imagined("1xRTX4090")
     for words in ("", "0xH100", "8xK9", "H100x8", "4x"):
         with pytest.raises(UsageError, match=r"--gpus .*: expected COUNTxCARD .* H200"):

@@ -12,22 +12,24 @@ import time
 from collections.abc import AsyncIterator, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic
+from typing import Generic
 
 from audiobench.ask.batch.jobs import Job, Submitted, jobs
 from audiobench.ask.closing import close
 from audiobench.ask.engine import Ending
 from audiobench.ask.identity import check_answered, check_not_retired
-from audiobench.ask.stage import I, Reply, Stage
+from audiobench.ask.stage import I, Line, Reply, Stage
 from audiobench.core import event_loop
 from audiobench.core.errors import AudiobenchError, ExitCode, UsageError
 from audiobench.core.limits import BATCH_POLL_SECONDS
 from audiobench.core.types import Request, Response
+from audiobench.files.annotations import Judgement
 from audiobench.files.journal import Journal
-from audiobench.files.records import BatchOrigin
+from audiobench.files.records import BatchOrigin, Record
+from audiobench.files.run_spec import RunSpec
 from audiobench.media import InvalidAudioError
-from audiobench.model.adapter import RetryableError, RunError, SampleError
-from audiobench.model.batch import BatchApi, Result, Status
+from audiobench.model.adapter import Adapter, RetryableError, RunError, SampleError
+from audiobench.model.batch import BatchAdapter, BatchApi, Result, Status
 
 TRIES = 6
 """Calls that making a job may take."""
@@ -37,8 +39,8 @@ TRIES = 6
 class Group:
     """Requests that go into one job."""
 
-    records: list[Submitted] = field(default_factory=list)
-    lines: list[bytes] = field(default_factory=list)
+    records: list[Submitted] = field(default_factory=list[Submitted])
+    lines: list[bytes] = field(default_factory=list[bytes])
     size: int = 0
 
     def add(self, record: Submitted, line: bytes) -> None:
@@ -71,12 +73,12 @@ class BatchDriver(Generic[I]):
     """
 
     def __init__(
-        self, stage: Stage[I], adapter: Any, folder: Path, identity: str, tasks: Iterable[str], *,
+        self, stage: Stage[I], adapter: BatchAdapter, folder: Path, identity: str, tasks: Iterable[str], *,
         poll_seconds: float = BATCH_POLL_SECONDS, allow_other_model: bool = False, quiet: bool = False,
     ) -> None:  # fmt: skip
         self.stage = stage
         self.adapter = adapter
-        self.api: BatchApi = adapter.batch_api()
+        self.api = adapter.batch_api()
         self.folder = folder
         self.options = identity
         self.names = frozenset(tasks)
@@ -87,19 +89,6 @@ class BatchDriver(Generic[I]):
         self._journals: dict[Path, Journal] = {}
         self._stopping = asyncio.Event()
         self._said = ""
-
-    @classmethod
-    def carry(
-        cls, stage: Stage[I], adapter: Any, folder: Path, identity: str, tasks: Iterable[str], options: Any
-    ) -> Ending:
-        """Submit what is open, wait and collect; resumes jobs that are open. `options`: RunOptions."""
-        if not options.allow_other_model:
-            check_not_retired(stage.model)
-        driver = cls(
-            stage, adapter, folder, identity, tasks, poll_seconds=options.batch_poll,
-            allow_other_model=options.allow_other_model, quiet=options.quiet,
-        )  # fmt: skip
-        return event_loop.run(driver.run())
 
     async def groups(self) -> AsyncIterator[Group]:
         """The open requests, cut into jobs; all requests about one item are in the same job."""
@@ -157,7 +146,7 @@ class BatchDriver(Generic[I]):
                 self._write(item, self.stage.made(item, found, batch=True), BatchOrigin(self.api.name, job.name))
         for journal in self._journals.values():
             journal.sync()
-        job.note("collected", collected=time.time(), word=status.word, unanswered=len(unanswered))
+        job.collected(status.word, len(unanswered))
         reason = ""
         if self.stage.who:  # beside a run's own journal nothing else tells of an error
             errors = [str(reply) for found in replies.values() for reply in found if isinstance(reply, Exception)]
@@ -186,10 +175,11 @@ class BatchDriver(Generic[I]):
             check_answered(response, self.stage.model)
         return response
 
-    def _write(self, item: I, line: Any, origin: BatchOrigin | None = None) -> None:
+    def _write(self, item: I, line: Line | None, origin: BatchOrigin | None = None) -> None:
         if line is None:
             return
-        line.batch = origin
+        if isinstance(line, Record | Judgement):
+            line.batch = origin
         path = self.stage.path(item)
         if path not in self._journals:
             self._journals[path] = Journal(path)
@@ -246,7 +236,7 @@ class BatchDriver(Generic[I]):
         for job in jobs(self.folder):
             if not job.is_open:
                 continue
-            if job.state["options"] != self.options or job.state["api"] != self.api.name:
+            if job.state.options != self.options or job.state.api != self.api.name:
                 raise UsageError(
                     f"{job.folder}: a batch job of other options is open in this run's folder; run with those, "
                     "or with another --out"
@@ -257,43 +247,43 @@ class BatchDriver(Generic[I]):
                     f"{job.folder}: an open batch job of this run's folder holds requests of {', '.join(others)} too; "
                     "name these tasks as well, or another --out"
                 )
-            if job.state["state"] == "planned":
-                name = await self.api.find(job.state["token"])
+            if job.state.state == "planned":
+                name = await self.api.find(job.state.token)
                 if name is None:
-                    job.note("dropped", message="never reached the provider")
+                    job.ended("dropped", "never reached the provider")
                 else:
-                    job.note("submitted", job=name)
+                    job.submitted(name, None)
 
     async def _submit(self, job: Job, lines: Sequence[bytes]) -> None:
         """Make the job; after a lost answer it is looked for before it is made again."""
         for number in range(TRIES):
             try:
-                name = await self.api.find(job.state["token"]) if number else None
-                name = name or await self.api.submit(lines, job.state["token"])
+                name = await self.api.find(job.state.token) if number else None
+                name = name or await self.api.submit(lines, job.state.token)
             except RetryableError as error:
                 if number == TRIES - 1 or self._stopping.is_set():
                     raise
                 await self._pause(max(error.retry_after or 0.0, min(60.0, 0.5 * 2**number)))
                 continue
             except SampleError as error:
-                job.note("failed", message=str(error))
+                job.ended("failed", str(error))
                 raise
-            job.note("submitted", job=name, submitted=time.time())
+            job.submitted(name, time.time())
             return
 
     async def _wait(self) -> None:
         waiting = [job for job in jobs(self.folder) if job.is_open]
         while waiting and not self._stopping.is_set():
-            shown = []
+            shown: list[str] = []
             for job in list(waiting):
                 try:
                     status = await self.api.status(job.name)
                 except RetryableError as error:
                     shown.append(f"{job.name}: {error}")
                     continue
-                shown.append(f"{job.name} {status.word} {status.done or 0}/{job.state['requests']}")
+                shown.append(f"{job.name} {status.word} {status.done or 0}/{job.state.requests}")
                 if status.state == "failed":
-                    job.note("failed", message=status.message)
+                    job.ended("failed", status.message)
                     waiting.remove(job)
                     self.stop(ExitCode.INCOMPLETE, f"batch job {job.name} failed: {status.message or status.word}")
                 elif status.state == "ended":
@@ -308,3 +298,22 @@ class BatchDriver(Generic[I]):
             await asyncio.wait_for(self._stopping.wait(), seconds)
         except TimeoutError:
             return
+
+
+def carry_by_jobs(
+    stage: Stage[I], adapter: Adapter, folder: Path, identity: str, tasks: Iterable[str], options: RunSpec
+) -> Ending:
+    """Submit what is open, wait and collect; resumes jobs that are open. Arguments as of `BatchDriver`.
+
+    Raises:
+        UsageError: the adapter has no batch jobs, or its model is retired.
+    """
+    if not isinstance(adapter, BatchAdapter):
+        raise UsageError(f"model {stage.model.name}: adapter {stage.model.adapter} has no batch jobs")
+    if not options.allow_other_model:
+        check_not_retired(stage.model)
+    driver = BatchDriver(
+        stage, adapter, folder, identity, tasks, poll_seconds=options.batch_poll,
+        allow_other_model=options.allow_other_model, quiet=options.quiet,
+    )  # fmt: skip
+    return event_loop.run(driver.run())
