@@ -37,6 +37,7 @@ Fault = Literal[
 
 
 _ROUTING = re.compile(r"External model 1-best predictions:\n(.*)\n\nInternal prediction: (.*)", re.DOTALL)
+_DESCRIBED = re.compile(r"Description of the audio:\n(.*)")
 _PHRASE = ("I", "listen", "once", "more", "and", "weigh", "every", "option", "against", "what", "can", "be", "heard.")
 
 
@@ -58,6 +59,13 @@ class Script(BaseModel):
     reasoning_words: int = 0
     """Length of the thought, in words; 0 = it never thinks."""
     reasoning_where: Literal["tags", "field"] = "tags"
+    sections: list[str] = []
+    """Tags of the parts that a thought is written in; the second one holds the answer as often as `caption_tells`."""
+    well_formed: float = 1.0
+    """How often all parts are there; else the last one is not."""
+    caption_tells: float = 1.0
+    reads_captions: bool = False
+    """Answers with the option that stands in a description of the audio in the prompt, where one does."""
     relistens: int = 0
     """Spans of the clip that a thought names to hear them again, as `<seg>1.5, 3.0</seg>`: up to so many, drawn by hash."""
     accuracy_relistened: float | None = None
@@ -224,6 +232,10 @@ class Scripted:
 
     def _final(self, request: Request, sample: Sample, name: str) -> str:
         salt = (request.think, request.epoch) if self.script.independent else ()
+        if self.script.reads_captions and (shown := _DESCRIBED.search(request.text)):
+            read = next((text for _, text in sample.options if text in shown[1]), None)
+            if read is not None:
+                return as_answer(request, read)
         right = draw(self.script.seed, "right", name, *salt) < self._accuracy(request, sample)
         target = target_text(sample)
         if right and target is not None:
@@ -284,6 +296,8 @@ class Scripted:
         if self._thinks(request):
             begun = _begun(request)
             thought = self._rest_of_thought(request, begun)
+            if self.script.sections:
+                thought = self._in_sections(thought, request, final)
             if self.script.reasoning_where == "field" and not begun:
                 reasoning = thought
             else:
@@ -296,6 +310,16 @@ class Scripted:
         if limit is not None and len(text.split()) > limit:
             text, finish = " ".join(text.split()[:limit]), "length"
         return Response(text, reasoning=reasoning, finish_reason=finish)
+
+    def _in_sections(self, thought: str, request: Request, final: str) -> str:
+        """The thought in parts, the second of which may hold the answer."""
+        names = self.script.sections
+        if draw(self.script.seed, "form", request.sample_id) >= self.script.well_formed:
+            names = names[:-1]
+        tells = draw(self.script.seed, "caption", request.sample_id) < self.script.caption_tells
+        chosen = next((text for _, text in request.sample.options if text in final), "") if request.sample else ""
+        second = f"I hear: {chosen}." if tells and chosen else "I hear something."
+        return "\n".join(f"<{name}>{second if n == 1 else thought}</{name}>" for n, name in enumerate(names))
 
     def _rest_of_thought(self, request: Request, begun: str) -> str:
         """What is left of the thought: its words, and the spans that were not yet named."""

@@ -8,8 +8,8 @@ from collections import Counter
 from typing import Any
 
 from audiobench.analysis.across import shared_tasks
-from audiobench.analysis.arms import Selector
-from audiobench.analysis.traces import early
+from audiobench.analysis.arms import Arm, Selector
+from audiobench.analysis.traces import captions, early
 from audiobench.analysis.traces.asking import Job, TraceStage
 from audiobench.analysis.traces.early import FRACTIONS
 from audiobench.analysis.traces.judges import JUDGES, RUBRICS, rubric_outcome
@@ -21,7 +21,7 @@ from audiobench.cli.asking import terms
 from audiobench.cli.names import listed, named
 from audiobench.core.errors import AudiobenchError, ExitCode, UsageError
 from audiobench.core.redact import is_redacted
-from audiobench.files.annotations import EarlyAnswer, TraceVerdict
+from audiobench.files.annotations import CaptionAnswer, EarlyAnswer, TraceVerdict
 from audiobench.files.journal import RunLock
 from audiobench.model.registry import find_model
 from audiobench.results import cost
@@ -39,12 +39,14 @@ def run(args: argparse.Namespace) -> int:
     if not any(traced(arm) for group in arms.values() for arm in group):
         raise UsageError(f"{selector.text}: no response has a reasoning trace; run with --think on")
     failed: Counter[str] = Counter()
-    if args.judge or args.early:
+    asks = args.judge or args.early or args.captions
+    if asks:
         lock = RunLock(selector.run.folder)
         try:
             chosen = {name: [(arm, _limited(traced(arm), args.limit)) for arm in group] for name, group in arms.items()}
             failed += _judge(args, measures, selector.run, chosen) if args.judge else Counter()
             failed += _early(args, fractions, selector.run, chosen) if args.early else Counter()
+            failed += _captions(args, selector.run, arms) if args.captions else Counter()
         finally:
             lock.release()
     found = [TaskTraces(name, [measure_arm(arm) for arm in group]) for name, group in arms.items()]
@@ -63,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         )
     else:
         output.write_sheets([sheet for entry in found for sheet in trace_sheets(entry)], form, args.out)
-        if (args.judge or args.early) and (line := cost.account_line(cost.of_stages(selector.run.folder))):
+        if asks and (line := cost.account_line(cost.of_stages(selector.run.folder))):
             print(line, file=sys.stderr)
     if failed:
         print(f"audiobench: {_why(failed)}; the same command asks for them again", file=sys.stderr)
@@ -133,6 +135,25 @@ def _early(
     return _carry(args, run, stage, base_url)
 
 
+def _captions(args: argparse.Namespace, run: Run, arms: dict[str, list[Arm]]) -> Counter[str]:
+    captions.check(run)
+    jobs = [job for group in arms.values() for arm in group for job in _chosen_captions(arm, args.limit)]
+    if not jobs:
+        raise UsageError(
+            f"--captions: {run.folder}: no response has a caption, or a judge rates the answers of its tasks"
+        )
+    stage = captions.CaptionStage(find_model(args.captions, base_url=args.captions_base_url), jobs)
+    todo = list(stage.open())
+    _say(args, f"{stage.who}: {len(todo)} captions to answer from, {len(jobs) - len(todo)} already answered")
+    return _carry(args, run, stage, args.captions_base_url)
+
+
+def _chosen_captions(arm: Arm, limit: int | None) -> list[captions.Job]:
+    """Of the same traces as the other measures."""
+    chosen = {scored.slot for scored in _limited(traced(arm), limit)}
+    return [job for job in captions.jobs(arm) if job.scored.slot in chosen]
+
+
 def _say(args: argparse.Namespace, text: str) -> None:
     if output.chosen(args) != "json":
         print(text, file=sys.stderr)
@@ -140,7 +161,8 @@ def _say(args: argparse.Namespace, text: str) -> None:
 
 def _carry(args: argparse.Namespace, run: Run, stage: Any, base_url: str | None) -> Counter[str]:
     """Ask what is open; returns why requests failed for good, counted."""
-    ending = carry(stage, terms(args, run.folder, TraceVerdict.PART, EarlyAnswer.PART), base_url=base_url)
+    parts = TraceVerdict.PART, EarlyAnswer.PART, CaptionAnswer.PART
+    ending = carry(stage, terms(args, run.folder, *parts), base_url=base_url)
     if ending.reason and not stage.failures:
         error = AudiobenchError(ending.reason)
         error.exit_code = ending.exit_code

@@ -1,7 +1,8 @@
 """What was asked about a response later on, one line each beside the journal: ratings, transcripts, trace measures.
 
-This module owns the formats of judgements.jsonl, transcripts.jsonl, readings.jsonl, traces.jsonl, early_answers.jsonl and annotations.jsonl. A line
-belongs to the response whose sample id and journal key it names; a later line replaces an earlier one.
+This module owns the formats of judgements.jsonl, transcripts.jsonl, readings.jsonl, traces.jsonl, early_answers.jsonl,
+caption_answers.jsonl and annotations.jsonl. A line belongs to the response whose sample id and journal key it names; a later
+line replaces an earlier one.
 """
 
 from __future__ import annotations
@@ -148,6 +149,24 @@ class EarlyAnswer(Asked, omit_defaults=False):
     PART = "early answers"
 
 
+class CaptionAnswer(Asked, omit_defaults=False):
+    """What a text model answered from the caption in a structured thought."""
+
+    id: str
+    key: str
+    model: str
+    """The text model."""
+    model_sha256: str = ""
+    served_model: str | None = None
+    text: str = ""
+    finish_reason: str | None = None
+    reasoning_closed: bool = True
+    prompt_sha256: str = ""
+
+    FILE = "caption_answers.jsonl"
+    PART = "caption answers"
+
+
 class Note(Asked, omit_defaults=True):
     """What an annotator found about one response: the value of a column of its name."""
 
@@ -176,9 +195,16 @@ class Note(Asked, omit_defaults=True):
 
 Annotation = Judgement | Transcript | Reading | Note
 KINDS: tuple[
-    type[Judgement] | type[Transcript] | type[Reading] | type[TraceVerdict] | type[EarlyAnswer] | type[Note], ...
+    type[Judgement]
+    | type[Transcript]
+    | type[Reading]
+    | type[TraceVerdict]
+    | type[EarlyAnswer]
+    | type[CaptionAnswer]
+    | type[Note],
+    ...,
 ] = (
-    Judgement, Transcript, Reading, TraceVerdict, EarlyAnswer, Note,
+    Judgement, Transcript, Reading, TraceVerdict, EarlyAnswer, CaptionAnswer, Note,
 )  # fmt: skip
 """Every kind of line, by which a cost account reads them."""
 A = TypeVar("A", Judgement, Transcript, Reading)

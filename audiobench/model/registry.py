@@ -143,7 +143,10 @@ def sha256_of(spec: ModelSpec) -> str:
             "thinking": True, "audio": True,
         },
         exclude={
-            "thinking": {"source": True, "on": {"label"}, "off": {"label"}, "budget": {"label"}},
+            "thinking": {
+                "source": True, "sections": True, "caption_section": True, "on": {"label"}, "off": {"label"},
+                "budget": {"label"},
+            },
             "audio": {"source", "tokens_per_second"},
         },
     )  # fmt: skip
@@ -151,6 +154,8 @@ def sha256_of(spec: ModelSpec) -> str:
         parts["video"] = spec.video.model_dump(mode="json", exclude={"source"})
     if (version := _prompt_version(spec)) is not None:
         parts["prompt_version"] = version
+    if spec.thinking.sections:  # they tell where a thought ends that lost its outer tags
+        parts["sections"] = spec.thinking.sections
     if spec.weights and spec.weights.quantisation:
         parts["quantisation"] = spec.weights.quantisation
     return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()

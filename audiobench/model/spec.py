@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from audiobench.core.errors import UsageError
 from audiobench.media.support import AudioSupport, MediaSupport, VideoSupport
@@ -58,7 +58,18 @@ class Thinking(Declared):
     budget: BudgetMode = BudgetMode(how="unsupported")
     open_tag: str = "<think>"
     close_tag: str = "</think>"
+    sections: list[str] = []
+    """Tags of the parts that a structured thought has, in their order, such as `PLANNING`; upper or lower case."""
+    caption_section: str | None = None
+    """Which of them describes what is heard."""
     source: str | None = None
+
+    @model_validator(mode="after")
+    def _known_caption(self) -> Thinking:
+        if self.caption_section is not None and self.caption_section not in self.sections:
+            names = ", ".join(self.sections) or "none"
+            raise ValueError(f"caption_section: {self.caption_section!r} is no section; there are: {names}")
+        return self
 
 
 class ReplyLimits(Declared):

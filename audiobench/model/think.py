@@ -134,6 +134,8 @@ def split(response: Response, prefill: str | None, thinking: Thinking, tags: Seq
     opened = prefill is not None and opening in prefill.rsplit(closing, 1)[-1]
     if opened and response.reasoning is not None and closing not in response.text:
         opened = False  # the server has taken the thought out
+    if thinking.sections:  # a thought that lost its outer tags is what stands between those of its parts
+        tags = [*tags, (f"<{thinking.sections[0]}>", f"</{thinking.sections[-1]}>")]
     parts = separate(response.text, [(opening, closing), *tags], opened=opened)
     if parts.thought is not None:
         response.reasoning = _join(response.reasoning, parts.thought)

@@ -8,6 +8,8 @@ from typing import Any
 from msgspec import to_builtins
 from msgspec.structs import asdict
 
+from audiobench.analysis.traces.structure import declared
+from audiobench.core.sections import sections
 from audiobench.core.types import LETTERS, STATUSES
 from audiobench.files.records import ShownSample
 from audiobench.results.runs import Scored
@@ -75,7 +77,8 @@ def sample(page: TaskPage, id: str, clips: ClipIndex, folders: Sequence[Any]) ->
     heard: dict[str, dict[str, Any]] = {}
     arms: list[list[dict[str, Any]]] = []
     for arm, epochs in zip(page.arms, cells, strict=True):
-        arms.append([_epoch(scored, arm, facts, clips, folders[arm.run], heard) for scored in epochs])
+        parts = declared(page.runs[arm.run]).sections
+        arms.append([_epoch(scored, arm, facts, clips, folders[arm.run], heard, parts) for scored in epochs])
     return {
         "id": id,
         "question": facts.question,
@@ -89,7 +92,13 @@ def sample(page: TaskPage, id: str, clips: ClipIndex, folders: Sequence[Any]) ->
 
 
 def _epoch(
-    scored: Scored, arm: Arm, facts: ShownSample, clips: ClipIndex, run: Any, heard: dict[str, dict[str, Any]]
+    scored: Scored,
+    arm: Arm,
+    facts: ShownSample,
+    clips: ClipIndex,
+    run: Any,
+    heard: dict[str, dict[str, Any]],
+    parts: Sequence[str],
 ) -> dict[str, Any]:
     record, outcome = scored.record, scored.outcome
     audio: list[dict[str, Any]] = []
@@ -115,6 +124,7 @@ def _epoch(
         "rule": outcome.rule,
         "official": outcome.official,
         "detail": dict(outcome.detail),
+        "sections": list(sections(record.reasoning, parts).items()) if parts else [],
         "choices": shown.choices if shown.choices != facts.choices else None,
         "audio": audio,
         **{

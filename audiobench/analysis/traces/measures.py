@@ -10,9 +10,10 @@ from msgspec.structs import asdict
 
 from audiobench.analysis.arms import Arm, chosen_slot
 from audiobench.analysis.spending import reasoning_tokens
-from audiobench.analysis.traces import asking, early
+from audiobench.analysis.traces import asking, captions, early
 from audiobench.analysis.traces.judges import CONSISTENCY, GROUNDED_IN, GROUNDING, KINDS, RUBRICS, rubric_outcome
 from audiobench.analysis.traces.steps import lexicon, split_steps
+from audiobench.analysis.traces.structure import Structure, structure
 from audiobench.core.types import LETTERS
 from audiobench.files.annotations import Slot, TraceVerdict
 from audiobench.results.condensed import quantile
@@ -143,6 +144,10 @@ class ArmTraces(Struct, kw_only=True):
     consistency: list[Consistency]
     rubrics: list[Rubrics]
     early: early.Early | None
+    structure: Structure | None
+    """Where the model file declares the parts of its thoughts."""
+    captions: list[captions.CaptionAlone]
+    """One for each text model that has answered from the captions."""
 
 
 class TaskTraces(Struct):
@@ -169,6 +174,8 @@ def measure_arm(arm: Arm) -> ArmTraces:
         consistency=[c for judge in judges if (c := consistency(found, _of(verdicts, CONSISTENCY.name, judge), judge))],
         rubrics=[r for judge in judges if (r := rubrics(arm, _of(verdicts, RUBRICS.name, judge), judge))],
         early=early.summary(arm),
+        structure=structure(arm),
+        captions=captions.summaries(arm),
     )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from audiobench.analysis.sheets import number, points, span
+from audiobench.analysis.figure import Figure
+from audiobench.analysis.sheets import change, number, p_value, points, span
 from audiobench.analysis.traces.judges import KINDS
 from audiobench.analysis.traces.measures import ArmTraces, Consistency, Grounding, Judged, Rubrics, TaskTraces
 from audiobench.core.sheet import Sheet
+from audiobench.scorers.metrics import UNITS
 
 J = TypeVar("J", bound=Judged)
 Rows = Sequence[tuple[str, J]]
@@ -22,6 +24,7 @@ def trace_sheets(found: TaskTraces) -> list[Sheet]:
     sheets += [_grounding(rows, judge) for judge, rows in _by_judge([(a.arm, a.grounding) for a in arms])]
     sheets += [_consistency(rows, judge) for judge, rows in _by_judge([(a.arm, a.consistency) for a in arms])]
     sheets += [_rubrics(rows, judge) for judge, rows in _by_judge([(a.arm, a.rubrics) for a in arms])]
+    sheets += [sheet for sheet in (_structure(arms), _captions(arms)) if sheet.rows]
     early = _early(arms)
     sheets += [early] if early.rows else []
     silent = [arm.arm for arm in found.arms if not arm.traces]
@@ -151,6 +154,57 @@ def _rubrics(rows: Rows[Rubrics], judge: str) -> Sheet:
              str(row.not_rated))
         )  # fmt: skip
     return _judged(sheet, rows)
+
+
+def _structure(arms: Sequence[ArmTraces]) -> Sheet:
+    sheet = Sheet(
+        "structured thoughts",
+        ("arm", "in form (%)", "95 % interval", "part", "there (%)", "95 % interval", "tokens", "95 % interval", "median", "words"),
+    )  # fmt: skip
+    for arm in arms:
+        found = arm.structure
+        for place, part in enumerate(found.parts if found else ()):
+            first = found if place == 0 else None
+            mark = "~" if part.tokens.value is not None else ""
+            sheet.rows.append(
+                (arm.arm if first else "", *(_share(first.well_formed) if first else ("", "")), part.name, *_share(part.present),
+                 mark + number(part.tokens.value), _means(part.tokens), mark + number(part.median), number(part.words))
+            )  # fmt: skip
+        if found is not None:
+            right, other = found.acc_well_formed, found.acc_other
+            sheet.notes.append(
+                f"{arm.arm}: mean value {points(right.value)} in form (n={right.n}), {points(other.value)} else (n={other.n}); "
+                "observational"
+            )
+    sheet.notes.append("in form: the declared parts, each once, closed and in order, then an answer; of all responses")
+    sheet.notes.append("tokens of a part: those of the reasoning, shared out by characters")
+    return sheet
+
+
+def _captions(arms: Sequence[ArmTraces]) -> Sheet:
+    sheet = Sheet(
+        "the answer from the caption alone, which a text model reads in the place of the sound",
+        ("arm", "text model", "n", "caption", "95 % interval", "own", "95 % interval", "difference", "95 % interval",
+         "gained", "lost", "p", "same answer (%)", "95 % interval"),
+    )  # fmt: skip
+    for arm in arms:
+        for found in arm.captions:
+            unit = UNITS[found.unit]
+            sheet.rows.append(
+                (arm.arm, found.model, str(found.n), points(found.value, unit), span(found.ci, unit=unit),
+                 points(found.own, unit), span(found.own_ci, unit=unit), *change(found.against_own, unit),
+                 p_value(found.against_own.p), *_share(found.same))
+            )  # fmt: skip
+    sheet.notes.append("own: the model's own answers to the same items; difference: caption minus own, paired")
+    return sheet
+
+
+def _share(figure: Figure) -> tuple[str, str]:
+    return points(figure.value), span(figure.ci) if figure.ci else "-"
+
+
+def _means(figure: Figure) -> str:
+    return f"[{number(figure.ci[0])}, {number(figure.ci[1])}]" if figure.ci else "-"
 
 
 def _early(arms: Sequence[ArmTraces]) -> Sheet:

@@ -22,12 +22,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add("--early", action="store_true", help="ask the model to answer after fractions of its reasoning")
     add("--fractions", metavar="A,B", help="the fractions of --early, from 0 to 1 (default 0,0.1,0.25,0.5,0.75,1)")
+    add("--captions", metavar="M", help="text model that answers from the caption in each structured thought alone")
+    add("--captions-base-url", metavar="URL", help="server of the text model")
     add("--base-url", metavar="URL", help="server of the model, for --early")
     add(
         "--limit",
         type=int,
         metavar="N",
-        help="judge, or ask early, only N traces of each condition, always the same ones",
+        help="judge, or ask, only N traces of each condition, always the same ones",
     )
-    asking_options.configure(parser, "trace judges and early answers")
+    asking_options.configure(parser, "trace judges, early answers and caption answers")
     output.configure(parser)

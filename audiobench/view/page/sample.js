@@ -63,6 +63,8 @@ AB.sample = (function () {
     if (response.reasoning) {
       const what = response.reasoning_is_summary ? "Reasoning (the provider's summary)" : "Reasoning";
       const open = response.reasoning_closed === false ? ", never closed" : "";
+      if (epoch.sections && epoch.sections.length) parts.push(h("div", { class: "part sections" }, h("h4", null, "Parts of the thought"),
+        h("dl", null, epoch.sections.map(([part, words]) => [h("dt", { class: "role" }, AB.visible(part)), h("dd", { class: "prose bare", dir: "auto" }, AB.visible(words.slice(0, 4 * AB.PIECE)))]))));
       parts.push(long(`${what}${open} · ${AB.count(response.reasoning.length)} characters`, response.reasoning, `Reasoning of ${name}`));
     }
     return parts;
