@@ -7,6 +7,7 @@ point: vLLM calls it in the API server, in the engine core and in every worker, 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
 CHAT_TEMPLATE = Path(__file__).with_name("chat_template.jinja")
 """The family's chat template (jinja), as a file to hand to `--chat-template`."""
@@ -25,7 +26,7 @@ def register() -> None:
 
     from model_adapters.step_audio.configuration import StepAudio2Config
 
-    AutoConfig.register("step_audio_2", StepAudio2Config, exist_ok=True)
+    cast("Any", AutoConfig).register("step_audio_2", StepAudio2Config, exist_ok=True)
     architecture = "StepAudio2ForCausalLM"
     if architecture not in ModelRegistry.get_supported_archs():
         ModelRegistry.register_model(architecture, f"model_adapters.step_audio.vllm_model:{architecture}")

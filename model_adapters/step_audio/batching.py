@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -114,7 +114,8 @@ class ChunkEmbedder:
             torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, limit)
             cuda = self.encoder.conv1.weight.is_cuda
             how: dict[str, Any] = {"mode": "reduce-overhead"} if cuda and self.compiler == "inductor" else {}
-            self._compiled = torch.compile(self._padded, dynamic=False, backend=self.compiler, **how)
+            compiled = cast("Any", torch).compile  # its declaration is incomplete
+            self._compiled = compiled(self._padded, dynamic=False, backend=self.compiler, **how)
         return self._compiled
 
 

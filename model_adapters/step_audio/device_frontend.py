@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ HEAD = 128
 def torchaudio_trouble() -> str | None:
     """Why torchaudio cannot be used here; None when it can."""
     try:
-        import torchaudio.functional  # noqa: F401
+        import_module("torchaudio.functional")
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         first = (str(error).splitlines() or [""])[0]
         return f"{type(error).__name__}: {first}"[:200]
@@ -61,7 +62,7 @@ def _log_mels(chunks: Sequence[Tensor], n_mels: int) -> list[Tensor]:
     )  # fmt: skip
     bank = mel_filters(n_mels).to(device)  # torchaudio's own, computed in float32, is off by 1.4e-5
     log = torch.clamp(bank @ power, min=1e-10).log10()
-    out = []
+    out: list[Tensor] = []
     for row, chunk in zip(log, chunks, strict=True):
         own = row[:, : mel_frames(len(chunk))]
         out.append((torch.maximum(own, own.max() - 8.0) + 4.0) / 4.0)
@@ -79,11 +80,11 @@ def resample(clips: Sequence[Tensor], rate: int) -> list[Tensor]:
     longest = max(len(clip) for clip in clips)
     audio = torch.stack([F.pad(clip, (width, longest - len(clip) + width + step)) for clip in clips])
     found = F.conv1d(audio[:, None], kernel[:, None].to(device), stride=step).transpose(1, 2).flatten(1)
-    out = []
+    out: list[Tensor] = []
     for row, clip in zip(found, clips, strict=True):
         samples = row[: round(len(clip) * phases / step)].clone()
         begin = clip[: math.ceil((HEAD + 2 * REACH) * rate / min(rate, SAMPLE_RATE)) + step].cpu().numpy()
-        head = torch.from_numpy(np.asarray(soxr.resample(begin, rate, SAMPLE_RATE, quality="HQ"))[:HEAD])
+        head = torch.as_tensor(np.asarray(soxr.resample(begin, rate, SAMPLE_RATE, quality="HQ"))[:HEAD])
         samples[: len(head)] = head[: len(samples)].to(device)
         out.append(samples)
     return out
@@ -111,4 +112,4 @@ def soxr_filter(rate: int) -> tuple[Tensor, int, int]:
         place = before + phase + width - np.arange(len(blocks)) * step
         inside = (place >= 0) & (place < kernel.shape[1])
         kernel[:, place[inside]] = blocks[inside].T
-    return torch.from_numpy(kernel), step, width
+    return torch.as_tensor(kernel), step, width

@@ -95,7 +95,7 @@ def mel_filters(n_mels: int) -> torch.Tensor:
     from transformers.audio_utils import mel_filter_bank
 
     bank = mel_filter_bank(N_FFT // 2 + 1, n_mels, 0.0, SAMPLE_RATE / 2, SAMPLE_RATE, norm="slaney", mel_scale="slaney")
-    return torch.from_numpy(np.ascontiguousarray(bank.T)).to(torch.float32)
+    return torch.as_tensor(np.ascontiguousarray(bank.T)).to(torch.float32)
 
 
 def log_mel(samples: np.ndarray | torch.Tensor, n_mels: int = 128) -> torch.Tensor:
@@ -137,5 +137,5 @@ def log_mel_chunks(
     if waves:
         import torch
 
-        return [torch.from_numpy(np.ascontiguousarray(chunk))[None] for chunk in chunks], counts
+        return [torch.as_tensor(np.ascontiguousarray(chunk))[None] for chunk in chunks], counts
     return [log_mel(chunk, n_mels) for chunk in chunks], counts

@@ -70,7 +70,7 @@ class Prompt:
     """A prompt ready for the model."""
 
     ids: list[int]
-    mels: list[Any] = field(default_factory=list)
+    mels: list[Any] = field(default_factory=list[Any])
     """Log-mel of each chunk, in order: tensors (n_mels, frames); for a front end on the device waves (1, samples)."""
     audio_tokens: int = 0
     """How many of the ids are audio patches."""

@@ -47,7 +47,8 @@ class StepAudio2(nn.Module):
         device = table.weight.device
         mels = [mel for prompt in prompts for mel in prompt.mels]
         audio = self.embed_chunks(mels)
-        out, start = [], 0
+        out: list[Tensor] = []
+        start = 0
         for prompt in prompts:
             ids = torch.tensor(prompt.ids, device=device)  # pyright: ignore[reportArgumentType]
             embedded = table(ids)
@@ -172,7 +173,7 @@ def _decode(model: StepAudio2, embedded: list[Tensor], samplers: list[Sampler]) 
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
     cache = DynamicCache(config=decoder.config)
     cached = cache_argument(decoder, cache)
-    rows = list(range(len(samplers)))
+    rows: list[int] = list(range(len(samplers)))
     out = decoder(
         inputs_embeds=inputs,
         attention_mask=mask,
@@ -185,7 +186,7 @@ def _decode(model: StepAudio2, embedded: list[Tensor], samplers: list[Sampler]) 
     while True:
         logits = out.logits[:, -1].float().cpu()
         tokens = [samplers[row].step(logits[i]) for i, row in enumerate(rows)]
-        running = [i for i, row in enumerate(rows) if samplers[row].finish_reason is None]
+        running: list[int] = [i for i, row in enumerate(rows) if samplers[row].finish_reason is None]
         if not running:
             return
         if len(running) * 2 <= len(rows):

@@ -36,7 +36,7 @@ class Sampler:
         self.stop_ids = frozenset(stop_ids)
         self.ids: list[int] = []
         self.finish_reason: str | None = None
-        self._seen = set(prompt_ids) if sampling.repetition_penalty != 1.0 else set()
+        self._seen = set(prompt_ids if sampling.repetition_penalty != 1.0 else ())
         self._generator: torch.Generator | None = None
         if sampling.temperature > 0:
             generator = torch.Generator()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 BOT = "<|BOT|>"
 EOT = "<|EOT|>"
@@ -95,7 +95,7 @@ def load_tokenizer(path: str | Path) -> Any:
     file = Path(path) / "tokenizer.json"
     if file.is_file():
         return PreTrainedTokenizerFast(tokenizer_file=str(file))
-    return AutoTokenizer.from_pretrained(str(path))
+    return cast("Any", AutoTokenizer).from_pretrained(str(path))  # declared only in part
 
 
 def special_strings(tokenizer: Any) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ kernels of 0.32.0. Not run on a GPU.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -65,6 +65,12 @@ from model_adapters.step_audio.tokenizer import AUDIO_PATCH, SpecialTokens
 from model_adapters.step_audio.vllm_loading import ExpectedTensors
 from model_adapters.step_audio.weights import PACKED, PUBLISHED_TO_MODULE
 
+if TYPE_CHECKING:
+    from vllm.inputs import MultiModalInput
+    from vllm.multimodal.inputs import MultiModalKwargsItems
+    from vllm.multimodal.parse import MultiModalDataItems
+    from vllm.multimodal.processing import ProcessorInputs, TimingContext
+
 MAX_ITEM_SECONDS = 600.0
 """Longest single clip accepted by default; `--mm-processor-kwargs '{"max_item_seconds": N}'` changes it."""
 
@@ -93,7 +99,9 @@ class StepAudioProcessor:
         if not audio:
             return BatchFeature({})
         on_device = self.config.device_frontend
-        mels, frames, lengths = [], [], []
+        mels: list[Tensor] = []
+        frames: list[Tensor] = []
+        lengths: list[Tensor] = []
         for samples in audio:
             chunks, _ = log_mel_chunks(
                 samples,
@@ -105,7 +113,7 @@ class StepAudioProcessor:
             whole = torch.cat(chunks, dim=1)
             mels.append(whole.view(torch.int32) if on_device else whole)
             lengths.append(torch.tensor([chunk.shape[1] for chunk in chunks]))
-            frames.append(torch.tensor([mel_frames(n) if on_device else n for n in lengths[-1].tolist()]))
+            frames.append(torch.tensor([mel_frames(n) if on_device else n for n in map(int, lengths[-1])]))
         data = {"mel": mels, "mel_frames": frames}
         return BatchFeature({**data, "chunk_samples": lengths} if on_device else data)
 
@@ -210,7 +218,7 @@ class StepAudioDummyInputs(BaseDummyInputsBuilder[StepAudioProcessingInfo]):
 class StepAudioMultiModalProcessor(BaseMultiModalProcessor[StepAudioProcessingInfo]):
     """Expands each `<audio_patch>` of the prompt to the marks and patches of its clip."""
 
-    def apply(self, inputs: Any, timing_ctx: Any) -> Any:
+    def apply(self, inputs: ProcessorInputs, timing_ctx: TimingContext) -> MultiModalInput:
         """As the base class, after a look at the prompt's special tokens.
 
         Raises:
@@ -236,14 +244,17 @@ class StepAudioMultiModalProcessor(BaseMultiModalProcessor[StepAudioProcessingIn
         }
 
     def _get_prompt_updates(
-        self, mm_items: Any, hf_processor_mm_kwargs: Mapping[str, object], out_mm_kwargs: Any
+        self,
+        mm_items: MultiModalDataItems,
+        hf_processor_mm_kwargs: Mapping[str, object],
+        out_mm_kwargs: MultiModalKwargsItems,
     ) -> Sequence[PromptReplacement]:
         special = SpecialTokens.of(self.info.get_tokenizer())
         config = self.info.get_hf_config()
 
         def expanded(item: int) -> PromptUpdateDetails:
             ids: list[int] = []
-            for frames in out_mm_kwargs["audio"][item]["mel_frames"].data.tolist():
+            for frames in map(int, out_mm_kwargs["audio"][item]["mel_frames"].data):
                 ids += audio_span(special, chunk_tokens(frames, config))
             return PromptUpdateDetails.select_token_id(ids, embed_token_id=special.audio_patch)
 
@@ -332,7 +343,8 @@ class StepAudio2ForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, SupportsL
             chunks += parts
             counts.append(len(parts))
         embedded = self.embed_chunks(chunks)
-        out, start = [], 0
+        out: list[Tensor] = []
+        start = 0
         for count in counts:
             out.append(torch.cat(embedded[start : start + count]))
             start += count

@@ -12,6 +12,7 @@ from typing import Any
 from vllm.entrypoints.generate.base.protocol import DeltaMessage
 from vllm.reasoning import ReasoningParser
 
+from audiobench.core.narrow import is_list, is_object, is_sequence
 from model_adapters.step_audio.reasoning import THINK_START, held_back, split_reasoning, thinking_is_open
 from model_adapters.step_audio.tokenizer import THINK_END, THINK_ON
 
@@ -105,8 +106,8 @@ class StepAudioReasoningParser(ReasoningParser):
         return DeltaMessage(reasoning=reasoning or None, content=answer or None)
 
     def _open_for(self, request: Any) -> bool:
-        messages = getattr(request, "messages", None) or []
-        last = messages[-1] if messages else None
+        messages = getattr(request, "messages", None)
+        last = messages[-1] if is_list(messages) and messages else None
         continued = not getattr(request, "add_generation_prompt", False)
         if last is not None and continued and _field(last, "role") == "assistant":
             return thinking_is_open(_text(_field(last, "content")))
@@ -137,10 +138,10 @@ def _safe(text: str, open_at_start: bool) -> tuple[str, str]:
 
 
 def _field(message: Any, name: str) -> Any:
-    return message.get(name) if isinstance(message, dict) else getattr(message, name, None)
+    return message.get(name) if is_object(message) else getattr(message, name, None)
 
 
 def _text(content: Any) -> str:
     if isinstance(content, str):
         return content
-    return "".join(str(_field(part, "text") or "") for part in content or [])
+    return "".join(str(_field(part, "text") or "") for part in content) if is_sequence(content) else ""

@@ -9,7 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PUBLISHED_TO_MODULE = {"model.": "language_model.model.", "lm_head.": "language_model.lm_head."}
 """Prefixes that change between a checkpoint and the modules; every other name is the same in both."""
@@ -65,7 +68,7 @@ def is_quantised(path: str | Path) -> bool:
 
 def without_quantisation(names: Iterable[str]) -> set[str]:
     """The names that a checkpoint of the same tensors would have unquantised."""
-    found = set()
+    found: set[str] = set()
     for name in names:
         layer, _, last = name.rpartition(".")
         if last in ("weight_packed", "qweight"):
@@ -119,8 +122,8 @@ def load_strict(model: Any, path: str | Path, *, dtype: Any = None, device: str 
     by_file: dict[Path, list[str]] = {}
     for name in sorted(set(expected) & set(files)):
         by_file.setdefault(files[name], []).append(name)
-    wrong_shape = []
-    state = {}
+    wrong_shape: list[str] = []
+    state: dict[str, Tensor] = {}
     for file, names in by_file.items():
         with safe_open(str(file), framework="pt", device=device) as opened:
             held = set(opened.keys())
@@ -157,7 +160,7 @@ def save_checkpoint(model: Any, path: str | Path, *, shard_bytes: int | None = N
             size = 0
         shards[-1][name] = tensors[name]
         size += nbytes
-    weight_map = {}
+    weight_map: dict[str, str] = {}
     for i, shard in enumerate(shards):
         file = f"model-{i + 1:05d}-of-{len(shards):05d}.safetensors"
         save_file(shard, str(folder / file), metadata={"format": "pt"})

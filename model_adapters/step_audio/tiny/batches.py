@@ -68,10 +68,14 @@ class Batch:
     """(audio tokens, 3) class, onsets and glide for the auxiliary head, in the order of the mels."""
     roles: np.ndarray
     """(rows, length) of the target: 0 none, 1 trace, 2 answer after thinking, 3 direct answer."""
-    families: list[list[str]] = field(default_factory=list)
+    families: list[list[str]] = field(default_factory=list[list[str]])
     """Names of the families asked in each row."""
 
 
+Asked = tuple[str, str, tuple[str, ...], str, str]
+"""A question about a clip: family, question, choices, target, trace."""
+Row = list[list[np.ndarray]]
+"""The segments of one clip; of each its ids, positions, targets, weights and roles."""
 SEGMENTS = 1 + 3 * QUESTIONS + 1
 
 
@@ -107,15 +111,18 @@ class Maker:
     def __getitem__(self, step: int) -> Batch:
         draw = Draw("batch", self.seed, step)
         text = draw.chance(max(0.03, self.text_share * (1 - step / 1000)))
-        rows, mels, events = [], [], []
+        rows: list[Row] = []
+        mels: list[np.ndarray] = []
+        events: list[np.ndarray] = []
         for seconds, count in SHAPES:
-            group = []
-            while len(group) < count:
+            group: list[np.ndarray] = []
+            wanted = len(rows) + count
+            while len(rows) < wanted:
                 family = self._family(draw, text)
                 item = training_item(self.seed, family.name, draw.integer(0, 2**48))
                 if item.scene.seconds != seconds:
                     continue
-                asked = [(item.family.name, item.question, item.choices, item.target, item.trace)]
+                asked: list[Asked] = [(item.family.name, item.question, item.choices, item.target, item.trace)]
                 while len(asked) < QUESTIONS:
                     asked.append(self._second(item.scene, draw))
                 mel = None if text else self._mel(item.scene, draw)
@@ -124,8 +131,6 @@ class Maker:
                 if mel is not None:
                     group.append(mel[0])
                     events.append(token_events(item.scene, mel[1]))
-                else:
-                    group.append(None)
             if not text:
                 mels.append(np.stack(group))
         return self._collate(rows, mels, events)
@@ -140,7 +145,7 @@ class Maker:
                 return family
         return families[-1]
 
-    def _second(self, scene: Scene, draw: Draw) -> tuple[str, str, tuple[str, ...], str, str]:
+    def _second(self, scene: Scene, draw: Draw) -> Asked:
         """Another question about the clip."""
         families = [f for f in FAMILIES if f.scene == scene.type]
         while True:
@@ -159,8 +164,8 @@ class Maker:
             self._cache[text] = self.tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids
         return self._cache[text]
 
-    def _row(self, scene: Scene, asked: list[tuple], audio: int, draw: Draw) -> list[list[np.ndarray]]:
-        """The segments of one clip: for each (ids, positions, targets, weights, roles)."""
+    def _row(self, scene: Scene, asked: list[Asked], audio: int, draw: Draw) -> Row:
+        """The tree of one clip, which has so many audio tokens."""
         special = self.special
         head = [special.bot, *self.encode("human\n")]
         if audio:
@@ -180,7 +185,7 @@ class Maker:
             segments.append(answer(direct, len(direct) - len(final) + 1, len(final), special.eot, at))
         return segments
 
-    def _collate(self, rows: list, mels: list[np.ndarray], events: list[np.ndarray]) -> Batch:
+    def _collate(self, rows: list[Row], mels: list[np.ndarray], events: list[np.ndarray]) -> Batch:
         longest = max(sum(len(s[0]) for s in row) for row in rows)
         length = -(-longest // 32) * 32
         shape = (len(rows), length)

@@ -124,7 +124,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=CHECKPOINT)
     args = parser.parse_args()
     training = {**json.loads((args.run / "training.json").read_text(encoding="utf-8")), "machine": args.machine}
-    others = []
+    others: list[dict[str, Any]] = []
     for text in args.other:
         seed, _, file = text.partition("=")
         others.append({"training_seed": int(seed), **json.loads(Path(file).read_text(encoding="utf-8"))})

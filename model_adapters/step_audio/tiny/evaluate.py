@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from audiobench.statistics.intervals import wilson
 from audiobench.statistics.paired import compare
 from model_adapters.step_audio.tiny import CHECKPOINT
 from model_adapters.step_audio.tiny.prompts import user_text
+
+if TYPE_CHECKING:
+    from model_adapters.step_audio.prompts import Prompt
 
 PREFILLS = {"think": "<think>\n", "direct": "<think>\n\n</think>\n"}
 AUDIO = ("full", "silence", "none", "swap")
@@ -69,7 +72,7 @@ def ask(
     replies: dict[int, Reply] = {}
     for start in range(0, len(items), batch):
         part = order[start : start + batch]
-        prompts = []
+        prompts: list[Prompt] = []
         for i in part:
             clip = waveform(items[other[i]] if other else items[i]) if audio != "none" else None
             if audio == "silence" and clip is not None:
@@ -108,7 +111,7 @@ def share(flags: Sequence[bool]) -> dict[str, Any]:
 
 def paired(items: Sequence[Item], think: Sequence[Reply], direct: Sequence[Reply]) -> dict[str, Any]:
     """Both modes and their difference for each group (exact McNemar, Bonett-Price interval)."""
-    out = {}
+    out: dict[str, Any] = {}
     for name, belongs in GROUPS.items():
         at = [i for i, item in enumerate(items) if belongs(item)]
         if not at:

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -59,15 +60,15 @@ class TinyTrainer(nn.Module):
         super().__init__()
         from transformers import AttentionInterface, Qwen2ForCausalLM
 
-        AttentionInterface.register("float_tree", float_attention)
+        cast("Any", AttentionInterface).register("float_tree", float_attention)
         self.config = config
         self.encoder = AudioEncoder(config.audio_encoder_config)
         self.adapter = Adapter(config.audio_encoder_config)
-        text = config.text_config
-        text._attn_implementation = "float_tree"
+        text = cast("Any", config.text_config)
+        text._attn_implementation = "float_tree"  # no public field sets it
         self.language_model = Qwen2ForCausalLM(text)
         self.events = nn.Linear(text.hidden_size, len(CLASSES) + 3 + len(GLIDES))
-        self.register_buffer("tree", torch.from_numpy(ancestors()), persistent=False)
+        self.register_buffer("tree", torch.as_tensor(ancestors()), persistent=False)
         self.patch = SPECIALS.index(AUDIO_PATCH)
         self._initialise()
 
@@ -79,7 +80,8 @@ class TinyTrainer(nn.Module):
             rates = torch.exp(-np.log(10_000) / (half - 1) * torch.arange(half))
             angles = torch.arange(table.shape[0])[:, None] * rates[None]
             table.copy_(torch.cat([angles.sin(), angles.cos()], dim=1))
-        for name, module in self.language_model.named_modules():
+        named: Iterator[tuple[str, nn.Module]] = cast("Any", self.language_model).named_modules()
+        for name, module in named:
             if isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight, std=module.in_features**-0.5 * (0.5 if "_proj" in name else 0.3))
 
@@ -102,31 +104,31 @@ class TinyTrainer(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Losses of a batch, and for each supervised token whether the model was right."""
-        audio = [self.encode(torch.from_numpy(m)) for m in batch.mels]
-        ids = torch.from_numpy(batch.ids)
+        audio = [self.encode(torch.as_tensor(m)) for m in batch.mels]
+        ids = torch.as_tensor(batch.ids)
         embeds = self.language_model.model.embed_tokens(ids)
         heard = torch.cat([a.flatten(0, 1) for a in audio]) if audio else None
         if heard is not None:
             embeds = embeds.masked_scatter((ids == self.patch)[..., None], heard.to(embeds.dtype))
-        segments = torch.from_numpy(batch.segments)
+        segments = torch.as_tensor(batch.segments)
         tree = self.tree[segments[:, :, None], segments[:, None, :]]  # type: ignore[index]
         causal = torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool).tril()
         hidden = self.language_model.model(
             inputs_embeds=embeds,
             attention_mask={"full_attention": (tree & causal)[:, None]},
-            position_ids=torch.from_numpy(batch.positions),
+            position_ids=torch.as_tensor(batch.positions),
             use_cache=False,
         ).last_hidden_state
-        targets = torch.from_numpy(batch.targets)
+        targets = torch.as_tensor(batch.targets)
         places = targets >= 0
         rows, wanted = hidden[places], targets[places]
         padding = -len(rows) % ROW_PAD
         logits = self.language_model.lm_head(F.pad(rows, (0, 0, 0, padding)))[: len(wanted)].float()
-        weights = torch.from_numpy(batch.weights)[places]
+        weights = torch.as_tensor(batch.weights)[places]
         loss = (F.cross_entropy(logits, wanted, reduction="none") * weights).sum() / weights.sum()
         out = {"loss": loss, "right": logits.argmax(-1) == wanted, "aux": torch.zeros(())}
         if heard is not None:
-            events = torch.from_numpy(batch.events)
+            events = torch.as_tensor(batch.events)
             parts = self.events(heard.float()).float().split([len(CLASSES), 3, len(GLIDES)], dim=-1)
             out["aux"] = torch.stack([F.cross_entropy(p, events[:, i]) for i, p in enumerate(parts)]).sum()
         return out

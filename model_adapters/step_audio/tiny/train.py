@@ -10,8 +10,9 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -33,19 +34,24 @@ class Loader:
     """Batches made ahead of training in another process."""
 
     def __init__(self, maker: Maker, first: int, last: int) -> None:
-        from torch.utils.data import DataLoader
+        from torch.utils.data import DataLoader, Dataset
 
-        self.batches = DataLoader(
-            maker,  # type: ignore[arg-type]
+        made = cast(Dataset[Batch], maker)  # by its method
+        self.batches: DataLoader[Batch] = DataLoader(
+            made,
             batch_size=None,
             sampler=range(first, last),
             num_workers=1,
             prefetch_factor=4,
-            collate_fn=lambda batch: batch,
+            collate_fn=_as_it_is,
         )
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Batch]:
         return iter(self.batches)
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
 
 
 def rate(step: int, steps: int) -> float:
@@ -69,7 +75,7 @@ def optimizer_of(model: TinyTrainer) -> torch.optim.AdamW:
 def train(out: Path, *, seed: int, steps: int, threads: int, save_every: int = 100) -> TinyTrainer:
     """Train and return the averaged model; continues from `out/state.pt` when it is there."""
     torch.set_num_threads(threads)
-    torch.manual_seed(seed)
+    cast("Any", torch).manual_seed(seed)  # declared without types, as `step` below
     save(build(TOKENIZER_SEED), out)
     model = TinyTrainer(tiny_config())
     optimizer = optimizer_of(model)
@@ -93,7 +99,7 @@ def train(out: Path, *, seed: int, steps: int, threads: int, save_every: int = 1
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        cast("Any", optimizer).step()
         with torch.no_grad():
             keep = min(AVERAGE, (1 + step) / (10 + step))
             for name, value in model.named_parameters():

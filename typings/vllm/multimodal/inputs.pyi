@@ -1,5 +1,4 @@
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from torch import Tensor
 
@@ -11,4 +10,3 @@ class MultiModalFieldElem:
     data: Tensor
 
 MultiModalKwargsItems = Mapping[str, Sequence[Mapping[str, MultiModalFieldElem]]]
-MultiModalInput = Any

@@ -3,7 +3,8 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 from transformers import BatchFeature
-from vllm.multimodal.inputs import MultiModalFieldConfig, MultiModalInput, MultiModalKwargsItems
+from vllm.inputs import MultiModalInput
+from vllm.multimodal.inputs import MultiModalFieldConfig, MultiModalKwargsItems
 from vllm.multimodal.parse import MultiModalDataItems, MultiModalDataParser
 from vllm.tokenizers import TokenizerLike
 
@@ -32,7 +33,7 @@ class BaseDummyInputsBuilder(Generic[_Info]):
     def _get_dummy_audios(self, *, length: int, num_audios: int, overrides: Any = None) -> list[np.ndarray]: ...
 
 class ProcessorInputs:
-    prompt: list[int]
+    prompt: str | list[int]
     mm_data_items: MultiModalDataItems
 
 class TimingContext: ...
