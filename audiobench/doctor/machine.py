@@ -7,22 +7,21 @@ does not load is a line of the table and not a crash.
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
 from audiobench.core.cache_place import cache_root
 from audiobench.core.errors import AudiobenchError, ExitCode, install
 from audiobench.core.plain_text import plural
 from audiobench.core.sheet import Column, Sheet
 from audiobench.doctor.checkpoint import of_checkpoint, version_of
-from audiobench.doctor.probe import MARK
+from audiobench.doctor.probe import Checkpoint, Golden, Module, read
 from audiobench.model.checks import Check, Status
 from audiobench.model.registry import build_adapter, capabilities, find_model, key_variables
 from audiobench.model.spec import ModelSpec
@@ -71,12 +70,21 @@ def _python() -> Check:
     return Check("python", "ok", f"{platform.python_version()} on {where}")
 
 
+@dataclass
+class Findings:
+    """What `audiobench.doctor.probe` has found."""
+
+    modules: dict[str, Module] = field(default_factory=dict[str, Module])
+    golden: Golden | None = None
+    checkpoint: Checkpoint | None = None
+
+
 def probe(
     modules: Iterable[str], *, golden: bool = False, model: str | None = None, timeout: float = 600.0
-) -> dict[str, dict[str, Any]]:
+) -> Findings:
     """What `audiobench.doctor.probe` finds about these modules, the golden clip and a model's checkpoint.
 
-    A module that the process did not come to has an `error` that says why.
+    What the process did not come to has an `error` that says why.
     """
     modules = list(modules)
     command = [sys.executable, "-m", "audiobench.doctor.probe", *modules]
@@ -92,24 +100,34 @@ def probe(
     except subprocess.TimeoutExpired as late:
         said, why = late.stdout or "", f"not done within {timeout:.0f} s"
         said = said.decode(errors="replace") if isinstance(said, bytes) else said
-    found: dict[str, dict[str, Any]] = {}
+    found = Findings(
+        {name: Module(name, error=why) for name in modules},
+        Golden(error=why) if golden else None,
+        Checkpoint(error=why) if model is not None else None,
+    )
     for line in said.splitlines():
-        if line.startswith(MARK):
-            found |= json.loads(line.removeprefix(MARK))
-    wanted = [*modules, *["golden"] * golden, *["checkpoint"] * (model is not None)]
-    return {name: {"error": why} for name in wanted} | found
+        match read(line):
+            case Module() as module:
+                found.modules[module.name] = module
+            case Golden() as of_clip:
+                found.golden = of_clip
+            case Checkpoint() as of_model:
+                found.checkpoint = of_model
+            case None:
+                pass
+    return found
 
 
 @lru_cache(maxsize=1)
-def _probed(model: str | None) -> dict[str, dict[str, Any]]:
+def _probed(model: str | None) -> Findings:
     """PyTorch and its companions, where they are installed, the golden clip and the model's checkpoint."""
     present = [name for name in ("torch", "torchaudio", "torchvision", "torchcodec") if version_of(name)]
-    return probe(present, golden=True, model=model) if "torch" in present else {}
+    return probe(present, golden=True, model=model) if "torch" in present else Findings()
 
 
 def wheels(model: str | None = None) -> list[Check]:
     """PyTorch and its companions: installed, importable, and built for the same device. `model` only saves a process."""
-    found = {name: info for name, info in _probed(model).items() if name not in ("golden", "checkpoint")}
+    found = _probed(model).modules
     if not found:
         return [
             Check("torch", "note", "not installed; only needed for models run on this machine",
@@ -118,31 +136,29 @@ def wheels(model: str | None = None) -> list[Check]:
     return judge_wheels(found)
 
 
-def judge_wheels(found: dict[str, dict[str, Any]]) -> list[Check]:
+def judge_wheels(found: Mapping[str, Module]) -> list[Check]:
     """The checks that follow from what `probe` found."""
     torch = found["torch"]
-    if "error" in torch:
-        return [
-            Check("torch", "problem", torch["error"], f"pip install --force-reinstall torch --index-url {CPU_INDEX}")
-        ]
-    cpu_build = torch.get("cuda") is None
-    device = "CPU build" if cpu_build else f"CUDA {torch['cuda']}, {torch['devices']} device(s)"
-    checks = [Check("torch", "ok", f"{torch['version']} ({device})")]
-    if not cpu_build and not torch["available"]:
+    if torch.error:
+        return [Check("torch", "problem", torch.error, f"pip install --force-reinstall torch --index-url {CPU_INDEX}")]
+    cpu_build = torch.cuda is None
+    device = "CPU build" if cpu_build else f"CUDA {torch.cuda}, {torch.devices} device(s)"
+    checks = [Check("torch", "ok", f"{torch.version} ({device})")]
+    if not cpu_build and not torch.devices:
         checks.append(
             Check("cuda", "note", "this PyTorch is built for CUDA but sees no device",
                   "check the driver with nvidia-smi, and CUDA_VISIBLE_DEVICES")
         )  # fmt: skip
     for name in [n for n in found if n != "torch"]:
         info = found[name]
-        if "error" not in info:
-            checks.append(Check(name, "ok", str(info["version"])))
+        if not info.error:
+            checks.append(Check(name, "ok", info.version))
             continue
         fix = f"pip uninstall -y {name}   (audiobench and vLLM work without it)"
         if cpu_build and name != "torchcodec":
             fix += f", or the CPU build: pip install --force-reinstall --no-deps {name} --index-url {CPU_INDEX}"
-        why = " (a CUDA build beside a CPU build of torch)" if cpu_build and _is_cuda_trouble(info["error"]) else ""
-        checks.append(Check(name, "problem", f"does not load{why}: {info['error']}", fix))
+        why = " (a CUDA build beside a CPU build of torch)" if cpu_build and _is_cuda_trouble(info.error) else ""
+        checks.append(Check(name, "problem", f"does not load{why}: {info.error}", fix))
     return checks
 
 
@@ -234,11 +250,9 @@ def _cache() -> Check:
 def _front_end(model: str | None = None) -> Check:
     if version_of("torch") is None or version_of("transformers") is None:
         return Check("golden clip", "note", "not checked: needs torch and transformers")
-    found = _probed(model).get("golden", {"error": "torch does not load"})
-    if "error" in found:
-        return Check("golden clip", "problem", f"the Step-Audio front end fails: {found['error']}",
-                     "see the torch lines above")  # fmt: skip
-    return Check(**found)
+    found = _probed(model).golden or Golden(error="torch does not load")
+    return found.check or Check("golden clip", "problem", f"the Step-Audio front end fails: {found.error}",
+                                "see the torch lines above")  # fmt: skip
 
 
 def of_model(name: str) -> list[Check]:
@@ -267,13 +281,13 @@ def of_model(name: str) -> list[Check]:
 def _checkpoint(name: str, spec: ModelSpec) -> list[Check]:
     """What the model's checkpoint is like, opened in the process that has loaded PyTorch."""
     found = _probed(name)
-    if not found:
+    if found.checkpoint is None:
         return of_checkpoint(spec)
-    if "error" in found["torch"]:
+    if found.modules["torch"].error:
         return [Check("checkpoint", "note", "not opened: torch does not load")]
-    if "error" in found["checkpoint"]:
-        return [Check("checkpoint", "problem", f"could not be examined: {found['checkpoint']['error']}")]
-    return [Check(**check) for check in found["checkpoint"]["checks"]]
+    if found.checkpoint.error:
+        return [Check("checkpoint", "problem", f"could not be examined: {found.checkpoint.error}")]
+    return found.checkpoint.checks
 
 
 def _serving(spec: ModelSpec) -> Check:

@@ -10,48 +10,81 @@ from __future__ import annotations
 import argparse
 import gc
 import importlib
-import json
-from dataclasses import asdict
-from typing import Any
+
+import msgspec
 
 from audiobench.doctor.checkpoint import of_checkpoint
+from audiobench.model.checks import Check
 from audiobench.model.registry import FAMILIES, family, find_model
 
 MARK = "@@"
 """What a line of findings begins with; whatever else modules print is passed over."""
 
 
-def _imported(name: str) -> dict[str, Any]:
+class Module(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """A module that was imported. `error`: why it could not be."""
+
+    name: str
+    version: str = "?"
+    cuda: str | None = None
+    """The CUDA that this PyTorch is built for; None for a CPU build."""
+    devices: int = 0
+    """How many CUDA devices this PyTorch sees."""
+    error: str = ""
+
+
+class Golden(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """The check of the golden clip. `error`: why there is none."""
+
+    check: Check | None = None
+    error: str = ""
+
+
+class Checkpoint(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """The checks of the model's checkpoint. `error`: why there are none."""
+
+    checks: list[Check] = []
+    error: str = ""
+
+
+Finding = Module | Golden | Checkpoint
+
+
+def _imported(name: str) -> Module:
     try:
         module = importlib.import_module(name)
-        found: dict[str, Any] = {"version": getattr(module, "__version__", "?")}
-        if name == "torch":
-            available = bool(module.cuda.is_available())
-            devices = module.cuda.device_count() if available else 0
-            found |= {"cuda": module.version.cuda, "available": available, "devices": devices}
-        return found
+        version = str(getattr(module, "__version__", "?"))
+        if name != "torch":
+            return Module(name, version)
+        devices = module.cuda.device_count() if module.cuda.is_available() else 0
+        return Module(name, version, module.version.cuda, devices)
     except BaseException as error:  # a broken wheel raises anything, SystemExit included
-        return {"error": _told(error)}
+        return Module(name, error=_told(error))
 
 
 def _told(error: BaseException) -> str:
     return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"[:240]
 
 
-def _golden() -> dict[str, Any]:
+def _golden() -> Golden:
     try:
         known = family(next(iter(FAMILIES)))
         assert known is not None
-        return asdict(known.golden_clip())
+        return Golden(known.golden_clip())
     except Exception as error:  # whatever the front end raises is the finding
-        return {"error": _told(error)}
+        return Golden(error=_told(error))
 
 
-def _checkpoint(model: str) -> dict[str, Any]:
+def _checkpoint(model: str) -> Checkpoint:
     try:
-        return {"checks": [asdict(check) for check in of_checkpoint(find_model(model))]}
+        return Checkpoint(of_checkpoint(find_model(model)))
     except Exception as error:  # whatever reading a foreign checkpoint raises is the finding
-        return {"error": _told(error)}
+        return Checkpoint(error=_told(error))
+
+
+def read(line: str) -> Finding | None:
+    """The finding that a line of the probe's output holds; None for what modules print."""
+    return msgspec.json.decode(line.removeprefix(MARK), type=Finding) if line.startswith(MARK) else None
 
 
 def main() -> None:
@@ -63,20 +96,20 @@ def main() -> None:
     args = parser.parse_args()
     gc.disable()  # modules stay to the end: collecting while they load finds nothing and takes an eighth of the time
 
-    def say(name: str, found: dict[str, Any]) -> None:
-        print(MARK + json.dumps({name: found}), flush=True)
+    def say(found: Finding) -> None:
+        print(MARK + msgspec.json.encode(found).decode(), flush=True)
 
     broken = False
     for name in args.modules:
         found = _imported(name)
-        broken |= name == "torch" and "error" in found
-        say(name, found)
+        broken |= name == "torch" and bool(found.error)
+        say(found)
     if broken:
         return
     if args.golden:
-        say("golden", _golden())
+        say(_golden())
     if args.model is not None:
-        say("checkpoint", _checkpoint(args.model))
+        say(_checkpoint(args.model))
 
 
 if __name__ == "__main__":

@@ -11,11 +11,12 @@ import pytest
 from audiobench.core import sheet
 from audiobench.core.errors import ExitCode
 from audiobench.doctor import machine as doctor_module
-from audiobench.doctor.machine import Check, check_sheet, doctor, exit_code, judge_wheels, of_model, probe
+from audiobench.doctor.machine import Check, Findings, check_sheet, doctor, exit_code, judge_wheels, of_model, probe
+from audiobench.doctor.probe import Checkpoint, Golden, Module
 from audiobench.serving.gpus import GIB, Gpu
 
-CPU = {"version": "2.13.0+cpu", "cuda": None, "available": False, "devices": 0}
-CUDA = {"version": "2.14.0", "cuda": "13.0", "available": True, "devices": 2}
+CPU = Module("torch", "2.13.0+cpu")
+CUDA = Module("torch", "2.14.0", cuda="13.0", devices=2)
 
 
 def by_name(checks: list[Check]) -> dict[str, Check]:
@@ -23,7 +24,7 @@ def by_name(checks: list[Check]) -> dict[str, Check]:
 
 
 def test_a_cuda_torchaudio_beside_a_cpu_torch():
-    broken = {"error": "OSError: libcudart.so.13: cannot open shared object file: No such file or directory"}
+    broken = Module("", error="OSError: libcudart.so.13: cannot open shared object file: No such file or directory")
     checks = by_name(judge_wheels({"torch": CPU, "torchaudio": broken, "torchcodec": broken}))
     assert checks["torch"].status == "ok" and "CPU build" in checks["torch"].found
     audio = checks["torchaudio"]
@@ -34,20 +35,21 @@ def test_a_cuda_torchaudio_beside_a_cpu_torch():
 
 
 def test_wheels_that_fit_and_a_driver_that_does_not():
-    fine = judge_wheels({"torch": CUDA, "torchaudio": {"version": "2.14.0"}})
+    fine = judge_wheels({"torch": CUDA, "torchaudio": Module("torchaudio", "2.14.0")})
     assert [c.status for c in fine] == ["ok", "ok"]
-    blind = by_name(judge_wheels({"torch": {**CUDA, "available": False, "devices": 0}}))
+    blind = by_name(judge_wheels({"torch": Module("torch", "2.14.0", cuda="13.0")}))
     assert blind["cuda"].status == "note" and "nvidia-smi" in blind["cuda"].fix
-    assert judge_wheels({"torch": {"error": "ImportError: x"}})[0].status == "problem"
+    assert judge_wheels({"torch": Module("torch", error="ImportError: x")})[0].status == "problem"
 
 
 def test_imports_are_probed_in_a_process_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "raises_oserror.py").write_text("raise OSError('libcudart.so.13: cannot open')", encoding="utf-8")
     (tmp_path / "kills_it.py").write_text("import os; os._exit(7)", encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert probe(["raises_oserror", "json"])["raises_oserror"] == {"error": "OSError: libcudart.so.13: cannot open"}
-    found = probe(["json", "kills_it"])
-    assert "exit code 7" in found["kills_it"]["error"] and "version" in found["json"]
+    raised = probe(["raises_oserror", "json"]).modules["raises_oserror"]
+    assert raised.error == "OSError: libcudart.so.13: cannot open"
+    found = probe(["json", "kills_it"]).modules
+    assert "exit code 7" in found["kills_it"].error and found["json"].version != "?"
 
 
 @pytest.fixture
@@ -156,17 +158,17 @@ def test_it_takes_under_five_seconds_of_cpu_also_for_a_model():
 def test_pytorch_is_loaded_once_also_for_a_model_that_answers(monkeypatch):
     """Loading it and transformers is most of the time: `doctor tiny-audio-r1` takes 4 to 5 s of CPU with one process."""
     asked = []
-    answer = {"name": "answer", "status": "ok", "found": "25 audio tokens in", "fix": ""}
+    answer = Check("answer", "ok", "25 audio tokens in")
 
     def counted(modules, **what):
         asked.append((list(modules), what))
-        return {"torch": CPU, "golden": {"error": "x"}, "checkpoint": {"checks": [answer]}}
+        return Findings({"torch": CPU}, Golden(error="x"), Checkpoint([answer]))
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr(doctor_module, "probe", counted)
     doctor_module._probed.cache_clear()
     checks = by_name(doctor("tiny-audio-r1"))
-    assert checks["answer"] == Check(**answer)
+    assert checks["answer"] == answer
     assert len(asked) == 1 and asked[0][1]["model"] == "tiny-audio-r1"
     doctor_module._probed.cache_clear()
 
@@ -174,16 +176,16 @@ def test_pytorch_is_loaded_once_also_for_a_model_that_answers(monkeypatch):
 def test_a_checkpoint_that_cannot_be_read_is_one_line_and_pytorch_is_still_fine(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "step_audio_2"', encoding="utf-8")
     found = probe(["json"], model=model_file(tmp_path, tmp_path))
-    assert "version" in found["json"]
-    assert found["checkpoint"]["error"].startswith("JSONDecodeError")
+    assert not found.modules["json"].error
+    assert found.checkpoint and found.checkpoint.error.startswith("JSONDecodeError")
 
 
 def test_what_was_found_before_the_time_is_up_stays_found(tmp_path, monkeypatch):
     (tmp_path / "sleeps.py").write_text("import time; time.sleep(60)", encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    found = probe(["json", "sleeps"], timeout=5)
-    assert "version" in found["json"]
-    assert found["sleeps"] == {"error": "not done within 5 s"}
+    found = probe(["json", "sleeps"], timeout=5).modules
+    assert not found["json"].error
+    assert found["sleeps"].error == "not done within 5 s"
 
 
 def test_the_golden_clip_says_which_front_end_a_device_would_use():
