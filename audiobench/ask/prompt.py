@@ -139,12 +139,24 @@ def _parts(prompt: Prompt, sample: Sample, sound: Sequence[Part], also: Mapping[
     parts: list[Part] = []
     for kind in prompt.order:
         if kind == "audio":
-            parts.extend(sound)
+            parts.extend(_labelled(prompt, sample, sound, also))
         elif kind == "video":
             parts.extend(map(VideoPart, sample.videos))
         elif prompt.text is not None:
             parts.append(TextPart(template.render(prompt.text, {**template.variables(sample), **also})))
     return tuple(parts)
+
+
+def _labelled(prompt: Prompt, sample: Sample, sound: Sequence[Part], also: Mapping[str, Any]) -> list[Part]:
+    """The clips, each behind its label where the prompt has one for it."""
+    parts: list[Part] = []
+    for number, part in enumerate(sound, 1):
+        if prompt.clip_label is not None and isinstance(part, AudioPart):
+            names = {**template.variables(sample), **also, "number": number, "clips": len(sound)}
+            if label := template.render(prompt.clip_label, names):
+                parts.append(TextPart(label))
+        parts.append(part)
+    return parts
 
 
 def _of_sample(value: Any, sample: Sample) -> Any:
@@ -198,7 +210,7 @@ class _Heard:
             clips = self._swapped(clips)
         seed = _noise_seed(self._sample.id, self._seed) if self._kind is AudioCondition.NOISE else 0
         change = str(self._kind.transform(seed))
-        return [AudioPart(clip, change) for clip in clips]
+        return [AudioPart(clip, change, span=clip.span) for clip in clips]
 
     def _swapped(self, clips: Sequence[Clip]) -> Sequence[Clip]:
         """The other sample's clips; turn by turn in a conversation, from the first again where it has fewer."""

@@ -71,6 +71,10 @@ def check(work: TaskWork, *, form: Form, hear: Hear, turns: int) -> None:
         raise UsageError(
             f"--protocol relisten: {where}: sample {several} has several clips: a span does not say of which"
         )
+    if partly := next((s.id for s in work.samples if any(clip.span for clip in s.clips)), None):
+        raise UsageError(
+            f"--protocol relisten: {where}: sample {partly} is a part of its clip: a span would be of the whole"
+        )
     _check_clips(work.model, turns)
     for condition in work.conditions:
         first = work.request(work.samples[0], condition, 0)

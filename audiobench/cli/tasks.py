@@ -129,6 +129,8 @@ def _show(args: argparse.Namespace) -> int:
     for prompt in task.prompt:
         lines.append(f"    {prompt.name} ({' then '.join(prompt.order)}) {prompt.source or ''}")
         lines.extend(f"      | {line}" for line in (prompt.text or "").splitlines())
+        if prompt.clip_label is not None:
+            lines.append(f"      before each clip: {prompt.clip_label.strip()}")
     lines.extend(f"  read       {line}" for line in task.evidence.read)
     lines.extend(f"  not established: {line}" for line in task.evidence.unverified)
     if task.reference_scores:

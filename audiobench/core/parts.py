@@ -26,9 +26,11 @@ class Clip:
     sha256: str | None = None
     """Hex digest of the file's bytes, when the data cache already knows it."""
     seconds: float | None = None
-    """Duration in seconds, when known without opening the file."""
+    """Duration in seconds of what is heard, when known without opening the file."""
     size: int | None = None
     """Size in bytes, when known."""
+    span: tuple[float, float] | None = None
+    """(start, end) in seconds: the part of the file that the data set means; None = all of it."""
 
 
 @dataclass(frozen=True, slots=True)

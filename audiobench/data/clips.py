@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
+from dataclasses import replace
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from audiobench.core.narrow import is_object, is_sequence
 from audiobench.core.types import Clip
@@ -17,6 +19,39 @@ LINKS = "--allow-links follows it"
 
 class ClipError(Exception):
     """What is wrong with a row's audio value; the caller adds file and row."""
+
+
+def parts_of(clips: Sequence[Clip], spans: Any) -> tuple[Clip, ...]:
+    """The clips with the part of each that is heard: `spans` is [start, end] in seconds, None for all, or a list of these, of
+    which a sole clip may have several.
+
+    Raises:
+        ClipError: no such span, or not one for each clip.
+    """
+    listed = [spans] * len(clips) if spans is None or _is_pair(spans) else spans
+    if not is_sequence(listed):
+        raise ClipError(f"doc_to_span: must be [start, end], null or a list of these, found {spans!r:.80}")
+    if len(clips) == 1:
+        clips = [clips[0]] * len(listed)
+    if len(listed) != len(clips) or not clips:
+        raise ClipError(f"doc_to_span: {len(listed)} spans for {len(clips)} clips")
+    return tuple(clip if span is None else _part(clip, span) for clip, span in zip(clips, listed, strict=True))
+
+
+def _part(clip: Clip, span: Any) -> Clip:
+    if not _is_pair(span) or not 0 <= span[0] < span[1]:
+        raise ClipError(f"doc_to_span: must be [start, end] in seconds with 0 <= start < end, found {span!r:.80}")
+    start, end = map(float, span)
+    return replace(clip, span=(start, end), seconds=end - start)
+
+
+def _is_pair(value: Any) -> TypeGuard[Sequence[float]]:
+    """Whether it is two numbers."""
+    return is_sequence(value) and len(value) == 2 and all(map(_is_second, value))
+
+
+def _is_second(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 class ClipFinder:

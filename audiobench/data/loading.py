@@ -11,6 +11,7 @@ from pathlib import Path
 import orjson
 
 from audiobench.core.errors import UsageError
+from audiobench.core.narrow import is_list
 from audiobench.core.types import Sample
 from audiobench.data.joining import check_local
 from audiobench.data.layout import is_archive
@@ -18,7 +19,7 @@ from audiobench.data.local import local_data, read_local
 from audiobench.data.manifests import HubManifest
 from audiobench.data.materialise import builtin_rows, hub_folder, hub_rows
 from audiobench.data.row_errors import RowError
-from audiobench.data.rows import Progress, Rows
+from audiobench.data.rows import Progress, Row, Rows
 from audiobench.data.samples import SampleBuilder, getter
 from audiobench.data.selection import select
 from audiobench.data.shots import pool
@@ -140,8 +141,11 @@ def read_rows(
 
 
 def only(task: TaskSpec, rows: Rows) -> Rows:
-    """The rows of the task: each as often as `repeat` says, and of these what `doc_filter` keeps."""
-    rows = _repeated(task, rows)
+    """The rows of the task: the items that they hold (`nested`), each as often as `repeat` says, with what is `derived`,
+    and of these what `doc_filter` keeps.
+    """
+    rows = _repeated(task, _items(task, rows))
+    _derive(task, rows)
     if task.doc_filter is None:
         return rows
     keeps = getter(task.doc_filter)
@@ -152,6 +156,42 @@ def only(task: TaskSpec, rows: Rows) -> Rows:
     if not kept:
         raise UsageError(f"{rows.file}: doc_filter {task.doc_filter!r} keeps none of the {len(rows.rows)} rows")
     return replace(rows, rows=[rows.rows[place] for place in kept], numbers=[rows.number(place) for place in kept])
+
+
+def _items(task: TaskSpec, rows: Rows) -> Rows:
+    nested = task.nested
+    if nested is None:
+        return rows
+    for column in (nested.item, nested.number):
+        if rows.rows and column in rows.rows[0]:
+            raise UsageError(f"{rows.file}: nested: the data set has a column {column!r} already")
+    read = getter(nested.list)
+    items: list[Row] = []
+    numbers: list[int] = []
+    for place, row in enumerate(rows.rows):
+        try:
+            found = read(row)
+        except RowError as error:
+            raise UsageError(f"{rows.file}: row {rows.number(place) + 1}: nested: {error}") from None
+        if not is_list(found):
+            raise UsageError(
+                f"{rows.file}: row {rows.number(place) + 1}: nested: {nested.list!r} must be a list, found {found!r:.80}"
+            )
+        items += [{**row, nested.item: item, nested.number: number} for number, item in enumerate(found)]
+        numbers += [rows.number(place)] * len(found)
+    return replace(rows, rows=items, numbers=numbers)
+
+
+def _derive(task: TaskSpec, rows: Rows) -> None:
+    for column, text in task.derived.items():
+        if rows.rows and column in rows.rows[0]:
+            raise UsageError(f"{rows.file}: derived: the data set has a column {column!r} already")
+        read = getter(text)
+        for place, row in enumerate(rows.rows):
+            try:
+                row[column] = read(row)
+            except RowError as error:
+                raise UsageError(f"{rows.file}: row {rows.number(place) + 1}: derived.{column}: {error}") from None
 
 
 def _repeated(task: TaskSpec, rows: Rows) -> Rows:
@@ -199,11 +239,12 @@ def with_clusters(samples: list[Sample]) -> list[Sample]:
 
 
 def content_sha256(samples: Sequence[Sample]) -> str:
-    """Hex digest of (id, target, question, choices, turns) of the samples; their order does not matter."""
+    """Hex digest of (id, target, question, choices, turns, spans) of the samples; their order does not matter."""
     digest = hashlib.sha256()
     for sample in sorted(samples, key=lambda sample: sample.id):
         turns = [[[turn.role, turn.text, len(turn.clips)] for turn in sample.turns]] if sample.turns else []
-        digest.update(orjson.dumps([sample.id, sample.target, sample.question, sample.choices, *turns]))
+        spans = [[clip.span for clip in sample.clips]] if any(clip.span for clip in sample.clips) else []
+        digest.update(orjson.dumps([sample.id, sample.target, sample.question, sample.choices, *turns, *spans]))
         digest.update(b"\n")
     return digest.hexdigest()
 

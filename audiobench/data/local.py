@@ -9,7 +9,7 @@ from pathlib import Path
 from audiobench.core.errors import UsageError
 from audiobench.data.layout import files_of_split, splits_of
 from audiobench.data.materialise import local_parquet
-from audiobench.data.rows import Row, Rows, read_text_rows
+from audiobench.data.rows import Row, Rows, name_files, read_text_rows
 from audiobench.task.spec import ROW_FILES, TaskSpec
 
 USUAL = ("items.jsonl", "metadata.jsonl")
@@ -121,6 +121,7 @@ def read_local(path: Path, task: TaskSpec) -> Rows:
         if len(splits) > 1 and file.stem in splits:
             for row in found:
                 row.setdefault("split", file.stem)
+        name_files(found, task.file_column, file.relative_to(root).as_posix())
         rows.extend(found)
         bases.add(file.parent)
     if not rows:

@@ -25,7 +25,7 @@ from audiobench.data.layout import ROWS, files_of_split, is_archive, splits_of
 from audiobench.data.manifests import BuiltinManifest, HubFile, HubManifest, LocalManifest
 from audiobench.data.parquet import parquet_rows, without_audio
 from audiobench.data.row_errors import RowError
-from audiobench.data.rows import CLIPS, ClipRecord, Progress, Row, Rows, read_text_rows
+from audiobench.data.rows import CLIPS, ClipRecord, Progress, Row, Rows, name_files, read_text_rows
 from audiobench.data.samples import choose_form, getter
 from audiobench.media.raw import FileState
 from audiobench.task.spec import TaskSpec
@@ -46,11 +46,13 @@ def _key(*parts: Any) -> str:
 def local_parquet(path: Path, root: Path, files: Sequence[Path], task: TaskSpec, notes: list[str]) -> Rows:
     """The rows of parquet files on this machine; embedded clips go into the cache, once for each state of the files."""
     states = tuple((str(file.resolve()), FileState.of(file.stat())) for file in files)
-    folder = CacheFolder(cache_root() / "local" / f"{task.task}-{_key([[name, *state] for name, state in states])}")
+    known = [[name, *state] for name, state in states]
+    folder = CacheFolder(cache_root() / "local" / f"{task.task}-{_key(known, *filter(None, [task.file_column]))}")
     if not folder.complete:
         with folder.building():
             if not folder.complete:
-                rows = (row for _, row in _rows_of_files([(file.stem, file) for file in files], folder, task))
+                named = [(file.relative_to(root).as_posix(), file) for file in files]
+                rows = (row for _, row in _rows_of_files(named, folder, task))
                 folder.finish(rows, LocalManifest(source=str(path), files=states))
     rows = folder.rows()
     if not rows:
@@ -81,6 +83,7 @@ def _rows_of_files(files: Sequence[tuple[str, Path]], folder: CacheFolder, task:
         for row in rows:
             if label is not None:
                 row.setdefault("split", label)
+            name_files([row], task.file_column, name)
             yield name, row
 
 
@@ -155,9 +158,16 @@ def _folder_at(task: TaskSpec, place: Path, commit: str) -> CacheFolder:
         task.audio_files,
         audio,
         *([task.join.model_dump()] if task.join else []),
+        *([task.file_column] if task.file_column else []),
+        *([task.repeat] if _by_repetition(task) else []),
     )
     label = "+".join(splits_of(task))[:60].replace("/", "_")
     return CacheFolder(place / commit / f"{label}-{key}")
+
+
+def _by_repetition(task: TaskSpec) -> bool:
+    """Whether which clips a row has, or their order, depends on how often it was asked."""
+    return any(column in (task.doc_to_audio or "") for column in task.repeat)
 
 
 def hub_rows(task: TaskSpec, task_file: Path, progress: Progress | None = None, refresh: bool = False) -> Rows:
@@ -307,13 +317,15 @@ class _AudioFiles:
         if columns.doc_to_audio is None:
             return []
         audio = getter(columns.doc_to_audio)
+        by_repetition = _by_repetition(self._task)
+        repeated = [{name: value} for name, values in self._task.repeat.items() for value in values if by_repetition]
         wanted: list[list[str]] = []
         for number, row in enumerate(rows):
             try:
-                value = audio(row)
+                found = [audio({**row, **more}) for more in repeated] if repeated else [audio(row)]
             except RowError as error:
                 raise UsageError(f"Hub data set {self._task.dataset_path}: row {number + 1}: {error}") from None
-            values = value if is_list(value) else [value]
+            values = [item for value in found for item in (value if is_list(value) else [value])]
             wanted.append([item for item in values if isinstance(item, str)])
         if not any(wanted):
             return []
@@ -335,7 +347,9 @@ class _AudioFiles:
                 if (base, text) not in known:
                     known[base, text] = self._record(places[base, text], folders)
             if texts:
-                row[CLIPS] = [known[base, text] for text in texts]
+                row[CLIPS] = (
+                    {text: known[base, text] for text in texts} if repeated else [known[base, t] for t in texts]
+                )
         return used + archives
 
     def _candidates(self, base: str, text: str) -> list[str]:

@@ -20,7 +20,8 @@ Progress = Callable[[str, int, int], None]
 LONGEST_VALUE = 2**24
 """Characters of one value in a CSV or TSV file."""
 CLIPS = "__audio__"
-"""Column of a materialised row that holds its clips when they are not in a column of the data set itself."""
+"""Column of a materialised row that holds its clips when they are not in a column of the data set itself: a list, or by the
+path that the row names them by where `repeat` decides which of them are heard, and in what order."""
 
 
 class ClipRecord(TypedDict, total=False):
@@ -135,6 +136,20 @@ READERS: dict[str, Callable[[Path], list[Row]]] = {
     ".jsonl": read_jsonl, ".json": read_json, ".csv": read_table, ".tsv": read_table,
 }  # fmt: skip
 """Rows files that are text, by suffix."""
+
+
+def name_files(rows: Iterable[Row], column: str | None, name: str) -> None:
+    """Gives rows of one file its name in `column` (None: they have none).
+
+    Raises:
+        UsageError: they have such a column already.
+    """
+    if column is None:
+        return
+    for row in rows:
+        if column in row:
+            raise UsageError(f"{name}: file_column: the data set has a column {column!r} already")
+        row[column] = name
 
 
 def read_text_rows(paths: Iterable[Path]) -> Iterator[tuple[Path, list[Row]]]:

@@ -10,13 +10,13 @@ from typing import Any
 import orjson
 
 from audiobench.core.errors import UsageError
-from audiobench.core.narrow import is_object, is_sequence
+from audiobench.core.narrow import is_list, is_object, is_sequence
 from audiobench.core.template import Row as TemplateRow
 from audiobench.core.template import evaluate
 from audiobench.core.tool_results import ScriptedResult, Toolbox, ToolErrors, check, results_of
 from audiobench.core.tools import Tool, tools_of
 from audiobench.core.types import Sample, check_options
-from audiobench.data.clips import ClipError, ClipFinder
+from audiobench.data.clips import ClipError, ClipFinder, parts_of
 from audiobench.data.dialogues import conversation
 from audiobench.data.row_errors import RowError
 from audiobench.data.rows import CLIPS, Row, Rows
@@ -131,6 +131,7 @@ class SampleBuilder:
         self.form, columns, breakdown = choose_form(task, first)
         self._id = self._id_getter(columns, first)
         self._audio = getter(columns.doc_to_audio) if columns.doc_to_audio else None
+        self._span = getter(columns.doc_to_span) if columns.doc_to_span else None
         self._video = getter(columns.doc_to_video) if columns.doc_to_video else None
         self._question = getter(columns.doc_to_question) if columns.doc_to_question else None
         self._choices = _choice_getter(columns.doc_to_choice)
@@ -205,12 +206,14 @@ class SampleBuilder:
         return UsageError(f"{self._rows.file}: row {self._rows.number(number) + 1}{who}: {problem}")
 
     def _build(self, raw: Row, name: str) -> Sample:
-        clips = self.finder.clips(raw[CLIPS] if CLIPS in raw else self._audio(raw) if self._audio else None)
+        clips = self.finder.clips(self._heard(raw))
         if self._audio and not clips:
             clips = (self.finder.absent(f"no audio in row {name}"),)
         videos = self.finder.clips(self._video(raw) if self._video else None)
         if self._video and not videos:
             videos = (self.finder.absent(f"no video in row {name}"),)
+        if self._span:
+            clips = parts_of(clips, self._span(raw))
         cluster = None if self._cluster is None else str(self._cluster(raw))
         raw.pop(CLIPS, None)
         if self._audio_column in raw and not isinstance(raw[self._audio_column], str):
@@ -251,6 +254,16 @@ class SampleBuilder:
         shared = tuple(one for one in self._all_results if one.name.replace(".", "_") in names)
         check(found := Toolbox(tools, (*own, *shared), self._errors))
         return found
+
+    def _heard(self, raw: Row) -> Any:
+        """Where the row's clips are, as `ClipFinder.clips` takes it."""
+        known = raw.get(CLIPS)
+        if self._audio is None or is_list(known):
+            return known
+        value = self._audio(raw)
+        if not is_object(known):
+            return value
+        return [known.get(item, item) for item in (value if is_list(value) else [value])]
 
     def _answer(
         self, given: Sequence[Any], row: Row, name: str

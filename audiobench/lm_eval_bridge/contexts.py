@@ -51,7 +51,7 @@ class Waveform(dict[str, Any]):
 
         import soundfile
 
-        pieces, _ = audio.parts(audio.read(self.clip), self.clip, SPEECH, "full")
+        pieces, _ = audio.parts(audio.read(self.clip), self.clip, SPEECH, "full", self.clip.span)
         return soundfile.read(io.BytesIO(pieces[0].data), dtype="float32")[0]
 
 

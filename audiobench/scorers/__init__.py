@@ -94,6 +94,7 @@ _BUILT_IN: Mapping[str, str] = {
     "voxparadox_agreement": "voxparadox.SCORER",
     "sakura_judge": "sakura.JUDGE",
     "sakura_given_single": "sakura.GIVEN_SINGLE",
+    "msu_bench": "msu_bench.SCORER",
     "starbench": "starbench.SCORER",
     "starbench_acr": "starbench.ACR",
     "rul_muchomusic": "rul_muchomusic.SCORER",

@@ -118,6 +118,9 @@ def _scoring(task: TaskSpec) -> Iterator[Finding]:
 def _columns(task: TaskSpec) -> Iterator[Finding]:
     if task.doc_filter is not None:
         yield from _template(("doc_filter",), task.doc_filter)
+    if task.nested is not None:
+        yield from _template(("nested", "list"), task.nested.list)
+    yield from _template_values(("derived",), task.derived)
     forms: list[tuple[Key, Columns, Any]] = [((), task, task.breakdown)]
     forms += [(("forms", i), form, form.breakdown) for i, form in enumerate(task.forms)]
     for where, columns, breakdown in forms:
@@ -200,6 +203,8 @@ def _prompts(task: TaskSpec) -> Iterator[Finding]:
         key: Key = ("prompt", index, "text")
         if not prompt.order:
             yield ("prompt", index, "order"), "text, audio or both"
+        if prompt.clip_label is not None:
+            yield from _template(("prompt", index, "clip_label"), prompt.clip_label, PROMPT_NAMES | {"number", "clips"})
         if prompt.text is None:
             if "text" in prompt.order:
                 yield key, "order names text, but there is none: give text, or order: [audio]"

@@ -65,6 +65,8 @@ class Prompt(Declared):
     """jinja template over question, options, choices, transcript and the data set's columns; none = audio only."""
     generation_kwargs: dict[str, Any] = {}
     """What this prompt's source changes in the generation parameters."""
+    clip_label: str | None = None
+    """Template for a text before each clip: what `text` can show, and `number` (from 1), `clips` (how many)."""
     tools: bool = False
     """Hand the item's tools (`doc_to_tools`) to the server by its own means; else only what the text shows of them."""
 
@@ -119,6 +121,9 @@ class Columns(Declared):
     doc_to_id: str | None = None
     doc_to_audio: str | None = None
     """A column (or a list of them): a path, bytes, {bytes, path}, or a list of these."""
+    doc_to_span: str | None = None
+    """The part of the clip that is heard: `[start, end]` in seconds, or null for all of it. A list of these is one for each
+    clip, or several parts of a sole clip, one after another."""
     doc_to_video: str | None = None
     """A column with the path of a video, or a list of them; a prompt's `order` says where it is shown."""
     doc_to_question: str | None = None
@@ -197,6 +202,17 @@ class Join(Declared):
     """New column -> column of the other configuration."""
 
 
+class Nested(Declared):
+    """A list within each row whose elements are the items; what else the row holds is theirs too."""
+
+    list: str
+    """Template that gives it: `{{questions}}`; a row where it is empty has no items."""
+    item: str = "item"
+    """New column: the element."""
+    number: str = "number"
+    """New column: its place in the list, from 0."""
+
+
 class TaskSpec(Columns):
     """One benchmark."""
 
@@ -227,6 +243,13 @@ class TaskSpec(Columns):
     """Files (globs) in the repository that hold the audio: archives (.tar, .tar.gz, .zip) or loose files."""
     test_split: str | list[str] = "test"
     """Split name, or several that are read one after another (column `split` tells them apart)."""
+    file_column: str | None = None
+    """New column: the path of the row's file below the data set's root, for what only names of folders tell."""
+    nested: Nested | None = None
+    """For files of which each row is a recording with a list of questions."""
+    derived: dict[str, str] = {}
+    """New column -> template over the row and the new columns before it, for what other templates need more than once. Clips
+    that lie in a Hub repository beside its rows are looked for earlier: their `doc_to_audio` cannot use them."""
     doc_filter: str | None = None
     """Template over a row; rows for which it is false are not of this task (`{{category == 'open'}}`)."""
     repeat: dict[str, list[str]] = Field(default={}, max_length=1)
@@ -365,7 +388,7 @@ class TaskSpec(Columns):
         after = f" {self.normalizer.rpartition('/')[2]}" if self.normalizer else ""
         parts: dict[str, Any] = {
             "prompt": {
-                **prompt.model_dump(exclude={"source", "generation_kwargs", *(() if prompt.tools else ("tools",))}),
+                **prompt.model_dump(exclude={"source", "generation_kwargs", *_unused(prompt)}),
                 **({"num_fewshot": self.num_fewshot, "answer": self.fewshot_answer} if self.num_fewshot else {}),
             },
             "extraction": [rule.rpartition("/")[2] for rule in self.extraction],
@@ -375,7 +398,15 @@ class TaskSpec(Columns):
                 self.dataset_name,
                 self.test_split,
                 self.doc_filter,
-                *filter(None, [self.repeat, self.join and self.join.model_dump()]),
+                *filter(
+                    None,
+                    [
+                        self.repeat,
+                        self.join and self.join.model_dump(),
+                        self.nested and self.nested.model_dump(),
+                        self.derived,
+                    ],
+                ),
                 *(
                     [{"tool_results": self.model_dump(include={"tool_results", "tool_errors"})}]
                     if self.scripts_tools
@@ -396,6 +427,11 @@ def _scorer(declared: dict[str, Any]) -> Scorer:
         return find_scorer(declared["scorer"])
     except (KeyError, UsageError):
         return SCORERS["option_match"]  # `audiobench.task.check` says what is wrong with the name
+
+
+def _unused(prompt: Prompt) -> tuple[str, ...]:
+    """Later keys of a prompt that it does not use: they are no part of its fingerprint."""
+    return tuple(name for name in ("clip_label", "tools") if not getattr(prompt, name))
 
 
 def _digest(value: Any) -> str:

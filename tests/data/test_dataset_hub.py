@@ -151,6 +151,16 @@ def test_archives(hub: LoopbackHub, cache: Path, pack, name: str):
     assert loaded.samples[1].clips[0].sha256
 
 
+def test_an_order_of_clips_that_depends_on_the_repetition(hub: LoopbackHub, cache: Path):
+    row = {**make_rows(1)[0], "audio": ["a/0.wav", "a/1.wav"]}
+    hub.repositories[REPO] = {"test.jsonl": jsonl([row]), "a.zip": zipped({f"a/{i}.wav": tone(i) for i in range(2)})}
+    turned = {"repeat": {"run": ["0", "1"]}, "doc_to_id": "{{id}}@{{run}}"}
+    order = "{{audio if run == '0' else [audio[1], audio[0]]}}"
+    loaded = load(make_task(dataset_path=REPO, doc_to_audio=order, **turned), YAML)
+    heard = [[read(clip).data for clip in sample.clips] for sample in loaded.samples]
+    assert heard == [[tone(0), tone(1)], [tone(1), tone(0)]]
+
+
 @pytest.mark.parametrize("member", ["../../escaped.wav", "/tmp/escaped.wav", "a/../../../escaped.wav"])
 @pytest.mark.parametrize("pack, name", [(tar, "a.tar.gz"), (zipped, "a.zip")])
 def test_an_archive_that_leads_outside_is_refused(hub: LoopbackHub, cache: Path, tmp_path: Path, pack, name, member):

@@ -12,7 +12,8 @@ both made here; `audios` two embedded clips, `clips` a list of paths, `turns` a 
 says is read by the test: `right` (a response that is right on every row, where the target is none), `verdict` (what a judge
 replies about it), `best` and `official` (our and the official figure for right answers, where that is not the metric's best;
 `unread` where the official rule does not read them), `kept` (samples that filter and repetition make, where it is not one a
-row), `clips_in` (the folder below that of the rows in which clips lie that rows name without it).
+row), `clips_in` (the folder below that of the rows in which clips lie that rows name without it), `objects` (each JSON file is
+one row, not a list of them).
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class Published:
     official: float | str | None = None
     kept: int | None = None
     clips_in: str = ""
+    objects: bool = False
 
     @classmethod
     def of(cls, task: str) -> Published:
@@ -89,7 +91,7 @@ class Published:
                     clips.setdefault(name, tone(100 + len(clips)))
                     if self.archive is None:
                         made[posixpath.normpath(posixpath.join(posixpath.dirname(path), name))] = clips[name]
-            made[path] = _WRITERS[path.rpartition(".")[2]](filled)
+            made[path] = json.dumps(filled[0]).encode() if self.objects else _WRITERS[path.rpartition(".")[2]](filled)
         if self.archive is not None:
             made[self.archive] = _packed(self.archive, clips)
         return made
