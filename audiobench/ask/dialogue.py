@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from audiobench.ask.prompt import answered_at
 from audiobench.ask.protocols import Asked, behind, broke_off, protocol
+from audiobench.ask.room import check_room, pieces
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Exchange, Request, Response
 from audiobench.files.records import DIALOGUE
@@ -37,12 +38,14 @@ def check(work: TaskWork) -> None:
             request = _next(request, Response("An answer."))
         if why := refusal(work.model, request):
             raise UsageError(f"--protocol dialogue: {why}")
-        most, clips = work.model.audio.max_clips, max(len(sample.clips) for sample in work.samples)
-        if most is not None and clips > most and request.audio:
-            raise UsageError(
-                f"--protocol dialogue: model {work.model.name} takes {most} clips in a request, and the conversations of "
-                f"task {work.task.task} have up to {clips}"
-            )
+        if request.audio:
+            longest = max(sum(pieces(clip, work.model.audio) for clip in sample.clips) for sample in work.samples)
+            try:
+                check_room(
+                    work.model, longest, f"the conversations of task {work.task.task} have", "leave the longest out"
+                )
+            except UsageError as error:
+                raise UsageError(f"--protocol dialogue: {error}") from None
 
 
 @protocol(version="1", check=check)

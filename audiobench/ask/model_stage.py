@@ -207,6 +207,7 @@ async def load(
         pieces, about = await _load_part(part, work, threads)
         loaded.append(pieces)
         facts.append(about)
+        _check_pieces(loaded, part, work)
     pieces_of = iter(loaded)
     whole = request.with_media(lambda _: next(pieces_of))
     keyed = whole
@@ -241,6 +242,16 @@ async def _load_part(
     if audio.passes(file, work.model.audio, part.transform):
         return prepared()
     return await asyncio.get_running_loop().run_in_executor(threads, prepared)
+
+
+def _check_pieces(loaded: Sequence[Sequence[MediaPart]], last: MediaPart, work: TaskWork) -> None:
+    """Raise InvalidAudioError where the chunks of all clips so far are more than the model takes."""
+    most = work.model.audio.max_clips
+    parts = sum(len(pieces) for pieces in loaded if isinstance(pieces[0], AudioPart))
+    if most is not None and parts > most:
+        raise InvalidAudioError(
+            last.clip.path, f"{parts} parts of sound in the request; model {work.model.name} takes {most}"
+        )
 
 
 def _check_count(request: Request, work: TaskWork) -> None:

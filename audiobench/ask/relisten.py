@@ -19,14 +19,13 @@ from typing import TYPE_CHECKING, Literal
 
 from audiobench import media as audio
 from audiobench.ask.protocols import Asked, behind, protocol, read
+from audiobench.ask.room import check_room, most_of_one
 from audiobench.core.errors import UsageError
 from audiobench.core.modes import FinishReason, Transform
-from audiobench.core.narrow import is_object
 from audiobench.core.parts import continued, text_of
 from audiobench.core.spans import CLOSE, OPEN, Span, another, audible, last_named
 from audiobench.core.types import AudioPart, Exchange, Message, Part, Request, Response, TextPart
 from audiobench.model.registry import refusal
-from audiobench.model.spec import ModelSpec
 from audiobench.task.spec import Prompt
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def check(work: TaskWork, *, form: Form, hear: Hear, turns: int) -> None:
         raise UsageError(
             f"--protocol relisten: {where}: sample {partly} is a part of its clip: a span would be of the whole"
         )
-    _check_clips(work.model, turns)
+    _check_clips(work, turns)
     for condition in work.conditions:
         first = work.request(work.samples[0], condition, 0)
         if why := refusal(work.model, _second(first, form, hear)):
@@ -83,20 +82,13 @@ def check(work: TaskWork, *, form: Form, hear: Hear, turns: int) -> None:
             raise UsageError(f"--protocol relisten: {why}{other}")
 
 
-def _check_clips(model: ModelSpec, clips: int) -> None:
-    """Raise UsageError where so many clips are more than a request may hold."""
-    if model.audio.max_clips is not None and model.audio.max_clips < clips:
-        raise UsageError(
-            f"--protocol relisten: model {model.name} takes {model.audio.max_clips} clips, and up to {clips} are sent: "
-            f"lower it by turns={model.audio.max_clips}"
-        )
-    limits = model.serve.args.get("limit-mm-per-prompt") if model.serve else None
-    limit = limits.get("audio") if is_object(limits) else None
-    if isinstance(limit, int) and limit < clips:
-        raise UsageError(
-            f"--protocol relisten: model {model.name} is served with limit-mm-per-prompt: {{audio: {limit}}}, and up to "
-            f"{clips} clips are sent: raise it in the model file, or lower turns"
-        )
+def _check_clips(work: TaskWork, turns: int) -> None:
+    """Raise UsageError where so many clips are more than a request may hold: a span may be as long as its clip."""
+    longest = most_of_one((clip for sample in work.samples for clip in sample.clips), work.model.audio)
+    try:
+        check_room(work.model, turns * longest, f"{turns} turns send", "lower turns")
+    except UsageError as error:
+        raise UsageError(f"--protocol relisten: {error}") from None
 
 
 def _second(first: Request, form: Form, hear: Hear) -> Request:

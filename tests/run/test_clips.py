@@ -95,3 +95,17 @@ def test_what_was_done_to_a_clip_stands_in_its_line(tmp_path: Path):
     assert first.audio[0].seconds == 0.1
     assert first.audio[0].changed[0] == "its header does not say how long it is"
     assert second.error is not None and second.error.kind == "invalid_audio"
+
+
+def test_the_chunks_of_all_clips_are_what_a_request_may_hold(tmp_path: Path):
+    task = make_task(tmp_path / "toy", 2)
+    task.write_text(
+        task.read_text().replace('doc_to_audio: "{{audio}}"', "doc_to_audio: \"{{[audio] if id == 's0' else [audio, audio]}}\"")
+    )  # fmt: skip
+    model = tmp_path / "model.yaml"
+    limits = "audio: {max_clips: 3, chunk_seconds: 0.06}"
+    model.write_text(f"name: m\nadapter: scripted\nserved_model: m\n{limits}\n")
+    assert run(task, model=str(model)) == 4
+    one, two = sorted(journal(task), key=lambda line: line.id)
+    assert one.response is not None and two.error is not None and two.error.kind == "invalid_audio"
+    assert "4 parts of sound in the request; model m takes 3" in two.error.message

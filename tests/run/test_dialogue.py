@@ -222,6 +222,16 @@ def test_what_cannot_work_is_refused_before_anything_is_sent(why: str, talks: An
     assert not (tmp_path / "out").exists()
 
 
+def test_chunks_count_where_a_request_may_hold_so_many_clips(talks: Any, server: Any, cli: Any, tmp_path: Path) -> None:
+    task, model, out = talks(2), tmp_path / "model.yaml", tmp_path / "out"
+    limits = "audio: {max_clips: 4, chunk_seconds: 0.06}"
+    model.write_text(f"name: m\nadapter: openai_chat\nserved_model: mock\n{limits}\n")
+    arguments = [model if word == "openai_chat:mock" else word for word in run(task, server(dialogue=True), out)]
+    refused = cli(*arguments)
+    assert refused.returncode == 2 and not out.exists()
+    assert "takes 4 clips, and the conversations of task toy have up to 6 (clips over 0.06 s are cut)" in refused.stderr
+
+
 def test_items_of_one_turn_are_no_conversation(toy: Any, cli: Any, tmp_path: Path) -> None:
     refused = cli(*run(toy(2), "http://127.0.0.1:1/v1", tmp_path / "out", "--protocol", "dialogue"))
     assert refused.returncode == 2 and "has items of one turn" in refused.stderr

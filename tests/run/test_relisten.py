@@ -168,3 +168,22 @@ def test_a_model_that_cannot_go_on_behind_sound_is_told_of_the_other_form(
     assert condition == "relisten:form=turn_based:hear=span:turns=8"
     roles = [[turn["role"] for turn in told.get("sent", [])] for told in lines(other)[0]["turns"]]
     assert roles == [[], ["assistant", "user"]]
+
+
+def test_chunks_count_where_a_request_may_hold_so_many_clips(
+    long_toy: Any, listener: Path, cli: Any, tmp_path: Path
+) -> None:
+    task, out = long_toy(2), tmp_path / "out"
+    for limit, said in (
+        ("audio: {max_clips: 8, chunk_seconds: 1.5}", "takes 8 clips, and 8 turns send up to 16 (clips over 1.5 s are cut)"),
+        (
+            "audio: {chunk_seconds: 1.5}\nserve: {args: {limit-mm-per-prompt: {audio: 9}}}",
+            "is served with limit-mm-per-prompt: {audio: 9}, and 8 turns send up to 16",
+        ),
+    ):  # fmt: skip
+        listener.write_text(f"{MODEL}{limit}\n", encoding="utf-8")
+        refused = cli(*run(listener, task, "http://127.0.0.1:1/v1", out))
+        assert refused.returncode == 2 and said in refused.stderr, refused.stderr
+        assert "lower turns" in refused.stderr and not out.exists()
+        fits = cli(*run(listener, task, "http://127.0.0.1:1/v1", out, "--protocol", "relisten:turns=4", "--dry-run"))
+        assert fits.returncode == 0, fits.stderr
