@@ -15,6 +15,7 @@ from audiobench.model.registry import capabilities
 from audiobench.model.spec import ModelSpec
 from audiobench.scorers import find_scorer
 from audiobench.scorers.base import require
+from audiobench.sound import MEASURES, find_measure
 from audiobench.task.check import refusals
 from audiobench.task.spec import OPTION_NAMES, Prompt, TaskSpec
 
@@ -95,6 +96,11 @@ def check_transport(task: TaskSpec, model: ModelSpec, protocols: Sequence[Protoc
     """Raise UsageError when the task wants spoken answers and the model's adapter only gives text, or when an answer in
     sound would have to be sent back in a further turn.
     """
+    if task.answer == "audio" and capabilities(model).audio_out is not True:
+        raise UsageError(
+            f"task {task.task} asks for sound: model {model.name} (adapter {model.adapter}) does not answer in audio; see "
+            "docs/answers_in_sound.md for those that do"
+        )
     if task.protocol == "realtime" and capabilities(model).audio_out is False:
         raise UsageError(
             f"task {task.task} is speech to speech: model {model.name} (adapter {model.adapter}) does not answer in "
@@ -108,13 +114,29 @@ def check_transport(task: TaskSpec, model: ModelSpec, protocols: Sequence[Protoc
         )
 
 
-def check_audio(model: ModelSpec, options: RunSpec) -> None:
+def check_conditions(options: RunSpec) -> None:
+    """Raise UsageError for an audio condition that there is not."""
     unknown = [name for name in options.audio if name not in list(AudioCondition)]
     if unknown:
         raise UsageError(f"--audio {','.join(unknown)}: allowed: {', '.join(AudioCondition)}")
+
+
+def check_heard(task: TaskSpec, model: ModelSpec, options: RunSpec) -> None:
+    """Raise UsageError for a model of text alone that would be sent sound."""
     heard = [name for name in options.audio if AudioCondition(name).sends_sound]
-    if model.text_only and heard:
+    sounds = any(form.doc_to_audio is not None for form in (task, *task.forms))
+    if model.text_only and heard and sounds:
         raise UsageError(f"--audio {','.join(heard)}: model {model.name} takes text only; use none or transcript")
+
+
+def check_measures(task: TaskSpec) -> None:
+    """Raise UsageError for a measure that there is not, or a scorer of sound whose figure none of the measures gives."""
+    found = [find_measure(written) for written in task.measures]
+    if task.measured and found and not any(task.measured in measure.gives for measure in found):
+        able = ", ".join(name for name in MEASURES if task.measured in find_measure(name).gives)
+        raise UsageError(
+            f"task {task.task}: --measure {','.join(task.measures)}: its score is {task.measured}, which these do not give: {able}"
+        )
 
 
 def check_video(task: TaskSpec, conditions: Sequence[str]) -> None:

@@ -106,7 +106,8 @@ class ModelStage(Stage[Slot]):
         """An empty answer is requested again; only the thought of a first pass may be empty."""
         records.checked(response)
         self._check_fingerprint(response)
-        empty = not response.text and not response.reasoning and response.finish_reason == FinishReason.STOP
+        nothing = not (response.text or response.reasoning or response.parts)
+        empty = nothing and response.finish_reason == FinishReason.STOP
         plan = item.work.thinks[item.record.condition.think]
         if empty and not (plan.two_pass and item.request and request.prefill == item.request.prefill):
             item.record.empty += 1

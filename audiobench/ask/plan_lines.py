@@ -28,8 +28,10 @@ def plan_lines(prepared: Prepared) -> list[str]:
         requests = f"{work.total:,} {plural(work.total, 'request')}"
         lines.append(f"{work.task.title}: {why}{hours} = {requests}{done}; prompt {work.prompt.name}")
         lines.extend(f"  note: {note}" for note in data.notes)
-        if work.task.protocol == "realtime" and not prepared.options.asr:
+        if work.task.spoken and not prepared.options.asr:
             lines.append("  note: spoken answers are scored once --asr MODEL has written them down")
+        if work.task.measured and not work.task.measures:
+            lines.append("  note: answers are scored once --measure NAME has measured them")
     lines.extend(f"  note: {note}" for note in [*_two_passes(prepared), *retiring(prepared.model), *earlier(prepared)])
     to_send = prepared.total - prepared.finished
     lines.append(f"model {prepared.model.name}: {to_send:,} {plural(to_send, 'request')} to send -> {prepared.folder}")

@@ -53,7 +53,7 @@ def resolve(options: RunSpec) -> Resolved:
     thinks = {asked: think.resolve(model, asked, allow_approx=options.allow_approx) for asked in options.think}
     protocols = fitting.find_protocols(model, options)
     generation.check(model.sampling, f"model {model.name}: sampling")
-    fitting.check_audio(model, options)
+    fitting.check_conditions(options)
     judge = _judge(options)
     reader = find_model(options.reader, base_url=options.reader_base_url) if options.reader else None
     recogniser = None
@@ -77,6 +77,8 @@ def resolve(options: RunSpec) -> Resolved:
         raise UsageError(f"--data {', '.join(unknown)}: this run has no such task; it has: {names}")
     for task, file, _ in found:
         fitting.check_task(task, file)
+        fitting.check_heard(task, model, options)
+        fitting.check_measures(task)
         asked = fitting.protocols_of(task, protocols)
         if options.batch:
             check_batch(model, thinks.values(), asked, options)
@@ -87,7 +89,9 @@ def resolve(options: RunSpec) -> Resolved:
 
 
 def _shown(task: TaskSpec, options: RunSpec) -> TaskSpec:
-    """The task with the number of answered examples that the run asks for."""
+    """The task with the measures and the number of answered examples that the run asks for."""
+    if options.measure and task.answer == "audio":
+        task = task.model_copy(update={"measures": list(options.measure)})
     if options.num_fewshot in (None, task.num_fewshot):
         return task
     try:

@@ -21,6 +21,7 @@ from audiobench.ask.batch.jobs import jobs
 from audiobench.ask.concurrency import Concurrency
 from audiobench.ask.engine import Ending, Engine
 from audiobench.ask.judge import judge_run
+from audiobench.ask.measure import measure_run
 from audiobench.ask.model_stage import ModelStage
 from audiobench.ask.prepare import Prepared, prepare
 from audiobench.ask.progress import Progress, Tally
@@ -104,14 +105,17 @@ def execute(prepared: Prepared) -> RunResult:
                 tally.started = time.monotonic()
                 with Progress(tally, quiet=options.quiet) as progress:
                     ending = _drive(prepared, adapter, tally, progress, answers)
-        stages = ((options.asr, transcribe_run), (options.reader, reader_run), (options.judge, judge_run))
+        stages = (
+            (options.asr, transcribe_run), (any(work.task.measures for work in prepared.works), measure_run),
+            (options.reader, reader_run), (options.judge, judge_run),
+        )  # fmt: skip
         for named, stage_run in stages:
             if named and ending.exit_code is ExitCode.OK:
                 spent = cost.spent(prepared.folder, prepared.model) if options.max_cost is not None else 0.0
                 ending = stage_run(prepared.works, options, spent)
         gone = not (prepared.folder / run_info.FILE).is_file()
         summaries = [] if gone and ending.reason else write_summaries(prepared)
-        may_cost = cost.is_known(prepared.model) or any(named for named, _ in stages)
+        may_cost = cost.is_known(prepared.model) or any((options.asr, options.reader, options.judge))
         costs = cost.account(prepared.folder, prepared.model) if may_cost else []
     finally:
         lock.release()

@@ -119,12 +119,12 @@ class TranscribeStage(Stage[Spoken]):
 
 
 def transcribe_run(works: Sequence[TaskWork], options: RunSpec, spent: float) -> Ending:
-    """Transcribe every answer of the speech-to-speech tasks that this recogniser has not transcribed yet.
+    """Transcribe every answer of the tasks with spoken answers that this recogniser has not transcribed yet.
 
     Raises:
         UsageError: as `find_recogniser`.
     """
-    spoken = [work for work in works if work.task.protocol == "realtime"]
+    spoken = [work for work in works if work.task.spoken]
     if not spoken:
         return Ending()
     run = Run.open(spoken[0].folder.parent)

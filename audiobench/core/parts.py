@@ -81,8 +81,8 @@ class VideoPart:
         return {"sha256": sha256, "kind": self.kind}
 
 
-class AnswerAudio(Struct, frozen=True, tag_field="kind", tag="audio"):
-    """Sound that a model answered with, as a file."""
+class AnswerAudio(Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="audio"):
+    """Sound that a model answered with, as a file; `audiobench.media.answers` looks at it once, when it comes."""
 
     sha256: str
     """Hex digest of the file's bytes."""
@@ -93,6 +93,13 @@ class AnswerAudio(Struct, frozen=True, tag_field="kind", tag="audio"):
     """Hz."""
     path: str | None = None
     """Relative to the run's folder; None = the file was not kept."""
+    channels: int | None = None
+    clipped: float = 0.0
+    """Share of the samples at full scale or beyond."""
+    peak: float | None = None
+    """Largest absolute sample, full scale = 1.0."""
+    problem: str = ""
+    """Why nothing can be heard of it (`empty`, not a sound, cut off, NaN); empty for a sound."""
 
 
 AnswerPart = AnswerAudio

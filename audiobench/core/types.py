@@ -91,6 +91,8 @@ class Sample:
     """What its calls are answered with, where the task scripts that."""
     called: tuple[Called, ...] | None = None
     """What the model called in a conversation with scripted results, for scorers; None where there was none."""
+    reference: Clip | None = None
+    """A sound that an answer in sound is compared with; no model is sent it."""
 
     @property
     def options(self) -> list[tuple[str, str]]:

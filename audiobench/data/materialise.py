@@ -27,6 +27,7 @@ from audiobench.data.parquet import parquet_rows, without_audio
 from audiobench.data.row_errors import RowError
 from audiobench.data.rows import CLIPS, ClipRecord, Progress, Row, Rows, name_files, read_text_rows
 from audiobench.data.samples import choose_form, getter
+from audiobench.media import made_sounds
 from audiobench.media.raw import FileState
 from audiobench.task.spec import TaskSpec
 
@@ -103,10 +104,14 @@ def builtin_rows(task: TaskSpec, task_file: Path, progress: Progress | None) -> 
         UsageError: no such builtin set, or arguments that its generator does not take.
     """
     name = task.dataset_path.removeprefix("builtin:")
-    if name != "listening":
-        raise UsageError(f"{task_file}: dataset_path {task.dataset_path}: the only builtin set is builtin:listening")
+    if name not in ("listening", "made_sounds"):
+        raise UsageError(
+            f"{task_file}: dataset_path {task.dataset_path}: builtin sets are builtin:listening and builtin:made_sounds"
+        )
     arguments = {key: value for key, value in task.dataset_kwargs.items() if key != "unmatched_targets"}
     sources = sorted((Path(__file__).resolve().parent / name).glob("*.py"))
+    if name == "made_sounds":
+        sources = [Path(made_sounds.__file__)]
     state = hashlib.sha256(orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS))
     for source in sources:
         state.update(source.read_bytes())
@@ -116,7 +121,7 @@ def builtin_rows(task: TaskSpec, task_file: Path, progress: Progress | None) -> 
         with folder.building():
             if not folder.complete:
                 folder.finish(
-                    _generated(arguments, folder, task_file, progress),
+                    _generated(name, arguments, folder, task_file, progress),
                     BuiltinManifest(source=task.dataset_path, revision=revision, arguments=arguments),
                 )
     path = folder.path
@@ -124,12 +129,12 @@ def builtin_rows(task: TaskSpec, task_file: Path, progress: Progress | None) -> 
 
 
 def _generated(
-    arguments: dict[str, Any], folder: CacheFolder, task_file: Path, progress: Progress | None
+    name: str, arguments: dict[str, Any], folder: CacheFolder, task_file: Path, progress: Progress | None
 ) -> Iterator[Row]:
     from audiobench.data import listening
 
     try:
-        rows = listening.rows(**arguments)
+        rows = (made_sounds if name == "made_sounds" else listening).rows(**arguments)
         for number, row in enumerate(rows, 1):
             if progress:
                 progress("making clips", number, 0)

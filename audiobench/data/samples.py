@@ -15,7 +15,7 @@ from audiobench.core.template import Row as TemplateRow
 from audiobench.core.template import evaluate
 from audiobench.core.tool_results import ScriptedResult, Toolbox, ToolErrors, check, results_of
 from audiobench.core.tools import Tool, tools_of
-from audiobench.core.types import Sample, check_options
+from audiobench.core.types import Clip, Sample, check_options
 from audiobench.data.clips import ClipError, ClipFinder, parts_of
 from audiobench.data.dialogues import conversation
 from audiobench.data.row_errors import RowError
@@ -133,6 +133,7 @@ class SampleBuilder:
         self._audio = getter(columns.doc_to_audio) if columns.doc_to_audio else None
         self._span = getter(columns.doc_to_span) if columns.doc_to_span else None
         self._video = getter(columns.doc_to_video) if columns.doc_to_video else None
+        self._reference = getter(columns.doc_to_reference) if columns.doc_to_reference else None
         self._question = getter(columns.doc_to_question) if columns.doc_to_question else None
         self._choices = _choice_getter(columns.doc_to_choice)
         self._kept = frozenset(find_scorer(task.scorer).columns)
@@ -148,10 +149,12 @@ class SampleBuilder:
         self._scripts_tools, self._errors = task.scripts_tools, ToolErrors(**task.tool_errors.model_dump())
         self._breakdown = {label: getter(template) for label, template in breakdown.items()}
         self._audio_column = column_of(columns.doc_to_audio)
+        self._reference_column = column_of(columns.doc_to_reference)
         used = [
             columns.doc_to_id or "id",
             columns.doc_to_audio,
             columns.doc_to_video,
+            columns.doc_to_reference,
             columns.doc_to_question,
             columns.doc_to_transcript,
         ]
@@ -214,6 +217,7 @@ class SampleBuilder:
             videos = (self.finder.absent(f"no video in row {name}"),)
         if self._span:
             clips = parts_of(clips, self._span(raw))
+        reference = self._reference_clip(raw, name) if self._reference else None
         cluster = None if self._cluster is None else str(self._cluster(raw))
         raw.pop(CLIPS, None)
         if self._audio_column in raw and not isinstance(raw[self._audio_column], str):
@@ -245,6 +249,7 @@ class SampleBuilder:
             tools=tools,
             toolbox=self._toolbox(tools, clean) if self._scripts_tools else None,
             turns=conversation(self._dialogue, clean, clips) if self._dialogue is not None else (),
+            reference=reference,
         )
 
     def _toolbox(self, tools: tuple[Tool, ...], row: Row) -> Toolbox:
@@ -264,6 +269,16 @@ class SampleBuilder:
         if not is_object(known):
             return value
         return [known.get(item, item) for item in (value if is_list(value) else [value])]
+
+    def _reference_clip(self, raw: Row, name: str) -> Clip:
+        """The sound that answers are compared with, taken out of the row."""
+        assert self._reference is not None
+        found = self.finder.clips(self._reference(raw))
+        if len(found) > 1:
+            raise RowError(f"doc_to_reference: one sound is wanted, found {len(found)}")
+        if self._reference_column in raw and not isinstance(raw[self._reference_column], str):
+            del raw[self._reference_column]
+        return found[0] if found else self.finder.absent(f"no reference in row {name}")
 
     def _answer(
         self, given: Sequence[Any], row: Row, name: str

@@ -1,7 +1,7 @@
 """What was asked about a response later on, one line each beside the journal: ratings, transcripts, trace measures.
 
-This module owns the formats of judgements.jsonl, transcripts.jsonl, readings.jsonl, traces.jsonl, early_answers.jsonl,
-caption_answers.jsonl and annotations.jsonl. A line belongs to the response whose sample id and journal key it names; a later
+This module owns the formats of judgements.jsonl, transcripts.jsonl, measures.jsonl, readings.jsonl, traces.jsonl,
+early_answers.jsonl, caption_answers.jsonl and annotations.jsonl. A line belongs to the response whose sample id and journal key it names; a later
 line replaces an earlier one.
 """
 
@@ -82,6 +82,39 @@ class Transcript(Asked, omit_defaults=False):
     def rater(self) -> str:
         """Who listened."""
         return f"{self.asr} {self.asr_sha256[:8]}".strip()
+
+
+class Measured(Asked, omit_defaults=True):
+    """What a measure found in one answer's sound: numbers, and vectors in a row of a Parquet file (`files.embeddings`)."""
+
+    id: str
+    key: str
+    measure: str
+    """Name of the measure."""
+    version: str
+    model: str = ""
+    """Repository or folder of its weights; empty where it has none."""
+    model_sha256: str = ""
+    """Commit of the repository, or a digest of the folder's files."""
+    audio_sha256: str = ""
+    """Hex digest of the answer's audio."""
+    reference_sha256: str = ""
+    """Hex digest of what it was compared with; empty where that was nothing."""
+    values: dict[str, float] = {}
+    """Figures by name (`audiobench.scorers.sound.FIGURES`), and what else the measure says."""
+    shard: str = ""
+    """Parquet file in the task's `embeddings/`; empty where there are no vectors."""
+    row: int = 0
+    checksum: int = 0
+    """CRC-32 of the row's vectors."""
+
+    FILE = "measures.jsonl"
+    PART = "measures"
+
+    @property
+    def rater(self) -> str:
+        """Who measured, by which weights."""
+        return f"{self.measure}@{self.version} {self.model} {self.model_sha256[:12]}".strip()
 
 
 class Reading(Asked, omit_defaults=True):
@@ -193,10 +226,11 @@ class Note(Asked, omit_defaults=True):
         return f"{self.annotator}@{self.version} {self.model} {self.model_sha256[:8]}".strip()
 
 
-Annotation = Judgement | Transcript | Reading | Note
+Annotation = Judgement | Transcript | Measured | Reading | Note
 KINDS: tuple[
     type[Judgement]
     | type[Transcript]
+    | type[Measured]
     | type[Reading]
     | type[TraceVerdict]
     | type[EarlyAnswer]
@@ -204,7 +238,7 @@ KINDS: tuple[
     | type[Note],
     ...,
 ] = (
-    Judgement, Transcript, Reading, TraceVerdict, EarlyAnswer, CaptionAnswer, Note,
+    Judgement, Transcript, Measured, Reading, TraceVerdict, EarlyAnswer, CaptionAnswer, Note,
 )  # fmt: skip
 """Every kind of line, by which a cost account reads them."""
 A = TypeVar("A", Judgement, Transcript, Reading)
@@ -220,6 +254,14 @@ def notes(folder: Path) -> dict[str, dict[Slot, Note]]:
     found: dict[str, dict[Slot, Note]] = {}
     for line in journal.read(folder / Note.FILE, Note):
         found.setdefault(line.annotator, {})[line.id, line.key] = line
+    return found
+
+
+def measured(folder: Path) -> dict[str, dict[Slot, Measured]]:
+    """What measures found in a task's folder, by measure and response, a later line for an earlier one."""
+    found: dict[str, dict[Slot, Measured]] = {}
+    for line in journal.read(folder / Measured.FILE, Measured):
+        found.setdefault(line.measure, {})[line.id, line.key] = line
     return found
 
 

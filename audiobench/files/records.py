@@ -19,6 +19,7 @@ from audiobench.core.json_values import counts, mended
 from audiobench.core.redact import redacted
 from audiobench.core.tool_results import Called
 from audiobench.core.types import (
+    Clip,
     Condition,
     DialogueTurn,
     Exchange,
@@ -90,6 +91,8 @@ class ShownSample(Struct, omit_defaults=True, gc=False):
     cluster: str | None = None
     transcript: str | None = None
     turns: tuple[ShownTurn, ...] = ()
+    reference: ClipFacts | None = None
+    """The sound that an answer in sound is compared with."""
 
     @classmethod
     def of(cls, sample: Sample, columns: set[str] | None = None) -> ShownSample:
@@ -97,7 +100,9 @@ class ShownSample(Struct, omit_defaults=True, gc=False):
         kept = {name: value for name, value in sample.metadata.items() if columns is None or name in columns}
         transcript = sample.transcript if columns is None or "transcript" in columns else None
         turns = tuple(ShownTurn(turn.role, turn.text, len(turn.clips)) for turn in sample.turns)
-        return cls(sample.question, sample.choices, sample.target, kept, sample.cluster, transcript, turns)
+        of = sample.reference
+        reference = None if of is None else ClipFacts(of.sha256 or "", str(of.path), seconds=of.seconds)
+        return cls(sample.question, sample.choices, sample.target, kept, sample.cluster, transcript, turns, reference)
 
 
 class MediaRef(Struct, omit_defaults=True, gc=False):
@@ -237,6 +242,7 @@ class Record(Struct, omit_defaults=True, gc=False):
         return Sample(
             self.id, kept.question, choices=kept.choices, target=kept.target, metadata=kept.metadata,
             transcript=kept.transcript, cluster=kept.cluster, turns=self._conversation(kept.turns), called=self._called(),
+            reference=Clip(Path(kept.reference.path), kept.reference.sha256 or None) if kept.reference else None,
         )  # fmt: skip
 
     def _called(self) -> tuple[Called, ...] | None:

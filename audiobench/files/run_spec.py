@@ -143,6 +143,15 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     asr: Annotated[
         str | None, Option(Model(), "model that transcribes spoken answers (speech-to-speech tasks)", "M")
     ] = None
+    measure: Annotated[
+        list[str],
+        Option(
+            Names(),
+            "what measures answers in sound: tiny, clap, ast, wavlm_sv, dnsmos, each NAME[=WEIGHTS[@REVISION]] (default: what "
+            "the task names)",
+            "NAMES",
+        ),
+    ] = msgspec.field(default_factory=list[str])
     asr_base_url: Annotated[str | None, Option(Text(), "server of the recogniser", "URL")] = None
     gen: Annotated[dict[str, Any], Option(Parameters(), "override a generation parameter (temperature=0)", "K=V")] = {}
     seed: Annotated[int, Option(Whole(), "base seed; epoch k uses seed + k (default {default})", "N")] = 0

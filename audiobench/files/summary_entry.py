@@ -17,7 +17,7 @@ from audiobench.scorers.base import OfficialFigure
 from audiobench.statistics.intervals import By, Interval
 
 FILE = "summary.json"
-RATERS = ("judge", "recogniser")
+RATERS = ("judge", "recogniser", "measure")
 """Parts of a fingerprint that name who rated, in words; files of version 0.1 do not have them."""
 Bounds = tuple[float | None, float | None]
 """Low and high; None where there is none."""
@@ -153,6 +153,34 @@ class Speech(Struct, kw_only=True):
     provider_differs: Share | UnsetType = UNSET
 
 
+class SoundFigure(MetricScore, kw_only=True, frozen=True):
+    """What a measure makes of all answers in sound."""
+
+    name: str
+    """A name of `scorers.sound.FIGURES`."""
+    measure: str
+    by: str
+    """Measure, version and weights."""
+    unlimited: float | UnsetType = UNSET
+    """A Frechet distance extrapolated to an unlimited number of sounds."""
+    parts: list[float] | UnsetType = UNSET
+    """An inception score as the mean and standard deviation of ten parts, as audioldm_eval gives it."""
+
+
+class Sound(Struct, kw_only=True):
+    """Answers in sound (docs/answers_in_sound.md)."""
+
+    answers: int
+    """Responses."""
+    usable: int
+    """Those whose sound can be used."""
+    flaws: list[Reason] = []
+    """Why the others cannot, the commonest first."""
+    seconds: float = 0.0
+    """Of all usable sound."""
+    figures: list[SoundFigure] = []
+
+
 class Reasoning(Struct):
     """Responses, and those of them that hold reasoning."""
 
@@ -171,7 +199,7 @@ class TurnSpent(Struct):
 
 
 class SummaryEntry(Struct, kw_only=True):
-    """One entry; docs/design.md says what each field means. `bounds` to `speech` are absent where they do not apply."""
+    """One entry; docs/design.md says what each field means. `bounds` to `sound` are absent where they do not apply."""
 
     task: str
     condition: How
@@ -198,6 +226,7 @@ class SummaryEntry(Struct, kw_only=True):
     breakdown: dict[str, dict[str, Score]] | UnsetType = UNSET
     reader: Read | UnsetType = UNSET
     speech: Speech | UnsetType = UNSET
+    sound: Sound | UnsetType = UNSET
 
     @property
     def metric(self) -> tuple[str, MetricScore] | None:

@@ -16,9 +16,9 @@ from audiobench.core.errors import NotComparableError, UsageError
 from audiobench.core.narrow import is_mapping
 from audiobench.core.types import Condition
 from audiobench.data.loading import content_sha256
-from audiobench.files import journal, records, run_info, summary_entry
+from audiobench.files import embeddings, journal, records, run_info, summary_entry
 from audiobench.files import plan as plans
-from audiobench.files.annotations import Annotation, Judgement, Note, Reading, Slot, Transcript
+from audiobench.files.annotations import Annotation, Judgement, Measured, Note, Reading, Slot, Transcript
 from audiobench.files.plan import DataFacts
 from audiobench.files.records import Record
 from audiobench.files.run_info import RunInfo
@@ -160,8 +160,12 @@ def _merge_task(parts: Sequence[TaskRun], held: tuple[set[int], int], folder: Pa
     columns = sorted({name for part in parts for name in part.notes()})
     if notes := [line for name in columns for line in _union(parts, _notes_of(name))]:
         journal.write_lines(folder / Note.FILE, notes)
-    if first.task.protocol == "realtime":
-        _link_answers([part.folder.parent for part in parts], folder.parent)
+    measures = sorted({name for part in parts for name in part.measurements().by_measure})
+    if measured := [line for name in measures for line in _union(parts, _measured_by(name))]:
+        journal.write_lines(folder / Measured.FILE, measured)
+        _link([part.folder / embeddings.FOLDER for part in parts], folder / embeddings.FOLDER)
+    if first.task.protocol == "realtime" or first.task.answer == "audio":
+        _link([part.folder.parent / "answers" for part in parts], folder.parent / "answers")
     return TaskRun(folder, plan, first.task)
 
 
@@ -196,6 +200,10 @@ def _content_sha256(answered: Iterable[Record], ids: Sequence[str]) -> str | Non
 
 def _notes_of(column: str) -> Callable[[TaskRun], Mapping[Slot, Note]]:
     return lambda part: part.notes().get(column, {})
+
+
+def _measured_by(measure: str) -> Callable[[TaskRun], Mapping[Slot, Measured]]:
+    return lambda part: part.measurements().by_measure.get(measure, {})
 
 
 def _union(parts: Iterable[TaskRun], lines_of: Callable[[TaskRun], Mapping[Slot, Annotation]]) -> list[Annotation]:
@@ -251,11 +259,11 @@ def _joined(values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _link_answers(runs: Sequence[Path], out: Path) -> None:
-    """The audio of spoken answers: linked where the file system can, else copied."""
-    for run in runs:
-        for file in (run / "answers").glob("*.wav"):
-            target = out / "answers" / file.name
+def _link(folders: Sequence[Path], out: Path) -> None:
+    """Files that are named by what is in them (answers in sound, vectors): linked where the file system can, else copied."""
+    for folder in folders:
+        for file in folder.glob("*.*"):
+            target = out / file.name
             if target.exists():
                 continue
             target.parent.mkdir(exist_ok=True)

@@ -36,6 +36,9 @@ ADAPTERS: dict[str, str] = {
     "first_choice": "model_adapters.controls:FirstChoice",
     "deaf": "model_adapters.controls:Deaf",
     "oracle": "model_adapters.controls:Oracle",
+    "synthesiser": "model_adapters.sound_controls:Synthesiser",
+    "tone_speaker": "model_adapters.sound_controls:ToneSpeaker",
+    "tone_listener": "model_adapters.sound_controls:ToneListener",
 }
 """Adapter name -> module:class. An adapter is built as `Class(spec, base_url=..., timeout=...)`."""
 

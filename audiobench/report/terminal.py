@@ -13,6 +13,7 @@ from audiobench.model.spec import Price
 from audiobench.results import cost
 from audiobench.results.groups import GroupScore
 from audiobench.results.reasoned import contrary
+from audiobench.results.sound import lines as sound_lines
 from audiobench.results.speech import lines as speech_lines
 from audiobench.scorers.metrics import UNITS
 from audiobench.task.spec import TaskSpec
@@ -171,6 +172,8 @@ def print_run(
             out.print("\n" + reader_line(entry, entry.reader), markup=False, soft_wrap=True)
         if entry.speech:
             out.print(printable("\n" + "\n".join(speech_lines(entry))), markup=False)
+        if entry.sound:
+            out.print(printable("\n" + "\n".join(sound_lines(entry))), markup=False)
     for name in dict.fromkeys(entry.task for entry in summaries):
         if tasks[name].answers_withheld:
             file, where = folder / name / tasks[name].submission["file"], tasks[name].source.homepage

@@ -138,7 +138,7 @@ def condenser(task_run: TaskRun) -> Callable[[Scored], Scored]:
     """
     task = task_run.task
     scorer = scorer_of(task)
-    if task.protocol == "realtime" or scorer.judge is not None or task_run.readings():
+    if task.protocol == "realtime" or task.answer == "audio" or scorer.judge is not None or task_run.readings():
         return lambda scored: scored
     whole = type(scorer.metric) is not Mean or scorer.official_extracted is not None
     return _Condenser(texts=scorer.official is not None, outcomes=whole).keep

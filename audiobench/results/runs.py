@@ -35,6 +35,7 @@ from audiobench.results import on_all_cores
 from audiobench.results.answers import Answers, Found, answers_of
 from audiobench.results.heard import heard
 from audiobench.results.score import outcome
+from audiobench.results.sounds import Measurements, measuring
 from audiobench.scorers import SCORERS
 from audiobench.task.spec import TaskSpec
 
@@ -107,9 +108,13 @@ class TaskRun:
 
     def transcripts(self) -> dict[Slot, Transcript]:
         """What a recogniser heard in spoken answers, by response."""
-        if self.task.protocol != "realtime":
+        if not self.task.spoken:
             return {}
         return annotations.read(self.folder, Transcript)
+
+    def measurements(self) -> Measurements:
+        """What measures found in answers in sound."""
+        return Measurements.of(self.folder)
 
     def readings(self) -> dict[Slot, Reading]:
         """What a reader found in responses that no rule could read, by response."""
@@ -140,20 +145,23 @@ class TaskRun:
         """
         judgements, transcripts, notes = self.judgements(), self.transcripts(), self.notes()
         answers = Answers(None) if self.anew else answers_of(self.folder / records.FILE)
+        measured = measuring(self.task, self.measurements()) if self.task.measured else None
 
-        def worth(places: Sequence[int]) -> Iterator[Scored]:
+        def scored(places: Sequence[int]) -> Iterator[Scored]:
             for place, record in zip(places, self._annotated(places, transcripts, notes), strict=True):
                 try:
-                    yield Scored(record, outcome(record, self.task, judgements, read=answers.read))
+                    worth = outcome(record, self.task, judgements, read=answers.read, measured=measured)
+                    yield Scored(record, worth)
                 except (LookupError, TypeError, ValueError, ArithmeticError) as error:
                     file = self.folder / records.FILE
                     problem = f"cannot be scored: {type(error).__name__}: {error}"
                     raise journal.damaged(file, journal.number_of(file, place), problem) from error
 
         def made(places: Sequence[int]) -> tuple[R, Found]:
-            return work(worth(places)), answers.take_new()
+            return work(scored(places)), answers.take_new()
 
-        leaves = self.task.scorer in SCORERS  # what a scorer from outside returns may not
+        # what a scorer from outside returns may not, and vectors are large
+        leaves = self.task.scorer in SCORERS and measured is None
         for found, new in on_all_cores.shared_out(made, self._counting(conditions), toll, leaves=leaves):
             answers.add(new)
             yield found

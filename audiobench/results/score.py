@@ -11,8 +11,8 @@ from audiobench.core.modes import FinishReason
 from audiobench.core.types import LETTERS, Answer, Outcome, Sample
 from audiobench.files.annotations import Judgement, Reading, Slot
 from audiobench.files.records import Failure, Record
-from audiobench.results import answers
-from audiobench.results.heard import NOT_TRANSCRIBED, pending
+from audiobench.results import answers, sounds
+from audiobench.results.heard import NOT_TRANSCRIBED, answer_audio, pending
 from audiobench.scorers import Judge, Metric, Scorer, find_scorer
 from audiobench.task.spec import TaskSpec
 
@@ -42,12 +42,13 @@ def outcome(
     reading: Reading | None = None,
     *,
     read: answers.Reader = answers.read,
+    measured: sounds.Measuring | None = None,
 ) -> Outcome:
     """What a journal record is worth under `task`.
 
     A refused or truncated response is never searched for an answer; a thought that never closed is truncated. `reading`
     is what a reader found, for a response that no rule can read; without it, the rules alone count.
-    `read` finds the answer of a response, or remembers it.
+    `read` finds the answer of a response, or remembers it; `measured` knows what measures found in an answer's sound.
     """
     response = record.response
     if record.error is not None or response is None:
@@ -65,7 +66,13 @@ def outcome(
         return _failed("refused", scorer, sample, official)
     if response.finish_reason == FinishReason.LENGTH or not response.reasoning_closed:
         return _failed("truncated", scorer, sample, official)
-    if task.protocol == "realtime" and pending(record):
+    if task.answer == "audio" and (problem := sounds.flaw(answer_audio(record), task.sound)) is not None:
+        failed = _failed("unparsed", scorer, sample, official)
+        value = None if "lacking" in failed.detail else failed.value
+        return structs.replace(failed, value=value, detail={**failed.detail, "message": problem})
+    if scorer.measured:
+        return sounds.measured_outcome(record, measured)
+    if task.spoken and pending(record):
         return Outcome("pending", None, None, None, official, {"message": NOT_TRANSCRIBED})
     answer = read(text, task.extraction, sample)
     if answer.value is None and reading is not None:

@@ -22,6 +22,8 @@ from audiobench.results.metric import breakdown, metric
 from audiobench.results.reasoned import contrary
 from audiobench.results.runs import Run, Scored, TaskRun
 from audiobench.results.score import metric_of, outcome, scorer_of
+from audiobench.results.sound import references_digest, sound
+from audiobench.results.sounds import main_measure
 from audiobench.results.speech import speech
 from audiobench.scorers import official_verdicts
 from audiobench.task.spec import TaskSpec
@@ -147,8 +149,10 @@ def summarise_condition(
     readings = task_run.readings()
     if readings:
         entry.reader = with_reader(task, group, readings, task_run.judgements(), task_run.epochs)
-    if task.protocol == "realtime":
+    if task.spoken:
         entry.speech = speech(task, group, task_run.epochs)
+    if task.answer == "audio":
+        entry.sound = sound(task_run, group)
     return entry
 
 
@@ -244,18 +248,22 @@ def fingerprint(task_run: TaskRun, group: Sequence[Scored], protocol: str) -> di
         **({"protocol": version} if version else {}),
         "samples": _digest([s.id, s.shown.question, sorted(map(str, s.shown.choices)), s.shown.target] for s in first),
         "audio": _digest([s.id, s.record.own_clips] for s in first),
+        **references_digest(task_run, first),
         **raters(task_run, group),
     }
 
 
 def raters(task_run: TaskRun, group: Sequence[Scored]) -> dict[str, str]:
-    """Who judged and who wrote spoken answers down; the start of a sha256 tells two settings of one name apart."""
+    """Who judged, who wrote spoken answers down, and what measured their sound; the start of a sha256 tells two settings of one name apart."""
     verdicts = task_run.judgements() if scorer_of(task_run.task).judge is not None else {}
     judges = {verdicts[s.slot].rater for s in group if s.slot in verdicts}
     heard = [(s.id, s.record.heard.key) for s in group if s.record.heard]
     transcripts = task_run.transcripts() if heard else {}
     recognisers = {transcripts[slot].rater for slot in heard}
-    named = {"judge": judges, "recogniser": recognisers}
+    measurements = task_run.measurements()
+    main = main_measure(task_run.task, measurements)
+    measures = {line.rater for line in measurements.by_measure[main].values()} if main else set[str]()
+    named = {"judge": judges, "recogniser": recognisers, "measure": measures}
     return {part: ", ".join(sorted(names)) for part, names in named.items() if names}
 
 

@@ -103,6 +103,13 @@ _BUILT_IN: Mapping[str, str] = {
     "speech_ifeval": "speech_ifeval.SCORER",
     "speech_ifeval_judge": "speech_ifeval.JUDGE",
     "speech_ifeval_cot": "speech_ifeval.COT",
+    "sound_frechet": "sound.FRECHET",
+    "sound_kl": "sound.KL",
+    "sound_inception": "sound.INCEPTION",
+    "sound_text_similarity": "sound.TEXT_SIMILARITY",
+    "sound_reference_similarity": "sound.REFERENCE_SIMILARITY",
+    "sound_voice_similarity": "sound.VOICE_SIMILARITY",
+    "sound_mos": "sound.MOS",
 }
 """Name -> module of this package and its scorer."""
 

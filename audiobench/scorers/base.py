@@ -146,6 +146,9 @@ class Scorer:
     """Our verdict after a normaliser that a task names, where the scorer compares normalised texts."""
     extra: str = ""
     """The optional dependencies of audiobench that it needs (a key of `EXTRAS`)."""
+    measured: str = ""
+    """Of scorers of sound: what it needs of a measure (`audiobench.sound`), a name of `KINDS` there. `score` is then asked for
+    answers that hold no usable sound alone."""
 
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {

@@ -53,11 +53,13 @@ UNITS: Mapping[str, Unit] = {
         Unit("rating", written=("points",)),
         Unit("seconds", change=" s", written=("s",)),
         Unit("distance", digits=3, written=("distance",)),
+        Unit("cosine", digits=3, written=("cosine",)),
+        Unit("nats", digits=3, change=" nats", written=("nats",)),
     )
 }
 """share: of what is right, from 0 to 1, written in per cent; graded: from 0 to 1 too, but no share of anything (a rating
 divided by the highest), in per cent; rate: of errors, in per cent, and it can exceed 100; points: 0 to 100 as it is
-(BLEU); rating: of a judge, on the metric's `bounds`; seconds; distance: 0 is best, without a highest value."""
+(BLEU); rating: of a judge, on the metric's `bounds`; seconds; distance: 0 is best, without a highest value; cosine: from -1 to 1; nats: of divergences."""
 
 
 @dataclass(frozen=True, slots=True)

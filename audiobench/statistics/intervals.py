@@ -55,6 +55,8 @@ class By(StrEnum):
     BONETT_PRICE_CLUSTERED = "bonett-price-clustered"
     MOVER = "mover"
     MOVER_CLUSTERED = "mover-clustered"
+    JACKKNIFE = "jackknife"
+    JACKKNIFE_CLUSTERED = "jackknife-clustered"
     MACRO = "macro"
     PAIRED = "paired"
 

@@ -24,7 +24,7 @@ from audiobench.task.glance import glance
 from audiobench.task.groups import group_findings
 from audiobench.task.spec import CONVERTED, LOCAL, OPTION_NAMES, ROW_FILES, Columns, TaskSpec
 
-BUILTIN = ("listening",)
+BUILTIN = ("listening", "made_sounds")
 PROMPT_NAMES = frozenset(template.variables(Sample("", "")))
 SUBMISSION_NAMES = frozenset(("id", "answer", "output", "question", "choices", "row"))
 LM_EVAL_CLASS = "!function audiobench.lm_eval_bridge.AudioBenchTask"
@@ -137,7 +137,8 @@ def _columns(task: TaskSpec) -> Iterator[Finding]:
     for index, form in enumerate(task.forms):
         if not form.when:
             yield ("forms", index, "when"), "name at least one column that only this form has"
-    if not any(form.doc_to_audio or form.doc_to_video for form in (task, *task.forms)):
+    heard = any(form.doc_to_audio or form.doc_to_video for form in (task, *task.forms))
+    if not heard and task.answer == "text":
         yield ("doc_to_audio",), "which column holds the clip?"
     yield from _chance(task)
 

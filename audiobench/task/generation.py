@@ -8,9 +8,10 @@ from typing import Any
 
 from audiobench.core.errors import UsageError
 
-NUMBERS = ("temperature", "top_p", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty")
+NUMBERS = ("temperature", "top_p", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty", "seconds")
 INTEGERS = ("max_gen_toks", "top_k", "seed", "num_beams")
-NAMES = (*INTEGERS, *NUMBERS, "until", "stop_token_ids")
+NAMES = (*INTEGERS, *NUMBERS, "until", "stop_token_ids", "voice_text")
+"""`seconds`: how long a sound is to be; `voice_text`: the words of the sound whose voice is to speak."""
 
 
 def by_sample(value: Any) -> bool:

@@ -115,6 +115,19 @@ class ToolErrorTexts(Declared):
     no_result: str = ToolErrors().no_result
 
 
+class SoundWanted(Declared):
+    """What an answer in sound must be to count; another one is an answer that cannot be used, and is counted as such."""
+
+    shortest: float = Field(default=0.1, ge=0)
+    """Seconds."""
+    longest: float = Field(default=300.0, gt=0)
+    """Seconds; beyond that the model is taken to have found no end."""
+    sample_rate: int | None = None
+    """Hz that the file must have; None = any."""
+    most_clipped: float = Field(default=0.05, ge=0, le=1)
+    """Largest share of samples at full scale."""
+
+
 class Columns(Declared):
     """How a row of the data set becomes a sample: jinja templates over its columns."""
 
@@ -124,6 +137,8 @@ class Columns(Declared):
     doc_to_span: str | None = None
     """The part of the clip that is heard: `[start, end]` in seconds, or null for all of it. A list of these is one for each
     clip, or several parts of a sole clip, one after another."""
+    doc_to_reference: str | None = None
+    """For `answer: audio`: a column with the sound that answers are compared with, which no model is sent."""
     doc_to_video: str | None = None
     """A column with the path of a video, or a list of them; a prompt's `order` says where it is shown."""
     doc_to_question: str | None = None
@@ -183,9 +198,9 @@ class Evidence(Declared):
     """What could not be established, one fact each: `number of rows`."""
 
 
-Need = Literal["judge", "recogniser", "video", "access", "local"]
-"""What a run can need beyond a model and public data: a judge (`--judge`), a recogniser (`--asr`), a model that takes
-video, terms accepted on the Hub, a local copy because no public loader is known. An extra of audiobench by its name."""
+Need = Literal["judge", "recogniser", "measure", "video", "access", "local"]
+"""What a run can need beyond a model and public data: a judge (`--judge`), a recogniser (`--asr`), a measure of sound
+(`--measure`), a model that takes video, terms accepted on the Hub, a local copy because no public loader is known. An extra of audiobench by its name."""
 NEEDS = (*get_args(Need), *sorted(EXTRAS))
 
 
@@ -261,6 +276,14 @@ class TaskSpec(Columns):
 
     protocol: Literal["chat", "realtime"] = "chat"
     """realtime: speech to speech; the answer is what a recogniser (`--asr`) hears in the answer's audio."""
+    answer: Literal["text", "audio"] = "text"
+    """audio: the model is asked for sound (docs/answers_in_sound.md). A scorer of words scores what a recogniser (`--asr`)
+    hears in it, a scorer of sound what measures (`--measure`) say of it."""
+    sound: SoundWanted = SoundWanted()
+    """What the sound must be, for `answer: audio`."""
+    measures: list[str] = []
+    """What a scorer of sound goes by, unless `--measure` names others: names of docs/answers_in_sound.md, the first that
+    gives what the scorer needs."""
     prompt: list[Prompt] = Field(min_length=1)
     generation_kwargs: dict[str, Any] = {}
     scorer: str = "option_match"
@@ -308,7 +331,8 @@ class TaskSpec(Columns):
             raise ValueError(f"prompt names must differ, found {names}")
         forms: list[Columns] = [self, *self.forms]
         for form in forms:
-            if form.doc_to_audio is None and form.doc_to_video is None and not self.forms:
+            silent = form.doc_to_audio is None and form.doc_to_video is None
+            if silent and self.answer == "text" and not self.forms:
                 raise ValueError("doc_to_audio is required (or doc_to_video): which column holds the clip?")
             targets = self.answers_withheld or self.forms or not _scorer({"scorer": self.scorer}).needs_target
             if form.doc_to_target is None and not targets:
@@ -320,6 +344,10 @@ class TaskSpec(Columns):
             raise ValueError("doc_to_tool_results and tool_results are for items of one question, not for `dialogue`")
         if self.scripts_tools and not any(form.doc_to_tools for form in forms):
             raise ValueError("doc_to_tool_results and tool_results need doc_to_tools: which tools can be called?")
+        if self.answer == "text" and any(form.doc_to_reference for form in forms):
+            raise ValueError("doc_to_reference is for tasks with answer: audio")
+        if self.answer == "text" and _scorer({"scorer": self.scorer}).measured:
+            raise ValueError(f"scorer {self.scorer} is about sound: set answer: audio")
         filmed = any(form.doc_to_video is not None for form in forms)
         for prompt in self.prompt:
             if filmed != ("video" in prompt.order):
@@ -338,13 +366,23 @@ class TaskSpec(Columns):
         return _scorer({"scorer": self.scorer}).metric
 
     @property
+    def spoken(self) -> bool:
+        """Whether an answer is what a recogniser hears in its sound."""
+        return self.protocol == "realtime" or (self.answer == "audio" and not self.measured)
+
+    @property
+    def measured(self) -> str:
+        """What the scorer needs of a measure of the answer's sound; empty where it goes by words."""
+        return _scorer({"scorer": self.scorer}).measured
+
+    @property
     def needed(self) -> list[str]:
         """`needs`, and what follows from the rest: a judge and an extra by the scorer, a recogniser, video."""
         scorer = _scorer({"scorer": self.scorer})
         filmed = any(form.doc_to_video is not None for form in (self, *self.forms))
         found = {
-            *self.needs, "judge" if scorer.judge else "", "recogniser" if self.protocol == "realtime" else "",
-            "video" if filmed else "", scorer.extra,
+            *self.needs, "judge" if scorer.judge else "", "recogniser" if self.spoken else "",
+            "video" if filmed else "", "measure" if scorer.measured else "", scorer.extra,
         }  # fmt: skip
         return [need for need in NEEDS if need in found]
 

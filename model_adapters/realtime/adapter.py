@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import os
-import re
 import ssl
 import time
 from importlib.util import find_spec
@@ -17,12 +15,12 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import BaseModel, ConfigDict
 
-from audiobench.core.disk import write_whole
 from audiobench.core.errors import UsageError, install
 from audiobench.core.json_values import decode
 from audiobench.core.narrow import is_object
 from audiobench.core.parts import AnswerAudio
 from audiobench.core.types import AudioPart, Request, Response, TextPart
+from audiobench.media.answers import keep
 from audiobench.media.wav import pcm_wav
 from audiobench.model.adapter import RetryableError, RunError, SampleError
 from audiobench.model.capabilities import Capabilities, check
@@ -331,15 +329,7 @@ class Realtime:
 
     def _kept(self, turn: Turn, request: Request) -> AnswerAudio:
         """Write the answer's audio as WAV."""
-        data = pcm_wav(turn.audio, turn.rate, 1)
-        digest = hashlib.sha256(data).hexdigest()
-        path = None
-        if self.audio_folder is not None:
-            name = re.sub(r"[^A-Za-z0-9_.-]+", "-", request.sample_id)[:80].strip("-.") or "sample"
-            file = self.audio_folder / f"{name}.e{request.epoch}.{digest[:12]}.wav"
-            write_whole(file, data)
-            path = f"{self.audio_folder.name}/{file.name}"
-        return AnswerAudio(digest, "wav", round(len(turn.audio) / 2 / turn.rate, 3), turn.rate, path)
+        return keep(pcm_wav(turn.audio, turn.rate, 1), self.audio_folder, request.sample_id, request.epoch)
 
     async def close(self) -> None:
         """End the thread of the sessions; no connection stays open between requests."""

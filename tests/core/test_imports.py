@@ -28,6 +28,8 @@ ALLOWED = {
     "audiobench.media.converting -> audiobench.media.decoding": SOUND,
     "audiobench.media.reading -> audiobench.media.decoding": SOUND,
     "audiobench.media.sounds -> audiobench.media.decoding": SOUND,
+    "audiobench.media.answers -> audiobench.media.decoding": SOUND,
+    "audiobench.media.waves -> audiobench.media.decoding": SOUND,
     "audiobench.view.pictures -> audiobench.media.decoding": SOUND,
     "model_adapters.realtime.adapter -> model_adapters.realtime.stamped": "builds on websockets, an extra",
     "model_adapters.local -> model_adapters.step_audio.prompts": TORCH,

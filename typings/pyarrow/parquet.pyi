@@ -1,10 +1,14 @@
 """Of pyarrow.parquet, which ships no types, what audiobench calls."""
 
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Self
 
 from pyarrow import RecordBatch, Schema, Table
+
+def write_table(table: Table, where: BytesIO, *, compression: str) -> None: ...
+def read_table(source: BytesIO) -> Table: ...
 
 class ParquetWriter:
     def __init__(self, where: Path, schema: Schema, *, compression: str) -> None: ...
