@@ -49,7 +49,7 @@ def samples(found: Iterable[Scored]) -> DataFrame:
     for one in found:
         record, shown, result = one.record, one.shown, one.outcome
         response = record.response
-        latency = response.latency if response else {}
+        latency = response.latency if response else dict[str, float | None]()
         usage = response.usage if response else {}
         rows.append(
             {

@@ -7,12 +7,12 @@ reads "no" in lower case. 2024 counts what it cannot read as No, 2025 leaves it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 from audiobench.core.narrow import is_object
-from audiobench.core.types import Sample
+from audiobench.core.types import Answer, Sample
 from audiobench.scorers.base import OfficialFigure, Scorer, choice_text, or_crash
 from audiobench.scorers.lists import OneF1, class_scorer
 
@@ -98,10 +98,13 @@ def object_report(items: Iterable[tuple[Iterable[str], Iterable[str]]]) -> list[
     return [_percent(sum(one[name] for one in found) / len(found)) for name in ("chair", "cover", "hal")]
 
 
-def _scorer(edition: Edition, report: Any) -> Scorer:
+def _scorer(edition: Edition, report: Callable[[Sequence[tuple[str, str]]], dict[str, float]]) -> Scorer:
     def official(text: str | None, sample: Sample) -> Any:
         del sample
         return or_crash(yes_or_no, text, edition)
+
+    def official_extracted(answer: Answer, sample: Sample) -> Any:
+        return official(f"{choice_text(answer, sample) or ''}.", sample)
 
     def summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> OfficialFigure:
         rows = [(str(s.target), v) for v, s in zip(verdicts, samples, strict=True) if not v.startswith("error:")]
@@ -115,7 +118,7 @@ def _scorer(edition: Edition, report: Any) -> Scorer:
         class_scorer(f"hallucination_{edition[-4:]}", OneF1("no"), doc),
         source=f"kuan2jiu99/audio-hallucination {edition}/evaluation.py @dd12901",
         official=official,
-        official_extracted=lambda answer, sample: official(f"{choice_text(answer, sample) or ''}.", sample),
+        official_extracted=official_extracted,
         official_summary=summary,
     )
 

@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from audiobench.core.narrow import is_object
 from audiobench.core.types import Sample
 from audiobench.scorers.base import Judge, Scorer, Turns, fill, mean, option_match, references
 from audiobench.scorers.metrics import ACC, Mean
@@ -75,7 +76,7 @@ def steps(generated: str, correct: str, gold_reasoning: str, reasoning: str) -> 
         facts: Any = {"factual_consistency_score": 0.0}
         return _evaluation(right, facts, {"core_inference_score": 0.0})
     facts = read((yield question("factual", generated=reasoning, gt=gold_reasoning)))
-    claims = []
+    claims: list[str] = []
     for text in (gold_reasoning, reasoning):
         claims.append(read((yield question("sanitizer", reasoning_string=text))).get("sanitized_reasoning", ""))
     return _evaluation(right, facts, {"core_inference_score": float((yield Entails(claims[0], claims[1])))})
@@ -177,7 +178,7 @@ def _field(reply: str, name: str) -> Any:
         read = json.loads(normalise_json_str(reply))
     except ValueError:
         return None
-    return read.get(name) if isinstance(read, dict) else None
+    return read.get(name) if is_object(read) else None
 
 
 def parse_answer(reply: str, sample: Sample | None = None) -> float | None:

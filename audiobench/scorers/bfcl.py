@@ -13,7 +13,6 @@ scripted results, the calls of all its turns are matched together.
 from __future__ import annotations
 
 import ast
-import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -21,7 +20,7 @@ from typing import Any
 import orjson
 from msgspec import Struct
 
-from audiobench.core.narrow import is_list, is_object
+from audiobench.core.narrow import is_list, is_object, is_sequence
 from audiobench.core.tool_results import Called
 from audiobench.core.types import Answer, Sample
 from audiobench.scorers.base import OfficialFigure, Scorer, ScoreResult
@@ -29,15 +28,18 @@ from audiobench.scorers.base import OfficialFigure, Scorer, ScoreResult
 SOURCE = "PyPI bfcl-eval 2026.3.23 eval_checker/ast_eval/ast_checker.py, eval_runner.py"
 Call = Mapping[str, Mapping[str, Any]]
 """{name: {parameter: value}}."""
-TYPES: Mapping[str, type] = {
+TYPES: Mapping[str, type[Any]] = {
     "string": str, "integer": int, "float": float, "boolean": bool, "array": list, "tuple": list, "dict": dict,
     "object": dict, "number": float, "any": str,
 }  # fmt: skip
 _FENCED = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL)
 _LOOSE = re.compile(r"[ ,./\-_*^]")
-_ARITHMETIC: Mapping[type, Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-}  # fmt: skip
+_ARITHMETIC: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: lambda left, right: left + right,
+    ast.Sub: lambda left, right: left - right,
+    ast.Mult: lambda left, right: left * right,
+    ast.Div: lambda left, right: left / right,
+}
 
 
 class Checked(Struct, frozen=True):
@@ -65,8 +67,11 @@ def python_calls(text: str) -> list[Call]:
     if not text.strip("[]'"):
         return []
     body = ast.parse(text.strip("[]'"), mode="eval").body
-    calls = [body] if isinstance(body, ast.Call) else body.elts  # pyright: ignore[reportAttributeAccessIssue]
-    if not all(isinstance(call, ast.Call) for call in calls):
+    if not isinstance(body, ast.Call | ast.List | ast.Tuple | ast.Set):
+        raise ValueError("something else than calls")
+    found = [body] if isinstance(body, ast.Call) else body.elts
+    calls = [call for call in found if isinstance(call, ast.Call)]
+    if len(calls) < len(found):
         raise ValueError("something else than calls")
     return [_call(call) for call in calls]
 
@@ -160,7 +165,7 @@ def _argument(about: Mapping[str, Any], value: Any, allowed: Sequence[Any]) -> C
     described = str(about["type"])
     wanted = TYPES[described]
     nested = TYPES[str(about["items"]["type"])] if described in ("array", "tuple") else None
-    if described == "tuple" and isinstance(value, tuple):
+    if described == "tuple" and is_sequence(value):
         value = list(value)
     if wanted is float and type(value) is int:
         value = float(value)
@@ -185,14 +190,14 @@ def _said(valid: bool, error_type: str) -> Checked:
     return RIGHT if valid else Checked(False, error_type)
 
 
-def _typed(value: Any, allowed: Sequence[Any], wanted: type, nested: type | None) -> tuple[Checked, bool]:
+def _typed(value: Any, allowed: Sequence[Any], wanted: type[Any], nested: type[Any] | None) -> tuple[Checked, bool]:
     """Whether a value is of the type, and whether the answers are of another one (BFCL: the value is a variable)."""
-    answers = next((type(one) for one in allowed if one != ""), None)
+    kinds: list[type[Any]] = [type(one) for one in allowed if one != ""]
+    answers = kinds[0] if kinds else None
     is_variable = answers is not None and answers is not wanted
     if type(value) is wanted:
         if nested is None or any(
-            not isinstance(one, list) or all(_typed(item, one, nested, None)[0].valid for item in value)
-            for one in allowed
+            not is_list(one) or all(_typed(item, one, nested, None)[0].valid for item in value) for one in allowed
         ):
             return RIGHT, is_variable
         return Checked(False, "type_error:nested"), is_variable
@@ -204,7 +209,7 @@ def _typed(value: Any, allowed: Sequence[Any], wanted: type, nested: type | None
 def _loose(value: Any) -> Any:
     if isinstance(value, str):
         return _LOOSE.sub("", value).lower().replace("'", '"')
-    return [_loose(item) if isinstance(item, str) else item for item in value] if isinstance(value, list) else value
+    return [_loose(item) if isinstance(item, str) else item for item in value] if is_list(value) else value
 
 
 def _dict(value: Mapping[str, Any], allowed: Sequence[Any]) -> Checked:
@@ -296,7 +301,7 @@ def _calls_as_json(text: str) -> list[Call] | None:
 
 
 def _is_call(value: Any) -> bool:
-    return isinstance(value, dict) and len(value) == 1 and all(isinstance(given, dict) for given in value.values())
+    return is_object(value) and len(value) == 1 and all(map(is_object, value.values()))
 
 
 def _opened(value: Any) -> Any:
@@ -310,11 +315,12 @@ def carried_out(called: Sequence[Called]) -> list[Call]:
 
 def judged(text: str, sample: Sample) -> dict[str, Any]:
     """What a response did: whether it called a tool and should have, whether it chose the right ones, and the match."""
-    tools, allowed = _opened(sample.metadata["tools"]), _opened(sample.metadata["reference"]) or []
+    tools: list[dict[str, Any]] = _opened(sample.metadata["tools"])
+    reference: list[Call] = _opened(sample.metadata["reference"]) or []
     called = calls_in(text) if sample.called is None else carried_out(sample.called)
     calls = [_underscored(call) for call in called or []]
     known = [str(tool["name"]) for tool in tools]
-    allowed = [{_whole_name(name, known): values for name, values in one.items()} for one in allowed]
+    allowed = [{_whole_name(name, known): values for name, values in one.items()} for one in reference]
     wanted, chosen = (sorted(name.replace(".", "_") for one in listed for name in one) for listed in (allowed, calls))
     if allowed:
         found = check(tools, calls, allowed, dots=True)

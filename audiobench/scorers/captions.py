@@ -52,7 +52,8 @@ def _tokenized(items: tuple[Item, ...]) -> tuple[dict[int, list[str]], dict[int,
     """(references, captions) by number, as pycocoevalcap takes them."""
     flat = [text for caption, meant in items for text in (caption, *meant)]
     tokens = iter(tokenize(flat))
-    said, meant = {}, {}
+    said: dict[int, list[str]] = {}
+    meant: dict[int, list[str]] = {}
     for number, (_, refs) in enumerate(items):
         said[number] = [next(tokens)]
         meant[number] = [next(tokens) for _ in refs]

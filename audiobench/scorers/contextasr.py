@@ -65,7 +65,7 @@ def simple_tokenize(text: str, language: str) -> str:
 
 def extract_entities(text: str, entities: Sequence[str], most: Mapping[str, int] | None = None) -> list[str]:
     """Entities in the order in which they stand in the text, shorter ones first; `most`: each so often at most."""
-    words, found, seen = text.split(), [], Counter()
+    words, found, seen = text.split(), list[tuple[int, int, str]](), Counter[str]()
     for start in range(len(words)):
         for entity in entities:
             wanted = entity.split()
@@ -86,7 +86,7 @@ def _windows(words: Sequence[str], entity: str) -> list[tuple[int, str]]:
     far = math.ceil(len(wanted) / 2) - 1
     shorter = range(len(wanted) - 1, max(1, len(wanted) - far) - 1, -1)
     lengths = [len(wanted), *shorter, *range(len(wanted) + 1, len(wanted) + far + 1)]
-    found, following = [], 0
+    found, following = list[tuple[int, str]](), 0
     for start in range(len(words) if wanted else 0):
         for length in lengths if start >= following else ():
             end = start + length
@@ -173,7 +173,7 @@ def _normal(text: str, sample: Sample) -> str:
 def _spans(words: Sequence[str], entities: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
     """(start, end) of the entities in the words: the longest first, none inside another."""
     taken = [False] * len(words)
-    found = []
+    found: list[tuple[int, int]] = []
     for entity in sorted(map(list, entities), key=len, reverse=True):
         for start in range(len(words) - len(entity) + 1 if entity else 0):
             end = start + len(entity)

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 import orjson
 
+from audiobench.core.narrow import is_list
 from audiobench.core.types import Sample
 from audiobench.scorers.base import Judge, Scorer, Turns, fill, mean
 from audiobench.scorers.metrics import RATING
@@ -119,7 +120,7 @@ def mt_bench_turns(number: int, sample: Sample, text: str, reasoning: str = "") 
 
 def _references(sample: Sample) -> list[str]:
     given = sample.metadata.get("reference")
-    listed = given if isinstance(given, list) else [] if given is None else [given]
+    listed = given if is_list(given) else [] if given is None else [given]
     return ["" if text is None else str(text) for text in listed]
 
 

@@ -114,7 +114,7 @@ def _paragraphs(text: str, arguments: Arguments, divider: str = r"\s?\*\*\*\s?")
 def _first_word(text: str, arguments: Arguments) -> bool:
     parts = text.split("\n\n")
     filled = sum(bool(part.strip()) for part in parts)
-    nth = arguments["nth_paragraph"]
+    nth: int = arguments["nth_paragraph"]
     if nth > filled or not parts[nth - 1].strip():
         return False
     word = re.split(r"[.,?!'\"]", parts[nth - 1].split()[0].lstrip("'").lstrip('"'))[0]

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 
+from audiobench.core.narrow import is_list
 from audiobench.core.types import Answer, Outcome, Sample
 from audiobench.scorers.base import Scorer, ScoreResult, choice_text, option_match, references
 from audiobench.scorers.general import plain_text
@@ -23,7 +24,7 @@ def tags(text: str) -> frozenset[str]:
     """The tags that a text lists: a JSON list, or by commas, semicolons, line breaks and list marks; case and articles apart."""
     try:
         read = json.loads(text)
-        parts = [str(part) for part in read] if isinstance(read, list) else [text]
+        parts = [str(part) for part in read] if is_list(read) else [text]
     except ValueError:
         parts = [text]
     split = [one for part in parts for one in re.split(r"[,;\n、，；]|\band\b(?=[^,;\n]*$)", part)]

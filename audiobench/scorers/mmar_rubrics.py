@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from audiobench.core.narrow import is_list, is_object
 from audiobench.core.types import Sample
 from audiobench.scorers import mmau
 from audiobench.scorers.base import Judge, Scorer, Turns, fill, option_match
@@ -92,11 +93,11 @@ def official_parse(reply: str, rubric: Sequence[Mapping[str, Any]]) -> float | s
         rows = json.loads(match.group() if match else reply)
     except ValueError:
         return INVALID
-    if not isinstance(rows, list) or len(rows) != len(rubric):
+    if not is_list(rows) or len(rows) != len(rubric):
         return INVALID
     total = 0.0
     for row, criterion in zip(rows, rubric, strict=True):
-        if not isinstance(row, dict) or "name" not in row or "score" not in row:
+        if not is_object(row) or "name" not in row or "score" not in row:
             return INVALID
         score = row["score"]
         if not isinstance(score, int | float) or score not in criterion["choices"]:

@@ -113,7 +113,7 @@ def compound_pair(reference: str, hypothesis: str) -> tuple[str, str]:
     return " ".join(joined[0]), " ".join(joined[1])
 
 
-def edits(pairs: Iterable[tuple[str, str]], *, merge_compounds: bool = True) -> dict[str, Any]:
+def edits(pairs: Iterable[tuple[str, str]], *, merge_compounds: bool = True) -> dict[str, int | float]:
     """Kaldialign's counts of (reference, hypothesis): ins, del, sub, total, ref_len, err_rate."""
     require("asr", "the Open ASR word error rate")
     from kaldialign import batch_error_rate
@@ -124,7 +124,8 @@ def edits(pairs: Iterable[tuple[str, str]], *, merge_compounds: bool = True) -> 
 
 def _counts(reference: str, hypothesis: str) -> dict[str, int]:
     found = edits([(reference, hypothesis)])
-    return {"sub": found["sub"], "del": found["del"], "ins": found["ins"], "ref": found["ref_len"]}
+    edited = {kind: int(found[kind]) for kind in ("sub", "del", "ins")}
+    return {**edited, "ref": int(found["ref_len"])}
 
 
 SCORER = Scorer(

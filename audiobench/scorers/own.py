@@ -55,7 +55,7 @@ def _scorer(made: Any, where: str, name: str, code: str) -> Scorer:
     metric.name = metric.name or name.lower()
     facts = {f.name: getattr(found, f.name) for f in fields(Scorer) if hasattr(found, f.name)}
     facts |= {"name": name, "version": f"{getattr(found, 'version', '1')}{code}", "metric": metric}
-    facts.setdefault("doc", (inspect.getdoc(type(found)) or name).splitlines()[0])
+    facts.setdefault("doc", (inspect.getdoc(found.__class__) or name).splitlines()[0])
     return Scorer(**facts)
 
 
@@ -71,7 +71,7 @@ class _Function(Mean):
     def score(self, answer: Answer, sample: Sample, text: str) -> ScoreResult:
         """What the function says of the response's text."""
         del answer
-        value = self.function(text, sample)
+        value: Any = self.function(text, sample)
         if not isinstance(value, int | float) or not 0 <= value <= 1:
             raise ValueError(
                 f"scorer {self.name} returned {value!r:.60}; a function must return a number from 0 to 1 (for another unit, "

@@ -51,7 +51,8 @@ def token_of(text: str) -> str:
 def report(golds: Sequence[str], said: Sequence[str]) -> dict[str, Any]:
     """scikit-learn's classification_report of the tokens, as a dict; what cannot be divided is 0."""
     matrix = confusion(golds, said)
-    rows, support = {}, {}
+    rows: dict[str, dict[str, float]] = {}
+    support: dict[str, int] = {}
     for place, token in enumerate(TOKENS):
         hits, labelled, chosen = matrix[place][place], sum(matrix[place]), sum(row[place] for row in matrix)
         rows[token] = _scores(hits, chosen, labelled)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from audiobench.core.narrow import is_list
 from audiobench.core.types import Answer, Outcome, Sample
 from audiobench.scorers import ifeval
 from audiobench.scorers.base import (
@@ -148,7 +149,7 @@ def _summary(found: Sequence[Any], samples: Sequence[Sample]) -> OfficialFigure:
     told = [
         (sample.metadata["instruction_id_list"], verdict)
         for verdict, sample in zip(found, samples, strict=True)
-        if isinstance(verdict, list) and RANDOM not in verdict
+        if is_list(verdict) and RANDOM not in verdict
     ]
     parts = report(told) if any(verdict for _, verdict in told) else {}
     value = parts["group"]["ALL"] if parts else None

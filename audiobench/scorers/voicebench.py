@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from msgspec import UNSET
 
+from audiobench.core.narrow import is_object
 from audiobench.core.types import LETTERS, Answer, Outcome, Sample
 from audiobench.scorers import ifeval
 from audiobench.scorers.base import RANDOM, OfficialFigure, Scorer, ScoreResult, option_match, or_crash, share_true
@@ -184,10 +185,11 @@ def _ifeval_sequence(texts: Sequence[str | None], samples: Sequence[Sample]) -> 
     """Responses are looked up by their prompt: of equal prompts the last one's counts for all."""
     prompts = [str(s.metadata.get("prompt", s.id)) for s in samples]
     responses = dict(zip(prompts, texts, strict=True))
-    return [
-        or_crash(lambda p=prompt, s=sample: ifeval_official(_cut(cast(str, responses[p])), s))
-        for prompt, sample in zip(prompts, samples, strict=True)
-    ]
+
+    def verdict(prompt: str, sample: Sample) -> dict[str, list[bool | str]]:
+        return ifeval_official(_cut(cast(str, responses[prompt])), sample)
+
+    return [or_crash(verdict, prompt, sample) for prompt, sample in zip(prompts, samples, strict=True)]
 
 
 def ifeval_rates(verdicts: Sequence[Mapping[str, Sequence[bool]]]) -> dict[str, float]:
@@ -206,7 +208,7 @@ def ifeval_rates(verdicts: Sequence[Mapping[str, Sequence[bool]]]) -> dict[str, 
 
 def _ifeval_summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> OfficialFigure:
     del samples
-    told = [v for v in verdicts if isinstance(v, dict) and RANDOM not in [*v["strict"], *v["loose"]]]
+    told = [v for v in verdicts if is_object(v) and RANDOM not in [*v["strict"], *v["loose"]]]
     rates = ifeval_rates(told) if told else {}
     drawn = len(verdicts) - len(told)
     return OfficialFigure("final", rates.get("final"), len(told), random=drawn or UNSET, parts=rates)

@@ -6,6 +6,7 @@ IHP-Lab/VoxParadox). The authors report this agreement beside accuracy.
 
 from __future__ import annotations
 
+from audiobench.core.narrow import is_sequence
 from audiobench.core.types import LETTERS, Answer, Sample
 from audiobench.scorers.base import Scorer, ScoreResult, choice_text
 from audiobench.scorers.general import plain_text
@@ -22,9 +23,7 @@ def _score(answer: Answer, sample: Sample, text: str) -> ScoreResult:
     if answer.index is None:
         return 1.0, {}
     claimed = sample.metadata.get("adversarial_labels")
-    claims = {
-        plain_text(str(claim)) for claim in (claimed if isinstance(claimed, list | tuple) else [claimed]) if claim
-    }
+    claims = {plain_text(str(claim)) for claim in (claimed if is_sequence(claimed) else [claimed]) if claim}
     said = {plain_text(choice_text(answer, sample) or ""), plain_text(LETTERS[answer.index])}
     return float(bool(said & claims)), {}
 

@@ -1,0 +1,3 @@
+"""Of contractions, which ships no types, what audiobench calls."""
+
+def fix(s: str, leftovers: bool = True, slang: bool = True) -> str: ...

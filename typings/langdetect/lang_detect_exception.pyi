@@ -1,0 +1,3 @@
+"""What it raises."""
+
+class LangDetectException(Exception): ...

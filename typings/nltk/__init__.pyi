@@ -1,0 +1,1 @@
+"""Of nltk, which ships no types, what audiobench calls."""

@@ -1,0 +1,3 @@
+"""Of num2words, which ships no types, what audiobench calls."""
+
+def num2words(number: int, *, lang: str = "en") -> str: ...

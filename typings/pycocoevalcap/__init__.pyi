@@ -1,0 +1,1 @@
+"""Of pycocoevalcap, which ships no types, what audiobench calls."""

@@ -1,0 +1,8 @@
+"""CIDEr-D."""
+
+from collections.abc import Mapping, Sequence
+
+class Cider:
+    def compute_score(
+        self, gts: Mapping[int, Sequence[str]], res: Mapping[int, Sequence[str]]
+    ) -> tuple[float, Sequence[float]]: ...

@@ -1,0 +1,8 @@
+"""METEOR, which runs Java."""
+
+from collections.abc import Mapping, Sequence
+
+class Meteor:
+    def compute_score(
+        self, gts: Mapping[int, Sequence[str]], res: Mapping[int, Sequence[str]]
+    ) -> tuple[float, Sequence[float]]: ...

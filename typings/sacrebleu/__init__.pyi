@@ -1,0 +1,1 @@
+"""Of sacrebleu, whose own types are partial, what audiobench calls."""

@@ -1,0 +1,1 @@
+"""Of whisper_normalizer, which ships no types, what audiobench calls."""

@@ -1,0 +1,3 @@
+"""Of zhconv, which ships no types, what audiobench calls."""
+
+def convert(s: str, locale: str) -> str: ...
