@@ -10,6 +10,7 @@ from msgspec.structs import asdict
 from audiobench.analysis.comparison import Comparison
 from audiobench.core.types import STATUSES
 from audiobench.files.summary_entry import NOTHING, MetricScore, SummaryEntry
+from audiobench.report.export import of_response
 from audiobench.results.groups import GroupScore
 from audiobench.results.runs import Scored
 
@@ -44,26 +45,8 @@ def groups(found: Sequence[GroupScore]) -> DataFrame:
 
 
 def samples(found: Iterable[Scored]) -> DataFrame:
-    """A row for each response (`audiobench.api.results.Run.samples`)."""
-    rows: list[dict[str, Any]] = []
-    for one in found:
-        record, shown, result = one.record, one.shown, one.outcome
-        response = record.response
-        latency = response.latency if response else dict[str, float | None]()
-        usage = response.usage if response else {}
-        rows.append(
-            {
-                "id": one.id, **one.condition.as_dict(), "epoch": one.epoch, "question": shown.question,
-                "choices": list(shown.choices), "target": shown.target, "response": response.text if response else None,
-                "reasoning": response.reasoning if response else None, "answer": result.answer, "rule": result.rule,
-                "outcome": result.status, "value": result.value, "error": record.error.message if record.error else None,
-                "clips": [clip.path for clip in record.audio], "cluster": shown.cluster,
-                "seconds": latency.get("total"), "prompt_tokens": usage.get("prompt"),
-                "completion_tokens": usage.get("completion"),
-                **{f"meta_{name}": value for name, value in shown.metadata.items()},
-            }
-        )  # fmt: skip
-    return _frame(rows)
+    """A row for each response, in the columns of `audiobench export`, and `clips` (paths)."""
+    return _frame([{**of_response(one), "clips": [clip.path for clip in one.record.audio]} for one in found])
 
 
 def differences(found: Sequence[Comparison]) -> DataFrame:

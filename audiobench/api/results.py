@@ -17,6 +17,7 @@ from audiobench.core.sheet import Sheet, as_html, text
 from audiobench.files.summary_entry import SummaryEntry
 from audiobench.report.plot import score_plot
 from audiobench.report.terminal import group_sheet, score_sheet
+from audiobench.report.trackers import log, logged, targets
 from audiobench.results import cost
 from audiobench.results.groups import group_scores
 from audiobench.results.runs import Run as Opened
@@ -90,9 +91,8 @@ class Run:
         return frames.groups(group_scores(self.scores, self._specs()))
 
     def samples(self, task: str | None = None) -> DataFrame:
-        """The responses, a row each: id, condition, epoch, question, choices, target, the response's text and reasoning, what
-        was read in it and by which rule, outcome, value, the clips, seconds, tokens, and the sample's metadata in columns
-        `meta_NAME`.
+        """The responses, a row each, in the columns of `audiobench export`: id, condition, status, value, answer and rule,
+        target, question, choices, metadata, text, reasoning, error, tokens, seconds, ...; and `clips`, their paths.
 
         Args:
             task: of which task; None where the run has only one.
@@ -134,6 +134,20 @@ class Run:
             UsageError: matplotlib is not installed, or there is no score to draw.
         """
         return score_plot(self.scores, self._opened.title)
+
+    def log_to(self, *trackers: str, page: str | None = None) -> list[str]:
+        """Hand the results to experiment trackers, as `--log-to` does; returns where they are.
+
+        Args:
+            trackers: `wandb`, `mlflow`, `trackio` or `tensorboard`, each with `:PROJECT` where wanted.
+            page: address of the run's page, to be linked.
+
+        Raises:
+            UsageError: no such tracker, its library is missing, or it refused.
+        """
+        asked = targets(trackers)
+        found = logged(self._opened, self.scores, page)
+        return [log(found, kind, project) for kind, project in asked]
 
     @cached_property
     def _sheets(self) -> list[Sheet]:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from datetime import date
 
-from audiobench.cli import output
+from audiobench.cli import output, trackers
 from audiobench.core.errors import UsageError
 from audiobench.core.sheet import Sheet, console
 from audiobench.files.summary_entry import SummaryEntry
@@ -28,10 +28,13 @@ from audiobench.task.spec import TaskSpec
 
 def run(args: argparse.Namespace) -> int:
     """Summarise and print."""
+    trackers.asked(args)
     form = output.chosen(args)
     if form == "json" and args.breakdown:
         raise UsageError("--breakdown: JSON has all breakdowns; leave out one of the two")
     found = _summarised(args.runs)
+    for opened, entries in found:
+        trackers.log(args, opened, entries)
     if form == "json":
         document = [
             {"run": str(r.folder), "model": r.model, "name": r.info.name, "dollars": costs[0].dollars, "costs": costs,

@@ -14,7 +14,7 @@ from audiobench.ask.prepare import prepare
 from audiobench.ask.resolve import resolve
 from audiobench.ask.run import RunResult
 from audiobench.ask.run_folder import run_folder, run_name
-from audiobench.cli import output
+from audiobench.cli import output, trackers
 from audiobench.core.errors import AudiobenchError, ExitCode, UsageError
 from audiobench.core.plain_text import printable
 from audiobench.core.redact import redacted
@@ -27,10 +27,12 @@ from audiobench.report.estimate import Estimate, declared, estimate, estimate_li
 from audiobench.report.terminal import print_run, score_sheet
 from audiobench.results import cost
 from audiobench.results.groups import GroupScore, group_scores, known_groups
+from audiobench.results.runs import Run
 
 
 def run(args: argparse.Namespace) -> int:
     """Plan, run, show."""
+    trackers.asked(args)  # a library that is missing is said before anything is paid
     given = {option.name: getattr(args, option.name) for option in options() if hasattr(args, option.name)}
     if args.format == "json":
         given["quiet"] = True
@@ -121,6 +123,7 @@ def _run_one(spec: RunSpec, args: argparse.Namespace) -> int:
         return 0
     result = _run_and_show(spec, args)
     _write(args, _as_json(result, spec), [_sheet(result, spec)])
+    _log(result, args)
     if result.exit_code and result.exit_code is not ExitCode.USAGE:
         _print_command()
     return int(result.exit_code)
@@ -151,6 +154,7 @@ def _run_all(specs: Sequence[RunSpec], args: argparse.Namespace) -> int:
         codes.append(int(result.exit_code))
         shown.append(_as_json(result, spec))
         sheets.append(_sheet(result, spec))
+        _log(result, args)
         if result.exit_code in (ExitCode.SIGINT, ExitCode.SIGTERM):
             break
     code = max(codes, default=0)
@@ -193,6 +197,12 @@ def _run_and_show(spec: RunSpec, args: argparse.Namespace) -> RunResult:
     if result.reason:
         print(f"audiobench: {result.reason}", file=sys.stderr)
     return result
+
+
+def _log(result: RunResult, args: argparse.Namespace) -> None:
+    """Hand the run to trackers; after everything else, since a tracker may refuse it."""
+    if args.log_to and result.summaries:
+        trackers.log(args, Run.open(result.folder), result.summaries)
 
 
 def _write(args: argparse.Namespace, document: Mapping[str, Any], sheets: Sequence[Sheet]) -> None:

@@ -37,19 +37,26 @@ def lines(runs: Sequence[Run], tasks: Sequence[str] | None = None) -> Iterator[d
 
 def line(run: Run, task: str, scored: Scored) -> dict[str, Any]:
     """One record, flat."""
+    found = of_response(scored)
+    written = {name: _text(found[name]) for name in ("target", "choices", "metadata", "official")}
+    return {"model": run.model, "name": run.info.name, "run": run.folder.name, "task": task, **found, **written}
+
+
+def of_response(scored: Scored) -> dict[str, Any]:
+    """What one record says, under the names of `COLUMNS`; lists and objects as they are."""
     record, outcome = scored.record, scored.outcome
     shown, response, usage = record.sample, record.response, record.usage
     latency: Mapping[str, float | None] = response.latency if response else {}
     lengths = [clip.seconds for clip in record.audio if clip.seconds is not None]
     return {
-        "model": run.model, "name": run.info.name, "run": run.folder.name, "task": task, "id": record.id, "epoch": record.epoch,
+        "id": record.id, "epoch": record.epoch,
         **record.condition.as_dict(), "status": outcome.counted_as,
         "value": outcome.value, "answer": outcome.answer, "rule": outcome.rule,
-        "target": _text(shown.target) if shown else None, "question": shown.question if shown else None,
-        "choices": _text(shown.choices) if shown else None, "cluster": shown.cluster if shown else None,
-        "metadata": _text(shown.metadata) if shown else None,
+        "target": shown.target if shown else None, "question": shown.question if shown else None,
+        "choices": shown.choices if shown else None, "cluster": shown.cluster if shown else None,
+        "metadata": shown.metadata if shown else None,
         **{name: getattr(response, name, None) for name in RESPONSE},
-        "error": record.error.message if record.error else None, "official": _text(outcome.official),
+        "error": record.error.message if record.error else None, "official": outcome.official,
         "prompt_tokens": usage.get("prompt"), "audio_tokens": usage.get("audio"), "cached_tokens": usage.get("cached"),
         "completion_tokens": usage.get("completion"), "reasoning_tokens": usage.get("reasoning"),
         "seconds": latency.get("total"), "first_token_seconds": latency.get("first_token"),

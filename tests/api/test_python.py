@@ -94,7 +94,7 @@ def test_every_option_of_a_run_is_a_keyword() -> None:
     [
         ({}, "ab.run: model and tasks: missing"),
         ({"model": "oracle", "tasks": "toy/toy.yaml", "thinks": ["on"]}, "thinks: no such option; they are: limit, "),
-        ({"model": "oracel", "tasks": "toy/toy.yaml"}, "did you mean oracle"),
+        ({"model": "oracel", "tasks": "toy/toy.yaml"}, "did you mean `oracle`"),
         ({"model": "oracle", "tasks": "toy/toy.yaml", "limit": 0}, "--limit 0: must be at least 1"),
         ({"model": 3, "tasks": "toy/toy.yaml"}, "model int: must be a function, or an object with a method `generate`"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from audiobench.cli import output
+from audiobench.cli import output, tracker_options
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -14,4 +14,5 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="run directories, or folders of them; CONDITION is think=on,audio=full or on,full",
     )  # fmt: skip
     parser.add_argument("--breakdown", metavar="COLUMN", help="show only this breakdown, in full")
+    tracker_options.configure(parser)
     output.configure(parser)

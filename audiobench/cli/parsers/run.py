@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from audiobench.cli import output
+from audiobench.cli import output, tracker_options
 from audiobench.files.option_kinds import Switch
 from audiobench.files.run_spec import Named, options
 
@@ -28,6 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "further options override the recorded ones",
     )
     add("--dry-run", action="store_true", help="print the plan and the estimated cost; send nothing")
+    tracker_options.configure(parser)
     output.configure(parser, out=False)
 
 
