@@ -39,6 +39,7 @@ class RunOptions(TypedDict, total=False):
     reader_base_url: str | None
     asr: str | None
     asr_base_url: str | None
+    measure: Sequence[str] | str
     gen: Mapping[str, Any]
     seed: int
     allow_approx: bool
