@@ -97,7 +97,7 @@ def _encoded(clip: Clip) -> dict[str, str]:
 
 def as_chat(request: Request) -> AudioChat:
     """The request's turns as chat messages, parts in order."""
-    messages = []
+    messages: list[dict[str, Any]] = []
     for message in request.messages:
         content = [
             {"type": "input_audio", "input_audio": {"path": str(part.clip.path), "sha256": part.clip.sha256}}

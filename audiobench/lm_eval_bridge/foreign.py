@@ -1,8 +1,5 @@
 """Requests of lm-eval's own tasks as requests of audiobench: `<audio>` is where a clip goes."""
 
-# lm-eval's own annotations are looser than what it takes
-# pyright: reportGeneralTypeIssues=false
-
 from __future__ import annotations
 
 import hashlib
@@ -11,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import orjson
 from lm_eval.api.instance import Instance
@@ -19,6 +16,7 @@ from lm_eval.api.instance import Instance
 from audiobench.ask.work import TaskWork
 from audiobench.core.disk import write_whole
 from audiobench.core.errors import UsageError
+from audiobench.core.narrow import is_object, is_sequence
 from audiobench.core.types import AudioPart, Clip, Condition, Message, Part, Request, Sample, TextPart
 from audiobench.data import Dataset
 from audiobench.lm_eval_bridge.contexts import PLACEHOLDER, Turns
@@ -32,7 +30,7 @@ from audiobench.task.spec import TaskSpec
 class ForeignWork(TaskWork):
     """A task of lm-eval's: its prompts are given as they are, not made from a template."""
 
-    generation: Mapping[str, Any] = field(default_factory=dict)
+    generation: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def request(self, sample: Sample, condition: Condition, epoch: int) -> Request:
         """The request of one slot; the parameters, weakest first: lm-eval's, the model's published ones."""
@@ -59,9 +57,9 @@ def foreign_work(
     name = re.sub(r"[^a-z0-9_\-]+", "_", str(first.task_name).lower()).lstrip("_-") or "task"
     unique = {ForeignWork.sample_id(request): request for request in requests}
     samples = [_sample(key, request, folder / name / "clips") for key, request in unique.items()]
-    arguments: tuple[Any, ...] = first.args
-    generation = {key: value for key, value in arguments[1].items() if key != "do_sample"}
-    if not arguments[1].get("do_sample", True):
+    asked: Mapping[str, Any] = first.args[1]
+    generation = {key: value for key, value in asked.items() if key != "do_sample"}
+    if not asked.get("do_sample", True):
         generation["temperature"] = 0.0
     task = TaskSpec.model_validate(
         {
@@ -97,11 +95,11 @@ def foreign_work(
 
 def _sample(name: str, request: Instance, folder: Path) -> Sample:
     context = request.args[0]
-    media = request.args[2] if len(request.args) > 2 else {}
+    media: Mapping[str, Any] = request.args[2] if len(request.args) > 2 else {}
     if "visual" in media:
         raise UsageError(f"task {request.task_name}: it shows images; audiobench sends text and audio")
-    given = media.get("audio") or []
-    clips = tuple(_clip(item, folder) for item in (given if isinstance(given, list | tuple) else [given]))
+    given: Any = media.get("audio") or ()
+    clips = tuple(_clip(item, folder) for item in (given if is_sequence(given) else [given]))
     return Sample(id=name, question=str(context), clips=clips, doc={"turns": isinstance(context, Turns)})
 
 
@@ -130,19 +128,18 @@ def _messages(sample: Sample, system: str | None) -> tuple[Message, ...]:
 
 def _clip(item: Any, folder: Path) -> Clip:
     """A clip as a file: paths stay, bytes and waveforms are written once under their hash."""
-    if isinstance(item, dict) and isinstance(item.get("path"), str) and Path(item["path"]).is_file():
-        item = item["path"]
+    if is_object(item) and isinstance(item.get("path"), str) and Path(item["path"]).is_file():
+        return Clip(Path(item["path"]))
     if isinstance(item, str | Path):
         return Clip(Path(item))
-    if hasattr(item, "get_all_samples"):  # torchcodec's AudioDecoder
-        decoder: Any = item
-        decoded = decoder.get_all_samples()
-        item = {"array": decoded.data.mean(0).numpy(), "sampling_rate": decoded.sample_rate}
-    if isinstance(item, dict) and "array" in item:
-        item = {"bytes": _wav(item["array"], int(item["sampling_rate"]))}
-    data = item.get("bytes") if isinstance(item, dict) else item
+    data = item
+    if isinstance(item, _Decoder):
+        decoded = item.get_all_samples()
+        data = _wav(decoded.data.mean(0).numpy(), decoded.sample_rate)
+    elif is_object(item):
+        data = _wav(item["array"], int(item["sampling_rate"])) if "array" in item else item.get("bytes")
     if not isinstance(data, bytes):
-        shape = f"an object with {', '.join(map(str, item))}" if isinstance(item, dict) else type(item).__name__
+        shape = f"an object with {', '.join(map(str, item))}" if is_object(item) else type(item).__name__
         raise UsageError(f"audio must be a path, bytes, or {{array, sampling_rate}}, found {shape}")
     digest = hashlib.sha256(data).hexdigest()
     path = folder / f"{digest[:32]}.audio"
@@ -150,6 +147,19 @@ def _clip(item: Any, folder: Path) -> Clip:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(path, data)
     return Clip(path, digest)
+
+
+class _Decoded(Protocol):
+    data: Any
+    """A tensor of shape (channels, frames)."""
+    sample_rate: int
+
+
+@runtime_checkable
+class _Decoder(Protocol):
+    """torchcodec's AudioDecoder."""
+
+    def get_all_samples(self) -> _Decoded: ...
 
 
 def _wav(samples: Any, rate: int) -> bytes:

@@ -6,20 +6,17 @@ The answers are asked for by audiobench's own runner: concurrency, retries, audi
 the run a run directory like any other (`audiobench report`, `view`, `ablate` work on it) and lets it resume.
 """
 
-# lm-eval's own annotations are looser than what it takes
-# pyright: reportGeneralTypeIssues=false, reportIncompatibleMethodOverride=false, reportAssignmentType=false
-
 from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 from lm_eval.api.instance import Instance
-from lm_eval.api.model import LM
+from lm_eval.api.model import LM, CacheHook
 from msgspec.structs import replace
 
 import audiobench
@@ -27,8 +24,10 @@ from audiobench.ask import fitting, prepare, run_folder
 from audiobench.ask.plan_lines import plan_lines
 from audiobench.ask.resolve import Resolved
 from audiobench.ask.run import execute
+from audiobench.ask.work import TaskWork
 from audiobench.core.errors import ExitCode, IncompleteError, UsageError
 from audiobench.core.limits import ATTEMPTS, TIMEOUT_SECONDS
+from audiobench.data import Dataset
 from audiobench.files import run_info
 from audiobench.files.run_spec import RunSpec
 from audiobench.lm_eval_bridge.contexts import Reply, Turns
@@ -36,6 +35,7 @@ from audiobench.lm_eval_bridge.foreign import ForeignWork, foreign_work
 from audiobench.lm_eval_bridge.task import AudioBenchTask, Context
 from audiobench.model import think
 from audiobench.model.registry import find_model, sha256_of
+from audiobench.model.spec import ModelSpec
 from audiobench.results import runs as results
 from audiobench.results.score import scorer_of
 
@@ -62,7 +62,7 @@ class AudiobenchLM(LM):
     """
 
     MULTIMODAL = True
-    tokenizer_name: Any = ""  # pyright: ignore[reportIncompatibleMethodOverride]  # a property of lm-eval's
+    tokenizer_name = ""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class AudiobenchLM(LM):
         info = {"version": audiobench.__version__, "model": self.spec.name, "model_sha256": sha256_of(self.spec)}
         return {"audiobench": {**info, "think": self.plan.asked, "think_effective": self.plan.effective}}
 
-    def set_cache_hook(self, cache_hook: Any) -> None:
+    def set_cache_hook(self, cache_hook: CacheHook) -> None:
         """Refuse a `--use_cache` file of another model: its keys do not say whose answers it holds.
 
         Raises:
@@ -156,14 +156,13 @@ class AudiobenchLM(LM):
         ours: dict[str, tuple[AudioBenchTask, list[Instance]]] = {}
         others: dict[str, list[Instance]] = {}
         for request in requests:
-            arguments: tuple[Any, ...] = request.args
-            context = arguments[0]
+            context, generation = request.args[:2]
             if isinstance(context, Context):
                 task = context.task
                 # tasks whose generation was changed in different ways make different runs
                 ours.setdefault(f"{task.spec.task} {_sorted(task.overrides)}", (task, []))[1].append(request)
             else:
-                others.setdefault(f"{request.task_name} {_sorted(arguments[1])}", []).append(request)
+                others.setdefault(f"{request.task_name} {_sorted(generation)}", []).append(request)
         for overrides, group in _by_overrides(ours.values()):
             replies.update(self._ask_ours(replace(options, gen=overrides), group))
         for group in others.values():
@@ -175,7 +174,9 @@ class AudiobenchLM(LM):
         if self.spec.text_only:
             raise UsageError(f"model {self.spec.name} takes text only; use `audiobench run --audio none,transcript`")
         folder = run_folder.run_folder(self.spec, options)
-        works, datasets, starts = [], {}, []
+        works: list[TaskWork] = []
+        datasets: dict[str, Dataset] = {}
+        starts: list[run_info.Start] = []
         protocols = fitting.find_protocols(self.spec, options)
         resolved = Resolved(self.spec, {self.plan.asked: self.plan}, protocols, [])
         for task, requests in group:
@@ -219,7 +220,7 @@ def _arguments() -> list[str]:
     return [name for name in names if name not in ("self", "lm_eval")]
 
 
-def _plan(spec: Any, asked: str, allow_approx: bool) -> think.ThinkPlan:
+def _plan(spec: ModelSpec, asked: str, allow_approx: bool) -> think.ThinkPlan:
     return think.resolve(spec, asked, allow_approx=allow_approx)
 
 
@@ -228,7 +229,7 @@ def _sorted(value: Mapping[str, Any]) -> str:
 
 
 def _by_overrides(
-    tasks: Any,
+    tasks: Iterable[tuple[AudioBenchTask, list[Instance]]],
 ) -> Iterator[tuple[dict[str, Any], list[tuple[AudioBenchTask, list[Instance]]]]]:
     groups: dict[str, list[tuple[AudioBenchTask, list[Instance]]]] = {}
     for task, requests in tasks:

@@ -6,13 +6,15 @@ there already stays.
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from audiobench.lm_eval_bridge import metrics
 
 
 def register() -> None:
     """Make `--model audiobench` and the metrics wer and cer known to lm-eval; safe to call again."""
     # first: lm-eval fills its own registries only while they are empty
-    import lm_eval.models  # noqa: F401
+    import_module("lm_eval.models")
     from lm_eval.api import registry
 
     if "audiobench" not in registry.model_registry:

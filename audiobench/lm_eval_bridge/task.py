@@ -4,9 +4,6 @@ Samples, prompts, extraction, scoring and pooling are audiobench's own code, so 
 last digit; lm-eval brings the model class, its loop and its result files.
 """
 
-# lm-eval's own annotations are looser than what it takes
-# pyright: reportIncompatibleMethodOverride=false
-
 from __future__ import annotations
 
 import sys
@@ -161,7 +158,7 @@ class AudioBenchTask(Task):
     @property
     def _own_parameters(self) -> dict[str, Any]:
         """The task's generation parameters, but for those that hang on the sample, which lm-eval cannot hold."""
-        given = {"until": [], **self.spec.generation_kwargs}
+        given: dict[str, Any] = {"until": [], **self.spec.generation_kwargs}
         return {name: value for name, value in given.items() if not generation.by_sample(value)}
 
     @property
@@ -315,7 +312,8 @@ def _on_command_line(task: str) -> Path:
 
 def _validated(config: Mapping[str, Any], file: Path) -> TaskSpec:
     own = {key: value for key, value in config.items() if key not in _LOADER_KEYS}
-    metadata = {key: value for key, value in (own.get("metadata") or {}).items() if key != "config_source"}
+    said: Mapping[str, Any] = own.get("metadata") or {}
+    metadata = {key: value for key, value in said.items() if key != "config_source"}
     try:
         return TaskSpec.model_validate({**own, "metadata": metadata})
     except ValidationError as error:

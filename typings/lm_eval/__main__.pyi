@@ -1,0 +1,3 @@
+"""The command line."""
+
+def cli_evaluate() -> None: ...

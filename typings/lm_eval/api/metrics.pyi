@@ -1,0 +1,5 @@
+"""Aggregations."""
+
+from collections.abc import Sequence
+
+def mean(arr: Sequence[float]) -> float: ...
