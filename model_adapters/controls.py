@@ -3,8 +3,8 @@
 - `random`: an option drawn by sample id and epoch: the chance level, measured.
 - `first_choice`: always the first option: what a position bias is worth.
 - `deaf`: an option chosen from the words of the prompt alone: the same answer whatever the audio.
-- `oracle`: the right answer, but only when the item's own, untransformed audio is really in the request; it shows
-  that audio reaches the model and that a right answer is scored as right.
+- `oracle`: the right answer, but only when the item's own, untransformed audio (and images and video, where it has some) is
+  really in the request; it shows that all of it reaches the model and that a right answer is scored as right.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import hashlib
 import re
 
 from audiobench.core.parts import text_of
-from audiobench.core.types import Clip, Request, Response, Sample
+from audiobench.core.types import AudioPart, Clip, ImagePart, Request, Response, Sample, VideoPart
 from audiobench.model.adapter import SampleError
 from audiobench.model.capabilities import Capabilities
 from audiobench.model.spec import ModelSpec
@@ -48,13 +48,18 @@ def as_answer(request: Request, option: str) -> str:
 
 
 def is_heard(request: Request, sample: Sample) -> bool:
-    """Whether every clip of `sample` is in `request`, untransformed and with bytes."""
-    parts = [part for part in request.audio if part.transform == "full" and part.data]
+    """Whether every clip, image and video of `sample` is in `request`, untransformed and with bytes."""
+    parts = [part for part in request.media if part.transform == "full" and part.data]
+    own = {AudioPart.kind: sample.clips, ImagePart.kind: sample.images, VideoPart.kind: sample.videos}
 
     def same(a: Clip, b: Clip) -> bool:
         return a.sha256 == b.sha256 if a.sha256 and b.sha256 else a.path == b.path
 
-    return all(any(same(clip, part.clip) for part in parts) for clip in sample.clips)
+    return all(
+        any(part.kind == kind and same(clip, part.clip) for part in parts)
+        for kind, clips in own.items()
+        for clip in clips
+    )
 
 
 def target_text(sample: Sample) -> str | None:
@@ -131,7 +136,7 @@ class Deaf(_Control):
 
 
 class Oracle(_Control):
-    """The right answer when the item's own audio is in the request, else a guess by hash."""
+    """The right answer when all that the item has to be heard and seen is in the request, else a guess by hash."""
 
     def answer(self, request: Request, sample: Sample) -> str:
         """The target, or a guess."""

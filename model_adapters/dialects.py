@@ -26,6 +26,7 @@ MIME = {
     "aiff": "audio/aiff", "aac": "audio/aac", "webm": "audio/webm",
 }  # fmt: skip
 
+IMAGE_MIME = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "gif": "image/gif"}
 VIDEO_MIME = {"mp4": "video/mp4", "mov": "video/quicktime", "webm": "video/webm", "mkv": "video/x-matroska"}
 
 STANDARD = {
@@ -128,7 +129,13 @@ DIALECTS: dict[str, Dialect] = {
             parameters=OPEN_WEIGHTS | {"num_beams": "n"},
             prefill="continue",
             can=WORDS
-            | {"assistant_audio", "prefill_audio", "tools", "video"},  # parts of any kind in a turn of any role
+            | {
+                "assistant_audio",
+                "prefill_audio",
+                "tools",
+                "image",
+                "video",
+            },  # parts of any kind in a turn of any role
         ),
         Dialect(
             "sglang",
@@ -136,7 +143,7 @@ DIALECTS: dict[str, Dialect] = {
             key_required=False,
             parameters=OPEN_WEIGHTS,
             prefill="continue",
-            can=WORDS | {"tools", "video"},
+            can=WORDS | {"tools", "image", "video"},
         ),
         Dialect(
             "llama_cpp",

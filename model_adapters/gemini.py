@@ -42,6 +42,7 @@ MIME = {
         "wav": "audio/wav", "mp3": "audio/mp3", "aiff": "audio/aiff", "aac": "audio/aac", "ogg": "audio/ogg",
         "flac": "audio/flac", "m4a": "audio/m4a", "webm": "audio/webm",
     },
+    "image": {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"},
     "video": {"mp4": "video/mp4", "mov": "video/mov", "webm": "video/webm"},
 }  # fmt: skip
 SAFETY = (
@@ -104,7 +105,7 @@ class Gemini:
         """Batch jobs are the Developer API's only."""
         vertex = spec.options.get("vertex") is not None
         return Capabilities(
-            WORDS - {"prefill"} | {"tools", "video"},
+            WORDS - {"prefill"} | {"tools", "image", "video"},
             "gemini",
             GEMINI_PARAMETERS,
             audio_out=False,

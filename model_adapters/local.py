@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from audiobench.core.errors import UsageError, install
 from audiobench.core.limits import TIMEOUT_SECONDS
-from audiobench.core.types import Parts, Request, Response, TextPart, VideoPart
+from audiobench.core.types import AudioPart, Parts, Request, Response, TextPart
 from audiobench.model.adapter import RunError, SampleError
 from audiobench.model.capabilities import WORDS, Capabilities, check, unsupported
 from audiobench.model.spec import ModelSpec
@@ -256,7 +256,7 @@ def _heard(parts: Parts) -> tuple[str | np.ndarray, ...]:
     return tuple(
         part.text if isinstance(part, TextPart) else waveform(part, SAMPLE_RATE)
         for part in parts
-        if not isinstance(part, VideoPart)
+        if isinstance(part, TextPart | AudioPart)
     )
 
 

@@ -19,7 +19,17 @@ from audiobench.core.json_values import counts, object_in, objects_in, text_in
 from audiobench.core.narrow import is_object
 from audiobench.core.parts import ending_in_text, text_of
 from audiobench.core.tools import as_openai, calling_message, from_openai, tool_message, with_calls, with_ids
-from audiobench.core.types import AudioPart, MediaPart, Message, Parts, Request, Response, TextPart, VideoPart
+from audiobench.core.types import (
+    AudioPart,
+    ImagePart,
+    MediaPart,
+    Message,
+    Parts,
+    Request,
+    Response,
+    TextPart,
+    VideoPart,
+)
 from audiobench.model.adapter import RetryableError
 from audiobench.model.capabilities import Capabilities, check
 from audiobench.model.spec import ModelSpec
@@ -28,6 +38,7 @@ from model_adapters.batch import OpenAIBatch
 from model_adapters.bodies import first
 from model_adapters.dialects import (
     DIALECTS,
+    IMAGE_MIME,
     VIDEO_MIME,
     Dialect,
     find_dialect,
@@ -174,13 +185,14 @@ class OpenAIChat:
             if isinstance(part, TextPart):
                 content.append({"type": "text", "text": part.text})
             else:
-                content.append(self._video(part) if isinstance(part, VideoPart) else self._audio(part))
+                content.append(self._audio(part) if isinstance(part, AudioPart) else self._seen(part))
                 clips.append(part)
         return content
 
-    def _video(self, part: VideoPart) -> dict[str, Any]:
-        mime = mime_type(part, VIDEO_MIME, self.dialect.name)
-        return {"type": "video_url", "video_url": {"url": f"data:{mime};base64,{self._mark}"}}
+    def _seen(self, part: ImagePart | VideoPart) -> dict[str, Any]:
+        mime = mime_type(part, VIDEO_MIME if isinstance(part, VideoPart) else IMAGE_MIME, self.dialect.name)
+        kind = f"{part.kind}_url"
+        return {"type": kind, kind: {"url": f"data:{mime};base64,{self._mark}"}}
 
     def _audio(self, part: AudioPart) -> dict[str, Any]:
         uri = f"data:{mime_type(part, self.dialect.mime_types, self.dialect.name)};base64,{self._mark}"

@@ -267,7 +267,7 @@ class Scripted:
         if again is not None and self._has_heard_again(request):
             return again
         deaf = self.script.accuracy_without_audio
-        if deaf is not None and sample.clips and not is_heard(request, sample):
+        if deaf is not None and (sample.clips or sample.videos) and not is_heard(request, sample):
             return deaf
         table = self.script.accuracy
         if not isinstance(table, dict):

@@ -28,7 +28,9 @@ VERDICTS = {
     "needs-swap-or-noise": "reacts to missing sound; whether it listens takes a run with --audio full,swap (or noise)",
 }
 """Verdicts on listening in words, where they are not words already."""
-AUDIO_ORDER = ("full", "transcript", "reverse", "noise", "swap", "silence", "none")
+AUDIO_ORDER = (
+    "full", "sound_only", "transcript", "reverse", "noise", "swap", "silence", "none", "text_only",
+)  # fmt: skip
 
 
 class Ablation(Struct, kw_only=True):

@@ -19,6 +19,8 @@ from audiobench.core.sheet import Column, Sheet
 from audiobench.scorers.metrics import UNITS
 
 Entry = TypeVar("Entry", OptionStability, Consistency)
+PICTURELESS = {"sound_only": ("sees", "blind"), "text_only": ("perceives", "neither")}
+"""Controls without the picture -> what the row says where that hurts, and where it does not matter."""
 
 
 def ablation_sheets(found: Ablation, *, breakdown: str | None = None) -> list[Sheet]:
@@ -190,7 +192,7 @@ def _listening(found: Ablation) -> Sheet:
                  points(control.corrected_gain, signed=True), points(control.retention),
                  span(kept) if kept else "-", points(control.answers_changed))
             )  # fmt: skip
-        if any(control.hurts for control in entry.controls.values()):
+        if any(control.hurts for control in entry.controls.values() if control.audio not in PICTURELESS):
             sheet.notes.append(f"think={entry.think}: the sound makes answers worse than a control")
     sheet.notes += [
         "corrected: (full - control) / (1 - chance), in per cent; retention: control / full, what survives of the score; "
@@ -199,11 +201,18 @@ def _listening(found: Ablation) -> Sheet:
     sheet.notes += lost
     if any("reverse" in entry.controls for entry in found.listening):
         sheet.notes.append("(reverse) keeps much of the sound, so it does not decide the verdict")
+    if any(name in entry.controls for entry in found.listening for name in PICTURELESS):
+        sheet.notes.append(
+            "(sound_only) takes the picture away, (text_only) sound and picture, so they do not decide the verdict"
+        )
     return sheet
 
 
 def _control_word(audio: str, verdict: str) -> str:
     """What one control says; without any sound a model need not listen to be worse."""
+    if audio in PICTURELESS:
+        hurt, unmoved = PICTURELESS[audio]
+        return {"listens": hurt, "deaf": unmoved}.get(verdict, verdict.replace("-at-this-n", ""))
     silent = audio in SOUNDLESS and audio not in CONTENTLESS
     return "reacts" if silent and verdict == "listens" else verdict.replace("-at-this-n", "")
 

@@ -1,7 +1,8 @@
 """Does it listen? From the audio conditions of one think mode: what the score owes to the sound.
 
-`none`, `silence`, `noise` and `swap` take the sound of the item away: these controls decide the verdict. `reverse`
-keeps much of it (timbre, loudness, counts) and `transcript` replaces it by its words, so both are only reported.
+`none`, `silence`, `noise` and `swap` take the sound of the item away, and leave its picture where it has one: these controls
+decide the verdict. `reverse` keeps much of the sound (timbre, loudness, counts) and `transcript` replaces it by its words;
+`sound_only` takes the picture away and `text_only` both. These four are only reported.
 
 A control *hurts* when the gain's interval at level 1 - 0.05/m lies above 0 (m controls, Bonferroni: of a deaf model
 that is said in at most 5 % of experiments), and does *not matter* when the interval does not and ends below the margin.

@@ -24,7 +24,7 @@ from audiobench.analysis.arms import Arm
 from audiobench.statistics.clusters import shared_clusters
 from audiobench.statistics.intervals import proportion
 
-SOUNDING = ("full", "noise", "swap", "reverse")
+SOUNDING = ("full", "noise", "swap", "reverse", "sound_only")
 
 _AUDIO = r"(?:(?:audio|sound|voice)(?: (?:files?|clips?|recordings?|inputs?|content|data))?|sounds|recordings?|clips?)"
 _ANY = r"(?:(?:any|the|this|that|an?|your|actual|provided|attached|such|such an) )*"

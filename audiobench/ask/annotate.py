@@ -16,10 +16,10 @@ from audiobench.ask.stage import Stage
 from audiobench.core import event_loop
 from audiobench.core.errors import ExitCode, UsageError
 from audiobench.core.limits import ATTEMPTS, TIMEOUT_SECONDS
-from audiobench.core.types import MediaPart, Request, VideoPart
+from audiobench.core.types import ImagePart, MediaPart, Request, VideoPart
 from audiobench.files.run_spec import RunSpec
-from audiobench.media import video
-from audiobench.media.support import VideoSupport
+from audiobench.media import image, video
+from audiobench.media.support import ImageSupport, VideoSupport
 from audiobench.model.adapter import Adapter
 from audiobench.model.registry import build_adapter
 from audiobench.model.spec import ModelSpec
@@ -129,6 +129,8 @@ def loaded(request: Request, model: ModelSpec) -> Request:
     """
 
     def pieces(part: MediaPart) -> Sequence[MediaPart]:
+        if isinstance(part, ImagePart):
+            return [image.loaded(part, model.image or ImageSupport())[0]]
         if isinstance(part, VideoPart):
             return [video.loaded(part, model.video or VideoSupport())[0]]
         raw = audio.read(part.clip)

@@ -139,16 +139,6 @@ def check_measures(task: TaskSpec) -> None:
         )
 
 
-def check_video(task: TaskSpec, conditions: Sequence[str]) -> None:
-    """Refuse an audio condition that a video's own sound would undo."""
-    changed = [name for name in conditions if name != "full"]
-    if changed and any(form.doc_to_video is not None for form in (task, *task.forms)):
-        raise UsageError(
-            f"--audio {','.join(changed)}: task {task.task} shows video (doc_to_video), whose own sound would still be "
-            "heard; ask it under --audio full"
-        )
-
-
 def check_order(task: TaskSpec, asked: Prompt, orders: int) -> None:
     """Refuse to turn options that the prompt does not show: they are spoken, or stand in the question as published."""
     chooses = any(form.doc_to_choice is not None for form in (task, *task.forms))

@@ -23,11 +23,12 @@ from audiobench.ask.work import TaskWork, key_anew, schedule
 from audiobench.core.errors import UsageError
 from audiobench.core.json_values import counts
 from audiobench.core.modes import FinishReason
-from audiobench.core.types import AudioPart, MediaPart, Request, Response, VideoPart
+from audiobench.core.types import AudioPart, ImagePart, MediaPart, Request, Response, VideoPart
 from audiobench.files import records
 from audiobench.files.journal import Journal, UnwritableError
 from audiobench.files.records import ClipFacts, Failure, Record, kept
-from audiobench.media import InvalidAudioError, video
+from audiobench.media import InvalidAudioError, image, video
+from audiobench.media.raw import FileState
 from audiobench.model.adapter import RetryableError, RunError, SampleError
 
 SINGLE = protocols.find_protocol("single")
@@ -202,7 +203,7 @@ async def load(
     `keyed_as`: the request whose key it is, when `request` is one pass of it.
     """
     _check_count(request, work)
-    loaded: list[list[AudioPart] | list[VideoPart]] = []
+    loaded: list[Sequence[MediaPart]] = []
     facts: list[ClipFacts] = []
     for part in request.media:
         pieces, about = await _load_part(part, work, threads)
@@ -223,13 +224,19 @@ async def load(
 
 async def _load_part(
     part: MediaPart, work: TaskWork, threads: ThreadPoolExecutor
-) -> tuple[list[AudioPart] | list[VideoPart], ClipFacts]:
+) -> tuple[Sequence[MediaPart], ClipFacts]:
     """One clip as it is sent (an audio clip may be several parts), and what the journal says of it."""
+    if isinstance(part, ImagePart):
+        if work.model.image is None:
+            raise SampleError(f"model {work.model.name} takes no images")
+        picture, state = image.loaded(part, work.model.image)
+        return [picture], ClipFacts(picture.clip.sha256 or "", str(picture.clip.path), *state, kind="image")
     if isinstance(part, VideoPart):
         if work.model.video is None:
             raise SampleError(f"model {work.model.name} takes no video")
-        read, state = video.loaded(part, work.model.video)
-        return [read], ClipFacts(read.clip.sha256 or "", str(read.clip.path), *state, kind="video")
+        if part.transform == "full":
+            return _filmed(*video.loaded(part, work.model.video))
+        return _filmed(*await asyncio.get_running_loop().run_in_executor(threads, video.loaded, part, work.model.video))
     file = audio.fetch(part.clip)
 
     def prepared() -> tuple[list[AudioPart], ClipFacts]:
@@ -253,6 +260,15 @@ def _check_pieces(loaded: Sequence[Sequence[MediaPart]], last: MediaPart, work: 
         raise InvalidAudioError(
             last.clip.path, f"{parts} parts of sound in the request; model {work.model.name} takes {most}"
         )
+
+
+def _filmed(part: VideoPart, state: FileState, changed: tuple[str, ...]) -> tuple[list[VideoPart], ClipFacts]:
+    """A video as it is sent, and what the journal says of it."""
+    donor = None if part.donor is None else (str(part.donor.path), part.donor.sha256 or "")
+    return [part], ClipFacts(
+        part.clip.sha256 or "", str(part.clip.path), *state, transform=part.transform, changed=changed,
+        kind=part.kind, donor=donor,
+    )  # fmt: skip
 
 
 def _check_count(request: Request, work: TaskWork) -> None:

@@ -82,7 +82,9 @@ def prepare(options: RunSpec, *, dry_run: bool = False) -> Prepared:
             shard=options.shard,
             shots_seed=options.seed,
             progress=None if options.quiet else dataset.announce(task.task),
-            audio_required=any(AudioCondition(heard).sends_sound for heard in options.audio),
+            audio_required=any(AudioCondition(heard).sends_sound for heard in options.audio)
+            or task.filmed
+            or task.pictured,
             allow_links=options.allow_links,
         )
         datasets[task.task] = data

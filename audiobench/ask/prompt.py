@@ -17,6 +17,7 @@ from audiobench.core.types import (
     Clip,
     Condition,
     DialogueTurn,
+    ImagePart,
     Message,
     Part,
     Request,
@@ -78,7 +79,7 @@ def build(
     if sample.turns:
         turns = [Message(turn.role, _turn(turn, prompt, sample, heard)) for turn in sample.turns]
     else:
-        turns = [Message("user", _parts(prompt, sample, heard.clips(sample.clips, sample.transcript), {}))]
+        turns = [Message("user", _parts(prompt, sample, heard, heard.clips(sample.clips, sample.transcript), {}))]
     for turn in turns:
         if not turn.parts:
             raise UsageError(
@@ -94,6 +95,7 @@ def build(
     request = Request(
         (*opening, *turns[:first]),
         {name: _of_sample(value, sample) for name, value in generation.items()},
+        extra_body=_for_sound_in_video(model, (*opening, *turns)),
         protocol=protocol,
         following=tuple(turns[first:]),
         tools=sample.tools if prompt.tools else (),
@@ -110,7 +112,7 @@ def _shot(shot: Sample, task: TaskSpec, prompt: Prompt, condition: Condition, se
     if condition.audio == AudioCondition.SWAP:
         condition = structs.replace(condition, audio=AudioCondition.FULL.value)
     heard = _Heard(shot, task, condition, seed, None)
-    asked = _parts(prompt, shot, heard.clips(shot.clips, shot.transcript), {})
+    asked = _parts(prompt, shot, heard, heard.clips(shot.clips, shot.transcript), {})
     target = shot.target[0] if isinstance(shot.target, tuple) else shot.target
     letter = next((letter for letter, text in shot.options if text == target), "")
     answer = template.render(task.fewshot_answer, {**template.variables(shot), "target": target, "letter": letter})
@@ -131,17 +133,21 @@ def _turn(turn: DialogueTurn, prompt: Prompt, sample: Sample, heard: _Heard) -> 
     if not turn.clips:
         return (TextPart(turn.text),)
     sound = heard.clips(turn.clips, turn.text or None)
-    return _parts(prompt, sample, sound, {"turn": turn.text}) if turn.role == "user" else tuple(sound)
+    return _parts(prompt, sample, heard, sound, {"turn": turn.text}) if turn.role == "user" else tuple(sound)
 
 
-def _parts(prompt: Prompt, sample: Sample, sound: Sequence[Part], also: Mapping[str, Any]) -> tuple[Part, ...]:
+def _parts(
+    prompt: Prompt, sample: Sample, heard: _Heard, sound: Sequence[Part], also: Mapping[str, Any]
+) -> tuple[Part, ...]:
     """The user's turn as the prompt lays it out."""
     parts: list[Part] = []
     for kind in prompt.order:
         if kind == "audio":
             parts.extend(_labelled(prompt, sample, sound, also))
+        elif kind == "image":
+            parts.extend(heard.images())
         elif kind == "video":
-            parts.extend(map(VideoPart, sample.videos))
+            parts.extend(heard.videos())
         elif prompt.text is not None:
             parts.append(TextPart(template.render(prompt.text, {**template.variables(sample), **also})))
     return tuple(parts)
@@ -157,6 +163,12 @@ def _labelled(prompt: Prompt, sample: Sample, sound: Sequence[Part], also: Mappi
                 parts.append(TextPart(label))
         parts.append(part)
     return parts
+
+
+def _for_sound_in_video(model: ModelSpec, turns: Sequence[Message]) -> Mapping[str, Any]:
+    """Fields of the body without which the server would not hear the sound of a video (`video.sound` of the model file)."""
+    videos = [part for turn in turns for part in turn.parts if isinstance(part, VideoPart)]
+    return model.video.sound if model.video and any(part.transform != "muted" for part in videos) else {}
 
 
 def _of_sample(value: Any, sample: Sample) -> Any:
@@ -185,7 +197,7 @@ def generation_parameters(
 
 
 class _Heard:
-    """What an audio condition makes of a sample's clips, one turn after another."""
+    """What an audio condition makes of a sample's clips, one turn after another, and of its pictures."""
 
     def __init__(
         self, sample: Sample, task: TaskSpec, condition: Condition, seed: int, swap: Mapping[str, Sample] | None
@@ -193,19 +205,50 @@ class _Heard:
         self._sample, self._task = sample, task
         self._kind = AudioCondition(condition.audio)
         self._seed = seed
-        self._others = list((swap or {})[sample.id].clips) if self._kind is AudioCondition.SWAP else []
+        other = (swap or {})[sample.id] if self._kind is AudioCondition.SWAP else None
+        self._others = list(other.clips) if other else []
+        self._donors = other.videos if other else ()
+
+    def images(self) -> list[Part]:
+        """The sample's images, where the condition shows them."""
+        return [ImagePart(clip) for clip in self._sample.images] if self._kind.shows_picture else []
+
+    def videos(self) -> list[Part]:
+        """What stands in the place of the sample's videos.
+
+        Where the sound is in them, the condition is about that sound. Where it is a clip beside them, it is about the clip,
+        and they are mute under every condition but `full`.
+        """
+        films, apart = self._sample.videos, bool(self._sample.clips)
+        if self._kind is AudioCondition.FULL:
+            return [VideoPart(film) for film in films]
+        if not self._kind.shows_picture:
+            return [] if apart or not self._kind.sends_sound else [AudioPart(film) for film in films]
+        if self._kind is AudioCondition.SWAP and not apart:
+            donors = self._donors
+            return [
+                VideoPart(film, transform="swapped", donor=donors[number % len(donors)])
+                for number, film in enumerate(films)
+            ]
+        shown: list[Part] = [VideoPart(film, transform="muted") for film in films]
+        if self._kind is AudioCondition.TRANSCRIPT and not apart:
+            shown.append(self._words(self._sample.transcript))
+        return shown
+
+    def _words(self, transcript: str | None) -> TextPart:
+        if transcript is None:
+            raise UsageError(
+                f"task {self._task.task}: audio=transcript: sample {self._sample.id} has no transcript "
+                "(doc_to_transcript)"
+            )
+        return TextPart(TRANSCRIPT.format(transcript=transcript))
 
     def clips(self, clips: Sequence[Clip], transcript: str | None) -> list[Part]:
         """The parts in place of these clips, of which `transcript` are the words."""
-        if self._kind is AudioCondition.NONE:
+        if self._kind in (AudioCondition.NONE, AudioCondition.TEXT_ONLY):
             return []
         if self._kind is AudioCondition.TRANSCRIPT:
-            if transcript is None:
-                raise UsageError(
-                    f"task {self._task.task}: audio=transcript: sample {self._sample.id} has no transcript "
-                    "(doc_to_transcript)"
-                )
-            return [TextPart(TRANSCRIPT.format(transcript=transcript))]
+            return [self._words(transcript)]
         if self._kind is AudioCondition.SWAP:
             clips = self._swapped(clips)
         seed = _noise_seed(self._sample.id, self._seed) if self._kind is AudioCondition.NOISE else 0

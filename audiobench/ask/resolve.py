@@ -11,6 +11,7 @@ from audiobench.ask import fitting
 from audiobench.ask.annotate import check_budget
 from audiobench.ask.batch.support import check_batch, check_judge
 from audiobench.ask.identity import check_not_retired
+from audiobench.ask.pictures import check_pictures
 from audiobench.ask.protocols import Protocol
 from audiobench.ask.transcribe import find_recogniser
 from audiobench.core.errors import UsageError
@@ -83,7 +84,7 @@ def resolve(options: RunSpec) -> Resolved:
         if options.batch:
             check_batch(model, thinks.values(), asked, options)
         fitting.check_transport(task, model, asked)
-        fitting.check_video(task, options.audio)
+        check_pictures(task, model, options.audio)
         fitting.check_order(task, fitting.choose_prompt(task, model, options.prompt, protocols), options.option_order)
     return Resolved(model, thinks, protocols, found)
 

@@ -125,8 +125,8 @@ class TaskWork:
 
         Durations that the data cache does not know are read from headers; of many such clips only some are read.
         """
-        shown = [clip for shot in self.pool[: self.task.num_fewshot] for clip in shot.clips]
-        clips = [clip for sample in self.samples for clip in (*shown, *sample.clips)]
+        shown = [clip for shot in self.pool[: self.task.num_fewshot] for clip in shot.clips or shot.videos]
+        clips = [clip for sample in self.samples for clip in (*shown, *(sample.clips or sample.videos))]
         unknown = [clip for clip in clips if clip.seconds is None]
         step = max(1, len(unknown) // MOST_PROBES)
         probed = [audio.duration(clip) or 0.0 for clip in unknown[::step]]

@@ -62,11 +62,20 @@ class AudioCondition(StrEnum):
     SWAP = "swap"
     REVERSE = "reverse"
     TRANSCRIPT = "transcript"
+    SOUND_ONLY = "sound_only"
+    """Of items with a picture: without it. All other conditions but `text_only` leave the picture as it is."""
+    TEXT_ONLY = "text_only"
+    """Of items with a picture: neither picture nor sound."""
 
     @property
     def sends_sound(self) -> bool:
-        """Whether a clip is sent at all."""
-        return self not in (AudioCondition.NONE, AudioCondition.TRANSCRIPT)
+        """Whether sound is sent at all."""
+        return self not in (AudioCondition.NONE, AudioCondition.TRANSCRIPT, AudioCondition.TEXT_ONLY)
+
+    @property
+    def shows_picture(self) -> bool:
+        """Whether the image or video of an item is sent."""
+        return self not in (AudioCondition.SOUND_ONLY, AudioCondition.TEXT_ONLY)
 
     def transform(self, seed: int) -> Transform:
         """What is done to a clip that is sent; `seed` is that of noise. Another sample's clip (swap) is sent as it is.
@@ -75,7 +84,7 @@ class AudioCondition(StrEnum):
             ValueError: no clip is sent under this condition.
         """
         match self:
-            case AudioCondition.FULL | AudioCondition.SWAP:
+            case AudioCondition.FULL | AudioCondition.SWAP | AudioCondition.SOUND_ONLY:
                 return Transform()
             case AudioCondition.NOISE:
                 return Transform("noise", seed)
@@ -83,7 +92,7 @@ class AudioCondition(StrEnum):
                 return Transform("silence")
             case AudioCondition.REVERSE:
                 return Transform("reverse")
-            case AudioCondition.NONE | AudioCondition.TRANSCRIPT:
+            case AudioCondition.NONE | AudioCondition.TRANSCRIPT | AudioCondition.TEXT_ONLY:
                 raise ValueError(f"audio={self.value}: no clip is sent")
 
 

@@ -1,4 +1,4 @@
-"""What a turn is made of, on both sides of a model: text, sound, moving pictures.
+"""What a turn is made of, on both sides of a model: text, sound, pictures, moving pictures.
 
 A further kind of medium is a class here with `clip`, `data` and `format`, a reader of its bytes (`audiobench.media`),
 a `MediaSupport` in the model format, and a place in the body of each adapter that declares it.
@@ -16,11 +16,18 @@ from msgspec import Struct
 from audiobench.core.tools import ToolCall
 
 Role = Literal["system", "user", "assistant", "tool"]
+VideoTransform = Literal["full", "muted", "swapped"]
+"""What is done to the sound of a video: nothing, its track is taken out, or another file's track stands in its place."""
+
+
+def video_transform(written: str) -> VideoTransform:
+    """The transform as a journal has it; `full` for any other word."""
+    return written if written in ("muted", "swapped") else "full"
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One audio or video file, by path; its bytes are read only when a request is about to be sent."""
+    """One audio, image or video file, by path; its bytes are read only when a request is about to be sent."""
 
     path: Path
     sha256: str | None = None
@@ -59,26 +66,50 @@ class AudioPart:
     span: tuple[float, float] | None = None
     """(start, end) in seconds: the part of the clip that is heard; None = all of it."""
 
-    def identity(self, sha256: str | None) -> dict[str, Any]:
-        """What of it is in a journal key, with the hex digest of its clip."""
+    def identity(self, sha256_of: Hashes) -> dict[str, Any]:
+        """What of it is in a journal key."""
         span = {} if self.span is None else {"span": list(self.span)}
-        return {"sha256": sha256, "transform": self.transform, **span}
+        return {"sha256": sha256_of(self.clip), "transform": self.transform, **span}
 
 
 @dataclass(frozen=True, slots=True)
 class VideoPart:
-    """Moving pictures, with the sound that is in the file; its bytes go out as they are."""
+    """Moving pictures, with the sound that is in the file, without it, or with that of another file."""
 
     kind: ClassVar = "video"
 
     clip: Clip
     data: bytes = field(default=b"", repr=False, compare=False)
     format: str = field(default="", compare=False)
-    """Container of `data`: mp4, mov, webm (sniffed)."""
+    """Container of `data`: mp4, mov, webm, mkv (sniffed)."""
+    transform: VideoTransform = "full"
+    donor: Clip | None = None
+    """Of `swapped`: the file whose sound is heard."""
 
-    def identity(self, sha256: str | None) -> dict[str, Any]:
-        """What of it is in a journal key, with the hex digest of its clip."""
-        return {"sha256": sha256, "kind": self.kind}
+    def identity(self, sha256_of: Hashes) -> dict[str, Any]:
+        """What of it is in a journal key."""
+        own = {"sha256": sha256_of(self.clip), "kind": self.kind}
+        if self.transform == "full":
+            return own
+        sound = {} if self.donor is None else {"donor": sha256_of(self.donor)}
+        return {**own, "transform": self.transform, **sound}
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """A picture; its bytes go out as they are."""
+
+    kind: ClassVar = "image"
+
+    clip: Clip
+    data: bytes = field(default=b"", repr=False, compare=False)
+    format: str = field(default="", compare=False)
+    """png, jpeg, webp, gif (sniffed)."""
+    transform: str = "full"
+
+    def identity(self, sha256_of: Hashes) -> dict[str, Any]:
+        """What of it is in a journal key."""
+        return {"sha256": sha256_of(self.clip), "kind": self.kind}
 
 
 class AnswerAudio(Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="audio"):
@@ -105,8 +136,8 @@ class AnswerAudio(Struct, frozen=True, omit_defaults=True, tag_field="kind", tag
 AnswerPart = AnswerAudio
 """What an answer may be made of beside its text; a further kind is a further Struct with its own tag."""
 
-MediaPart = AudioPart | VideoPart
-Part = TextPart | AudioPart | VideoPart
+MediaPart = AudioPart | ImagePart | VideoPart
+Part = TextPart | AudioPart | ImagePart | VideoPart
 Parts = tuple[Part, ...]
 
 
@@ -150,4 +181,4 @@ Hashes = Callable[[Clip], str | None]
 
 def identity(parts: Iterable[Part], sha256_of: Hashes) -> list[str | dict[str, Any]]:
     """Parts as a journal key holds them: text as it is, media by sha256 and by what is done to them."""
-    return [part.text if isinstance(part, TextPart) else part.identity(sha256_of(part.clip)) for part in parts]
+    return [part.text if isinstance(part, TextPart) else part.identity(sha256_of) for part in parts]

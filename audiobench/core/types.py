@@ -22,6 +22,7 @@ from audiobench.core.errors import UsageError
 from audiobench.core.parts import AnswerPart, Hashes, identity, text_of
 from audiobench.core.parts import AudioPart as AudioPart
 from audiobench.core.parts import Clip as Clip
+from audiobench.core.parts import ImagePart as ImagePart
 from audiobench.core.parts import MediaPart as MediaPart
 from audiobench.core.parts import Message as Message
 from audiobench.core.parts import Part as Part
@@ -83,6 +84,7 @@ class Sample:
     doc: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The data set's own row (without audio), for prompt templates."""
     videos: tuple[Clip, ...] = ()
+    images: tuple[Clip, ...] = ()
     turns: tuple[DialogueTurn, ...] = ()
     """The conversation, where the item is one; its clips are those of `clips`, in order."""
     tools: tuple[Tool, ...] = ()
@@ -106,7 +108,7 @@ class Condition(Struct, frozen=True, gc=False):
     think: str = "default"
     """off | on | default | budget:N (tokens)."""
     audio: str = "full"
-    """full | none | silence | noise | swap | reverse | transcript."""
+    """full | none | silence | noise | swap | reverse | transcript | sound_only | text_only."""
     option_order: Annotated[int, Meta(ge=0)] = 0
     """0 = as published, k = rotated by k places."""
     prompt: str = "default"

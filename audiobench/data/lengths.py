@@ -19,7 +19,7 @@ def measure(task: TaskSpec, data: Dataset) -> str:
     A clip counts once for each sample that plays it, as in the plan of a run.
     """
     known: dict[Clip, float | None] = {}
-    clips = [clip for sample in data.samples for clip in sample.clips]
+    clips = [clip for sample in data.samples for clip in sample.clips or sample.videos]
     for clip in clips:
         if clip not in known:
             known[clip] = clip.seconds if clip.seconds is not None else _seconds(clip)

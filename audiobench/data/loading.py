@@ -211,7 +211,10 @@ def _check_missing(
     if not missing:
         return
     first = f"{missing[0]} ({rows.file}: looked for in {rows.base})"
-    count = sum(len(sample.clips) + len(sample.videos) + (sample.reference is not None) for sample in samples)
+    count = sum(
+        len(sample.clips) + len(sample.images) + len(sample.videos) + (sample.reference is not None)
+        for sample in samples
+    )
     if len(missing) == count and audio_required:
         packed = sorted(path.name for path in rows.base.iterdir() if is_archive(path.name))
         hint = f"; unpack {', '.join(packed)} there" if packed else ""

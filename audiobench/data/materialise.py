@@ -25,7 +25,7 @@ from audiobench.data.layout import ROWS, files_of_split, is_archive, splits_of
 from audiobench.data.manifests import BuiltinManifest, HubFile, HubManifest, LocalManifest
 from audiobench.data.parquet import parquet_rows, without_audio
 from audiobench.data.row_errors import RowError
-from audiobench.data.rows import CLIPS, ClipRecord, Progress, Row, Rows, name_files, read_text_rows
+from audiobench.data.rows import CLIPS, IMAGES, VIDEOS, ClipRecord, Progress, Row, Rows, name_files, read_text_rows
 from audiobench.data.samples import choose_form, getter
 from audiobench.media import made_sounds
 from audiobench.media.raw import FileState
@@ -155,7 +155,9 @@ def hub_folder(task: TaskSpec) -> tuple[Path, str, CacheFolder | None]:
 
 
 def _folder_at(task: TaskSpec, place: Path, commit: str) -> CacheFolder:
-    audio = [task.doc_to_audio, *(form.doc_to_audio for form in task.forms)]
+    forms = (task, *task.forms)
+    audio = [form.doc_to_audio for form in forms]
+    audio += [template for form in forms for template in (form.doc_to_image, form.doc_to_video) if template]
     key = _key(
         task.dataset_name,
         splits_of(task),
@@ -312,17 +314,15 @@ class _AudioFiles:
         self._progress = progress
 
     def attach(self, rows: list[Row], bases: list[str]) -> list[str]:
-        """Adds the column of clip records to rows whose audio is a path; returns the repository's files used."""
+        """Adds columns of clip records to rows whose sound, images or videos are paths; returns the repository's files used."""
         _, columns, _ = choose_form(self._task, rows[0])
-        if columns.doc_to_video is not None:
-            raise UsageError(
-                f"Hub data set {self._task.dataset_path}: doc_to_video: videos are read from this machine only; fetch the "
-                f"data set and give --data {self._task.task}=PATH"
-            )
-        if columns.doc_to_audio is None:
-            return []
-        audio = getter(columns.doc_to_audio)
-        by_repetition = _by_repetition(self._task)
+        media = ((CLIPS, columns.doc_to_audio), (IMAGES, columns.doc_to_image), (VIDEOS, columns.doc_to_video))
+        used = [self._attach(template, column, rows, bases) for column, template in media if template is not None]
+        return list(dict.fromkeys(name for names in used for name in names))
+
+    def _attach(self, template: str, column: str, rows: list[Row], bases: list[str]) -> list[str]:
+        audio = getter(template)
+        by_repetition = column == CLIPS and _by_repetition(self._task)
         repeated = [{name: value} for name, values in self._task.repeat.items() for value in values if by_repetition]
         wanted: list[list[str]] = []
         for number, row in enumerate(rows):
@@ -352,7 +352,7 @@ class _AudioFiles:
                 if (base, text) not in known:
                     known[base, text] = self._record(places[base, text], folders)
             if texts:
-                row[CLIPS] = (
+                row[column] = (
                     {text: known[base, text] for text in texts} if repeated else [known[base, t] for t in texts]
                 )
         return used + archives

@@ -22,6 +22,10 @@ LONGEST_VALUE = 2**24
 CLIPS = "__audio__"
 """Column of a materialised row that holds its clips when they are not in a column of the data set itself: a list, or by the
 path that the row names them by where `repeat` decides which of them are heard, and in what order."""
+VIDEOS = "__video__"
+"""The same for its videos."""
+IMAGES = "__image__"
+"""The same for its images."""
 
 
 class ClipRecord(TypedDict, total=False):

@@ -19,7 +19,7 @@ from audiobench.core.types import Clip, Sample, check_options
 from audiobench.data.clips import ClipError, ClipFinder, parts_of
 from audiobench.data.dialogues import conversation
 from audiobench.data.row_errors import RowError
-from audiobench.data.rows import CLIPS, Row, Rows
+from audiobench.data.rows import CLIPS, IMAGES, VIDEOS, Row, Rows
 from audiobench.data.special_tokens import neutralise_row
 from audiobench.extraction import OPTION_RULES
 from audiobench.scorers import find_scorer
@@ -134,6 +134,7 @@ class SampleBuilder:
         self._span = getter(columns.doc_to_span) if columns.doc_to_span else None
         self._video = getter(columns.doc_to_video) if columns.doc_to_video else None
         self._reference = getter(columns.doc_to_reference) if columns.doc_to_reference else None
+        self._image = getter(columns.doc_to_image) if columns.doc_to_image else None
         self._question = getter(columns.doc_to_question) if columns.doc_to_question else None
         self._choices = _choice_getter(columns.doc_to_choice)
         self._kept = frozenset(find_scorer(task.scorer).columns)
@@ -148,19 +149,21 @@ class SampleBuilder:
         self._all_results = tuple(ScriptedResult(one.name, one.result, one.arguments) for one in task.tool_results)
         self._scripts_tools, self._errors = task.scripts_tools, ToolErrors(**task.tool_errors.model_dump())
         self._breakdown = {label: getter(template) for label, template in breakdown.items()}
-        self._audio_column = column_of(columns.doc_to_audio)
+        in_columns = (column_of(template) for template in (columns.doc_to_audio, columns.doc_to_image))
+        self._media_columns = frozenset(column for column in in_columns if column is not None)
         self._reference_column = column_of(columns.doc_to_reference)
         used = [
             columns.doc_to_id or "id",
             columns.doc_to_audio,
             columns.doc_to_video,
             columns.doc_to_reference,
+            columns.doc_to_image,
             columns.doc_to_question,
             columns.doc_to_transcript,
         ]
         for many in (columns.doc_to_choice, columns.doc_to_target):
             used.extend(many if isinstance(many, list) else [many])
-        self._consumed = {column_of(template) for template in used} | {CLIPS}
+        self._consumed = {column_of(template) for template in used} | {CLIPS, VIDEOS, IMAGES}
         self.finder = ClipFinder(rows.base, rows.roots, allow_links)
         self.neutralised = 0
         self.unmatched: list[str] = []
@@ -212,16 +215,21 @@ class SampleBuilder:
         clips = self.finder.clips(self._heard(raw))
         if self._audio and not clips:
             clips = (self.finder.absent(f"no audio in row {name}"),)
-        videos = self.finder.clips(self._video(raw) if self._video else None)
+        videos = self.finder.clips(raw[VIDEOS] if VIDEOS in raw else self._video(raw) if self._video else None)
         if self._video and not videos:
             videos = (self.finder.absent(f"no video in row {name}"),)
+        images = self.finder.clips(raw[IMAGES] if IMAGES in raw else self._image(raw) if self._image else None)
+        if self._image and not images:
+            images = (self.finder.absent(f"no image in row {name}"),)
         if self._span:
             clips = parts_of(clips, self._span(raw))
         reference = self._reference_clip(raw, name) if self._reference else None
         cluster = None if self._cluster is None else str(self._cluster(raw))
-        raw.pop(CLIPS, None)
-        if self._audio_column in raw and not isinstance(raw[self._audio_column], str):
-            del raw[self._audio_column]  # not copied: ten thousand rows would stand in memory twice
+        for column in (CLIPS, VIDEOS, IMAGES):
+            raw.pop(column, None)
+        for column in self._media_columns & raw.keys():
+            if not isinstance(raw[column], str):
+                del raw[column]  # not copied: ten thousand rows would stand in memory twice
         clean = neutralise_row(raw)
         self.neutralised += clean is not raw
         choices, target = self._answer(list(self._choices(clean)), clean, name)
@@ -246,6 +254,7 @@ class SampleBuilder:
             cluster=cluster,
             doc=clean,
             videos=videos,
+            images=images,
             tools=tools,
             toolbox=self._toolbox(tools, clean) if self._scripts_tools else None,
             turns=conversation(self._dialogue, clean, clips) if self._dialogue is not None else (),

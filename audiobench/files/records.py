@@ -61,13 +61,15 @@ class ClipFacts(Struct, omit_defaults=True, gc=False):
     inode: int = 0
     seconds: Seconds | None = None
     transform: str = field(default_factory=lambda: "full")  # a factory's value is written even where it is the default
-    """full | silence | noise:SEED | reverse."""
+    """Of sound: full | silence | noise:SEED | reverse; of a video: full | muted | swapped."""
     changed: tuple[str, ...] = field(default_factory=lambda: ())
     """What was done to make the clip fit the model (`resampled 48000->16000`)."""
     kind: str = "audio"
-    """audio | video."""
+    """audio | image | video."""
     span: tuple[float, float] | None = None
     """Which part of the clip was sent, in seconds."""
+    donor: tuple[str, str] | None = None
+    """Of a swapped video: (path, sha256) of the file whose sound it was sent with."""
 
 
 class ShownTurn(Struct, omit_defaults=True, gc=False):
@@ -109,12 +111,13 @@ class MediaRef(Struct, omit_defaults=True, gc=False):
     """Where a clip stands in a turn: the index into the record's `audio`, under the name of its kind."""
 
     audio: int | None = None
+    image: int | None = None
     video: int | None = None
 
     @property
     def place(self) -> int:
         """The index."""
-        return next(place for place in (self.audio, self.video) if place is not None)
+        return next(place for place in (self.audio, self.image, self.video) if place is not None)
 
 
 class Turn(Struct, omit_defaults=True, gc=False):

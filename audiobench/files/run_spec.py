@@ -78,7 +78,12 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
         Option(Names(), "think modes: off, on, default, budget:N; comma-separated (default: default)", "MODES"),
     ] = msgspec.field(default_factory=lambda: ["default"])
     audio: Annotated[
-        list[str], Option(Names(), "full,none,silence,noise,swap,reverse,transcript (default: full)", "CONDS")
+        list[str],
+        Option(
+            Names(),
+            "full,none,silence,noise,swap,reverse,transcript; with pictures also sound_only,text_only (default: full)",
+            "CONDS",
+        ),
     ] = msgspec.field(default_factory=lambda: ["full"])
     protocol: Annotated[
         list[str],

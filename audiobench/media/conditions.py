@@ -109,11 +109,14 @@ def derangement(ids: Sequence[str], seed: int, groups: Mapping[str, str] | None 
 def swaps(samples: Iterable[Sample], seed: int) -> dict[str, str]:
     """`derangement` over samples: those of one cluster, and those whose clips hold the same bytes, never get each other's.
 
+    Where the sound is in videos, these are the clips.
+
     Raises:
         UsageError: fewer than two different clips.
     """
     samples = list(samples)
-    known = contents(clip for sample in samples for clip in sample.clips)
+    sounds = {sample.id: sample.clips or sample.videos for sample in samples}
+    known = contents(clip for clips in sounds.values() for clip in clips)
     groups: dict[str, str] = {}
     leader: dict[str, str] = {}
     first: dict[tuple[str, ...], str] = {}
@@ -124,8 +127,8 @@ def swaps(samples: Iterable[Sample], seed: int) -> dict[str, str]:
         return name
 
     for sample in samples:
-        heard = tuple(sorted(known[clip.path] for clip in sample.clips))
-        groups[sample.id] = name = sample.cluster or "\n".join(known[clip.path] for clip in sample.clips)
+        heard = tuple(sorted(known[clip.path] for clip in sounds[sample.id]))
+        groups[sample.id] = name = sample.cluster or "\n".join(known[clip.path] for clip in sounds[sample.id])
         one, other = sorted((led(name), led(first.setdefault(heard, name))))
         if one != other:
             leader[other] = one

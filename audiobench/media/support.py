@@ -1,8 +1,8 @@
-"""Which files a model takes, by kind of medium: what a model file says under `audio:` and `video:`."""
+"""Which files a model takes, by kind of medium: what a model file says under `audio:`, `image:` and `video:`."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -32,7 +32,16 @@ class AudioSupport(MediaSupport):
     """Prompt tokens that a second of audio costs, for estimates before a run; a bill rests on stored usage."""
 
 
+class ImageSupport(MediaSupport):
+    """Pictures; they are never converted."""
+
+    formats: list[Literal["png", "jpeg", "webp", "gif"]] = ["png", "jpeg"]
+
+
 class VideoSupport(MediaSupport):
-    """Moving pictures; they are never converted."""
+    """Moving pictures; they are never converted, at most their sound is taken out or swapped."""
 
     formats: list[Literal["mp4", "mov", "webm", "mkv"]] = ["mp4"]
+    sound: dict[str, Any] = {}
+    """Fields of the request body without which the server looks at the frames and leaves the sound of the file out; sent
+    where a video is shown with its sound (vLLM: `mm_processor_kwargs: {use_audio_in_video: true}`)."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from audiobench.core.types import AudioPart, Request, VideoPart
+from audiobench.core.types import AudioPart, Request
 from audiobench.model.adapter import SampleError
 from audiobench.model.spec import ModelCapability, ModelSpec
 
@@ -24,11 +24,12 @@ LACKS: dict[str, str] = {
     "tool_role": "cannot send a tool's turn that answers no call",
     "tools": "cannot be handed tools to call (another prompt of the task may show them in words)",
     "several_clips": "takes one clip in a request",
+    "image": "cannot send images",
     "video": "cannot send video",
 }
 """Capability -> what is said of a server that does not have it."""
 ALL: frozenset[str] = frozenset(LACKS)
-WORDS: frozenset[str] = ALL - {"assistant_audio", "prefill_audio", "tool_role", "tools", "video"}
+WORDS: frozenset[str] = ALL - {"assistant_audio", "prefill_audio", "tool_role", "tools", "image", "video"}
 """What servers for text and sound in a user's turn can do."""
 
 NEUTRAL: dict[str, tuple[Any, ...]] = {
@@ -98,10 +99,11 @@ def needs(request: Request) -> Iterator[str]:
     if request.tools or any(message.calls or message.answers for message in request.messages):
         yield "tools"
     media = request.media
-    if len(media) > 1:
+    if sum(isinstance(part, AudioPart) for part in media) > 1:
         yield "several_clips"
-    if any(isinstance(part, VideoPart) for part in media):
-        yield "video"
+    for kind in ("image", "video"):
+        if any(part.kind == kind for part in media):
+            yield kind
 
 
 def unmet(spec: ModelSpec, have: Capabilities, request: Request) -> str | None:

@@ -136,7 +136,9 @@ def capabilities(spec: ModelSpec) -> Capabilities:
 
 
 def sha256_of(spec: ModelSpec) -> str:
-    """Hex digest of everything that can change a response (not prices, addresses, sources, licences or notes)."""
+    """Hex digest of everything that can change a response (not prices, addresses, sources, licences or notes; nor which
+    images and videos the model takes, which are never converted).
+    """
     parts = spec.model_dump(
         mode="json",
         include={
@@ -153,8 +155,6 @@ def sha256_of(spec: ModelSpec) -> str:
             "audio": {"source", "tokens_per_second"},
         },
     )  # fmt: skip
-    if spec.video is not None:
-        parts["video"] = spec.video.model_dump(mode="json", exclude={"source"})
     if (version := _prompt_version(spec)) is not None:
         parts["prompt_version"] = version
     if spec.thinking.sections:  # they tell where a thought ends that lost its outer tags

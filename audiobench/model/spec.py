@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from audiobench.core.errors import UsageError
-from audiobench.media.support import AudioSupport, MediaSupport, VideoSupport
+from audiobench.media.support import AudioSupport, ImageSupport, MediaSupport, VideoSupport
 
 Options = TypeVar("Options", bound=BaseModel)
 ModelCapability = Literal["assistant_audio", "prefill_audio", "tool_role"]
@@ -155,6 +155,8 @@ class ModelSpec(Declared):
     """Parameters that the server accepts and does not honour: a fact for readers, they are sent all the same."""
     thinking: Thinking = Thinking()
     audio: AudioSupport = AudioSupport()
+    image: ImageSupport | None = None
+    """None = the model takes no images."""
     video: VideoSupport | None = None
     """None = the model takes no video."""
     capabilities: list[ModelCapability] = []
@@ -192,7 +194,11 @@ class ModelSpec(Declared):
     @property
     def media(self) -> dict[str, MediaSupport]:
         """Kind of medium -> what the model takes of it; a kind that is not there is refused."""
-        kinds: dict[str, MediaSupport | None] = {"audio": None if self.text_only else self.audio, "video": self.video}
+        kinds: dict[str, MediaSupport | None] = {
+            "audio": None if self.text_only else self.audio,
+            "image": self.image,
+            "video": self.video,
+        }
         return {kind: support for kind, support in kinds.items() if support is not None}
 
     def read_options(self, kind: type[Options]) -> Options:

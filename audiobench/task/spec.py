@@ -58,7 +58,7 @@ class Prompt(Declared):
     source: str | None = None
     """Where the text comes from: repository@commit, file."""
     version: str = "1"
-    order: list[Literal["text", "audio", "video"]] = ["audio", "text"]
+    order: list[Literal["text", "audio", "image", "video"]] = ["audio", "text"]
     """Order of the parts in the user turn."""
     system: str | None = None
     text: str | None = None
@@ -74,7 +74,7 @@ class Prompt(Declared):
     @classmethod
     def _no_repeats(cls, order: list[str]) -> list[str]:
         if len(set(order)) != len(order):
-            raise ValueError("each of text, audio and video at most once")
+            raise ValueError("each of text, audio, image and video at most once")
         return order
 
 
@@ -139,6 +139,8 @@ class Columns(Declared):
     clip, or several parts of a sole clip, one after another."""
     doc_to_reference: str | None = None
     """For `answer: audio`: a column with the sound that answers are compared with, which no model is sent."""
+    doc_to_image: str | None = None
+    """A column with an image: a path, bytes, {bytes, path}, or a list of these; a prompt's `order` says where it is shown."""
     doc_to_video: str | None = None
     """A column with the path of a video, or a list of them; a prompt's `order` says where it is shown."""
     doc_to_question: str | None = None
@@ -198,9 +200,10 @@ class Evidence(Declared):
     """What could not be established, one fact each: `number of rows`."""
 
 
-Need = Literal["judge", "recogniser", "measure", "video", "access", "local"]
+Need = Literal["judge", "recogniser", "measure", "image", "video", "access", "local"]
 """What a run can need beyond a model and public data: a judge (`--judge`), a recogniser (`--asr`), a measure of sound
-(`--measure`), a model that takes video, terms accepted on the Hub, a local copy because no public loader is known. An extra of audiobench by its name."""
+(`--measure`), a model that takes images or video, terms accepted on the Hub, a local copy because no public loader is known.
+An extra of audiobench by its name."""
 NEEDS = (*get_args(Need), *sorted(EXTRAS))
 
 
@@ -348,17 +351,34 @@ class TaskSpec(Columns):
             raise ValueError("doc_to_reference is for tasks with answer: audio")
         if self.answer == "text" and _scorer({"scorer": self.scorer}).measured:
             raise ValueError(f"scorer {self.scorer} is about sound: set answer: audio")
-        filmed = any(form.doc_to_video is not None for form in forms)
-        for prompt in self.prompt:
-            if filmed != ("video" in prompt.order):
-                lacks = "doc_to_video is not given" if not filmed else f"add video to {prompt.order}"
-                raise ValueError(f"prompt {prompt.name}: order says where the video of doc_to_video is shown: {lacks}")
+        for kind, shown in (("image", self.pictured), ("video", self.filmed)):
+            for prompt in self.prompt:
+                if shown != (kind in prompt.order):
+                    lacks = f"add {kind} to {prompt.order}" if shown else f"doc_to_{kind} is not given"
+                    raise ValueError(
+                        f"prompt {prompt.name}: order says where the {kind} of doc_to_{kind} is shown: {lacks}"
+                    )
         return self
 
     @property
     def scripts_tools(self) -> bool:
         """Whether calls of tools are answered, so that the conversation goes on."""
         return bool(self.tool_results) or any(form.doc_to_tool_results is not None for form in (self, *self.forms))
+
+    @property
+    def pictured(self) -> bool:
+        """Whether its items have images."""
+        return any(form.doc_to_image is not None for form in (self, *self.forms))
+
+    @property
+    def filmed(self) -> bool:
+        """Whether its items have videos."""
+        return any(form.doc_to_video is not None for form in (self, *self.forms))
+
+    @property
+    def sounds_in_video(self) -> bool:
+        """Whether what is heard of its items stands in the videos themselves, not in clips beside them."""
+        return self.filmed and not any(form.doc_to_audio is not None for form in (self, *self.forms))
 
     @property
     def made(self) -> ScorerMetric:
@@ -377,12 +397,12 @@ class TaskSpec(Columns):
 
     @property
     def needed(self) -> list[str]:
-        """`needs`, and what follows from the rest: a judge and an extra by the scorer, a recogniser, video."""
+        """`needs`, and what follows from the rest: a judge and an extra by the scorer, a recogniser, images, video."""
         scorer = _scorer({"scorer": self.scorer})
-        filmed = any(form.doc_to_video is not None for form in (self, *self.forms))
         found = {
             *self.needs, "judge" if scorer.judge else "", "recogniser" if self.spoken else "",
-            "video" if filmed else "", "measure" if scorer.measured else "", scorer.extra,
+            "image" if self.pictured else "", "video" if self.filmed else "", "measure" if scorer.measured else "",
+            scorer.extra,
         }  # fmt: skip
         return [need for need in NEEDS if need in found]
 

@@ -104,10 +104,11 @@ def _epoch(
     audio: list[dict[str, Any]] = []
     for fact, clip in zip(record.audio, clips.find(record.audio, run), strict=True):
         if clip is not None:
-            heard.setdefault(
+            known = heard.setdefault(
                 clip.sha256,
                 {"sha256": clip.sha256, "path": str(clip.path), "state": clip.state, "seconds": clip.seconds},
             )
+            known["kind"] = clip.kind  # a video that another arm only heard is shown as one
         audio.append(
             {
                 "clip": clip.sha256 if clip else None,

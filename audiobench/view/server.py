@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from audiobench.core import event_loop
 from audiobench.core.errors import UsageError
-from audiobench.view.clips import TYPES, FoundClip
+from audiobench.view.clips import FoundClip
 
 if TYPE_CHECKING:
     from aiohttp import web
 
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
         "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
@@ -51,7 +51,7 @@ def application(folder: Path, clips: Mapping[str, FoundClip]) -> web.Application
         clip = clips.get(request.match_info["sha256"])
         if clip is None or clip.format is None or not clip.path.is_file():
             raise web.HTTPNotFound(text="no such clip in these runs\n")
-        return web.FileResponse(clip.path, headers={"Content-Type": TYPES[clip.format]})
+        return web.FileResponse(clip.path, headers={"Content-Type": clip.type})
 
     app = web.Application(middlewares=[guard])
     app.router.add_get("/", page)

@@ -29,7 +29,7 @@ from audiobench.media.errors import InvalidAudioError
 from audiobench.results.runs import Run
 from audiobench.results.score import metric_of
 from audiobench.view import records
-from audiobench.view.clips import TYPES, ClipIndex, FoundClip
+from audiobench.view.clips import ClipIndex, FoundClip
 from audiobench.view.collect import TaskPage, difference
 from audiobench.view.pictures import picture
 
@@ -223,7 +223,7 @@ def _write_pictures(
             shas = [fact.sha256 for epochs in cells for s in epochs for fact in s.record.audio]
             found = {sha: written.clips.by_sha[sha] for sha in shas if sha in written.clips.by_sha}
             (first if telling else rest).update(found)
-    wanted = [clip for clip in {**first, **rest}.values() if clip.state == "ok"][:limit]
+    wanted = [clip for clip in {**first, **rest}.values() if clip.state == "ok" and clip.kind != "image"][:limit]
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as threads:
         list(threads.map(draw, wanted))
     _put(written, "pictures/index", orjson.dumps([clip.sha256[:16] for clip in wanted]))
@@ -235,7 +235,7 @@ def _write_clips(written: Written) -> None:
     for clip in written.clips.by_sha.values():
         if clip.format is not None:
             data = pybase64.b64encode(clip.path.read_bytes()).decode()
-            _put(written, f"clips/{clip.sha256}", orjson.dumps({"type": TYPES[clip.format], "data": data}))
+            _put(written, f"clips/{clip.sha256}", orjson.dumps({"type": clip.type, "data": data}))
 
 
 def _put(written: Written, name: str, json: bytes) -> None:

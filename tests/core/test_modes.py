@@ -37,6 +37,8 @@ def test_what_is_no_transform_is_refused(written: str) -> None:
 
 def test_each_audio_condition_says_what_is_done_to_a_clip() -> None:
     done = {c.value: str(c.transform(7)) for c in AudioCondition if c.sends_sound}
-    assert done == {"full": "full", "silence": "silence", "noise": "noise:7", "swap": "full", "reverse": "reverse"}
+    assert done == {
+        "full": "full", "silence": "silence", "noise": "noise:7", "swap": "full", "reverse": "reverse", "sound_only": "full",
+    }  # fmt: skip
     with pytest.raises(ValueError, match="audio=none: no clip is sent"):
         AudioCondition.NONE.transform(0)

@@ -147,9 +147,9 @@ def test_sound_and_video_stand_side_by_side_in_the_order_of_the_prompt(
     ("model", "more", "says"),
     [
         (VLLM.replace("video: {formats: [mp4], max_bytes: 5000}\n", ""), (),
-         "model films-model: its model file declares no video (`video:`), which this request holds"),
+         "task films shows videos, and model films-model takes none (its model file declares no `video:`); --audio sound_only"),
         (VLLM + "dialect: llama_cpp\n", (), "model films-model: llama_cpp cannot send video"),
-        (VLLM, ("--audio", "full,none"), "--audio none: task films shows video (doc_to_video), whose own sound would still"),
+        (VLLM, ("--audio", "full,noise"), "--audio noise: the sound of task films is in its videos (doc_to_video)"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_shown_is_refused_before_the_first_request(

@@ -7,8 +7,8 @@
         - {sentence: She had your dark suit., age: null}
     archive: audio.tar.gz               # where clips lie that rows name by path (default: loose, beside the rows)
 
-Every row has exactly these columns. Kinds: `audio` is a clip embedded in the row and `clip` one that it names by path,
-both made here; `audios` two embedded clips, `clips` a list of paths, `turns` a list of objects whose `content` is a path; text, int, float, bool, list, object; `?` where null occurs. What else a fixture
+Every row has exactly these columns. Kinds: `audio` is a clip embedded in the row, `clip` one that it names by path and `film`
+a video that it names by path, all made here; `audios` two embedded clips, `clips` a list of paths, `turns` a list of objects whose `content` is a path; text, int, float, bool, list, object; `?` where null occurs. What else a fixture
 says is read by the test: `right` (a response that is right on every row, where the target is none), `verdict` (what a judge
 replies about it), `best` and `official` (our and the official figure for right answers, where that is not the metric's best;
 `unread` where the official rule does not read them), `kept` (samples that filter and repetition make, where it is not one a
@@ -30,6 +30,7 @@ from typing import Any
 import yaml
 
 from tests.data.loopback_hub import tone
+from tests.films import film
 
 FOLDER = Path(__file__).parent / "fixtures"
 KINDS = {
@@ -41,6 +42,7 @@ KINDS = {
     "object": dict,
     "clip": str,
     "clips": list,
+    "film": str,
     "turns": list,
 }
 
@@ -88,7 +90,8 @@ class Published:
                 number += 1
                 filled.append(self._filled(path, row, number))
                 for name in self._named(row):
-                    clips.setdefault(name, tone(100 + len(clips)))
+                    made_of = 100 + len(clips)
+                    clips.setdefault(name, film(4.0 * made_of) if name.endswith(".mp4") else tone(made_of))
                     if self.archive is None:
                         made[posixpath.normpath(posixpath.join(posixpath.dirname(path), name))] = clips[name]
             made[path] = json.dumps(filled[0]).encode() if self.objects else _WRITERS[path.rpartition(".")[2]](filled)
@@ -127,7 +130,7 @@ class Published:
         return [
             posixpath.join(self.clips_in, clip)
             for name, kind in self.columns.items()
-            if kind.rstrip("?") in ("clip", "clips", "turns")
+            if kind.rstrip("?") in ("clip", "clips", "film", "turns")
             for clip in (row[name] if isinstance(row[name], list) else [row[name]])
             for clip in ([clip["content"]] if kind == "turns" else [clip])
             if clip

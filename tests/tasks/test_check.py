@@ -129,7 +129,7 @@ HOSTILE = {
     "no target": (GOOD.replace('doc_to_target: "{{answer}}"\n', ""), "doc_to_target is required"),
     "no prompt": (GOOD.split("prompt:")[0], ": prompt: required key is missing"),
     "same prompt twice": (GOOD + "  - text: x\n", "prompt names must differ"),
-    "audio twice": (GOOD + "    order: [audio, audio]\n", ":9: prompt.0.order: each of text, audio and video at most once"),
+    "audio twice": (GOOD + "    order: [audio, audio]\n", ":9: prompt.0.order: each of text, audio, image and video at most once"),
     "few shots": (GOOD + "num_fewshot: -1\n", ":9: num_fewshot: "),
     "billion laughs": (
         "a: &a [x,x,x,x,x,x,x,x,x]\n"

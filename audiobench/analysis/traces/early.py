@@ -23,8 +23,20 @@ from audiobench.ask.annotate import loaded
 from audiobench.ask.prompt import generation_parameters
 from audiobench.ask.stage import Reply, Stage, responses
 from audiobench.core.errors import UsageError
-from audiobench.core.parts import words
-from audiobench.core.types import AudioPart, Clip, MediaPart, Message, Part, Request, Response, TextPart, VideoPart
+from audiobench.core.parts import video_transform, words
+from audiobench.core.types import (
+    AudioPart,
+    Clip,
+    ImagePart,
+    MediaPart,
+    Message,
+    Part,
+    Request,
+    Response,
+    Sample,
+    TextPart,
+    VideoPart,
+)
 from audiobench.files import journal
 from audiobench.files.annotations import EarlyAnswer
 from audiobench.files.records import ClipFacts
@@ -90,20 +102,30 @@ def request_for(cut: Cut, spec: ModelSpec) -> Request:
     return Request(
         tuple(messages), {**generation, **thinking.on.generation}, prefill=words(f"{opening}{thought}\n{thinking.close_tag}\n"),
         extra_body=thinking.on.extra_body, think=cut.arm.how.think, sample_id=cut.scored.id, epoch=cut.scored.epoch,
-        sample=replace(cut.scored.sample, clips=_own_clips(cut)),
+        sample=_with_own_clips(cut),
     )  # fmt: skip
 
 
-def _own_clips(cut: Cut) -> tuple[Clip, ...]:
-    """The item's own clips, for control models; one that is in no request where the condition took them away."""
+def _with_own_clips(cut: Cut) -> Sample:
+    """The item with its own clips, for control models; with one that is in no request where the condition took them away."""
+    sample = cut.scored.sample
     if cut.arm.how.audio not in OWN_CLIPS:
-        return (Clip(Path("own clip, not sent")),)
-    return tuple(Clip(Path(clip.path), clip.sha256) for clip in cut.scored.record.audio)
+        return replace(sample, clips=(Clip(Path("own clip, not sent")),))
+
+    def of(kind: str) -> tuple[Clip, ...]:
+        return tuple(Clip(Path(clip.path), clip.sha256) for clip in cut.scored.record.audio if clip.kind == kind)
+
+    return replace(sample, clips=of(AudioPart.kind), images=of(ImagePart.kind), videos=of(VideoPart.kind))
 
 
 def _clip(facts: ClipFacts) -> MediaPart:
     clip = Clip(Path(facts.path), facts.sha256, facts.seconds)
-    return VideoPart(clip) if facts.kind == VideoPart.kind else AudioPart(clip, facts.transform, span=facts.span)
+    if facts.kind == ImagePart.kind:
+        return ImagePart(clip)
+    if facts.kind == VideoPart.kind:
+        donor = None if facts.donor is None else Clip(Path(facts.donor[0]), facts.donor[1])
+        return VideoPart(clip, transform=video_transform(facts.transform), donor=donor)
+    return AudioPart(clip, facts.transform, span=facts.span)
 
 
 def read(folder: Path) -> dict[tuple[str, str, float], EarlyAnswer]:

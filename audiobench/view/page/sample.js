@@ -170,7 +170,7 @@ AB.sample = (function () {
     return used.map((clip, i) => {
       const name = used.length > 1 ? `clip ${i + 1}` : "the clip";
       const spans = again(clip, shown);
-      const player = AB.sound.player(clip, mode, name, spans);
+      const player = clip.kind === "image" ? AB.sound.image(clip, mode, name) : AB.sound.player(clip, mode, name, spans);
       players.push(player);
       const owners = shown.filter(({ epoch }) => epoch && epoch.audio.some((part) => part.clip === clip.sha256));
       return h("figure", { class: "clip" }, player.element, h("figcaption", null,

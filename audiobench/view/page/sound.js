@@ -177,7 +177,7 @@ AB.sound = (function () {
   /** The player of one clip: {element, toggle, skip, close}; `spans` are the parts of it that were heard again. */
   function player(clip, mode, name, spans = []) {
     const playable = clip.state === "ok" || (clip.state === "changed" && mode !== "embedded" && mode !== "served");
-    const audio = h("audio", { preload: "metadata" });
+    const audio = clip.kind === "video" ? h("video", { preload: "metadata", class: "film", playsinline: "" }) : h("audio", { preload: "metadata" });
     const icon = AB.s("path", { d: PLAY });
     const button = h("button", { type: "button", class: "play", "aria-label": `Play ${name}`, click: () => toggle() },
       AB.s("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, icon));
@@ -199,8 +199,8 @@ AB.sound = (function () {
     const speed = h("select", { "aria-label": `Speed of ${name}`, change: () => { audio.playbackRate = Number(speed.value); } },
       ["0.5", "0.75", "1", "1.25", "1.5", "2"].map((x) => h("option", { value: x, selected: x === "1" }, x + "×")));
     const message = h("p", { class: "clip-error", role: "status", hidden: true });
-    const element = h("div", { class: "player" }, picture,
-      h("div", { class: "controls" }, button, clock, speed), message, audio);
+    const element = h("div", { class: "player" }, clip.kind === "video" ? audio : null, picture,
+      h("div", { class: "controls" }, button, clock, speed), message, clip.kind === "video" ? null : audio);
 
     let drawn = null, frame = 0, address = null, closed = false, until = null;
     const length = () => (isFinite(audio.duration) && audio.duration) || clip.seconds || 0;
@@ -271,5 +271,18 @@ AB.sound = (function () {
     };
   }
 
-  return { player, draw };
+  /** An image: {element, close}, like a player that has nothing to play. */
+  function image(clip, mode, name) {
+    const shown = h("img", { class: "film", alt: AB.plain(name) });
+    const message = h("p", { class: "clip-error", role: "status", hidden: true });
+    let address = null;
+    function fail(text) { message.replaceChildren(AB.visible(text)); message.hidden = false; shown.hidden = true; }
+    shown.addEventListener("error", () => fail(`The image cannot be shown from ${clip.path}; it may be on the machine where the run was made.`));
+    if (clip.state === "missing") fail(`The image is not at ${clip.path}.`);
+    else if (mode === "embedded") AB.store.load(`clips/${clip.sha256}`).then(({ type, data }) => { shown.src = address = URL.createObjectURL(new Blob([bytes(data)], { type })); }, () => fail("The image is not in this export."));
+    else shown.src = clip.src;
+    return { element: h("div", { class: "player" }, shown, message), toggle() {}, skip() {}, close() { if (address) URL.revokeObjectURL(address); } };
+  }
+
+  return { player, image, draw };
 })();
