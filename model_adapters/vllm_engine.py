@@ -22,7 +22,7 @@ from audiobench.core.errors import UsageError, install
 from audiobench.core.limits import TIMEOUT_SECONDS
 from audiobench.core.parts import ending_in_text
 from audiobench.core.types import Parts, Request, Response, TextPart
-from audiobench.model.adapter import RetryableError, RunError, SampleError
+from audiobench.model.adapter import DeadError, RetryableError, RunError, SampleError
 from audiobench.model.capabilities import WORDS, Capabilities, check
 from audiobench.model.spec import ModelSpec
 from audiobench.serving.planner import located, plan_server, planned_arguments
@@ -100,7 +100,7 @@ class VLLMEngine:
             async with asyncio.timeout(self.timeout):
                 output, first = await self._ask(engine, request)
         except EngineDeadError as error:
-            raise RunError(f"model {self.spec.name}: vLLM's engine has died: {error}") from error
+            raise DeadError(f"model {self.spec.name}: vLLM's engine has died: {error}") from error
         except EngineGenerateError as error:
             raise RetryableError(f"vLLM: {error}") from error
         except TimeoutError as error:

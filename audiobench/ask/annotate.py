@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +13,7 @@ from audiobench.ask.concurrency import Concurrency
 from audiobench.ask.engine import Ending, Engine
 from audiobench.ask.identity import check_not_retired
 from audiobench.ask.progress import Progress, StageTally
+from audiobench.ask.replicated import note_used, replicable, replicas, wanted_of
 from audiobench.ask.retry import RetryPolicy
 from audiobench.ask.stage import Stage
 from audiobench.core import event_loop
@@ -23,6 +26,8 @@ from audiobench.media.support import ImageSupport, VideoSupport
 from audiobench.model.adapter import Adapter
 from audiobench.model.registry import build_adapter
 from audiobench.model.spec import ModelSpec
+from audiobench.replicas.fleet import Fleet
+from audiobench.replicas.wanted import Wanted
 from audiobench.results import cost
 
 
@@ -42,13 +47,15 @@ class Terms:
     """US dollars, `spent` included."""
     spent: float = 0.0
     """US dollars that count against `max_cost` already."""
+    wanted: Wanted | None = None
+    """Replicas on a cluster, for models that have no server; None = this machine."""
 
     @classmethod
     def of(cls, options: RunSpec, spent: float = 0.0) -> Terms:
         """Those of a run."""
         return cls(
             options.attempts, options.timeout, options.max_concurrency, options.allow_other_model, options.quiet,
-            options.max_cost, spent,
+            options.max_cost, spent, wanted_of(options),
         )  # fmt: skip
 
 
@@ -66,16 +73,32 @@ def carry(
         UsageError: the model is retired, has no key or no address, or `max_cost` is given and nothing is known of what
             its calls cost, or it is spent already.
     """
-    total = sum(1 for _ in stage.open())
-    if not total:
+    first, total = None, 0
+    for first in stage.open():  # noqa: B007
+        total += 1
+    if first is None:
         return Ending()
     if not terms.allow_other_model:
         check_not_retired(stage.model)
     check_budget(stage.model, stage.who, terms.max_cost)
     if terms.max_cost is not None and terms.spent >= terms.max_cost:
         return Ending(ExitCode.INCOMPLETE, f"{stage.who}: {_reached(terms, 0.0)}")
-    adapter = adapter or build_adapter(stage.model, base_url=base_url, timeout=terms.timeout)
+    with contextlib.ExitStack() as holds:
+        if adapter is None and terms.wanted is not None and replicable(stage.model, base_url):
+            adapter = holds.enter_context(replicas(stage.model, terms.wanted, timeout=terms.timeout, quiet=terms.quiet))
+        adapter = adapter or build_adapter(stage.model, base_url=base_url, timeout=terms.timeout)
+        since = time.time()
+        try:
+            return _carried(stage, terms, adapter, total, concurrency)
+        finally:
+            note_used(stage.path(first).parents[1], adapter, since)
+
+
+def _carried(stage: Stage[Any], terms: Terms, adapter: Adapter, total: int, concurrency: int) -> Ending:
     tally = StageTally(stage.who, total)
+    if isinstance(adapter, Fleet):
+        tally.replicas = adapter.shown
+        concurrency = max(concurrency, adapter.concurrency)
 
     def over_budget() -> str | None:
         if terms.max_cost is None:

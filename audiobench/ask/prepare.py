@@ -68,7 +68,8 @@ def prepare(options: RunSpec, *, dry_run: bool = False) -> Prepared:
     folder = run_folder(resolved.model, options)
     if options.fresh and not dry_run:
         set_aside(folder)
-    if starts_server(resolved.model, options.base_url) and not dry_run and not (folder / run_info.FILE).is_file():
+    here = options.engine != "ray" and starts_server(resolved.model, options.base_url)
+    if here and not dry_run and not (folder / run_info.FILE).is_file():
         plan_server(resolved.model)  # before any download; what a run holds already may be all there is to do
     works: list[TaskWork] = []
     datasets: dict[str, dataset.Dataset] = {}

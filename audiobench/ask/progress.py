@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -42,6 +42,8 @@ class Tally:
     estimated: int = 0
     """Answers whose cost is an estimate, where a limit must be kept and the server gives no counts."""
     retries: int = 0
+    replicas: Callable[[], str] | None = None
+    """Says how many replicas of a cluster are up."""
     started: float = field(default_factory=time.monotonic)
 
     def only_thought(self, response: Response | None) -> bool:
@@ -86,6 +88,8 @@ class Tally:
         if self.retries:
             parts.append((4, f"retries {self.retries}"))
         parts.append((5, f"{rate:.1f} req/s"))
+        if self.replicas is not None:
+            parts.append((1, self.replicas()))
         if self.priced:
             parts.append((0, f"${self.dollars:.2f}"))
         parts.append((0, f"ETA {clock((self.total - done) / rate)}" if self.asked else "ETA -"))
@@ -106,6 +110,8 @@ class StageTally:
     priced: bool = False
     unknown: bool = False
     """A line came whose cost is not known."""
+    replicas: Callable[[], str] | None = None
+    """Says how many replicas of a cluster are up."""
     started: float = field(default_factory=time.monotonic)
 
     def add(self, line: Struct | None) -> None:
@@ -122,6 +128,8 @@ class StageTally:
         rate = self.asked / max(time.monotonic() - self.started, 1e-9)
         parts = [(1, self.who), (0, f"{self.asked}/{self.total}"), (3, f"{self.asked / max(self.total, 1):.0%}"),
                  (0, f"failed {self.failed}"), (2, f"{rate:.1f}/s")]  # fmt: skip
+        if self.replicas is not None:
+            parts.append((1, self.replicas()))
         if self.priced:
             parts.append((0, f"${self.dollars:.2f}"))
         parts.append((0, f"ETA {clock((self.total - self.asked) / rate)}" if self.asked else "ETA -"))

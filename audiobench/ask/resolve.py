@@ -13,6 +13,7 @@ from audiobench.ask.batch.support import check_batch, check_judge
 from audiobench.ask.identity import check_not_retired
 from audiobench.ask.pictures import check_pictures
 from audiobench.ask.protocols import Protocol
+from audiobench.ask.replicated import check_engine
 from audiobench.ask.transcribe import find_recogniser
 from audiobench.core.errors import UsageError
 from audiobench.core.urls import check_url
@@ -44,6 +45,7 @@ def resolve(options: RunSpec) -> Resolved:
     """
     if not options.tasks:
         raise UsageError("--tasks: names nothing, so there is nothing to run")
+    check_engine(options)
     for url in options.base_url:
         check_url(url)
     if options.judge_base_url:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import hashlib
 import sys
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 from pathlib import Path
@@ -25,7 +24,9 @@ from audiobench.ask.measure import measure_run
 from audiobench.ask.model_stage import ModelStage
 from audiobench.ask.prepare import Prepared, prepare
 from audiobench.ask.progress import Progress, Tally
+from audiobench.ask.reach import answering, check_server, reach, reached
 from audiobench.ask.reader import reader_run
+from audiobench.ask.replicated import note_used
 from audiobench.ask.retry import RetryPolicy
 from audiobench.ask.run_folder import run_name
 from audiobench.ask.transcribe import transcribe_run
@@ -38,18 +39,15 @@ from audiobench.extraction import version_of
 from audiobench.files import journal, plan, run_info, summary_entry
 from audiobench.files.records import Record
 from audiobench.files.summary_entry import SummaryEntry
-from audiobench.model.adapter import Adapter, KeepsAudio
-from audiobench.model.registry import build_adapter
+from audiobench.model.adapter import Adapter
 from audiobench.model.spec import ModelSpec
+from audiobench.replicas.fleet import Fleet
 from audiobench.results import cost
 from audiobench.results import runs as results
 from audiobench.results.answers import Answers, answers_of
 from audiobench.results.score import outcome, scorer_of
 from audiobench.results.submission import write_submission
 from audiobench.results.summary import Served, summarise
-from audiobench.serving import launch
-from audiobench.serving.planner import Plan, plan_server, starts_server
-from audiobench.serving.pool import EndpointPool
 from audiobench.task.spec import TaskSpec
 
 DEFAULT_MAX_CONCURRENCY = 256
@@ -98,13 +96,18 @@ def execute(prepared: Prepared) -> RunResult:
         else:
             if not options.batch:
                 no_open_batch(prepared.folder)
-            with endpoints(prepared.model, options.base_url, quiet=options.quiet) as base_urls:
-                adapter = adapter or adapter_for(prepared, base_urls)
+            with answering(prepared, adapter) as adapter:
                 check_server(prepared, adapter)
                 write_plans(prepared)
                 tally.started = time.monotonic()
-                with Progress(tally, quiet=options.quiet) as progress:
-                    ending = _drive(prepared, adapter, tally, progress, answers)
+                if isinstance(adapter, Fleet):
+                    tally.replicas = adapter.shown
+                since = time.time()
+                try:
+                    with Progress(tally, quiet=options.quiet) as progress:
+                        ending = _drive(prepared, adapter, tally, progress, answers)
+                finally:
+                    note_used(prepared.folder, adapter, since)
         stages = (
             (options.asr, transcribe_run), (any(work.task.measures for work in prepared.works), measure_run),
             (options.reader, reader_run), (options.judge, judge_run),
@@ -156,78 +159,6 @@ def _ask_external(prepared: Prepared) -> RunResult | None:
     return None
 
 
-def check_server(prepared: Prepared, adapter: Adapter | None) -> None:
-    """Raise UsageError when the server says that it is another model than the one that gave this run's answers."""
-    options, file = prepared.options, prepared.folder / run_info.FILE
-    prepared.server = identity.told(adapter)
-    if prepared.finished and file.is_file() and not options.allow_other_model:
-        identity.check_same(run_info.read(prepared.folder).server, prepared.server, answers=prepared.finished)
-
-
-def reached(prepared: Prepared) -> Adapter | None:
-    """The adapter of a server that the user names, to ask it what it serves; None where that cannot be."""
-    if not (prepared.options.base_url or prepared.model.base_url):
-        return None
-    try:
-        return adapter_for(prepared, prepared.options.base_url)
-    except UsageError:
-        return None
-
-
-def reach(prepared: Prepared) -> Adapter | None:
-    """The adapter of a model that is there already; None for one whose server can be started here, which is not done yet.
-
-    Raises:
-        UsageError: no key, no address, no GPU that fits.
-    """
-    if not starts_server(prepared.model, prepared.options.base_url):
-        return adapter_for(prepared, prepared.options.base_url)
-    check_context(prepared, plan_server(prepared.model))
-    return None
-
-
-def check_context(prepared: Prepared, plan: Plan) -> None:
-    """Raise UsageError when requests ask for more new tokens than the planned context holds: vLLM refuses them all."""
-    if plan.fit is None or (context := plan.fit.context) is None:
-        return
-    for work in prepared.works:
-        for condition in work.conditions if work.samples else ():
-            asked = work.request(work.samples[0], condition, 0).generation.get("max_gen_toks") or 0
-            if asked > context:
-                raise UsageError(
-                    f"model {prepared.model.name}: on these GPUs its context is {context:,} tokens, and task "
-                    f"{work.task.task} asks for up to {asked:,} new ones: --gen max_gen_toks={context * 3 // 4} leaves "
-                    "room for the prompt; what is cut there counts as truncated"
-                )
-
-
-@contextlib.contextmanager
-def endpoints(model: ModelSpec, base_urls: Sequence[str], *, quiet: bool = False) -> Generator[Sequence[str]]:
-    """Where the model answers: the given servers, else our own for a model file that says how to serve it.
-
-    Raises:
-        UsageError: no GPU fits, with what is needed, what is there and what else can be done.
-    """
-    if not starts_server(model, base_urls):
-        yield base_urls
-        return
-
-    with launch.serve(model, progress=launch.silent if quiet else None) as server:
-        yield server.base_urls
-
-
-def adapter_for(prepared: Prepared, base_urls: Sequence[str]) -> Adapter:
-    """The model's adapter: one endpoint, or a pool of them. Adapters that answer in audio keep it under `answers/`."""
-    timeout = prepared.options.timeout
-    adapters = [build_adapter(prepared.model, base_url=url, timeout=timeout) for url in base_urls or [None]]
-    for adapter in adapters:
-        if isinstance(adapter, KeepsAudio):
-            adapter.audio_folder = prepared.folder / "answers"
-    if len(adapters) > 1:
-        return EndpointPool(adapters)
-    return adapters[0]
-
-
 def no_open_batch(folder: Path) -> None:
     """Raise UsageError when batch jobs of an earlier start may still bring what would be asked anew."""
     if not (folder / "batch").is_dir():
@@ -276,6 +207,8 @@ def _drive(
         return carry_by_jobs(stage, adapter, prepared.folder, named, list(stage.works), options)
     gc.freeze()  # the plan lives to the end: no need to look through it again and again
     maximum = options.max_concurrency or model.max_concurrency or DEFAULT_MAX_CONCURRENCY
+    if isinstance(adapter, Fleet) and options.max_concurrency is None:
+        maximum = max(maximum, adapter.concurrency)
     engine = Engine(
         stage,
         adapter,

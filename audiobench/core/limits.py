@@ -6,5 +6,7 @@ ATTEMPTS = 8
 """Calls that one request may take."""
 TIMEOUT_SECONDS = 600.0
 """Seconds that one call may take."""
+REPLICA_WAIT_SECONDS = 600.0
+"""Seconds that no replica of a cluster may be up before a run ends."""
 BATCH_POLL_SECONDS = 30.0
 """Seconds between two looks at a batch job."""

@@ -149,17 +149,45 @@ class Whole(Kind):
 
 
 class Number(Kind):
-    """A positive number."""
+    """A positive number; also 0 with `zero`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, zero: bool = False) -> None:
+        self.zero = zero
         self.word = _number
 
     def read(self, value: Any) -> float:
+        kind = "number that is not negative" if self.zero else "positive number"
         if not isinstance(value, int | float) or isinstance(value, bool):
-            raise ValueError(f"{value!r}: must be a positive number")
-        if not 0 < value < float("inf"):
-            raise ValueError(f"{value:g}: must be a positive number")
+            raise ValueError(f"{value!r}: must be a {kind}")
+        if not (0 < value < float("inf") or (self.zero and value == 0)):
+            raise ValueError(f"{value:g}: must be a {kind}")
         return float(value)
+
+
+class Choice(Text):
+    """One of some words."""
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def read(self, value: Any) -> str:
+        if value not in self.words:
+            raise ValueError(f"{value!r}: must be {' or '.join(self.words)}")
+        return str(value)
+
+
+class Least(Kind):
+    """How many: N, or A:B for at least A and at most B."""
+
+    def read(self, value: Any) -> tuple[int, int]:
+        words = value.split(":") if isinstance(value, str) else value if is_sequence(value) else [str(value)]
+        try:
+            least, most = (int(word) for word in (words if len(words) > 1 else [1, *words]))
+        except (TypeError, ValueError):
+            raise ValueError(f"{value}: expected N or A:B, such as 8 or 2:16") from None
+        if not 1 <= least <= most:
+            raise ValueError(f"{least}:{most}: at least 1, and no fewer at most than at least")
+        return least, most
 
 
 class Switch(Kind):

@@ -24,6 +24,7 @@ from audiobench.files.records import Count, Seconds
 from audiobench.files.run_spec import RunSpec, options
 from audiobench.model.registry import sha256_of
 from audiobench.model.spec import ModelSpec
+from audiobench.replicas.told import EngineUsed
 
 SCHEMA_VERSION = 1
 """Files of audiobench 0.1 have the same version and no `starts`."""
@@ -94,6 +95,8 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the server says of the model: fields of its entry in the list of models, and `system_fingerprint`."""
     served_models: dict[str, Count] = {}
     """Answers by the name under which the server gave them."""
+    engines: list[EngineUsed] = []
+    """What ran on the replicas of a cluster, a start or stage after the other; empty where all ran on one machine."""
     starts: list[Start] = []
     """Empty for runs of audiobench 0.1, merged runs and those that another harness drove."""
 
@@ -181,6 +184,7 @@ def started(
         command=command_line(),
         server=merged(before.server if before else {}, server or {}),
         host={"system": platform.system(), "machine": platform.machine(), "release": platform.release()},
+        engines=before.engines if before else [],
         starts=[*(kept for start in earlier if (kept := start.of(sorted(others)))), *starts],
     )
 

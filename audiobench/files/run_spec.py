@@ -14,15 +14,17 @@ from typing import Annotated, Any, get_args
 import msgspec
 
 from audiobench.core.errors import UsageError
-from audiobench.core.limits import ATTEMPTS, BATCH_POLL_SECONDS, TIMEOUT_SECONDS
+from audiobench.core.limits import ATTEMPTS, BATCH_POLL_SECONDS, REPLICA_WAIT_SECONDS, TIMEOUT_SECONDS
 from audiobench.files.option_kinds import (
     Addresses,
+    Choice,
     Data,
     External,
     Folder,
     Ids,
     Kind,
     Label,
+    Least,
     Model,
     Names,
     Number,
@@ -107,6 +109,58 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     data: Annotated[dict[str, Path], Option(Data(), "local copy of a task's data", "TASK=PATH")] = {}
     allow_links: Annotated[bool, Option(Switch(), "follow links that lead out of a task's data folder")] = False
     base_url: Annotated[list[str], Option(Addresses(), "server; repeat for several replicas", "URL")] = []
+    engine: Annotated[
+        str,
+        Option(
+            Choice("local", "ray"),
+            "where models run that are not asked at a --base-url: local (this machine) or ray (replicas on a cluster)",
+            "ENGINE",
+        ),
+    ] = "local"
+    replicas: Annotated[
+        tuple[int, int] | None,
+        Option(
+            Least(),
+            "with --engine ray: N replicas, or at least A before the first request and up to B; others join as the cluster "
+            "has room (default: 1)",
+            "N|A:B",
+        ),
+    ] = None
+    ray_address: Annotated[
+        str | None,
+        Option(
+            Text(),
+            "with --engine ray: HOST:PORT of the cluster's head, or auto for the one that this machine is in (default: "
+            "RAY_ADDRESS, else this machine alone)",
+            "ADDRESS",
+        ),
+    ] = None
+    gpus_per_replica: Annotated[
+        float | None,
+        Option(
+            Number(zero=True),
+            "with --engine ray: GPUs of a replica, also a share of one (default: as few as the model file allows)",
+            "N",
+        ),
+    ] = None
+    keep_replicas: Annotated[
+        bool,
+        Option(
+            Switch(),
+            "with --engine ray: leave the replicas running; the next run of the model finds them, and ends them unless it "
+            "keeps them too",
+            recorded=False,
+        ),
+    ] = False
+    replica_wait: Annotated[
+        float,
+        Option(
+            Number(),
+            "with --engine ray: seconds that no replica at all may be up or starting before the run ends; rerunning goes on "
+            "(default {default})",
+            "S",
+        ),
+    ] = REPLICA_WAIT_SECONDS
     max_concurrency: Annotated[
         int | None, Option(Whole(1), "fixed number of requests at once (default: adaptive)", "N")
     ] = None

@@ -43,6 +43,10 @@ class RunError(Exception):
         return ExitCode.INCOMPLETE if self.incomplete else ExitCode.USAGE
 
 
+class DeadError(RunError):
+    """What the adapter ran in this process has died; a process of its own (`--engine ray`) is started anew."""
+
+
 @runtime_checkable
 class Adapter(Protocol):
     """A way of reaching a model."""

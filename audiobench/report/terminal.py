@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from audiobench.core.plain_text import one_line, printable
+from audiobench.core.plain_text import one_line, plural, printable
 from audiobench.core.sheet import Column, Sheet, console
 from audiobench.core.types import Condition
+from audiobench.files.run_info import RunInfo
 from audiobench.files.summary_entry import NOTHING, Read, Score, SummaryEntry, TurnSpent
 from audiobench.model.spec import Price
+from audiobench.replicas.told import ReplicaUsed
 from audiobench.results import cost
 from audiobench.results.groups import GroupScore
 from audiobench.results.reasoned import contrary
@@ -36,6 +38,19 @@ def number(entry: SummaryEntry, value: float | None) -> str:
 def interval(entry: SummaryEntry, ci: Sequence[float | None]) -> str:
     """A 95 % interval in the metric's unit."""
     return f"[{number(entry, ci[0])}, {number(entry, ci[1])}]" if ci[0] is not None else "-"
+
+
+def engine_lines(info: RunInfo) -> list[str]:
+    """What ran where, for runs on the replicas of a cluster."""
+    return [
+        f"{used.name} {used.version}: {used.model} on {'; '.join(map(_used, used.replicas))}" for used in info.engines
+    ]
+
+
+def _used(one: ReplicaUsed) -> str:
+    cards = f" GPU {','.join(one.gpus)}" if one.gpus else ""
+    lost = f", lost {one.losses} {plural(one.losses, 'time')}" if one.losses else ""
+    return f"{one.node}{cards}: {one.answers:,} {plural(one.answers, 'answer')}{lost}"
 
 
 def condition_label(entry: SummaryEntry) -> str:

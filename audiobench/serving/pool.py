@@ -43,15 +43,14 @@ class _Endpoint:
 
 
 class EndpointPool:
-    """An adapter that spreads requests over `adapters`, which reach the same model at different addresses.
+    """An adapter that spreads requests over `adapters`, which reach the same model at different addresses; others may
+    join and leave while it is used.
 
     A server that fails fast would look the least busy and draw all requests; so one that keeps failing rests for a while.
     Errors are raised as they come; the caller's next attempt goes to a server that is well.
     """
 
     def __init__(self, adapters: Sequence[Adapter]) -> None:
-        if not adapters:
-            raise ValueError("EndpointPool: no adapters")
         self._endpoints = [_Endpoint(adapter) for adapter in adapters]
         self._last: OrderedDict[str, _Endpoint] = OrderedDict()
 
@@ -60,7 +59,23 @@ class EndpointPool:
         """Requests now being answered by each server."""
         return [endpoint.in_flight for endpoint in self._endpoints]
 
+    @property
+    def resting(self) -> int:
+        """Servers that keep failing and get nothing for a while."""
+        now = time.monotonic()
+        return sum(endpoint.rests_until > now for endpoint in self._endpoints)
+
+    def join(self, adapter: Adapter) -> None:
+        """Send requests to this one, too."""
+        self._endpoints.append(_Endpoint(adapter))
+
+    def leave(self, adapter: Adapter) -> None:
+        """Send it nothing more; what is on the wire to it ends as it will."""
+        self._endpoints = [endpoint for endpoint in self._endpoints if endpoint.adapter is not adapter]
+
     def _choose(self, sample_id: str) -> _Endpoint:
+        if not self._endpoints:
+            raise RetryableError("no server is there")
         now = time.monotonic()
         well = [e for e in self._endpoints if e.rests_until <= now]
         if not well:

@@ -149,9 +149,25 @@ def test_when_no_server_is_well_the_error_comes_through():
         with pytest.raises(RunError):
             await EndpointPool([Slow(RunError("wrong key"))]).generate(item("s"))
 
+        with pytest.raises(RetryableError, match="no server is there"):
+            await EndpointPool([]).generate(item("s"))
+
     asyncio.run(main())
-    with pytest.raises(ValueError, match="no adapters"):
-        EndpointPool([])
+
+
+def test_servers_join_and_leave_while_a_pool_is_used():
+    async def main():
+        first, second = Slow(), Slow()
+        first.gate.set(), second.gate.set()
+        pool = EndpointPool([first])
+        await pool.generate(item("s"))
+        pool.join(second)
+        await pool.generate(item("s"))  # back to where its audio is cached
+        pool.leave(first)
+        await pool.generate(item("s"))
+        assert (first.asked, second.asked) == (["s", "s"], ["s"])
+
+    asyncio.run(main())
 
 
 @pytest.fixture
