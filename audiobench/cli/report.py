@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
 
 from audiobench.cli import output, trackers
 from audiobench.core.errors import UsageError
 from audiobench.core.sheet import Sheet, console
 from audiobench.files.summary_entry import SummaryEntry
+from audiobench.report.serving import served, serving_sheets
 from audiobench.report.terminal import (
     breakdown_table,
     condition_label,
+    engine_lines,
     group_sheet,
     print_run,
     score_sheet,
@@ -30,11 +34,16 @@ def run(args: argparse.Namespace) -> int:
     """Summarise and print."""
     trackers.asked(args)
     form = output.chosen(args)
+    if args.serving and args.breakdown:
+        raise UsageError("--serving and --breakdown: two tables; give one of them")
     if form == "json" and args.breakdown:
         raise UsageError("--breakdown: JSON has all breakdowns; leave out one of the two")
     found = _summarised(args.runs)
     for opened, entries in found:
         trackers.log(args, opened, entries)
+    if args.serving:
+        _show_serving(found, form, args.out)
+        return 0
     if form == "json":
         document = [
             {"run": str(r.folder), "model": r.model, "name": r.info.name, "dollars": costs[0].dollars, "costs": costs,
@@ -59,9 +68,23 @@ def run(args: argparse.Namespace) -> int:
         print_run(entries, _tasks(run), run.folder, groups=group_scores(entries, _tasks(run)))
         for sheet in _by_turn(run, entries):
             out.print(sheet, crop=False)
+        for line in engine_lines(run.info):
+            out.print(line, markup=False, soft_wrap=True)
         if line := cost.account_line(cost.account(run.folder, run.spec)):
             out.print(line, markup=False, soft_wrap=True)
     return 0
+
+
+def _show_serving(found: Sequence[tuple[Run, list[SummaryEntry]]], form: str, out: Path | None) -> None:
+    """How each run's server did."""
+    runs = [(run, served(run, entries)) for run, entries in found]
+    if form == "json":
+        output.write_json([one for _, figures in runs for one, _ in figures], out)
+        return
+    output.write_sheets([s for run, figures in runs if figures for s in serving_sheets(figures, run.title)], form, out)
+    for run, figures in runs:
+        if not figures:
+            print(f"{run.folder}: no answer with a measured time", file=sys.stderr)
 
 
 def _summarised(texts: Sequence[str]) -> list[tuple[Run, list[SummaryEntry]]]:

@@ -23,7 +23,9 @@ from audiobench.data.loading import at_hand
 from audiobench.files import run_info, suite
 from audiobench.files.run_info import command_line
 from audiobench.files.run_spec import RunSpec, options
+from audiobench.files.summary_entry import SummaryEntry
 from audiobench.report.estimate import Estimate, declared, estimate, estimate_lines, estimate_sheet
+from audiobench.report.serving import Served, served, serving_sheets
 from audiobench.report.terminal import print_run, score_sheet
 from audiobench.results import cost
 from audiobench.results.groups import GroupScore, group_scores, known_groups
@@ -36,17 +38,45 @@ def run(args: argparse.Namespace) -> int:
     given = {option.name: getattr(args, option.name) for option in options() if hasattr(args, option.name)}
     if args.format == "json":
         given["quiet"] = True
+    if args.sweep:
+        return _run_all(_swept(given, args), args, with_serving=True)
     if args.suite is not None:
         return _run_all(_suite(args, given), args)
     if args.repeat is not None:
         specs = _repeated(args.repeat, given)
         return _run_all(specs, args) if len(specs) > 1 else _run_one(specs[0], args)
+    return _run_one(_named(given), args)
+
+
+def _named(given: Mapping[str, Any]) -> RunSpec:
+    """The run that the options name; raises UsageError without a model or tasks."""
     missing = [f"--{name}" for name in ("model", "tasks") if name not in given]
     if missing:
         raise UsageError(
             f"{' and '.join(missing)}: missing; or give a suite file, or --from RUN.JSON (see audiobench run --help)"
         )
-    return _run_one(RunSpec(**given), args)
+    return RunSpec(**given)
+
+
+def _swept(given: Mapping[str, Any], args: argparse.Namespace) -> list[RunSpec]:
+    """The same run with each number of requests at once.
+
+    Raises:
+        UsageError: it is no single run, or says itself how many.
+    """
+    from msgspec.structs import replace
+
+    for flag, is_given in (
+        ("a suite", args.suite is not None),
+        ("--from", args.repeat is not None),
+        ("--max-concurrency", "max_concurrency" in given),
+        ("--batch", "batch" in given),
+    ):
+        if is_given:
+            raise UsageError(f"--sweep-concurrency: {flag} does not go with it")
+    spec = _named(given)
+    folder = run_folder(resolve(spec).model, spec)
+    return [replace(spec, max_concurrency=n, out=folder / f"concurrency-{n}") for n in args.sweep]
 
 
 def _suite(args: argparse.Namespace, given: Mapping[str, Any]) -> list[RunSpec]:
@@ -129,8 +159,12 @@ def _run_one(spec: RunSpec, args: argparse.Namespace) -> int:
     return int(result.exit_code)
 
 
-def _run_all(specs: Sequence[RunSpec], args: argparse.Namespace) -> int:
-    """Run one after the other. A run that fails does not keep the next from running; an interrupt does."""
+def _run_all(specs: Sequence[RunSpec], args: argparse.Namespace, *, with_serving: bool = False) -> int:
+    """Run one after the other. A run that fails does not keep the next from running; an interrupt does.
+
+    `with_serving`: end with how the servers did.
+    """
+    figures: list[tuple[Served, SummaryEntry]] = []
     codes: list[int] = []
     shown: list[dict[str, Any]] = []
     sheets: list[Sheet] = []
@@ -155,10 +189,18 @@ def _run_all(specs: Sequence[RunSpec], args: argparse.Namespace) -> int:
         shown.append(_as_json(result, spec))
         sheets.append(_sheet(result, spec))
         _log(result, args)
+        if with_serving and result.summaries:
+            figures += served(Run.open(result.folder), result.summaries)
         if result.exit_code in (ExitCode.SIGINT, ExitCode.SIGTERM):
             break
     code = max(codes, default=0)
-    _write(args, {"runs": shown, "exit_code": code}, sheets)
+    document: dict[str, Any] = {"runs": shown, "exit_code": code}
+    if with_serving:
+        document["serving"] = [one for one, _ in figures]
+        sheets += (tables := serving_sheets(figures, specs[0].model)[:1] if figures else [])
+        if output.chosen(args) == "text":
+            output.write_sheets(tables, "text")
+    _write(args, document, sheets)
     if code:
         done = sum(not code for code in codes)
         print(f"audiobench: {done} of {len(specs)} runs are complete", file=sys.stderr)

@@ -15,4 +15,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--breakdown", metavar="COLUMN", help="show only this breakdown, in full")
     tracker_options.configure(parser)
+    parser.add_argument(
+        "--serving", action="store_true",
+        help="show how the server did: throughput, latency, time to the first token, real-time factor, by calls in flight",
+    )  # fmt: skip
     output.configure(parser)

@@ -27,6 +27,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="repeat the run that wrote this run.json: in its own directory (only what is missing is sent), or in --out; "
         "further options override the recorded ones",
     )
+    add(
+        "--sweep-concurrency",
+        dest="sweep",
+        type=_counts,
+        metavar="N,N,...",
+        help="run once with each number of requests at once, in a directory each, and show accuracy and speed side by side",
+    )
     add("--dry-run", action="store_true", help="print the plan and the estimated cost; send nothing")
     tracker_options.configure(parser)
     output.configure(parser, out=False)
@@ -42,6 +49,17 @@ def _how(option: Named) -> dict[str, Any]:
     if option.kind.word is not None:
         how["type"] = _worded(option.kind.word)
     return how
+
+
+def _counts(text: str) -> list[int]:
+    """Numbers of requests at once, each once."""
+    try:
+        found = [int(word) for word in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or min(found) < 1 or len({*found}) < len(found):
+        raise argparse.ArgumentTypeError(f"{text:.40}: expected different numbers of at least 1, such as 1,8,32")
+    return found
 
 
 def _worded(word: Callable[[str], Any]) -> Callable[[str], Any]:
