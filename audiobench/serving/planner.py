@@ -94,7 +94,7 @@ def plan_server(
         UsageError: as `serve`.
     """
     if spec.weights is None or spec.serve is None:
-        raise UsageError(_no_server(spec))
+        raise UsageError(no_server(spec))
     cpu = _is_cpu_build() if cpu is None else cpu
     serving, exact = _with_arguments(spec.serve, extra_args)
     spec = spec.model_copy(update={"serve": serving})
@@ -182,7 +182,7 @@ def _ports(host: str, port: int, count: int) -> list[int]:
     return sorted(found)
 
 
-def _no_server(spec: ModelSpec) -> str:
+def no_server(spec: ModelSpec) -> str:
     """Why no server can be started for the model, and what to do instead."""
     if capabilities(spec).in_process:
         twin = f"{spec.name}-vllm"

@@ -25,5 +25,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NxCARD",
         help="with --dry-run: plan for these GPUs (such as 8xH100-80) instead of this machine's",
     )
+    parser.add_argument(
+        "--engine", choices=("local", "ray"), default="local",
+        help="ray: a server on each of some replicas of a Ray cluster, on free ports (default: local)",
+    )  # fmt: skip
+    parser.add_argument("--replicas", metavar="N|A:B", help="with --engine ray: as for audiobench run (default: 1)")
+    parser.add_argument("--ray-address", metavar="ADDRESS", help="with --engine ray: as for audiobench run")
     parser.usage = "%(prog)s [options] model [-- ARGS ...]"
     parser.epilog = f"ARGS: further options for vLLM's server.\n\n{parser.epilog}"
