@@ -87,7 +87,7 @@ def build(
                 f"audio={condition.audio}"
             )
     first = answered_at(turns)
-    system = prompt.system if prompt.system is not None else model.system
+    system = model.system if prompt.system is None else _system(prompt.system, sample)
     opening = [Message("system", (TextPart(system),))] if system else []
     for shot in shots:
         opening += _shot(arrange(shot, condition.option_order), task, prompt, condition, seed)
@@ -105,6 +105,11 @@ def build(
         sample=sample,
     )
     return apply(request, think)
+
+
+def _system(written: str, sample: Sample) -> str:
+    """The system turn of a prompt, which may be a template."""
+    return template.render(written, template.variables(sample)) if "{{" in written else written
 
 
 def _shot(shot: Sample, task: TaskSpec, prompt: Prompt, condition: Condition, seed: int) -> list[Message]:

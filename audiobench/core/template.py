@@ -23,7 +23,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from audiobench.core.errors import UsageError
-from audiobench.core.tools import shown
+from audiobench.core.tools import shown, shown_by_line
 from audiobench.core.types import LETTERS, Sample
 
 MAX_RANGE = 1000
@@ -327,6 +327,7 @@ def variables(sample: Sample) -> dict[str, Any]:
         "transcript": sample.transcript,
         "turn": sample.question,
         "tools": shown(sample.tools),
+        "tool_lines": shown_by_line(sample.tools),
         "doc": sample.doc,
         "row": sample.doc,
     }

@@ -38,8 +38,8 @@ class ToolCall(Struct, frozen=True, omit_defaults=True):
 
 
 def tools_of(declared: Any) -> tuple[Tool, ...]:
-    """Tools as a data set declares them: a list of `{name, description, parameters}`, or its JSON text. Dots in names become
-    underscores, which every server takes.
+    """Tools as a data set declares them: a list of `{name, description, parameters}`, each by itself or under `function` as
+    OpenAI has it, or its JSON text. Dots in names become underscores, which every server takes.
 
     Raises:
         UsageError: it is no such list.
@@ -49,6 +49,8 @@ def tools_of(declared: Any) -> tuple[Tool, ...]:
             declared = orjson.loads(declared)
         except orjson.JSONDecodeError as error:
             raise UsageError(f"tools: no JSON: {error}") from None
+    if is_list(declared):
+        declared = [object_in(one, "function") or one if is_object(one) else one for one in declared]
     if not is_list(declared) or not all(is_object(one) and one.get("name") for one in declared):
         raise UsageError(f"tools: must be a list of {{name, description, parameters}}, found {declared!r:.80}")
     return tuple(
@@ -185,6 +187,12 @@ def without_calls(text: str, calls: Sequence[ToolCall]) -> str:
 def in_words(calls: Sequence[ToolCall]) -> str:
     """Calls as text, `[{"name": {"parameter": value}}]`: what scorers read and people see."""
     return orjson.dumps([{call.name: call.arguments} for call in calls]).decode()
+
+
+def shown_by_line(tools: Iterable[Tool]) -> str:
+    """Tools as Qwen's and Hermes' prompts show them: one JSON line each, in OpenAI's form, types as declared."""
+    listed = [{"name": tool.name, "description": tool.description, "parameters": tool.parameters} for tool in tools]
+    return "\n".join(json.dumps({"type": "function", "function": one}, ensure_ascii=False) for one in listed)
 
 
 def shown(tools: Iterable[Tool]) -> str:

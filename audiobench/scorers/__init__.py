@@ -78,6 +78,7 @@ _BUILT_IN: Mapping[str, str] = {
     "voicebench_qa": "voicebench_judge.QA",
     "bfcl_ast": "bfcl.SCORER",
     "tool_use": "tool_use.SCORER",
+    "speech_fc": "speech_fc.SCORER",
     "mt_bench": "dialogues.MT_BENCH",
     "multi_challenge": "dialogues.MULTI_CHALLENGE",
     "airbench_foundation": "airbench.FOUNDATION",

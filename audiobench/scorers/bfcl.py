@@ -15,7 +15,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from msgspec import Struct
@@ -32,6 +32,17 @@ TYPES: Mapping[str, type[Any]] = {
     "string": str, "integer": int, "float": float, "boolean": bool, "array": list, "tuple": list, "dict": dict,
     "object": dict, "number": float, "any": str,
 }  # fmt: skip
+
+
+class Rules(NamedTuple):
+    """What of a match differs from version to version of BFCL's code."""
+
+    types: Mapping[str, type[Any]] = TYPES
+    unchecked: tuple[str, ...] = ()
+    """Types whose values are not looked at."""
+
+
+RULES = Rules()
 _FENCED = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL)
 _LOOSE = re.compile(r"[ ,./\-_*^]")
 _ARITHMETIC: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -115,7 +126,14 @@ def _value(node: ast.expr) -> Any:
 # ---- the match -------------------------------------------------------------------------------------------------------
 
 
-def check(tools: Sequence[Mapping[str, Any]], calls: Sequence[Call], allowed: Sequence[Call], *, dots: bool) -> Checked:
+def check(
+    tools: Sequence[Mapping[str, Any]],
+    calls: Sequence[Call],
+    allowed: Sequence[Call],
+    *,
+    dots: bool,
+    rules: Rules = RULES,
+) -> Checked:
     """Whether `calls` are the allowed ones, in any order.
 
     Args:
@@ -123,26 +141,27 @@ def check(tools: Sequence[Mapping[str, Any]], calls: Sequence[Call], allowed: Se
         calls: what was called.
         allowed: {name: {parameter: [values]}} for each call.
         dots: whether names are called with underscores for their dots.
+        rules: those of another version.
     """
     about = {str(tool["name"]): tool for tool in tools}
     if len(allowed) == 1:
         if len(calls) != 1:
             return Checked(False, f"{'multiple' if len(tools) > 1 else 'simple'}_function_checker:wrong_count")
         (name,) = allowed[0]
-        return _one(about[name], calls[0], allowed[0][name], dots=dots)
+        return _one(about[name], calls[0], allowed[0][name], dots, rules)
     if len(calls) != len(allowed):
         return Checked(False, "parallel_function_checker_no_order:wrong_count")
     left = list(calls)
     for expected in allowed:
         (name,) = expected
-        found = next((call for call in left if _one(about[name], call, expected[name], dots=dots).valid), None)
+        found = next((call for call in left if _one(about[name], call, expected[name], dots, rules).valid), None)
         if found is None:
             return Checked(False, "parallel_function_checker_no_order:cannot_find_match")
         left.remove(found)
     return RIGHT
 
 
-def _one(tool: Mapping[str, Any], call: Call, allowed: Mapping[str, Any], *, dots: bool) -> Checked:
+def _one(tool: Mapping[str, Any], call: Call, allowed: Mapping[str, Any], dots: bool, rules: Rules) -> Checked:
     name = str(tool["name"]).replace(".", "_") if dots else str(tool["name"])
     if name not in call:
         return Checked(False, "simple_function_checker:wrong_func_name")
@@ -153,7 +172,9 @@ def _one(tool: Mapping[str, Any], call: Call, allowed: Mapping[str, Any], *, dot
     for parameter, value in given.items():
         if parameter not in known or parameter not in allowed:
             return Checked(False, "simple_function_checker:unexpected_param")
-        found = _argument(known[parameter], value, allowed[parameter])
+        if known[parameter]["type"] in rules.unchecked:
+            continue
+        found = _argument(known[parameter], value, allowed[parameter], rules.types)
         if not found.valid:
             return found
     if any(parameter not in given and "" not in values for parameter, values in allowed.items()):
@@ -161,10 +182,10 @@ def _one(tool: Mapping[str, Any], call: Call, allowed: Mapping[str, Any], *, dot
     return RIGHT
 
 
-def _argument(about: Mapping[str, Any], value: Any, allowed: Sequence[Any]) -> Checked:
+def _argument(about: Mapping[str, Any], value: Any, allowed: Sequence[Any], types: Mapping[str, type[Any]]) -> Checked:
     described = str(about["type"])
-    wanted = TYPES[described]
-    nested = TYPES[str(about["items"]["type"])] if described in ("array", "tuple") else None
+    wanted = types[described]
+    nested = types[str(about["items"]["type"])] if described in ("array", "tuple") else None
     if described == "tuple" and is_sequence(value):
         value = list(value)
     if wanted is float and type(value) is int:

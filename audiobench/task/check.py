@@ -206,6 +206,8 @@ def _prompts(task: TaskSpec) -> Iterator[Finding]:
             yield ("prompt", index, "order"), "text, audio or both"
         if prompt.clip_label is not None:
             yield from _template(("prompt", index, "clip_label"), prompt.clip_label, PROMPT_NAMES | {"number", "clips"})
+        if prompt.system is not None and "{{" in prompt.system:
+            yield from _template(("prompt", index, "system"), prompt.system, PROMPT_NAMES)
         if prompt.text is None:
             if "text" in prompt.order:
                 yield key, "order names text, but there is none: give text, or order: [audio]"

@@ -61,6 +61,7 @@ class Prompt(Declared):
     order: list[Literal["text", "audio", "image", "video"]] = ["audio", "text"]
     """Order of the parts in the user turn."""
     system: str | None = None
+    """System turn; a template, where it holds one."""
     text: str | None = None
     """jinja template over question, options, choices, transcript and the data set's columns; none = audio only."""
     generation_kwargs: dict[str, Any] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,27 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from audiobench.ask.prompt import build
+from audiobench.core import strict_yaml
+from audiobench.core.parts import text_of
 from audiobench.core.tools import in_words, tools_of
-from audiobench.core.types import Message, Request, Response, Sample, TextPart, Tool, ToolCall
+from audiobench.core.types import (
+    Answer,
+    Clip,
+    Condition,
+    Message,
+    Request,
+    Response,
+    Sample,
+    TextPart,
+    Tool,
+    ToolCall,
+)
 from audiobench.model.capabilities import unmet
 from audiobench.model.registry import build_adapter, capabilities, find_model
-from audiobench.scorers import bfcl
+from audiobench.model.think import resolve
+from audiobench.scorers import bfcl, speech_fc
+from audiobench.task.spec import TaskSpec
 from tests.run.conftest import wav
 from tests.run.test_relisten import lines
 
@@ -188,3 +205,48 @@ def test_gemini_is_handed_tools_as_its_own_client_sends_them(monkeypatch: pytest
     said = adapter.parsed({"candidates": [{"content": {"parts": parts}, "finishReason": "STOP"}]}, "here")
     assert said.calls == (ToolCall("music_play", {"title": "Blue Moon"}, "c1"),)
     assert said.text == '[{"music_play":{"title":"Blue Moon"}}]'
+
+
+def spoken(kind: str, allowed: list[Any]) -> Sample:
+    """An item of SpeechFCEval with one parameter of this type."""
+    parameters = {"type": "dict", "properties": {"x": {"type": kind}}, "required": ["x"]}
+    function = [{"type": "function", "function": {"name": "a.b", "description": "", "parameters": parameters}}]
+    columns = {"function": json.dumps(function), "ground_truth": json.dumps([{"a.b": {"x": allowed}}])}
+    return Sample("x", "", metadata=columns, tools=tools_of(columns["function"]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "allowed", "given", "ours", "official"),
+    [
+        ("string", ["Rain"], "rain", 1.0, True),
+        ("number", [1.5], 1.5, 1.0, True),
+        ("number", [2], 2.0, 1.0, False),  # bfcl-eval takes a number for a float
+        ("object", [{"k": [1]}], {"other": 2}, 0.0, True),
+        ("integer", [2], 3, 0.0, False),
+    ],
+)
+def test_speech_fc_scores_by_bfcl_and_has_the_published_verdict_beside_it(
+    kind: str, allowed: list[Any], given: Any, ours: float, official: bool
+) -> None:
+    """Official verdicts as the released code gives them (4,046 responses compared, 578 of them published)."""
+    item = spoken(kind, allowed)
+    for name in ("a.b", "a_b"):
+        call = f"<tool_call>\n{json.dumps({'name': name, 'arguments': {'x': given}})}\n</tool_call>"
+        assert speech_fc.score(Answer(call), item, call)[0] == ours
+        assert speech_fc.official(call, item) is (official and name == "a.b")
+    native = in_words([ToolCall("a_b", {"x": given})])
+    assert (speech_fc.score(Answer(native), item, native)[0], speech_fc.official(native, item)) == (ours, False)
+
+
+def test_a_system_turn_shows_the_functions_line_by_line() -> None:
+    shipped = Path(__file__).parents[2] / "tasks" / "speech" / "speech_fc_bfcl_single.yaml"
+    task = strict_yaml.validate(TaskSpec, shipped)
+    item = replace(spoken("string", ["rain"]), clips=(Clip(shipped),))
+    model = find_model("scripted:x")
+    request = build(item, task, task.find_prompt("in_words"), Condition(), model, resolve(model, "default"))
+    system = request.messages[0]
+    assert system.role == "system"
+    (line,) = text_of(system.parts).split("<tools>\n")[1].split("\n</tools>")[0].splitlines()
+    assert json.loads(line)["function"]["parameters"] == {
+        "type": "dict", "properties": {"x": {"type": "string"}}, "required": ["x"],
+    }  # fmt: skip
