@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from msgspec import structs
@@ -46,7 +45,7 @@ def arrange(sample: Sample, order: int) -> Sample:
     texts = [text for _, text in sample.options]
     shift = order % len(texts)
     turned = iter(texts[shift:] + texts[:shift])
-    return replace(sample, choices=tuple(None if choice is None else next(turned) for choice in sample.choices))
+    return structs.replace(sample, choices=tuple(None if choice is None else next(turned) for choice in sample.choices))
 
 
 def build(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from audiobench import media as audio
-from audiobench.ask import prompt
+from audiobench.ask import comparisons, prompt
+from audiobench.ask.comparisons import Comparisons
 from audiobench.ask.hypotheses import Hypotheses
 from audiobench.ask.protocols import Protocol
 from audiobench.core.errors import UsageError
@@ -40,6 +42,8 @@ class _Compared:
     finished: list[Slot] = field(default_factory=list[Slot])
     stale: list[Slot] = field(default_factory=list[Slot])
     corrected: dict[int, ShownSample] = field(default_factory=dict[int, ShownSample])
+    same: bytes = b""
+    """Of samples whose answers all are to today's requests and items: the digest that stands for that."""
 
 
 @dataclass(slots=True)
@@ -171,9 +175,7 @@ class TaskWork:
 
     def shown(self, sample: Sample, order: int) -> ShownSample:
         """What a record keeps of an item in this option order."""
-        if self._columns is None:
-            self._columns = {*self.task.breakdown, *scorer_of(self.task).columns}
-        return ShownSample.of(prompt.arrange(sample, order), self._columns)
+        return ShownSample.of(prompt.arrange(sample, order), self._kept_columns())
 
     def forget_finished(self) -> None:
         """Let `mark_finished` look at the journal again, whose requests would now be others."""
@@ -189,16 +191,19 @@ class TaskWork:
             return
         self._read = size
         done = record_parts.answered(self.journal_path)
+        known = Comparisons(self.journal_path, self._settings() if len(done) >= comparisons.WORTH_KEEPING else None)
         self.finished, self.stale, self.corrected = set(), [], {}
         times: list[float] = []
 
         def compared(places: Sequence[int]) -> _Compared:
-            return self._compared([self.samples[place] for place in places], done)
+            return self._compared([self.samples[place] for place in places], done, known)
 
         for found in on_all_cores.shared_out(compared, range(len(self.samples) if done else 0), COMPARED):
             self.finished.update(found.finished)
             self.stale += found.stale
             self.corrected.update(found.corrected)
+            known.add(found.same)
+        known.keep()
         for slot in self.finished:
             times.append(done.pop(slot).time)
         for slot in self.stale:
@@ -206,36 +211,70 @@ class TaskWork:
         self.left_out = list(done)
         self.answered = (min(times), max(times)) if times and min(times) > 0 else None
 
-    def _compared(self, samples: Sequence[Sample], done: Mapping[Slot, Done]) -> _Compared:
+    def _settings(self) -> bytes | None:
+        """Everything but samples and answers that `_compared` depends on; None where a request shows other samples too."""
+        if self.task.num_fewshot:
+            return None
+        return comparisons.settings(
+            *(spec.model_dump_json() for spec in (self.task, self.prompt, self.model)), self.model_sha256,
+            self.conditions, self.epochs, repr(self.thinks), self.seed, self.overrides, self.versions,
+            self.awaits_hypotheses, sorted(self._kept_columns()),
+        )  # fmt: skip
+
+    def _compared(self, samples: Sequence[Sample], done: Mapping[Slot, Done], known: Comparisons) -> _Compared:
         """What the journal's answers to these samples are today."""
+        files = Files()
+        same = known.digest(self._facts(samples, done, files))
+        if known.knows(same):
+            return _Compared([slot for sample in samples for slot, _ in self._answers(sample, done)], same=same)
         found, suspects = _Compared(), dict[int, ShownSample]()
         for sample in samples:
-            today: dict[int, tuple[ShownSample, int]] = {}
-            for condition in self.asked(sample):
-                for epoch in range(self.epochs):
-                    slot = (sample.id, condition, epoch)
-                    record = done.get(slot)
-                    if record is None:
-                        continue
-                    if self._key(sample, condition, epoch, record) != record.key:
-                        found.stale.append(slot)
-                        continue
-                    found.finished.append(slot)
-                    if (order := condition.option_order) not in today:
-                        shown = self.shown(sample, order)
-                        today[order] = shown, record_parts.written(shown)
-                    shown, written = today[order]
-                    if written != record.shown:  # by another version, or about another item
-                        suspects[record.place] = shown
+            today: dict[int, tuple[ShownSample, bytes]] = {}
+            for slot, record in self._answers(sample, done):
+                _, condition, epoch = slot
+                if self._key(sample, condition, epoch, record, files) != record.key:
+                    found.stale.append(slot)
+                    continue
+                found.finished.append(slot)
+                if (order := condition.option_order) not in today:
+                    shown = self.shown(sample, order)
+                    today[order] = shown, record_parts.written(shown)
+                shown, written = today[order]
+                if written != record.shown:  # by another version, or about another item
+                    suspects[record.place] = shown
         for (place, shown), line in zip(suspects.items(), records.at(self.journal_path, list(suspects)), strict=True):
             if not record_parts.same(line.sample, kept := record_parts.read_back(shown)):
                 found.corrected[place] = kept
+        if not found.stale and not found.corrected:
+            found.same = same
         return found
 
-    def _key(self, sample: Sample, condition: Condition, epoch: int, record: Done) -> str | None:
+    def _answers(self, sample: Sample, done: Mapping[Slot, Done]) -> Iterator[tuple[Slot, Done]]:
+        """What the journal holds of a sample."""
+        for condition in self.asked(sample):
+            for epoch in range(self.epochs):
+                slot = (sample.id, condition, epoch)
+                if (record := done.get(slot)) is not None:
+                    yield slot, record
+
+    def _facts(self, samples: Sequence[Sample], done: Mapping[Slot, Done], files: Files) -> Iterator[object]:
+        """Of each sample what its requests are made of, and what the journal's answers were given to."""
+        for sample in samples:
+            other = self.swap[sample.id] if self.swap else None
+            yield sample, other, self.hypotheses.get(sample.id)
+            clips = [*sample.media, *(other.media if other is not None else ())]
+            for slot, record in self._answers(sample, done):
+                yield slot, record.key, record.shown, files.sha256(clips, record)
+
+    def _kept_columns(self) -> set[str]:
+        if self._columns is None:
+            self._columns = {*self.task.breakdown, *scorer_of(self.task).columns}
+        return self._columns
+
+    def _key(self, sample: Sample, condition: Condition, epoch: int, record: Done, files: Files) -> str | None:
         """Today's key of a slot that was answered before; None where today's prompt cannot be made for it."""
         try:
-            return key_today(self.request(sample, condition, epoch), record, self.model_sha256)
+            return key_today(self.request(sample, condition, epoch), record, self.model_sha256, files)
         except SampleError:
             return None
 
@@ -246,34 +285,52 @@ class TaskWork:
         self.stale = []
 
 
-def key_today(request: Request, record: Done, model_sha256: str) -> str:
+class Files:
+    """Clips' files as they are now, each looked at once."""
+
+    def __init__(self) -> None:
+        self._states: dict[Path, FileState | None] = {}
+        self._read: dict[Path, str] = {}
+
+    def _state(self, path: Path) -> FileState | None:
+        if path not in self._states:
+            try:
+                self._states[path] = FileState.of(os.stat(path))
+            except OSError:
+                self._states[path] = None
+        return self._states[path]
+
+    def sha256(self, clips: Iterable[Clip], record: Done) -> list[str | None]:
+        """Hex digest of each clip's bytes, the record's where the file has not changed since; None where there is none."""
+        known = {clip.path: clip for clip in record.audio}
+        return [self._sha256(clip, known) for clip in clips]
+
+    def _sha256(self, clip: Clip, known: Mapping[str, ClipFacts]) -> str | None:
+        if clip.sha256 is not None:
+            return clip.sha256
+        state = self._state(clip.path)
+        if state is None:
+            return None
+        entry = known.get(str(clip.path))
+        if entry and state == (entry.bytes, entry.mtime_ns, entry.ctime_ns, entry.inode):
+            return entry.sha256
+        if clip.path not in self._read:
+            with clip.path.open("rb") as file:
+                self._read[clip.path] = hashlib.file_digest(file, "sha256").hexdigest()
+        return self._read[clip.path]
+
+
+def key_today(request: Request, record: Done, model_sha256: str, files: Files | None = None) -> str:
     """The key of a request that was answered before: clips' sha256 are the journal's where the file has not changed,
     else made by reading.
     """
-    known = {clip.path: clip for clip in record.audio}
-    return request.key(model_sha256, lambda clip: _sha256(clip, known))
+    found = files or Files()
+    return request.key(model_sha256, lambda clip: found.sha256([clip], record)[0])
 
 
 def key_anew(request: Request, model_sha256: str) -> str:
     """The key of a request, clips' sha256 made by reading where they are not known."""
-    return request.key(model_sha256, lambda clip: _sha256(clip, {}))
-
-
-def _sha256(clip: Clip, known: Mapping[str, ClipFacts]) -> str | None:
-    """Hex digest of a clip's bytes; None where there is none."""
-    if clip.sha256 is not None:
-        return clip.sha256
-    entry = known.get(str(clip.path))
-    try:
-        state = FileState.of(os.stat(clip.path))
-    except OSError:
-        return None
-    if entry and state == (entry.bytes, entry.mtime_ns, entry.ctime_ns, entry.inode):
-        return entry.sha256
-    from hashlib import file_digest
-
-    with clip.path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
+    return key_today(request, Done("", [], b"", 0, 0.0), model_sha256)
 
 
 def schedule(works: Sequence[TaskWork]) -> Iterator[tuple[TaskWork, Sample, Condition, int]]:

@@ -2,8 +2,8 @@
 
     TaskSpec -> Sample -> Request -> Response -> Answer -> Outcome -> summary entry
 
-Plain frozen dataclasses, because a run makes thousands of them; what people write (task and model YAML) is pydantic
-and lives in `audiobench.task` and `audiobench.model.spec`.
+Frozen dataclasses, and structs for what a run makes hundreds of thousands of; what people write (task and model YAML) is
+pydantic and lives in `audiobench.task` and `audiobench.model.spec`.
 """
 
 from __future__ import annotations
@@ -63,8 +63,7 @@ class DialogueTurn:
     """Whether the model under test said it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """One item of a benchmark."""
 
     id: str
@@ -75,13 +74,13 @@ class Sample:
     """Option texts in published order; None is a padded slot (MMSU), whose letter is not offered."""
     target: str | tuple[str, ...] | None = None
     """The right option's text, or the reference(s); None where answers are withheld."""
-    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    metadata: Mapping[str, Any] = {}
     """Columns for breakdowns and for the scorer (checklist, rubric, ...)."""
     transcript: str | None = None
     """The words of the clip, where the data set has them (for the `transcript` audio condition)."""
     cluster: str | None = None
     """Items that share a clip share this key."""
-    doc: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    doc: Mapping[str, Any] = {}
     """The data set's own row (without audio), for prompt templates."""
     videos: tuple[Clip, ...] = ()
     images: tuple[Clip, ...] = ()
@@ -95,6 +94,11 @@ class Sample:
     """What the model called in a conversation with scripted results, for scorers; None where there was none."""
     reference: Clip | None = None
     """A sound that an answer in sound is compared with; no model is sent it."""
+
+    @property
+    def media(self) -> tuple[Clip, ...]:
+        """Every file that a request about it may send."""
+        return (*self.clips, *self.images, *self.videos)
 
     @property
     def options(self) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import orjson
+from msgspec import structs
 
 from audiobench.core.errors import UsageError
 from audiobench.core.narrow import is_list
@@ -236,7 +237,7 @@ def with_clusters(samples: list[Sample]) -> list[Sample]:
     if not uses or max(uses.values()) < 2:
         return samples
     return [
-        replace(sample, cluster=clips[0].sha256 or key) if key is not None and uses[key] > 1 else sample
+        structs.replace(sample, cluster=clips[0].sha256 or key) if key is not None and uses[key] > 1 else sample
         for sample, clips, key in zip(samples, media, keys, strict=True)
     ]
 

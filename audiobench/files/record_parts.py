@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct, field
 
+from audiobench.core.remembered import digest
 from audiobench.core.types import Condition
 from audiobench.files import journal
 from audiobench.files.records import BatchOrigin, ClipFacts, Count, Record, Seconds, ShownSample, Slot, fault
@@ -29,9 +30,9 @@ def same(left: ShownSample | None, right: ShownSample | None) -> bool:
     return msgspec.json.encode(left, order="sorted") == msgspec.json.encode(right, order="sorted")
 
 
-def written(shown: ShownSample | None) -> int:
-    """Stands for an item as a line holds it, byte for byte; another number in every process."""
-    return hash(msgspec.json.encode(shown))
+def written(shown: ShownSample | None) -> bytes:
+    """Stands for an item as a line holds it, byte for byte."""
+    return digest(msgspec.json.encode(shown))
 
 
 class Head(Struct, gc=False):
@@ -66,7 +67,7 @@ class Done(Struct, gc=False):
 
     key: str
     audio: list[ClipFacts]
-    shown: int
+    shown: bytes
     """`written` of the item."""
     place: int
     """Of the line, in bytes."""
@@ -88,7 +89,7 @@ def answered(path: Path) -> dict[Slot, Done]:
         if line.stale:
             done.pop(slot, None)
         if line.response is not None:
-            shown = hash(bytes(line.sample)) if isinstance(line, _Answering) else written(line.sample)
+            shown = digest(bytes(line.sample)) if isinstance(line, _Answering) else written(line.sample)
             done[slot] = Done(line.key, line.audio, shown, place, line.time)
     return done
 

@@ -244,7 +244,8 @@ class Record(Struct, omit_defaults=True, gc=False):
             return Sample(self.id, "")
         return Sample(
             self.id, kept.question, choices=kept.choices, target=kept.target, metadata=kept.metadata,
-            transcript=kept.transcript, cluster=kept.cluster, turns=self._conversation(kept.turns), called=self._called(),
+            transcript=kept.transcript, cluster=kept.cluster,
+            turns=self._conversation(kept.turns) if kept.turns else (), called=self._called(),
             reference=Clip(Path(kept.reference.path), kept.reference.sha256 or None) if kept.reference else None,
         )  # fmt: skip
 

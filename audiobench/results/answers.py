@@ -5,16 +5,12 @@
 To find an answer takes up to a millisecond, and every command that scores a run needs it. What is found depends on the
 response, the rules, the question and the options alone, so the key of an answer is a digest of these, and a file counts
 only for the code that wrote it: nothing stale can be found in it. It is not beside the journal, so that a run directory
-from elsewhere brings none along. A file that is damaged, another user's or writable for others is not read; all of
-them can be deleted at any time (docs/decisions/15-answers-remembered.md).
+from elsewhere brings none along (docs/decisions/15-answers-remembered.md).
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import stat
 import sys
 import unicodedata
 from array import array
@@ -35,14 +31,11 @@ from audiobench.core import (
     plain_text,
     plugins,
     redact,
+    remembered,
     thought,
     tools,
     types,
 )
-from audiobench.core.cache_place import cache_root
-from audiobench.core.disk import write_whole
-from audiobench.core.errors import IncompleteError
-from audiobench.core.plain import check_plain
 from audiobench.core.types import Answer, Sample
 from audiobench.extraction import EXTRACTORS, extract
 
@@ -52,11 +45,9 @@ SHORT = 100
 """Characters; a longer answer is the response itself or nearly, and found as fast as looked up."""
 WORTH_KEEPING = 200
 """New answers; fewer are read again in a moment."""
-MOST_BYTES = 2**30
-"""Of all files together; the least recently written ones go first."""
 VERSION = 1
-_KEY = 16
-"""Bytes of a key, and of the checksum in front of a file."""
+_KEY = remembered.DIGEST
+"""Bytes of a key."""
 
 Reader = Callable[[str, Sequence[str], Sample], Answer]
 """(response text, rules, item as it was shown) -> answer."""
@@ -152,13 +143,8 @@ class Answers:
             b"".join(key.to_bytes(_KEY, sys.byteorder) for key in self._numbers),
             array("I", self._numbers.values()).tobytes(),
         )
-        content = msgspec.msgpack.encode(kept)
-        with contextlib.suppress(IncompleteError, OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(self._file, _digest(content) + content)
-            self._file.chmod(stat.S_IRUSR | stat.S_IWUSR)
+        if remembered.keep(self._file, msgspec.msgpack.encode(kept)):
             self._new = []
-            _make_room(self._file)
 
 
 def key_of(text: str, rules: Sequence[str], sample: Sample) -> int:
@@ -168,7 +154,7 @@ def key_of(text: str, rules: Sequence[str], sample: Sample) -> int:
         UnicodeEncodeError: a text that UTF-8 cannot hold.
     """
     asked = (text, tuple(rules), sample.question, sample.choices)
-    return int.from_bytes(_digest(msgspec.msgpack.encode(asked)), sys.byteorder)
+    return int.from_bytes(remembered.digest(msgspec.msgpack.encode(asked)), sys.byteorder)
 
 
 @cache
@@ -195,13 +181,8 @@ def answers_of(journal: Path) -> Answers:
     place = journal.resolve()
     answers = _OPEN.get(place)
     if answers is None:
-        name = hashlib.sha256(os.fsencode(place)).hexdigest()[:32]
-        answers = _OPEN[place] = Answers(cache_root() / "answers" / name)
+        answers = _OPEN[place] = Answers(remembered.place("answers", place))
     return answers
-
-
-def _digest(content: bytes) -> bytes:
-    return hashlib.blake2b(content, digest_size=_KEY).digest()
 
 
 def _ints(keys: bytes) -> Iterable[int]:
@@ -209,16 +190,11 @@ def _ints(keys: bytes) -> Iterable[int]:
 
 
 def _opened(file: Path) -> _Kept | None:
-    """What a file holds; None where there is no plain one that is whole and this user's alone."""
+    """What a file holds; None where there is none to read."""
+    content = remembered.opened(file)
     try:
-        check_plain(file)
-        with file.open("rb") as opened:
-            state = os.fstat(opened.fileno())
-            if state.st_uid != os.geteuid() or state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                return None
-            checksum, content = opened.read(_KEY), opened.read()
-        kept = msgspec.msgpack.decode(content, type=_Kept) if checksum == _digest(content) else None
-    except (OSError, msgspec.DecodeError):
+        kept = None if content is None else msgspec.msgpack.decode(content, type=_Kept)
+    except msgspec.DecodeError:
         return None
     return kept if kept is not None and kept.version == VERSION and _fits(kept) else None
 
@@ -230,13 +206,3 @@ def _fits(kept: _Kept) -> bool:
     if odd or len(kept.which) != keys * width:
         return False
     return not keys or max(array("I", kept.which)) < len(kept.answers)
-
-
-def _make_room(newest: Path) -> None:
-    """Delete the files that were not written for longest, where all are more than `MOST_BYTES`."""
-    files = [(file, file.stat()) for file in newest.parent.iterdir() if file != newest]
-    left = MOST_BYTES - newest.stat().st_size
-    for file, state in sorted(files, key=lambda entry: -entry[1].st_mtime):
-        left -= state.st_size
-        if left < 0:
-            file.unlink()

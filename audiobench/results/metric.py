@@ -22,7 +22,7 @@ def metric(task: TaskSpec, responded: Sequence[Scored], epochs: int) -> Score:
     Epochs are averaged per sample first; samples that share a clip are one cluster.
     """
     made = metric_of(task)
-    return _score(made, tallied(made, responded).values(), epochs)
+    return score(made, tallied(made, responded).values(), epochs)
 
 
 def tallied(made: Metric, responded: Iterable[Scored]) -> Tallied:
@@ -41,7 +41,8 @@ def tallied(made: Metric, responded: Iterable[Scored]) -> Tallied:
     }
 
 
-def _score(made: Metric, samples: Iterable[tuple[Tally, str]], epochs: int) -> Score:
+def score(made: Metric, samples: Iterable[tuple[Tally, str]], epochs: int) -> Score:
+    """The metric over these samples, as `metric`."""
     samples = list(samples)
     if not samples:
         return NOTHING
@@ -50,10 +51,11 @@ def _score(made: Metric, samples: Iterable[tuple[Tally, str]], epochs: int) -> S
     return Score.of(made.of(tallies), interval, len(tallies))
 
 
-def breakdown(task: TaskSpec, responded: Sequence[Scored], epochs: int) -> dict[str, dict[str, Score]]:
-    """The metric by each breakdown column: {column: {label: {n, value, ci, interval}}}."""
+def breakdown(
+    task: TaskSpec, responded: Sequence[Scored], samples: Tallied, epochs: int
+) -> dict[str, dict[str, Score]]:
+    """The metric by each breakdown column: {column: {label: {n, value, ci, interval}}}; `samples`: what `responded` adds."""
     made, tables = metric_of(task), dict[str, dict[str, Score]]()
-    samples: Tallied = tallied(made, responded) if task.breakdown else {}
     for column in task.breakdown:
         labels = _labels(column, responded)
         if labels is None:
@@ -63,7 +65,7 @@ def breakdown(task: TaskSpec, responded: Sequence[Scored], epochs: int) -> dict[
         for sample, found in samples.items():
             groups[labels[sample]].append(found)
         tables[column] = {
-            label: _score(made, group, epochs) for label, group in sorted(groups.items(), key=itemgetter(0))
+            label: score(made, group, epochs) for label, group in sorted(groups.items(), key=itemgetter(0))
         }
     return tables
 

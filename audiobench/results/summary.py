@@ -18,7 +18,7 @@ from audiobench.files.annotations import Judgement, Reading, Slot
 from audiobench.files.records import Record
 from audiobench.files.summary_entry import ErrorBounds, How, MetricScore, Official, Read, Reason, SummaryEntry
 from audiobench.results.condensed import CONDENSED, Spent, condenser
-from audiobench.results.metric import breakdown, metric
+from audiobench.results.metric import breakdown, metric, score, tallied
 from audiobench.results.reasoned import contrary
 from audiobench.results.runs import Run, Scored, TaskRun
 from audiobench.results.score import metric_of, outcome, scorer_of
@@ -135,8 +135,9 @@ def summarise_condition(
     )
     if task.answers_withheld:
         return entry
-    main = metric(task, responded, task_run.epochs)
     made = metric_of(task)
+    samples = tallied(made, responded)
+    main = score(made, samples.values(), task_run.epochs)
     low, high = (bound if isfinite(bound) else None for bound in made.bounds)
     entry.metrics = {
         made.name: MetricScore(
@@ -145,7 +146,7 @@ def summarise_condition(
     }
     entry.bounds = bounds(task, group, expected, main.value)
     entry.official = official(task, group)
-    entry.breakdown = breakdown(task, responded, task_run.epochs)
+    entry.breakdown = breakdown(task, responded, samples, task_run.epochs)
     readings = task_run.readings()
     if readings:
         entry.reader = with_reader(task, group, readings, task_run.judgements(), task_run.epochs)

@@ -162,7 +162,7 @@ def answered(
     record = work.record(sample, condition, epoch)
     records.show(record, request)
     record.audio = [facts(part.clip.path, known) for part in request.audio]
-    done = Done("", record.audio, 0, 0, 0.0)
+    done = Done("", record.audio, b"", 0, 0.0)
     record.key, record.attempts = key_today(request, done, work.model_sha256), 1
     record.time = round(1.79e9 + rng.random() * 1e5, 3)
     record.response = response(rng, sample, condition.think == "on")

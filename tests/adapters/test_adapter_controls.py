@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from audiobench.core.errors import UsageError
 from audiobench.core.parts import words
@@ -74,7 +75,7 @@ def test_oracle_is_right_when_and_only_when_the_items_own_audio_is_there():
 
 def test_oracle_finds_the_letter_that_the_prompt_shows():
     item = sample(1)
-    shown = replace(item, choices=("rain", "piano", "dog", "cat"))
+    shown = structs.replace(item, choices=("rain", "piano", "dog", "cat"))
     asked = replace(request(shown), sample=item)
     assert answers("oracle", [asked]) == ["(D) cat"]
     prefixed = sample(1, choices=("(A) dog", "(B) cat"), target="(B) cat")
@@ -92,7 +93,7 @@ def test_deaf_answers_the_same_whatever_the_audio():
     other = Clip(Path("other.wav"), sha256="f" * 64)
     for change in ({"transform": "none"}, {"transform": "silence"}, {"clip": other}, {"epoch": 3}):
         assert answers("deaf", [request(s, **change) for s in ITEMS]) == heard
-    asked = [request(replace(s, question=f"Which {s.id}?")) for s in ITEMS]
+    asked = [request(structs.replace(s, question=f"Which {s.id}?")) for s in ITEMS]
     assert set(answers("deaf", asked)) == {"(A) dog", "(B) cat", "(C) rain", "(D) piano"}
 
 
@@ -107,7 +108,7 @@ def test_random_is_even_and_drawn_by_id_and_epoch():
 
 def test_first_choice_takes_the_first_shown():
     item = sample(1)
-    rotated = replace(request(replace(item, choices=("cat", "rain", "piano", "dog"))), sample=item)
+    rotated = replace(request(structs.replace(item, choices=("cat", "rain", "piano", "dog"))), sample=item)
     assert answers("first_choice", [request(item), rotated]) == ["(A) dog", "(A) cat"]
 
 

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audiobench.core import remembered
 from audiobench.core.types import Answer, Sample
 from audiobench.results import answers
 from audiobench.results.answers import Answers, answers_of, key_of, read
@@ -118,7 +119,7 @@ def test_a_file_whose_parts_do_not_fit_each_other_is_read_anew(task_run: TaskRun
     kept = answers._opened(file_in(cache))
     assert kept
     content = msgspec.msgpack.encode(msgspec.structs.replace(kept, **change))
-    file_in(cache).write_bytes(answers._digest(content) + content)
+    file_in(cache).write_bytes(remembered.digest(content) + content)
     assert summarise(task_run) == anew
 
 
@@ -173,17 +174,17 @@ def test_a_run_that_goes_on_adds_to_what_is_remembered(tmp_path: Path, monkeypat
 
 
 def test_the_oldest_files_make_room(cache: Path, tmp_path: Path, monkeypatch) -> None:
-    def remembered(name: str, text: str) -> None:
+    def keep(name: str, text: str) -> None:
         held = answers_of(tmp_path / name)
         held.read(text, RULES, SAMPLE)
         held.keep()
 
     for number in range(3):
-        remembered(f"journal{number}", "B")
+        keep(f"journal{number}", "B")
         os.utime(max(cache.iterdir(), key=lambda file: file.stat().st_mtime_ns), (number, number))
     size = max(file.stat().st_size for file in cache.iterdir())
-    monkeypatch.setattr(answers, "MOST_BYTES", 2 * size + 10)
-    remembered("journal3", "A")
+    monkeypatch.setattr(remembered, "MOST_BYTES", 2 * size + 10)
+    keep("journal3", "A")
     left = sorted(file.stat().st_mtime for file in cache.iterdir())
     assert len(left) == 2
     assert left[0] == 2

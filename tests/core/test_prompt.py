@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import to_builtins
+from msgspec import structs, to_builtins
 
 from audiobench.ask import prompt
 from audiobench.core.errors import UsageError
@@ -24,7 +23,7 @@ SAMPLE = Sample(
     "s1", "Which sound?", (Clip(Path("a.wav"), "a" * 64),), ("dog", "cat", "bird"), "cat", transcript="woof"
 )
 FULL = Condition()
-OTHER = replace(SAMPLE, id="s2", clips=(Clip(Path("b.wav"), "b" * 64),))
+OTHER = structs.replace(SAMPLE, id="s2", clips=(Clip(Path("b.wav"), "b" * 64),))
 TEXT = "{{question}}{% for o in options %}\n{{o.letter}}. {{o.text}}{% endfor %}"
 
 
@@ -73,7 +72,7 @@ def test_transcript_stands_in_the_audios_place() -> None:
     parts = build(task(), Condition(audio="transcript")).messages[-1].parts
     assert next(part.text for part in parts) == "Transcript of the audio:\nwoof\n"
     with pytest.raises(UsageError, match="s1 has no transcript"):
-        build(task(), Condition(audio="transcript"), replace(SAMPLE, transcript=None))
+        build(task(), Condition(audio="transcript"), structs.replace(SAMPLE, transcript=None))
 
 
 def test_an_audio_only_prompt_has_nothing_to_ask_without_audio() -> None:
@@ -94,7 +93,7 @@ def test_rotations_only_reorder(order: int) -> None:
 
 
 def test_padded_slots_keep_their_letters() -> None:
-    padded = replace(SAMPLE, choices=(None, "male", None, "female"), target="male")
+    padded = structs.replace(SAMPLE, choices=(None, "male", None, "female"), target="male")
     slots = "{% for o in slots %}{{o.letter}}. {{o.text}}\n{% endfor %}"
     text = build(task(text=slots), sample=padded).messages[-1].parts[1]
     assert text.text == "A. None\nB. male\nC. None\nD. female\n"
@@ -106,10 +105,10 @@ def test_the_key_changes_with_everything_that_can_change_a_response_and_with_not
     key = base.key("model")
     assert key == build(task()).key("model")
     clip = Clip(Path("moved/elsewhere.wav"), "a" * 64)
-    assert build(task(), sample=replace(SAMPLE, clips=(clip,))).key("model") == key
+    assert build(task(), sample=structs.replace(SAMPLE, clips=(clip,))).key("model") == key
     different = [
-        build(task(), sample=replace(SAMPLE, clips=(Clip(Path("a.wav"), "c" * 64),))),
-        build(task(), sample=replace(SAMPLE, question="Which animal?")),
+        build(task(), sample=structs.replace(SAMPLE, clips=(Clip(Path("a.wav"), "c" * 64),))),
+        build(task(), sample=structs.replace(SAMPLE, question="Which animal?")),
         build(task(), Condition(audio="silence")),
         build(task(), Condition(option_order=1)),
         build(task(), epoch=1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 
 from audiobench import cli
+from audiobench.ask import comparisons
 from audiobench.ask.prepare import prepare
+from audiobench.ask.work import TaskWork
 from audiobench.files.run_spec import RunSpec
 from audiobench.results import on_all_cores
 from tests.run.conftest import make_task
@@ -20,6 +23,8 @@ from tests.run.conftest import make_task
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
     """Run the oracle in `out`: exit code, result as JSON, standard error; the working directory holds `toy` of 8 items."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AUDIOBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(comparisons, "WORTH_KEEPING", 1)
     make_task(tmp_path / "toy", 8)
 
     def call(*words: str, out: str = "out") -> tuple[int, Any, str]:
@@ -91,6 +96,77 @@ def test_answers_are_compared_with_today_alike_by_one_process_and_by_several(
     for name in ("finished", "stale", "corrected", "left_out", "answered"):
         assert getattr(shared, name) == getattr(alone, name), name
     assert [len(found) for found in (alone.finished, alone.stale, alone.corrected, alone.left_out)] == [24, 4, 4, 4]
+
+
+def answer_key(items: list[dict[str, Any]]) -> None:
+    items[3]["answer"] = items[3]["choices"][0]
+
+
+def column(items: list[dict[str, Any]]) -> None:
+    items[3]["group"] = "third"
+
+
+def question(items: list[dict[str, Any]]) -> None:
+    items[3]["question"] = "Another one?"
+
+
+def clip(_: list[dict[str, Any]]) -> None:
+    place = Path("toy/audio/3.wav")
+    state = place.stat()
+    place.write_bytes(place.read_bytes()[:-2] + b"\1\2")
+    os.utime(place, ns=(state.st_atime_ns, state.st_mtime_ns))
+
+
+def prompt(_: list[dict[str, Any]]) -> None:
+    task = Path("toy/toy.yaml")
+    task.write_text(task.read_text(encoding="utf-8").replace("{{o.letter}}.", "{{o.letter}})"), encoding="utf-8")
+
+
+CHANGES = [(answer_key, 8, 0, 1), (column, 8, 0, 1), (question, 7, 1, 0), (clip, 7, 1, 0), (prompt, 0, 8, 0)]
+
+
+@pytest.mark.parametrize(("change", "finished", "stale", "corrected"), CHANGES)
+def test_a_repeat_makes_no_request_again_and_notices_each_change(
+    change: Callable[[list[dict[str, Any]]], None],
+    finished: int,
+    stale: int,
+    corrected: int,
+    run: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def work(**setting: Any) -> TaskWork:
+        (found,) = prepare(
+            RunSpec(model="oracle", tasks=["toy/toy.yaml"], out=Path("out"), quiet=True, **setting)
+        ).works
+        return found
+
+    run()
+    compared = work()
+    with monkeypatch.context() as repeated:
+        repeated.setattr(TaskWork, "_key", lambda *_: pytest.fail("made again"))
+        again = work()
+    assert (again.finished, again.answered) == (compared.finished, compared.answered) and len(again.finished) == 8
+    assert len(work(gen={"temperature": 0.5}).stale) == 8
+    items = rows()
+    change(items)
+    write(items)
+    for _ in range(2):  # what differs is not remembered
+        now = work()
+        assert (len(now.finished), len(now.stale), len(now.corrected)) == (finished, stale, corrected)
+        assert finished == 0 or {slot[0] for slot in now.stale} <= {"s3"}
+
+
+def test_what_other_code_has_compared_does_not_count(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    run()
+    run()
+    made: list[str] = []
+    key = TaskWork._key
+    monkeypatch.setattr(TaskWork, "_key", lambda self, *rest: made.append("") or key(self, *rest))
+    run()
+    assert not made
+    monkeypatch.setattr(comparisons, "code_sha256", lambda: b"of another day")
+    run()
+    assert len(made) == 8
 
 
 def test_a_key_that_is_corrected_half_way_counts_for_every_answer(run: Callable[..., Any]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -110,12 +110,12 @@ def _with_own_clips(cut: Cut) -> Sample:
     """The item with its own clips, for control models; with one that is in no request where the condition took them away."""
     sample = cut.scored.sample
     if cut.arm.how.audio not in OWN_CLIPS:
-        return replace(sample, clips=(Clip(Path("own clip, not sent")),))
+        return structs.replace(sample, clips=(Clip(Path("own clip, not sent")),))
 
     def of(kind: str) -> tuple[Clip, ...]:
         return tuple(Clip(Path(clip.path), clip.sha256) for clip in cut.scored.record.audio if clip.kind == kind)
 
-    return replace(sample, clips=of(AudioPart.kind), images=of(ImagePart.kind), videos=of(VideoPart.kind))
+    return structs.replace(sample, clips=of(AudioPart.kind), images=of(ImagePart.kind), videos=of(VideoPart.kind))
 
 
 def _clip(facts: ClipFacts) -> MediaPart:
