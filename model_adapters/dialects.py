@@ -101,7 +101,7 @@ class Dialect:
         found = given or (os.environ.get(variable) if variable else None) or self.base_url
         if not found:
             also = f", or set {variable}" if variable else ""
-            raise UsageError(f"model {model}: no address of the server: give --base-url{also}")
+            raise UsageError(f"model {model}: no server address: give --base-url{also}")
         return address(found, model)
 
     def key(self, spec: ModelSpec) -> SecretStr | None:

@@ -102,7 +102,9 @@ def find_key(variables: Iterable[str], *, required: bool, model: str) -> SecretS
         value = os.environ.get(name, "").strip()
         if value:
             if not value.isascii() or not value.isprintable():
-                raise UsageError(f"model {model}: {name}: the key holds characters that cannot stand in an HTTP header")
+                raise UsageError(
+                    f"model {model}: {name}: the key holds characters that are not allowed in an HTTP header"
+                )
             return SecretStr(value)
     if required:
         raise UsageError(f"model {model}: no API key: set {' or '.join(names)} in the environment")
@@ -118,7 +120,7 @@ def address(url: str, model: str) -> str:
     url = url.strip()
     check_url(url, of=f"model {model}: base URL")
     if urlsplit(url).scheme not in ("http", "https"):
-        raise UsageError(f"model {model}: base URL: it must look like http://host:port/v1 or https://host/v1")
+        raise UsageError(f"model {model}: base URL: must look like http://host:port/v1 or https://host/v1")
     return _CALL.sub("", url.rstrip("/"))
 
 

@@ -222,7 +222,7 @@ class Local:
         if not (folder / "config.json").is_file():
             field = "options.checkpoint" if self.options.checkpoint else "weights.repo"
             raise UsageError(
-                f"model {self.spec.name}: {field}: no config.json in {folder}; adapter local takes a folder on this machine"
+                f"model {self.spec.name}: {field}: no config.json in {folder}; adapter local needs a folder on this machine"
             )
         return folder
 

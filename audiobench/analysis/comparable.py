@@ -44,7 +44,7 @@ def check(a: Arm, b: Arm, ids: Sequence[str], allowed: Collection[str] = ()) -> 
         if part not in allowed:
             raise NotComparableError(
                 f"task {a.task_run.task.task}: {a.label} and {b.label} cannot be compared: {part} differs "
-                f"({left} against {right}); --allow-different {part} compares them all the same and says so"
+                f"({left} against {right}); --allow-different {part} compares them anyway"
             )
         excused.append(part)
     return excused

@@ -106,7 +106,7 @@ def _carried(stage: Stage[Any], terms: Terms, adapter: Adapter, total: int, conc
         if tally.unknown:
             return f"{stage.who}: --max-cost {terms.max_cost:g}: the server does not say how many tokens an answer took"
         if terms.spent + tally.dollars >= terms.max_cost:
-            return f"{stage.who}: {_reached(terms, tally.dollars)}; what was on the wire was still paid for"
+            return f"{stage.who}: {_reached(terms, tally.dollars)}; requests that were already sent are still paid for"
         return None
 
     with Progress(tally, quiet=terms.quiet) as progress:
@@ -132,7 +132,7 @@ def _carried(stage: Stage[Any], terms: Terms, adapter: Adapter, total: int, conc
 
 def _reached(terms: Terms, dollars: float) -> str:
     spent = terms.spent + dollars
-    return f"--max-cost {terms.max_cost:g}: reached, raise it to go on; ${cost.amount(spent)} spent in all"
+    return f"--max-cost {terms.max_cost:g}: reached; raise it to continue; ${cost.amount(spent)} spent in all"
 
 
 def check_budget(model: ModelSpec, who: str, limit: float | None) -> None:

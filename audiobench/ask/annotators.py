@@ -130,7 +130,7 @@ def find_annotator(name: str) -> Found:
     """
     found = plugins.find("annotator", name)
     if found is None:
-        raise UsageError(f"unknown annotator {name!r}; name a class as FILE.py:Class, or that of an installed package")
+        raise UsageError(f"unknown annotator {name!r}; use FILE.py:Class, or the name of one from an installed package")
     if not (isinstance(found.made, type) and issubclass(found.made, Annotator)):
         raise UsageError(f"annotator {found.where}: must be a subclass of audiobench.ask.annotators.Annotator")
     if found.made.value is Annotator.value:

@@ -40,7 +40,7 @@ def find_protocols(model: ModelSpec, options: RunSpec) -> list[Protocol]:
         if why := lacking(model, capabilities(model), protocol.needs, f"protocol {protocol.name}"):
             raise UsageError(f"--protocol {protocol.written}: {why}")
     if twice := {p.written for p in found if [q.written for q in found].count(p.written) > 1}:
-        raise UsageError(f"--protocol: {', '.join(sorted(twice))} stands there twice")
+        raise UsageError(f"--protocol: {', '.join(sorted(twice))} is given twice")
     return found
 
 

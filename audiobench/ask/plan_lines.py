@@ -29,14 +29,14 @@ def plan_lines(prepared: Prepared) -> list[str]:
         lines.append(f"{work.task.title}: {why}{hours} = {requests}{done}; prompt {work.prompt.name}")
         lines.extend(f"  note: {note}" for note in data.notes)
         if work.task.spoken and not prepared.options.asr:
-            lines.append("  note: spoken answers are scored once --asr MODEL has written them down")
+            lines.append("  note: spoken answers are scored once --asr MODEL has transcribed them")
         if work.task.measured and not work.task.measures:
             lines.append("  note: answers are scored once --measure NAME has measured them")
     lines.extend(f"  note: {note}" for note in [*_two_passes(prepared), *retiring(prepared.model), *earlier(prepared)])
     to_send = prepared.total - prepared.finished
     lines.append(f"model {prepared.model.name}: {to_send:,} {plural(to_send, 'request')} to send -> {prepared.folder}")
     if not to_send and (when := answered(prepared)):
-        lines.append(f"  note: every answer is of an earlier start, {when}; --fresh starts a new run")
+        lines.append(f"  note: all responses are from earlier starts, {when}; --fresh starts a new run")
     return lines
 
 
@@ -98,6 +98,6 @@ def earlier(prepared: Prepared) -> list[str]:
             notes.append(changed)
         if work.stale:
             notes.append(
-                f"{work.task.task}: {len(work.stale)} answers were given to another request and are asked again"
+                f"{work.task.task}: {len(work.stale)} {plural(len(work.stale), 'answer')} to requests that have changed since; these are sent again"
             )
     return notes

@@ -14,6 +14,7 @@ from audiobench.ask.run_folder import check_folder, run_folder, set_aside
 from audiobench.ask.work import TaskWork
 from audiobench.core.errors import UsageError
 from audiobench.core.modes import AudioCondition
+from audiobench.core.plain_text import plural
 from audiobench.core.types import Condition, Sample
 from audiobench.files import run_info
 from audiobench.files.records import Slot
@@ -231,7 +232,7 @@ def _check_left_out(work: TaskWork, prepared: Prepared) -> None:
     options, held = prepared.options, set(prepared.datasets[work.task.task].ids)
     selected = options.limit is not None or options.ids is not None or options.shard is not None
     samples, asked = {sample.id for sample in work.samples}, {*work.conditions}
-    reasons = {"samples": set[str](), "conditions": set[Condition](), "epochs": set[int]()}
+    reasons = {"sample": set[str](), "condition": set[Condition](), "epoch": set[int]()}
     hidden: list[Slot] = []
     for name, how, epoch in work.left_out:
         out = name not in samples and (selected or name in held), how not in asked, epoch >= work.epochs
@@ -241,12 +242,12 @@ def _check_left_out(work: TaskWork, prepared: Prepared) -> None:
         if any(out):
             hidden.append((name, how, epoch))
     if hidden:
-        what = ", ".join(f"{len(found)} {reason}" for reason, found in reasons.items() if found)
+        what = ", ".join(f"{len(found)} {plural(len(found), reason)}" for reason, found in reasons.items() if found)
         name, how, epoch = hidden[0]
         raise UsageError(
-            f"{prepared.folder}: holds {len(hidden):,} answers of task {work.task.task} ({what}; such as {name}, {how.label}, "
-            f"prompt {how.prompt}, epoch {epoch}) that this command does not ask for and would hide from every table: "
-            "ask for these too, or name another --out"
+            f"{prepared.folder}: holds {len(hidden):,} {plural(len(hidden), 'answer')} of task {work.task.task} ({what}; such as {name}, {how.label}, "
+            f"prompt {how.prompt}, epoch {epoch}) that this command would not ask for, and that would vanish from "
+            "all tables: ask for these too, or use another --out"
         )
 
 
@@ -257,4 +258,6 @@ def _check_spent(prepared: Prepared) -> None:
         return
     spent = cost.spent(prepared.folder, prepared.model)
     if spent >= limit:
-        raise UsageError(f"--max-cost {limit:g}: earlier starts of this run have spent ${spent:.2f}; raise it to go on")
+        raise UsageError(
+            f"--max-cost {limit:g}: earlier starts of this run have spent ${spent:.2f}; raise it to continue"
+        )

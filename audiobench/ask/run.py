@@ -193,9 +193,7 @@ def _drive(
                 "--max-cost: the server does not say what an answer cost, and the model file has no price to count by"
             )
         if options.max_cost is not None and tally.spent_before + tally.dollars >= options.max_cost:
-            return (
-                f"--max-cost {options.max_cost:g}: reached, raise it to go on; what was on the wire was still paid for"
-            )
+            return f"--max-cost {options.max_cost:g}: reached; raise it to continue; requests that were already sent are still paid for"
         return None
 
     known = run_info.read(prepared.folder).server.get(identity.FINGERPRINT, [])

@@ -40,7 +40,7 @@ def find_recogniser(options: RunSpec) -> ModelSpec:
     """
     spec = find_model(options.asr or "", base_url=options.asr_base_url)
     if spec.text_only:
-        raise UsageError(f"--asr {options.asr}: takes text only; name a model that takes audio")
+        raise UsageError(f"--asr {options.asr}: accepts text only; name a model that accepts audio")
     return spec
 
 

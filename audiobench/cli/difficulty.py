@@ -51,15 +51,15 @@ def run(args: argparse.Namespace) -> int:
         arms = selector.arms(name, prompts=True)
         check_withheld(arms[0].task_run.task)
         if not is_share(arms[0].task_run.task):
-            raise UsageError(f"task {name}: its metric has no right and wrong, so there are no passes to count")
+            raise UsageError(f"task {name}: its metric does not count right answers, so there are no passes to count")
         if len(arms) > 1:
             have = "; ".join(f"think={arm.how.think},audio={arm.how.audio}" for arm in arms)
             raise UsageError(f"{selector.text}: several conditions; name one as RUN:CONDITION; it has: {have}")
         asked = arms[0].task_run.epochs
         if asked < args.k:
             raise UsageError(
-                f"{selector.text}: task {name} was asked {asked} {plural(asked, 'time')}, --k is {args.k}; "
-                f"run first:\n  {_command(selector.run, args.k)}"
+                f"{selector.text}: task {name} has {asked} {plural(asked, 'epoch')}, but --k is {args.k}; "
+                f"first run:\n  {_command(selector.run, args.k)}"
             )
         found, short = difficulties(arms[0], args.k)
         histogram = [sum(d.passed == c for d in found) for c in range(args.k + 1)]

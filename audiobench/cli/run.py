@@ -53,7 +53,7 @@ def _named(given: Mapping[str, Any]) -> RunSpec:
     missing = [f"--{name}" for name in ("model", "tasks") if name not in given]
     if missing:
         raise UsageError(
-            f"{' and '.join(missing)}: missing; or give a suite file, or --from RUN.JSON (see audiobench run --help)"
+            f"{' and '.join(missing)}: missing; or use a suite file, or --from RUN.JSON (see audiobench run --help)"
         )
     return RunSpec(**given)
 

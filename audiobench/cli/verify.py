@@ -53,6 +53,6 @@ def _folders(paths: list[Path]) -> list[Path]:
     for path in paths:
         marks = [*path.rglob("run.json"), *(file.parent for file in path.rglob("samples.jsonl"))]
         if not marks:
-            raise UsageError(f"{path}: no run found (no run.json, and no samples.jsonl in a folder of its own)")
+            raise UsageError(f"{path}: no run found (no run.json and no TASK/samples.jsonl)")
         found.update(dict.fromkeys(sorted(mark.parent for mark in marks)))
     return list(found)

@@ -42,10 +42,12 @@ def find(kind: Kind, name: str) -> Plugin | None:
     path, colon, attribute = name.rpartition(":")
     if colon and path.endswith(".py"):
         try:
-            made = getattr(load_file(path), attribute)
+            module = load_file(path)
             code = Path(path).read_bytes()
         except (ImportError, AttributeError, OSError) as error:
             raise UsageError(f"{kind} {name}: {error}") from error
+        if (made := getattr(module, attribute, None)) is None:
+            raise UsageError(f"{kind} {name}: {Path(path).name} has no attribute {attribute!r}")
         return Plugin(made, f"{Path(path).name}:{attribute}", name, f"+{hashlib.sha256(code).hexdigest()[:8]}")
     from importlib.metadata import entry_points
 

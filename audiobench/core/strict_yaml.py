@@ -252,7 +252,12 @@ def validate(
     try:
         return model.model_validate(prepare(document))
     except ValidationError as error:
-        raise UsageError("\n".join(_explain(model, finding, document) for finding in error.errors())) from error
+        raise UsageError("\n".join(_explain(model, finding, document) for finding in _causes(error))) from error
+
+
+def _causes(error: ValidationError) -> list[Any]:
+    """The findings, without those that only say that a default depends on another one."""
+    return [finding for finding in error.errors() if finding["type"] != "default_factory_not_called"]
 
 
 def _explain(model: type[BaseModel], finding: Any, document: Document) -> str:

@@ -20,8 +20,8 @@ def check_url(url: str, *, of: str = "--base-url") -> None:
     except ValueError:
         usable, parts = False, urlsplit("")
     if "@" in parts.netloc:
-        raise UsageError(f"{of}: it must have no user and password; keys come from the environment")
+        raise UsageError(f"{of}: must not contain a user or password; keys come from the environment")
     if not usable:
-        raise UsageError(f"{of}: it must look like http://host:port/v1 or https://host/v1")
+        raise UsageError(f"{of}: must look like http://host:port/v1 or https://host/v1")
     if parts.query or parts.fragment:
-        raise UsageError(f"{of}: it must have no query; keys come from the environment")
+        raise UsageError(f"{of}: must not contain a query; keys come from the environment")

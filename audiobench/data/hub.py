@@ -90,7 +90,7 @@ class HubRepository:
         from huggingface_hub import errors
 
         what = f"Hub data set {self.name}" + (f", {path}" if path else "")
-        own = f"--data {self._task}=PATH takes a local copy"
+        own = f"use a local copy: --data {self._task}=PATH"
         try:
             yield
         except errors.GatedRepoError:

@@ -211,7 +211,7 @@ def _check_missing(
     missing = builder.finder.missing
     if not missing:
         return
-    first = f"{missing[0]} ({rows.file}: looked for in {rows.base})"
+    example = f"{missing[0]} ({rows.file}: looked for in {rows.base})"
     count = sum(
         len(sample.clips) + len(sample.images) + len(sample.videos) + (sample.reference is not None)
         for sample in samples
@@ -219,8 +219,8 @@ def _check_missing(
     if len(missing) == count and audio_required:
         packed = sorted(path.name for path in rows.base.iterdir() if is_archive(path.name))
         hint = f"; unpack {', '.join(packed)} there" if packed else ""
-        raise UsageError(f"no audio: none of the {len(missing)} clips is there, first {first}{hint}")
-    notes.append(f"{len(missing)} of {count} clips are missing, first {first}")
+        raise UsageError(f"no audio: none of the {len(missing)} clips exists, such as {example}{hint}")
+    notes.append(f"{len(missing)} of {count} clips are missing, such as {example}")
 
 
 def with_clusters(samples: list[Sample]) -> list[Sample]:

@@ -288,7 +288,7 @@ def _row_files(task: TaskSpec, names: list[str]) -> list[str]:
             shown = ", ".join([name for name in sorted(names) if name.endswith(ROWS)][:8]) or "none"
             raise UsageError(
                 f"{where}: data_files {task.data_files} match nothing; candidates: {shown}; "
-                f"correct data_files, or --data {task.task}=PATH takes a local copy"
+                f"correct data_files, or use a local copy: --data {task.task}=PATH"
             )
         return found
     return [name for split in splits_of(task) for name in files_of_split(names, split, task.dataset_name, where)]

@@ -284,7 +284,7 @@ class SampleBuilder:
         assert self._reference is not None
         found = self.finder.clips(self._reference(raw))
         if len(found) > 1:
-            raise RowError(f"doc_to_reference: one sound is wanted, found {len(found)}")
+            raise RowError(f"doc_to_reference: expected one sound, found {len(found)}")
         if self._reference_column in raw and not isinstance(raw[self._reference_column], str):
             del raw[self._reference_column]
         return found[0] if found else self.finder.absent(f"no reference in row {name}")
@@ -311,7 +311,7 @@ class SampleBuilder:
                 self.unmatched.append(name)
             else:
                 found = ", ".join(repr(choice) for choice in choices if choice is not None)
-                raise RowError(f"target {target!r} is none of its choices: {found}")
+                raise RowError(f"target {target!r} is not one of its choices: {found}")
         if self._prefix:
             strip = self._prefix
             choices = tuple(None if choice is None else strip.sub("", choice, count=1) for choice in choices)

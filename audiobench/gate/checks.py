@@ -13,6 +13,7 @@ from math import ceil, inf, isfinite
 
 from msgspec import structs
 
+from audiobench.core.plain_text import plural
 from audiobench.files.summary_entry import RATERS
 from audiobench.gate.arms import FAILED, Arm, Row
 from audiobench.gate.baseline import Baseline, short_id
@@ -96,7 +97,7 @@ def _score(item: Item, before: Arm, after: Arm | None, candidate: Sequence[Arm],
         return _refuse(item, "fingerprint", "not_comparable", f"{where}: {'; '.join(different)}")
     if after.counted and any(row.counts is None for row in before.rows.values()):
         name = after.metric.label or after.metric.name
-        text = f"{where}: the baseline holds the values of single samples only, which make no {name} of the set"
+        text = f"{where}: the baseline holds the values of single samples only, from which no {name} of the set can be computed"
         return _refuse(
             item, "score", "not_comparable", text + "; take a new baseline of the same run: --update-baseline"
         )
@@ -106,8 +107,10 @@ def _score(item: Item, before: Arm, after: Arm | None, candidate: Sequence[Arm],
     common = [key for key in before.rows if key in by_hash]
     lost, extra = len(before.rows) - len(common), len(after.rows) - len(common)
     if (lost or extra) and not policy.allow_subset:
-        text = f"{where}: {lost} samples of the baseline are not in the run and {extra} of the run not in the baseline"
-        return _refuse(item, "samples", "not_comparable", text + "; --allow-subset compares the common ones")
+        sides = ((lost, "baseline", "run"), (extra, "run", "baseline"))
+        apart = [f"{n} {plural(n, 'sample')} of the {one} not in the {other}" for n, one, other in sides if n]
+        text = f"{where}: {' and '.join(apart)}"
+        return _refuse(item, "samples", "not_comparable", text + "; --allow-subset compares the others")
     if not common:
         return _refuse(item, "samples", "not_comparable", f"{where}: no sample in common")
     pairs = [(by_hash[key], before.rows[key], after.rows[by_hash[key]]) for key in common]
@@ -191,7 +194,7 @@ def _covered(item: Item, where: str, pairs: Sequence[Pair], policy: Policy) -> b
     allowed = policy.value(item.task, "max_error_rate")
     text = f"{where}: {failed} of {len(letters)} requests have no response ({100 * rate:.1f} %)"
     if rate > allowed or not both:
-        text += f", more than {100 * allowed:g} %: run it again; this is no statement about the model"
+        text += f", more than {100 * allowed:g} %: run it again; this says nothing about the model"
         item.checks.append(Check("coverage", "incomplete", text))
         return False
     item.checks.append(Check("coverage", "warn" if failed else "pass", text))

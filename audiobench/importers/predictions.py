@@ -40,7 +40,7 @@ Entry = tuple[int, dict[str, Any]]
 
 _INLINE = ("question", "choices", "answer")
 _OURS = {"id", "output", "finish_reason", "error", *_INLINE}
-_FORMAT = 'JSON lines are wanted: one object a line, such as {"id": "7", "output": "B"}'
+_FORMAT = 'expected JSON lines, one object per line, such as {"id": "7", "output": "B"}'
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -200,7 +200,7 @@ def scored(
         place, name, inline = f"{where}:{number}", str(entry["id"]), is_inline(entry)
         if name in lines and not inline:
             raise UsageError(
-                f"{place}: id {entry['id']!r} has an answer on line {lines[name]} already; one answer a sample is wanted"
+                f"{place}: id {entry['id']!r} has an answer on line {lines[name]} already; expected one answer per sample"
             )
         lines.setdefault(name, number)
         sample = _sample(task, entry, samples, place)
@@ -323,7 +323,7 @@ def _numbered(given: float, options: Any, choices: Sequence[str | None], place: 
             f'option itself, such as "{given}"'
         ) from None
     if slot is None:
-        raise UsageError(f"{place}: answer: {given} is none of its choices: {', '.join(map(repr, choices))}")
+        raise UsageError(f"{place}: answer: {given} is not one of its choices: {', '.join(map(repr, choices))}")
     return choices[slot]
 
 

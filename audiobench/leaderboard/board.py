@@ -111,8 +111,9 @@ def make_board(
     names = [task for task in found if any(task in row.cells for row in rows)]
     if not names:
         raise UsageError(
-            "leaderboard: nothing to show: no run with scores in "
-            f"{', '.join(str(folder) for folder, _ in wanted) or 'no folder'} ({', '.join(tasks or ['any task'])}); --published shows papers'"
+            f"leaderboard: nothing to show: no run with {metric or 'scores'} in "
+            f"{', '.join(str(folder) for folder, _ in wanted) or 'no folder'} ({', '.join(tasks or ['any task'])}); "
+            "--published shows published scores"
         )
     specs = {task: shipped(task) for task in names}
     averaged = [task for task in names if all(r.cells[task].averaged for r in rows if task in r.cells)]
@@ -155,7 +156,7 @@ def _mark(board: Board, expected: Mapping[str, int | None], strict: bool) -> Non
             parts = difference(usual, cell.fingerprint, audio=row.condition.audio == "full")
             if not parts:
                 continue
-            text = f"{board.titles[task]}: not comparable with the rest of the column: {', '.join(parts)} differ"
+            text = f"{board.titles[task]}: not comparable with the rest of the column: different {', '.join(parts)}"
             for part in IN_WORDS:
                 if part in parts:
                     absent = "none" if part == "quantisation" else "not named"

@@ -182,7 +182,7 @@ def _check_summary(path: Path, task: str, found: Findings) -> None:
         _check_values(where, task, whole, found)
         _check_fingerprint(where, task, whole, found)
     if len(set(conditions)) < len(conditions):
-        found.problems.append(f"{path}: a condition stands there twice")
+        found.problems.append(f"{path}: a condition is given twice")
 
 
 def _check_sums(where: str, entry: SummaryEntry, found: Findings) -> bool:

@@ -249,7 +249,7 @@ def _run(prepared: prepare.Prepared) -> None:
     why = f" ({result.reason})" if result.reason else ""
     error = IncompleteError(
         f"{open_} of {prepared.total} requests have no response{why}; lm-eval cannot leave samples out. What is "
-        f"answered stays in {prepared.folder}: the same command goes on from there"
+        f"answered stays in {prepared.folder}: rerun the command to resume"
     )
     error.exit_code = result.exit_code
     raise error

@@ -39,7 +39,7 @@ def sound(data: bytes, container: str, path: Path) -> Sound:
         with av.open(io.BytesIO(data)) as file:
             tracks = file.streams.audio
             if len(tracks) != 1:
-                raise InvalidAudioError(path, f"{len(tracks)} tracks of sound in it, one is wanted")
+                raise InvalidAudioError(path, f"{len(tracks)} audio tracks, expected one")
             (track,) = tracks
             seconds = None
             if container != "aac":  # there FFmpeg guesses from the bit rate

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from audiobench.core.errors import suggestion
 from audiobench.core.types import AudioPart, Request
 from audiobench.model.adapter import SampleError
 from audiobench.model.spec import ModelCapability, ModelSpec
@@ -140,7 +141,8 @@ def refused_parameters(spec: ModelSpec, have: Capabilities, generation: Mapping[
         return None
     asked = ", ".join(f"{name}={generation[name]}" for name in refused)
     server = have.server or f"adapter {spec.adapter}"
-    return f"model {spec.name}: {server} has no parameter for {asked}; --gen {refused[0]}=null leaves it out"
+    hint = suggestion(refused[0], have.parameters, f"--gen {refused[0]}=null leaves it out")
+    return f"model {spec.name}: {server} has no parameter for {asked}; {hint}"
 
 
 def unsupported(generation: Mapping[str, Any], names: Iterable[str]) -> list[str]:

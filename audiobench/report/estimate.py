@@ -209,7 +209,7 @@ def estimate_lines(entries: Sequence[Estimate]) -> list[str]:
             f"({entry.completion_from}); {money}"
         )
         lines += [
-            f"  {name}: only its first turn is counted here; the others come on top" for name in entry.several_turns
+            f"  {name}: only its first turn is counted here; later turns are added" for name in entry.several_turns
         ]
     known = [entry.dollars for entry in entries if entry.dollars is not None]
     if len(entries) > 1 and known:

@@ -117,9 +117,7 @@ def targets(asked: Sequence[str]) -> list[tuple[str, str]]:
     for text in asked:
         kind, _, project = text.partition(":")
         if kind not in _TRACKERS:
-            hint = suggestion(
-                kind, list(_TRACKERS), f"allowed: {', '.join(_TRACKERS)}, each with :PROJECT where wanted"
-            )
+            hint = suggestion(kind, list(_TRACKERS), f"allowed: {', '.join(_TRACKERS)}, each optionally with :PROJECT")
             raise UsageError(f"--log-to {text}: no such tracker; {hint}")
         _library(kind)
         found.append((kind, project or ("tensorboard" if kind == "tensorboard" else "audiobench")))

@@ -188,7 +188,7 @@ def account_line(shares: Sequence[Share]) -> str:
         for share in shares
     )  # fmt: skip
     total = f"; ${amount(sum(share.dollars or 0.0 for share in shares))} in all" if len(shares) > 1 else ""
-    return f"cost: {known}{total} (at the prices of the days)"
+    return f"cost: {known}{total} (at the prices of those days)"
 
 
 def amount(dollars: float) -> str:

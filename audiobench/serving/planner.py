@@ -186,14 +186,14 @@ def no_server(spec: ModelSpec) -> str:
     """Why no server can be started for the model, and what to do instead."""
     if capabilities(spec).in_process:
         twin = f"{spec.name}-vllm"
-        served = f"; its served form is {twin}" if twin in model_files() else ""
+        served = f", or serve {twin}" if twin in model_files() else ""
         return (
-            f"model {spec.name}: runs in-process (adapter {spec.adapter}), there is no server to start: "
-            f"audiobench run --model {spec.name}{served}"
+            f"model {spec.name}: runs in-process (adapter {spec.adapter}), so there is no server to start; "
+            f"use audiobench run --model {spec.name}{served}"
         )
     return (
-        f"model {spec.name}: {'weights' if spec.weights is None else 'serve'}: not given in its model file, so it is not "
-        f"served from here; where it runs already: audiobench run --model {spec.name} --base-url URL"
+        f"model {spec.name}: {'weights' if spec.weights is None else 'serve'}: not given in its model file, so it cannot "
+        f"be served from here; if it is running already, use audiobench run --model {spec.name} --base-url URL"
     )
 
 

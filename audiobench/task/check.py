@@ -69,7 +69,7 @@ def _by_line(found: tuple[str, str]) -> tuple[str, int, str]:
 
 def _findings(task: TaskSpec, path: Path) -> Iterator[Finding]:
     if task.class_ not in (None, LM_EVAL_CLASS):
-        yield ("class",), f"only {LM_EVAL_CLASS} (for lm-eval) may stand here; it is never run by audiobench"
+        yield ("class",), f"only {LM_EVAL_CLASS} (for lm-eval) is allowed here; audiobench never runs it"
     yield from _declared(task)
     yield from _dataset(task, path)
 
@@ -265,7 +265,7 @@ def _dataset(task: TaskSpec, path: Path) -> Iterator[Finding]:
         if not (path.parent / Path(where).expanduser()).exists():
             yield ("dataset_path",), f"{where}: no such file or folder beside {path.name}"
     elif not re.fullmatch(r"[\w.\-]+/[\w.\-]+", where) and not (path.parent / where).exists():
-        yield ("dataset_path",), f"{where!r} is no Hub repository (owner/name), builtin:NAME, or local file"
+        yield ("dataset_path",), f"{where!r} is not a Hub repository (owner/name), builtin:NAME or local file"
     revision = task.dataset_revision
     if revision not in (None, CONVERTED) and not _COMMIT.fullmatch(str(revision)):
         yield (

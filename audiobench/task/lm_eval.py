@@ -153,7 +153,7 @@ def _prompt(value: Any, file: Path, refuse: Callable[[str], UsageError]) -> dict
     audio_last = text.rstrip().endswith("<audio>")
     return {
         "name": "lm_eval",
-        "source": f"lm-eval, {file.parent.name}/{file.name}; a model class of lm-eval puts the clip where <audio> stands",
+        "source": f"lm-eval, {file.parent.name}/{file.name}; a model class of lm-eval puts the clip in place of <audio>",
         "order": ["text", "audio"] if audio_last else ["audio", "text"],
         "text": re.sub(r"\s*<audio>", "", text).strip(),
     }

@@ -129,7 +129,7 @@ def _notes(arms: Sequence[Arm], members: Sequence[tuple[int, TaskRun]]) -> list[
     if parts == ["samples"] and len(members) > 1:
         notes.append("The runs do not rest on the same samples: go by the paired differences, not by the scores.")
     elif parts and len(members) > 1:
-        notes.append(f"The runs differ in: {', '.join(parts)}. Their scores are not comparable as they stand.")
+        notes.append(f"The runs differ in: {', '.join(parts)}. Their scores are not comparable as they are.")
     for arm in arms:
         found, how = arm.summary.reasoning, arm.condition
         if found and (unlike := contrary(how.think, arm.summary.effective, found)):

@@ -78,7 +78,7 @@ class GeminiLive:
     def text(self, text: str, *, after_audio: bool) -> Frame:
         """Text before the clip, as content of a turn that is not complete."""
         if after_audio:
-            raise SampleError("gemini live: text can only stand before the audio; use a prompt of that order")
+            raise SampleError("gemini live: text must come before the audio; use a prompt with that order")
         turn = {"role": "user", "parts": [{"text": text}]}
         return {"clientContent": {"turns": [turn], "turnComplete": False}}
 

@@ -223,8 +223,8 @@ def test_streaming_asks_for_usage(built, ask):
     [
         ({"dialect": "vlm"}, "http://h/v1", "'vlm' is unknown; known: vllm, sglang"),
         ({"options": {"strem": True}}, "http://h/v1", "options.strem: Extra inputs"),
-        ({}, None, "no address of the server: give --base-url"),
-        ({}, "localhost:8000/v1", "it must look like http://host:port/v1"),
+        ({}, None, "no server address: give --base-url"),
+        ({}, "localhost:8000/v1", "must look like http://host:port/v1"),
         ({"dialect": "azure"}, "http://h", "set options.api_version or OPENAI_API_VERSION"),
         ({"dialect": "azure", "options": {"api_version": "v"}}, None, "or set AZURE_OPENAI_ENDPOINT"),
     ],

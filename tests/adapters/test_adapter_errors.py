@@ -314,7 +314,7 @@ def test_a_key_echoed_in_a_stream_is_hidden(spec, ask, serve, stream_with, monke
     "url", ["localhost:8000/v1", "http://", "http://[bad", "http://h:99999/v1", "ftp://h", f"http://h/v1?key={KEY}"]
 )
 def test_a_wrong_address_is_said_without_being_repeated(adapter, url, spec):
-    with pytest.raises(UsageError, match="model m: base URL: it must") as raised:
+    with pytest.raises(UsageError, match="model m: base URL: must") as raised:
         build_adapter(spec(adapter=adapter), base_url=url)
     assert "sentinel" not in str(raised.value)
 

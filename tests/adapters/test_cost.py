@@ -128,7 +128,7 @@ def test_spending_stops_at_max_cost_and_goes_on_with_more(toy: Any, cli: Any, se
     again = cli(*run, "--max-cost", "1")
     assert again.returncode == 2 and "earlier starts of this run have spent $1." in again.stderr
     more = cli(*run, "--max-cost", "2")
-    assert more.returncode == 4 and "raise it to go on" in more.stderr and ", $2." in more.stderr
+    assert more.returncode == 4 and "raise it to continue" in more.stderr and ", $2." in more.stderr
     done = cli(*run)
     assert done.returncode == 0 and "40/40" in done.stderr, done.stderr
     report = cli("report", json.loads(stopped.stdout)["run"], "--json")

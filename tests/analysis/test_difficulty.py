@@ -61,7 +61,7 @@ def test_too_few_epochs_print_the_command_to_run(tmp_path, capsys):
     run = write_run(tmp_path / "run", [line("s0"), line("s0", epoch=1)])
     assert main(["difficulty", str(run)]) == 2
     error = capsys.readouterr().err
-    assert "was asked 2 times, --k is 8" in error and "audiobench run --model m --epochs 8" in error
+    assert "has 2 epochs, but --k is 8" in error and "audiobench run --model m --epochs 8" in error
     assert main(["difficulty", str(run), "--k", "2", "--keep", "1..1"]) == 0
     assert main(["difficulty", str(run), "--k", "2", "--keep", "3..6"]) == 2
 
@@ -76,7 +76,7 @@ def test_samples_without_enough_answers_are_counted(folder, capsys):
 def test_one_of_a_thing_has_no_plural(tmp_path, capsys):
     folder = write_run(tmp_path / "run", [line("s0")])
     assert main(["difficulty", str(folder)]) == 2
-    assert "was asked 1 time, --k is 8" in capsys.readouterr().err
+    assert "has 1 epoch, but --k is 8" in capsys.readouterr().err
     assert main(["ablate", str(folder)]) == 0
     assert "toy: 1 sample, 1 condition x 1 option order x 1 epoch" in " ".join(capsys.readouterr().out.split())
     assert main(["gate", "--run", str(folder), "--baseline", str(tmp_path / "b.json"), "--update-baseline"]) == 0

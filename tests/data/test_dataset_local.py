@@ -124,9 +124,9 @@ def test_missing_clips_are_noted_and_a_wrong_folder_is_an_error(folder: Path):
     task = make_task(dataset_path="items.jsonl")
     (folder / "audio" / "3.wav").unlink()
     notes = load(task, folder / "task.yaml").notes
-    assert notes and "1 of 6 clips are missing, first audio/3.wav" in notes[0]
+    assert notes and "1 of 6 clips are missing, such as audio/3.wav" in notes[0]
     (folder / "audio").rename(folder / "elsewhere")
-    with pytest.raises(UsageError, match=r"no audio: none of the 6 clips is there, first audio/0\.wav"):
+    with pytest.raises(UsageError, match=r"no audio: none of the 6 clips exists, such as audio/0\.wav"):
         load(task, folder / "task.yaml")
 
 
@@ -136,7 +136,7 @@ def test_a_row_without_audio_is_never_asked_without_it(folder: Path, nothing):
     rows[1]["audio"] = nothing
     write_jsonl(folder / "items.jsonl", rows)
     loaded = load(make_task(dataset_path="items.jsonl"), folder / "task.yaml")
-    assert "1 of 2 clips are missing, first no audio in row item-1" in loaded.notes[0]
+    assert "1 of 2 clips are missing, such as no audio in row item-1" in loaded.notes[0]
     with pytest.raises(InvalidAudioError, match="no audio in row item-1: no such file"):
         read(loaded.samples[1].clips[0])
 
@@ -166,7 +166,7 @@ def test_two_rows_with_one_id(tmp_path: Path, cache: Path):
 def test_a_target_that_is_no_choice(tmp_path: Path, cache: Path, answer):
     rows = [{**make_rows(1)[0], "answer": answer}]
     with pytest.raises(
-        UsageError, match=r"row 1 \(id item-0\): target .* is none of its choices: 'dog', 'cat', 'rain'"
+        UsageError, match=r"row 1 \(id item-0\): target .* is not one of its choices: 'dog', 'cat', 'rain'"
     ):
         load_rows(tmp_path, rows)
     withheld = load_rows(tmp_path, rows, answers_withheld=True)

@@ -106,7 +106,7 @@ def test_other_code_or_settings_ask_anew_and_are_not_compared(here, cli):
         "--protocol",
         f"{PROTOCOL}:times=2",
     )
-    assert refused.returncode == 2 and "this command does not ask for" in refused.stderr
+    assert refused.returncode == 2 and "this command would not ask for" in refused.stderr
     repeated = cli("run", "--from", "a/run.json", "--quiet")
     assert repeated.returncode == 0 and len(Path("calls").read_text(encoding="utf-8")) == 8
 
@@ -142,7 +142,7 @@ def test_a_protocol_of_another_package(here, cli):
         ("own_protocol.py:then", "needs `async def then(ask, request) -> Exchange`"),
         ("absent.py:f", "no such file: absent.py"),
         ("a b", "must be NAME or NAME:setting=value"),
-        (f"{PROTOCOL},{PROTOCOL}:times=1", "stands there twice"),
+        (f"{PROTOCOL},{PROTOCOL}:times=1", "given twice"),
     ],
 )
 def test_what_is_wrong_with_a_protocol_is_one_line(here, capsys, protocol, says):

@@ -103,7 +103,7 @@ def test_an_old_baseline_without_counts_is_refused_with_what_to_do(
     baseline.write_bytes(orjson.dumps({**document, "sha256": digest(document)}))
     assert read(baseline).tasks == ["t"]
     assert gate(baseline, run) == 3
-    assert "the baseline holds the values of single samples only, which make no corpus BLEU" in capsys.readouterr().out
+    assert "the baseline holds the values of single samples only, from which no corpus BLEU" in capsys.readouterr().out
 
 
 def test_an_answer_that_was_cut_off_counts_as_nothing_said(tmp_path: Path) -> None:

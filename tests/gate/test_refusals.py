@@ -121,7 +121,7 @@ def test_other_audio_or_another_question_is_refused_even_in_an_incomplete_run(
 def test_other_samples_are_refused_unless_a_subset_is_allowed(gate: Gate, good: Path, tmp_path: Path) -> None:
     some = write_run(tmp_path / "some", {"t": [line for line in lines_of(good) if line["id"] < "s0150"]})
     code, verdict = gate(some)
-    assert code == 3 and "50 samples of the baseline are not in the run" in reasons(verdict, "not_comparable")
+    assert code == 3 and "50 samples of the baseline not in the run" in reasons(verdict, "not_comparable")
     code, verdict = gate(some, "--allow-subset")
     assert code == 0 and "150 common samples" in reasons(verdict, "warn")
     other = write_run(tmp_path / "other", {"t": answers([1] * 9, think="on", clip="x") + answers([1] * 9, think="off")})

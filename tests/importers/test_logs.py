@@ -100,7 +100,7 @@ def test_other_compressions_and_failed_samples(method: int, task: Any, tmp_path:
         (b'{"doc_id": 0, "doc": {"choices": ["a"]}, "target": "a", "resps": [["a"]]}\n{"doc_id": 1}', ":2: not a line of an lm-eval"),
         (b'{"doc_id": 0, "doc": {}, "target": "a", "resps": [[[-0.5, false]]]}', ":1: a log of log-likelihoods"),
         (b'{"doc_id": 0, "target": "a", "filtered_resps": [], "input": "?"}', ":1: no text in resps"),
-        (b'{"doc_id": 0, "target": "c", "filtered_resps": "A", "input": "A. a\\nB. b"}', "target 'c' is none of its choices"),
+        (b'{"doc_id": 0, "target": "c", "filtered_resps": "A", "input": "A. a\\nB. b"}', "target 'c' is not one of its choices"),
     ],
 )  # fmt: skip
 def test_broken_logs_are_named_with_their_place(content: bytes, says: str, task: Any, tmp_path: Path) -> None:

@@ -111,17 +111,17 @@ def test_mixed_fingerprints_are_marked_named_and_not_ranked(runs: Path, capsys: 
     board = make_board([runs])
     (odd,) = [row for row in board.measured if row.model == "odd"]
     assert odd.rank is None and odd.cells["t"].mark == "a" and odd.average is not None and odd.average.mark
-    assert board.notes[0] == "[a] t: not comparable with the rest of the column: prompt differ"
+    assert board.notes[0] == "[a] t: not comparable with the rest of the column: different prompt"
     assert "^a" in text.markdown(board) and "$^{a}$" in text.latex(board) and 'class="mark">a<' in html(board)
     assert main(["leaderboard", str(runs), "--strict"]) == 3
-    assert "prompt differ" in capsys.readouterr().err
+    assert "different prompt" in capsys.readouterr().err
 
 
 def test_a_subset_is_marked(runs: Path) -> None:
     write_run(runs / "part", {"t": answers([1] * 20, think="on")}, model="part")
     board = make_board([runs], tasks=["t"])
     (part,) = [row for row in board.measured if row.model == "part"]
-    assert part.rank is None and any("samples differ" in note for note in board.notes)
+    assert part.rank is None and any("different samples" in note for note in board.notes)
 
 
 def test_the_whole_task_is_the_reference_however_many_rows_a_subset_has(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_the_whole_task_is_the_reference_however_many_rows_a_subset_has(tmp_path
         (model, think): None for model in ("part", "part2") for think in ("on", "off", "default")
     }
     assert [note for note in board.notes if note.startswith("[")] == [
-        "[a] t: not comparable with the rest of the column: audio, samples differ (60 samples, the column has 200)"
+        "[a] t: not comparable with the rest of the column: different audio, samples (60 samples, the column has 200)"
     ]
 
 

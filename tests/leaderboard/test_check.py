@@ -77,7 +77,7 @@ def test_a_submission_made_by_the_command_is_sound(submitted: Path) -> None:
         (lambda d: d[0].update(official={"scorer": "x", "value": 1.0, "n": 1}), "option_match has no official figure"),
         (lambda d: d[0].update(reasoning={"responses": 3, "reasoned": 5}), "reasoning: 5 of 3; the counts have"),
         (lambda d: d[0].pop("counts"), "missing or of the wrong kind: counts"),
-        (lambda d: d.append(d[0]), "stands there twice"),
+        (lambda d: d.append(d[0]), "given twice"),
         (lambda d: d.clear(), "must be a list of results"),
     ],
 )

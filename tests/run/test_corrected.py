@@ -195,7 +195,9 @@ def test_a_changed_question_is_asked_again(run: Callable[..., Any]) -> None:
     items[3]["question"] = "item 3: and now?"
     write(items)
     _, _, said = run()
-    assert asked(said) == "model oracle: 1 request to send" and "1 answers were given to another request" in said
+    assert (
+        asked(said) == "model oracle: 1 request to send" and "1 answer to requests that have changed since" in said
+    )
 
 
 @pytest.mark.parametrize(
@@ -214,7 +216,7 @@ def test_a_start_that_would_hide_answers_is_refused(words: list[str], says: str,
     chosen = [word for pair in whole.items() for word in pair] + ([] if words[0] in whole else words)
     code, after, said = run(*chosen)
     assert code == 2 and after == before
-    assert says in said and "would hide" in said and "name another --out" in said
+    assert says in said and "would vanish" in said and "use another --out" in said
 
 
 def test_samples_that_left_the_data_are_no_loss(run: Callable[..., Any]) -> None:

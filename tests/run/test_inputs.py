@@ -202,7 +202,7 @@ def test_a_model_file_with_a_password_is_refused(tmp_path: Path) -> None:
     head = "name: m\nadapter: cascade\nserved_model: m\n"
     for line in ("base_url: http://u:hunter22@h/v1\n", "options: {asr_base_url: 'http://u:hunter22@h/v1'}\n"):
         file.write_text(head + line)
-        with pytest.raises(UsageError, match="must have no user and password") as caught:
+        with pytest.raises(UsageError, match="must not contain a user or password") as caught:
             find_model(str(file))
         assert "hunter22" not in str(caught.value)
 

@@ -77,7 +77,7 @@ def test_a_list_of_models_made_at_each_request_says_nothing_by_its_date(
     for _ in range(2):
         done = cli(*arguments(task, url))
         assert done.returncode == 0, done.stderr
-    assert "every answer is of an earlier start, given " in done.stderr
+    assert "all responses are from earlier starts, given " in done.stderr
     assert "server" not in json.loads((tmp_path / "out" / "run.json").read_text())
 
 
@@ -87,7 +87,7 @@ def test_a_finished_run_repeats_where_its_server_is_gone_and_says_from_when_it_i
     task = toy(2)
     assert cli(*arguments(task, server(card=json.dumps({"root": "a"})))).returncode == 0
     again = cli(*arguments(task, "http://127.0.0.1:9/v1"))
-    assert again.returncode == 0 and "every answer is of an earlier start" in again.stderr
+    assert again.returncode == 0 and "all responses are from earlier starts" in again.stderr
 
 
 def test_a_named_run_lies_beside_the_other(

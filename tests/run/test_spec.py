@@ -114,7 +114,7 @@ def test_a_run_from_python_is_the_run_of_the_command(place: Path, capsys: pytest
 
 def test_a_run_without_a_model_says_what_a_run_can_be_made_of(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, said = run(capsys, "run", "--tasks", "mmau")
-    assert code == 2 and "--model: missing; or give a suite file, or --from RUN.JSON" in said
+    assert code == 2 and "--model: missing; or use a suite file, or --from RUN.JSON" in said
 
 
 # -- run.json

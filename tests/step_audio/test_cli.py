@@ -17,8 +17,11 @@ def test_serve_without_vllm_or_gpu_is_one_line(capsys, monkeypatch):
     assert "67 GB" in said and "--base-url" in said and "tiny-audio-r1" in said and said.count("\n") == 1
     for model, says in (
         ("gpt-audio", "audiobench run --model gpt-audio --base-url URL"),
-        ("oracle", "runs in-process (adapter oracle), there is no server to start: audiobench run --model oracle\n"),
-        ("tiny-audio-r1", "its served form is tiny-audio-r1-vllm"),
+        (
+            "oracle",
+            "runs in-process (adapter oracle), so there is no server to start; use audiobench run --model oracle\n",
+        ),
+        ("tiny-audio-r1", "or serve tiny-audio-r1-vllm"),
     ):
         assert main(["serve", model]) == 2
         assert says in capsys.readouterr().err

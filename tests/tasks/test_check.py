@@ -88,7 +88,7 @@ def test_findings_name_line_key_and_remedy(findings, extra, expected):
     [
         ("items.jsonl", "itms.jsonl", "mine.yaml:2: dataset_path: itms.jsonl: no such file or folder beside mine.yaml"),
         ("items.jsonl", "builtin:listning", "mine.yaml:2: dataset_path: unknown built-in data set 'listning'; did you"),
-        ("items.jsonl", "no repository", "mine.yaml:2: dataset_path: 'no repository' is no Hub repository"),
+        ("items.jsonl", "no repository", "mine.yaml:2: dataset_path: 'no repository' is not a Hub repository"),
         ('"{{question}}{%', '"{{query}}{%', "mine.yaml:8: prompt.0.text: unknown variable 'query'; "),
         ('"{{question}}{%', '"{{doc.answer}}{%', "mine.yaml:8: prompt.0.text: shows the column 'answer', which holds"),
         ('"{{question}}{%', '"{{question.__class__}}{%', "mine.yaml:8: prompt.0.text: '__class__': names that begin"),

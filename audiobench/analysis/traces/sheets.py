@@ -183,7 +183,7 @@ def _structure(arms: Sequence[ArmTraces]) -> Sheet:
 
 def _captions(arms: Sequence[ArmTraces]) -> Sheet:
     sheet = Sheet(
-        "the answer from the caption alone, which a text model reads in the place of the sound",
+        "the answer from the caption alone, read by a text model instead of the sound",
         ("arm", "text model", "n", "caption", "95 % interval", "own", "95 % interval", "difference", "95 % interval",
          "gained", "lost", "p", "same answer (%)", "95 % interval"),
     )  # fmt: skip

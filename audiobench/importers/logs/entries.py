@@ -30,7 +30,7 @@ def settled(choices: Sequence[str], target: Any, where: str) -> str:
         return choices[ord(letter) - 65]
     near = [choice for choice in choices if choice.split() == text.split() or choice.casefold() == text.casefold()]
     if len(near) != 1:
-        raise UsageError(f"{where}: target {target!r} is none of its choices: {', '.join(map(repr, choices))}")
+        raise UsageError(f"{where}: target {target!r} is not one of its choices: {', '.join(map(repr, choices))}")
     return near[0]
 
 
