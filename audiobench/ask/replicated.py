@@ -18,7 +18,8 @@ from audiobench.model.registry import capabilities
 from audiobench.model.spec import ModelSpec
 from audiobench.replicas import library
 from audiobench.replicas.fleet import Fleet, silent, to_stderr
-from audiobench.replicas.wanted import Wanted, gpus_of
+from audiobench.replicas.survey import gpus_of
+from audiobench.replicas.wanted import Wanted
 from audiobench.replicas.wire import Charge
 from audiobench.serving.planner import starts_server
 
@@ -61,13 +62,14 @@ def replicas(
         UsageError: there is no cluster, or what is hosted cannot start.
         IncompleteError: there is no room for as many.
     """
-    gpus = wanted.gpus
-    if gpus is None:
-        gpus = 0.0 if base_urls or model.base_url else gpus_of(model)
-    charge = Charge(model, timeout=timeout, gpus=gpus)
-    with Fleet(charge, wanted, base_urls=base_urls, tell=silent if quiet else to_stderr) as fleet:
-        event_loop.run(fleet.wait())
-        yield fleet
+    with library.joined(wanted.address, wanted.cpus):
+        gpus = wanted.gpus
+        if gpus is None:
+            gpus = 0.0 if base_urls or model.base_url else gpus_of(model)
+        charge = Charge(model, timeout=timeout, gpus=gpus)
+        with Fleet(charge, wanted, base_urls=base_urls, tell=silent if quiet else to_stderr) as fleet:
+            event_loop.run(fleet.wait())
+            yield fleet
 
 
 def note_used(folder: Path, adapter: Adapter, since: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
 import time
 from typing import Any
@@ -13,8 +14,10 @@ from audiobench.files.option_kinds import Least
 from audiobench.model.adapter import RunError
 from audiobench.model.registry import find_model
 from audiobench.model.spec import ModelSpec
+from audiobench.replicas import library
 from audiobench.replicas.fleet import Fleet
-from audiobench.replicas.wanted import Wanted, gpus_of
+from audiobench.replicas.survey import gpus_of
+from audiobench.replicas.wanted import Wanted
 from audiobench.replicas.wire import Charge
 from audiobench.serving import gpus, planner
 from audiobench.serving.launch import serve
@@ -62,9 +65,8 @@ def _on_replicas(args: argparse.Namespace, spec: ModelSpec) -> int:
         least, most = Least().read(args.replicas or 1)
     except ValueError as error:
         raise UsageError(f"--replicas {error}") from error
-    each = float(args.tensor_parallel) if args.tensor_parallel else gpus_of(spec)
     host = "0.0.0.0" if args.host == "127.0.0.1" else args.host  # others are to reach it
-    charge = Charge(spec, gpus=each, host=host, extra_args=tuple(args.after_dashes))
+    wanted = Wanted(least, most, args.ray_address)
     told: set[str] = set()
 
     def tell() -> None:
@@ -80,7 +82,11 @@ def _on_replicas(args: argparse.Namespace, spec: ModelSpec) -> int:
             await fleet.close()
 
     signal.signal(signal.SIGTERM, _terminate)
-    with Fleet(charge, Wanted(least, most, args.ray_address)) as fleet:
+    with contextlib.ExitStack() as holds:
+        holds.enter_context(library.joined(wanted.address, wanted.cpus))
+        each = float(args.tensor_parallel) if args.tensor_parallel else gpus_of(spec)
+        charge = Charge(spec, gpus=each, host=host, extra_args=tuple(args.after_dashes))
+        fleet = holds.enter_context(Fleet(charge, wanted))
         event_loop.run(fleet.wait())
         tell()
         where = " ".join(f"--base-url {url}" for url in fleet.servers())

@@ -11,7 +11,7 @@ from audiobench.model.checks import Check
 from audiobench.model.registry import find_model
 from audiobench.replicas import library
 from audiobench.replicas.survey import Node, Survey, survey
-from audiobench.replicas.wanted import CPUS, gpus_of
+from audiobench.replicas.wanted import CPUS
 from audiobench.serving.planner import starts_server
 
 SECURITY = "whoever reaches its ports can run code there: a trusted network only (docs/cluster.md)"
@@ -21,7 +21,7 @@ def of_cluster(address: str | None, model: str | None) -> list[Check]:
     """The checks; raises UsageError for a model that does not exist."""
     spec = find_model(model) if model is not None else None
     try:
-        found = survey(address)
+        found = survey(address, spec)
     except UsageError as error:
         fix = install("ray") if "needs Ray" in str(error) else "ray status, on a node of the cluster"
         return [Check("ray", "problem", str(error), fix)]
@@ -43,7 +43,7 @@ def of_cluster(address: str | None, model: str | None) -> list[Check]:
             )
         )
     if spec is not None:
-        checks.append(_room(found, spec.name, gpus_of(spec), serves=starts_server(spec, ())))
+        checks.append(_room(found, spec.name, found.each, serves=starts_server(spec, ())))
     return checks
 
 

@@ -139,7 +139,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
         float | None,
         Option(
             Number(zero=True),
-            "with --engine ray: GPUs of a replica, also a share of one (default: as few as the model file allows)",
+            "with --engine ray: GPUs of a replica, also a share of one (default: as planned for the cluster's cards)",
             "N",
         ),
     ] = None

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import math
+import os
 import platform
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 import audiobench
 from audiobench.core.plain_text import one_line
+from audiobench.model.spec import ModelSpec
 from audiobench.replicas import library
+from audiobench.serving import fitting
+from audiobench.serving.gpus import IDLE, Gpu, visible_gpus
 
 ASK_SECONDS = 60.0
 """How long a node may take to answer."""
@@ -51,6 +56,8 @@ class Survey(Struct, frozen=True):
     nodes: list[Node]
     kept: list[str]
     """Names of the replicas that earlier commands have kept."""
+    each: float
+    """GPUs of a replica of the model that was asked about."""
     token: bool
     """Whether it was joined with a token."""
 
@@ -65,7 +72,34 @@ def about() -> dict[str, Any]:
     }
 
 
-def survey(address: str | None) -> Survey:
+def cards() -> list[tuple[str, int]]:
+    """(name, bytes) of the GPUs of this process's node; runs there, with no GPU of its own."""
+    os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+    return [(gpu.name, gpu.total) for gpu in visible_gpus()]
+
+
+def gpus_of(spec: ModelSpec) -> float:
+    """GPUs of one replica: as many as the plan of a server on this cluster's cards has (`audiobench.serving.fitting`), the
+    fewest that the model file allows where no card is there yet, and none for a model that has no server or engine.
+
+    To be asked while the cluster is joined; where nodes have different cards, what suits all of them.
+    """
+    if spec.weights is None or spec.serve is None:
+        return 0.0
+    ray, needs = library.ray(), fitting.needs_of(spec)
+    known = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("GPU")]
+    asked = [_ask(ray, str(node["NodeID"]), cards) for node in known]
+    planned = {needs.tensor_parallel[0]}
+    for ref in asked:
+        with contextlib.suppress(ray.exceptions.RayError):
+            found: list[tuple[str, int]] = ray.get(ref, timeout=ASK_SECONDS)
+            there = [Gpu(str(i), name, total, total - IDLE) for i, (name, total) in enumerate(found)]
+            if fit := fitting.fit(needs, there):
+                planned.add(fit.tensor_parallel)
+    return float(max(planned))
+
+
+def survey(address: str | None, spec: ModelSpec | None = None) -> Survey:
     """Join the cluster at `address` and ask each of its nodes.
 
     Raises:
@@ -74,15 +108,16 @@ def survey(address: str | None) -> Survey:
     with library.joined(address, 1):
         ray = library.ray()
         known: Sequence[Mapping[str, Any]] = [node for node in ray.nodes() if node["Alive"]]
-        asked = [_ask(ray, str(node["NodeID"])) for node in known]
+        asked = [_ask(ray, str(node["NodeID"]), about) for node in known]
         nodes = [_node(ray, node, ref) for node, ref in zip(known, asked, strict=True)]
         kept = sorted(str(name) for name in ray.util.list_named_actors())
-        return Survey(library.address(), nodes, kept, library.has_token())
+        return Survey(library.address(), nodes, kept, gpus_of(spec) if spec else 0.0, library.has_token())
 
 
-def _ask(ray: Any, node: str) -> Any:
+def _ask(ray: Any, node: str, work: Callable[[], Any]) -> Any:
+    """A call of `work` on a node."""
     here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node_id=node, soft=False)
-    return ray.remote(about).options(num_cpus=0, max_retries=0, scheduling_strategy=here).remote()
+    return ray.remote(work).options(num_cpus=0, max_retries=0, scheduling_strategy=here).remote()
 
 
 def _node(ray: Any, node: Mapping[str, Any], asked: Any) -> Node:

@@ -10,9 +10,7 @@ import orjson
 
 from audiobench.core.limits import REPLICA_WAIT_SECONDS
 from audiobench.model.registry import sha256_of
-from audiobench.model.spec import ModelSpec
 from audiobench.replicas.wire import Charge
-from audiobench.serving import fitting
 
 CPUS = 1
 """CPUs that a replica takes: the driver's engine, not the CPU, limits how much a replica is asked."""
@@ -28,7 +26,7 @@ class Wanted:
     """Replicas that are asked for, and join whenever the cluster has room."""
     address: str | None = None
     gpus: float | None = None
-    """GPUs a replica; None = as the model file says."""
+    """GPUs a replica; None = as its plan says (`survey.gpus_of`)."""
     keep: bool = False
     """They outlive this command."""
     patience: float = REPLICA_WAIT_SECONDS
@@ -38,13 +36,6 @@ class Wanted:
     def cpus(self) -> int:
         """CPUs that a cluster of this machine alone must offer."""
         return CPUS * self.most
-
-
-def gpus_of(spec: ModelSpec) -> float:
-    """GPUs of one replica: the fewest that the model file allows where a server or an engine is started, else none."""
-    return (
-        float(fitting.needs_of(spec).tensor_parallel[0]) if spec.weights is not None and spec.serve is not None else 0.0
-    )
 
 
 def resources(gpus: float) -> dict[str, float]:

@@ -15,6 +15,7 @@ from typing import Any
 from audiobench.core.errors import UsageError
 from audiobench.core.types import Request, Response
 from audiobench.model.adapter import RetryableError, RunError, SampleError
+from audiobench.model.capabilities import Capabilities
 
 
 def share(*parts: object) -> float:
@@ -24,6 +25,8 @@ def share(*parts: object) -> float:
 
 class Steady:
     """Answers by the item alone, whoever is asked and however often."""
+
+    capabilities = Capabilities(in_process=True)
 
     def __init__(self, spec: Any, *, base_url: str | None = None, timeout: float = 0.0) -> None:
         self.options = spec.options
