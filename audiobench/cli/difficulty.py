@@ -6,6 +6,7 @@ import argparse
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct, to_builtins
 
@@ -14,6 +15,7 @@ from audiobench.analysis.arms import Selector
 from audiobench.analysis.difficulty import ManifestLine, RewardLine, difficulties
 from audiobench.analysis.measure import is_share
 from audiobench.analysis.sheets import points
+from audiobench.analysis.training_rows import training_row, write_parquet
 from audiobench.cli import output
 from audiobench.cli.names import named
 from audiobench.core.disk import write_whole
@@ -46,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
     names, _ = shared_tasks([selector], named(args.tasks))
     manifest: list[ManifestLine] = []
     rewards: list[RewardLine] = []
+    rows: list[dict[str, Any]] = []
     summaries: list[Passes] = []
     for name in names:
         arms = selector.arms(name, prompts=True)
@@ -64,7 +67,9 @@ def run(args: argparse.Namespace) -> int:
         found, short = difficulties(arms[0], args.k)
         histogram = [sum(d.passed == c for d in found) for c in range(args.k + 1)]
         kept = [d for d in found if low <= d.passed <= high]
-        manifest += [d.manifest(name, (low, high)) for d in (found if args.all else kept)]
+        chosen = found if args.all else kept
+        manifest += [d.manifest(name, (low, high)) for d in chosen]
+        rows += [training_row(d, name, (low, high)) for d in chosen] if args.trainer else []
         rewards += [line for d in (found if args.rewards_of == "all" else kept) for line in d.rewards(name)]
         n = len(found)
         summaries.append(
@@ -76,6 +81,8 @@ def run(args: argparse.Namespace) -> int:
         )  # fmt: skip
     out = args.out or selector.run.folder / "difficulty.jsonl"
     _write(out, manifest)
+    if args.trainer is not None:
+        write_parquet(args.trainer, rows)
     if args.rewards is not None:
         _write(args.rewards, rewards)
     code = ExitCode.INCOMPLETE if any(s.incomplete for s in summaries) else ExitCode.OK
@@ -88,7 +95,11 @@ def _report(
 ) -> None:
     form = output.chosen(args)
     if form == "json":
-        files = {"manifest": str(out), "rewards": str(args.rewards) if args.rewards else None}
+        files = {
+            "manifest": str(out),
+            "trainer": str(args.trainer) if args.trainer else None,
+            "rewards": str(args.rewards) if args.rewards else None,
+        }
         output.write_json({"tasks": summaries, **files, "exit_code": code})
         return
 
@@ -108,6 +119,8 @@ def _report(
                 "(run with --gen temperature=1)"
             )
     sheet.notes.append(f"kept: {args.keep} of {args.k} right; {lines} manifest lines in {out}")
+    if args.trainer:
+        sheet.notes.append(f"for TRL and verl: {args.trainer}")
     if args.rewards:
         sheet.notes.append(f"{rewards} responses with 0.8 x right + 0.2 x reasoning present in {args.rewards}")
     output.write_sheets([sheet], form)

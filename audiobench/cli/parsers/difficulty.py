@@ -24,6 +24,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--tasks", metavar="A,B", help="only these tasks of the run")
     output.place(parser, "FILE", "manifest of the kept samples; default: RUN/difficulty.jsonl")
     add("--all", action="store_true", help="write every sample to the manifest, with kept: true or false")
+    add(
+        "--trainer",
+        type=Path,
+        metavar="FILE.parquet",
+        help="also write the same samples as Parquet for TRL and verl (prompts, clip paths, what audiobench.rewards needs)",
+    )
     add("--rewards", type=Path, metavar="FILE", help="also write each response with its reward, for a trainer")
     add(
         "--rewards-of",
