@@ -50,3 +50,9 @@ class RunOptions(TypedDict, total=False):
     attempts: int
     timeout: float
     quiet: bool
+    engine: str
+    replicas: tuple[int, int] | int | str | None
+    ray_address: str | None
+    gpus_per_replica: float | None
+    keep_replicas: bool
+    replica_wait: float
