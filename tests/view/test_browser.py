@@ -6,6 +6,7 @@ import json
 import time
 from pathlib import Path
 
+import orjson
 import pytest
 
 from audiobench.results.runs import Run
@@ -413,6 +414,18 @@ def test_a_record_of_several_turns_shows_them_all(browser, export, tmp_path) -> 
         "a low sound",
     ):
         assert words in shown
+
+
+def test_the_parts_of_a_structured_thought_are_shown(browser, export, tmp_path) -> None:
+    line = record("s", "on", "A.", [], reasoning="<PLAN>listen</PLAN><CAPTION>a <b>low</b> hum</CAPTION>")
+    run = write_run(tmp_path / "run", [line])
+    info = orjson.loads((run / "run.json").read_bytes())
+    info["model"] |= {"adapter": "scripted", "served_model": "m", "thinking": {"sections": ["PLAN", "CAPTION"]}}
+    (run / "run.json").write_bytes(orjson.dumps(info))
+    look(browser, (export(run).folder / "index.html").as_uri(), "/household/s")
+    browser.until(f"!!{SHOWN}")
+    shown = "[...document.querySelectorAll('.sections dt, .sections dd')].map(e => e.textContent).join('|')"
+    assert browser.js(shown) == "PLAN|listen|CAPTION|a <b>low</b> hum"
 
 
 def test_a_record_of_one_turn_shows_no_list_of_turns(browser, page) -> None:
