@@ -220,7 +220,7 @@ class AudioBenchTask(Task):
         self._instances = []
         for number, doc in self.doc_iterator(rank=rank, limit=limit, world_size=world_size, samples=samples):
             request = self.request(self.samples[doc["id"]])
-            if request.following and not isinstance(shape, Turns):
+            if (request.following or request.toolbox) and not isinstance(shape, Turns):
                 raise UsageError(
                     f"task {self.spec.task}: id {doc['id']} is a conversation in which the model answers several times: use "
                     "--model audiobench --apply_chat_template"

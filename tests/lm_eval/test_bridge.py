@@ -213,6 +213,12 @@ def test_refusals_say_why(bridged: Path, evaluate: Any, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"sends no audio.*--apply_chat_template"):
         chat = {"model": "m", "base_url": "http://127.0.0.1:9/v1/chat/completions"}
         evaluate(bridged, "toy", "local-chat-completions", model_args=chat)
+    tools = "doc_to_tools: \"{{[{'name': 'f'}]}}\"\ntool_results: [{name: f, result: x}]\n"
+    (bridged / "called.yaml").write_text(
+        (bridged / "toy.yaml").read_text().replace("task: toy", "task: called") + tools
+    )
+    with pytest.raises(UsageError, match=r"called: id .* the model answers several times: use --model audiobench"):
+        evaluate(bridged, "called", "local-chat-completions", model_args=chat, apply_chat_template=True)
     (tmp_path / "t.yaml").write_text(NATIVE)
     from lm_eval.api.instance import Instance
 
