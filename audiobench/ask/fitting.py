@@ -147,3 +147,13 @@ def check_order(task: TaskSpec, asked: Prompt, orders: int) -> None:
             f"--option-order {orders}: prompt {asked.name} of task {task.task} does not show the options itself (they are "
             "spoken, or stand in the question), so their order cannot be changed"
         )
+
+
+def check_judged_in_one(task: TaskSpec) -> None:
+    """Raise UsageError for batch jobs of a judge whose questions hang on its earlier replies."""
+    judge = find_scorer(task.scorer, task.normalizer).judge
+    if judge is not None and judge.questions is not None:
+        raise UsageError(
+            f"--judge-batch: task {task.task}: scorer {task.scorer} asks its judge one question after another, which batch jobs "
+            "cannot; leave it out"
+        )

@@ -17,7 +17,7 @@ from audiobench.ask.annotate import Terms, carry, loaded
 from audiobench.ask.batch.driver import carry_by_jobs
 from audiobench.ask.batch.jobs import Submitted
 from audiobench.ask.engine import Ending
-from audiobench.ask.stage import Reply, Stage, responses
+from audiobench.ask.stage import EXPECTED, Ask, Reply, Stage, responses
 from audiobench.ask.work import TaskWork
 from audiobench.core.errors import UsageError
 from audiobench.core.types import AudioPart, Clip, Message, Part, Request, Response, TextPart
@@ -31,7 +31,7 @@ from audiobench.model.spec import ModelSpec
 from audiobench.results.heard import pending
 from audiobench.results.runs import Run, Scored, TaskRun
 from audiobench.results.score import scorer_of
-from audiobench.scorers.base import Judge, Turns
+from audiobench.scorers.base import Judge, Turns, Verdict
 
 JUDGE_CONCURRENCY = 64
 HEARD = "Recording {number} of {of} that the assistant heard:"
@@ -101,6 +101,38 @@ class JudgeStage(Stage[Judged]):
             hears=self.hears,
         )
 
+    async def answer(self, item: Judged, ask: Ask) -> Judgement | None:
+        """Ask, and where questions hang on earlier replies, one after another; a failed call leaves the response open."""
+        task_run, record = item
+        template = template_of(task_run)
+        if template.questions is None:
+            made = await super().answer(item, ask)
+            return made if isinstance(made, Judgement) else None
+        said: list[Response] = []
+        asking = template.questions(record.shown(), record.text, record.reasoning)
+        shown = next(asking)
+        while True:
+            request = asked_in(template, record, shown, len(said))
+            try:
+                said.append(await ask(hearing(request, record) if self.hears else request))
+            except EXPECTED as error:
+                self.failures[str(error)] += 1
+                return None
+            try:
+                shown = asking.send(text_of(said[-1], self.model))
+            except StopIteration as ended:
+                return self._found(item, ended.value, said)
+
+    def _found(self, item: Judged, verdict: Verdict, said: Sequence[Response]) -> Judgement:
+        record, template = item[1], template_of(item[0])
+        line = Judgement(
+            record.id, record.key, verdict.value, judge=self.model.name, judge_sha256=sha256_of(self.model),
+            template=template.name, served_models=sorted({one.served_model for one in said if one.served_model}),
+            prompt_sha256=digest(turns(template, record)), replies=[text_of(one, self.model) for one in said],
+            ratings=list(verdict.ratings), hears=self.hears, claims=verdict.claims,
+        )  # fmt: skip
+        return self.accounted(line, said)
+
     def failed_in_words(self) -> str:
         """How many questions have no reply."""
         reason = next(iter(self.failures))
@@ -148,8 +180,12 @@ def open_records(task_run: TaskRun, judge: ModelSpec, *, hears: bool = False) ->
     than this does.
     """
     verdicts, asked = task_run.judgements(), (sha256_of(judge), hears)
-    unread = {slot for slot, line in verdicts.items() if line.value is None or (line.judge_sha256, line.hears) != asked}
-    return [s.record for s in task_run.scored() if awaits_judge(s) or s.slot in unread]
+    unread = {
+        slot
+        for slot, line in verdicts.items()
+        if (line.value is None and line.claims is None) or (line.judge_sha256, line.hears) != asked
+    }
+    return [s.record for s in task_run.scored() if (awaits_judge(s) and s.slot not in verdicts) or s.slot in unread]
 
 
 def awaits_judge(scored: Scored) -> bool:
@@ -182,6 +218,13 @@ def questions(judge: Judge, record: Record, runs: int | None = None) -> list[Req
         Request(_messages(shown), {"seed": n, **judge.generation}, sample_id=record.id, epoch=n, sample=sample)
         for n, shown in enumerate(asked)
     ]
+
+
+def asked_in(judge: Judge, record: Record, shown: Turns, number: int = 0) -> Request:
+    """These turns as request `number` (from 0) about a response."""
+    return Request(
+        _messages(shown), {"seed": number, **judge.generation}, sample_id=record.id, epoch=number, sample=record.shown()
+    )
 
 
 def _messages(shown: Turns) -> tuple[Message, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from audiobench.ask import corrected
+from audiobench.ask.nli import compares
 from audiobench.ask.prepare import Prepared
 from audiobench.ask.work import TaskWork
 from audiobench.core.plain_text import of_whole, plural
@@ -30,6 +31,10 @@ def plan_lines(prepared: Prepared) -> list[str]:
         lines.extend(f"  note: {note}" for note in data.notes)
         if work.task.spoken and not prepared.options.asr:
             lines.append("  note: spoken answers are scored once --asr MODEL has transcribed them")
+        if compares(work.task) and not prepared.options.nli:
+            lines.append(
+                "  note: right answers are scored once --nli MODEL has compared what the judge took out of them"
+            )
         if work.task.measured and not work.task.measures:
             lines.append("  note: answers are scored once --measure NAME has measured them")
     lines.extend(f"  note: {note}" for note in [*_two_passes(prepared), *retiring(prepared.model), *earlier(prepared)])

@@ -19,7 +19,7 @@ from audiobench.core.errors import UsageError
 from audiobench.core.urls import check_url
 from audiobench.files.run_spec import RunSpec
 from audiobench.model import think
-from audiobench.model.registry import find_model, stages
+from audiobench.model.registry import capabilities, find_model, stages
 from audiobench.model.spec import ModelSpec
 from audiobench.task import generation
 from audiobench.task.find import find_tasks
@@ -58,6 +58,10 @@ def resolve(options: RunSpec) -> Resolved:
     generation.check(model.sampling, f"model {model.name}: sampling")
     fitting.check_conditions(options)
     judge = _judge(options)
+    if options.nli and not capabilities(find_model(options.nli)).compares_texts:
+        raise UsageError(
+            f"--nli {options.nli}: no NLI model; nli-deberta-v3-base is one, or a model file with adapter: nli"
+        )
     reader = find_model(options.reader, base_url=options.reader_base_url) if options.reader else None
     recogniser = None
     if options.asr:
@@ -87,6 +91,8 @@ def resolve(options: RunSpec) -> Resolved:
             check_batch(model, thinks.values(), asked, options)
         fitting.check_transport(task, model, asked)
         check_pictures(task, model, options.audio)
+        if options.judge_batch:
+            fitting.check_judged_in_one(task)
         fitting.check_order(task, fitting.choose_prompt(task, model, options.prompt, protocols), options.option_order)
     return Resolved(model, thinks, protocols, found)
 

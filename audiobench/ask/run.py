@@ -22,6 +22,7 @@ from audiobench.ask.engine import Ending, Engine
 from audiobench.ask.judge import judge_run
 from audiobench.ask.measure import measure_run
 from audiobench.ask.model_stage import ModelStage
+from audiobench.ask.nli import nli_run
 from audiobench.ask.prepare import Prepared, prepare
 from audiobench.ask.progress import Progress, Tally
 from audiobench.ask.reach import answering, check_server, reach, reached
@@ -110,7 +111,7 @@ def execute(prepared: Prepared) -> RunResult:
                     note_used(prepared.folder, adapter, since)
         stages = (
             (options.asr, transcribe_run), (any(work.task.measures for work in prepared.works), measure_run),
-            (options.reader, reader_run), (options.judge, judge_run),
+            (options.reader, reader_run), (options.judge, judge_run), (options.nli, nli_run),
         )  # fmt: skip
         for named, stage_run in stages:
             if named and ending.exit_code is ExitCode.OK:

@@ -28,6 +28,7 @@ from audiobench.results import cost
 I = TypeVar("I")  # noqa: E741
 """What a stage asks about."""
 
+A = TypeVar("A", bound=Asked)
 EXPECTED = (ExhaustedError, SampleError, InvalidAudioError)
 """Failures of one request that say nothing of the next."""
 
@@ -109,11 +110,13 @@ class Stage(Generic[I]):
     def made(self, item: I, replies: Sequence[Reply], *, batch: bool = False) -> Line | None:
         """`line`, with what its replies took; `batch`: they came from a batch job, at its price."""
         line = self.line(item, replies)
-        if isinstance(line, Asked):
-            said = responses(replies)
-            line.usage = dict(sum((Counter(counts(response.usage)) for response in said), Counter[str]()))
-            line.dollars = cost.of_responses(said, self.model, batch=batch)
-            line.time = round(time.time(), 3)
+        return self.accounted(line, responses(replies), batch=batch) if isinstance(line, Asked) else line
+
+    def accounted(self, line: A, said: Sequence[Response], *, batch: bool = False) -> A:
+        """`line` with what these replies took."""
+        line.usage = dict(sum((Counter(counts(response.usage)) for response in said), Counter[str]()))
+        line.dollars = cost.of_responses(said, self.model, batch=batch)
+        line.time = round(time.time(), 3)
         return line
 
     async def answer(self, item: I, ask: Ask) -> Line | None:

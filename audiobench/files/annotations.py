@@ -50,6 +50,11 @@ class Judgement(Asked, omit_defaults=True):
     """Takes an earlier verdict back that rests on an item which the data has corrected since."""
     hears: bool = False
     """Whether the judge was sent what the model heard."""
+    claims: tuple[str, str] | None = None
+    """(premise, hypothesis) that the judge took out of the texts for an NLI model; `value` is None until it has compared them."""
+    nli: str = ""
+    """The NLI model that compared them, and the revision of its weights where it says it."""
+    nli_sha256: str = ""
 
     FILE = "judgements.jsonl"
     PART = "judge"
@@ -58,7 +63,8 @@ class Judgement(Asked, omit_defaults=True):
     def rater(self) -> str:
         """Who judged by which template; the start of a sha256 tells two settings of one name apart."""
         template = f"{self.template}, hears" if self.hears else self.template
-        return f"{self.judge} ({template}) {self.judge_sha256[:8]}".strip()
+        compared = f" + {self.nli} {self.nli_sha256[:8]}" if self.nli else ""
+        return f"{self.judge} ({template}) {self.judge_sha256[:8]}".strip() + compared
 
 
 class Transcript(Asked, omit_defaults=False):

@@ -195,6 +195,12 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     judge_batch: Annotated[
         bool, Option(Switch(), "send the judge's requests as batch jobs: half the price, within a day")
     ] = False
+    nli: Annotated[
+        str | None,
+        Option(
+            Model(), "NLI model for scores that compare what a judge took out of two texts (nli-deberta-v3-base)", "M"
+        ),
+    ] = None
     reader: Annotated[
         str | None, Option(Model(), "text model that reads multiple-choice responses which no rule can read", "M")
     ] = None

@@ -61,6 +61,8 @@ class Capabilities:
     """Its provider has batch jobs (`audiobench.model.batch`)."""
     no_batch: str = ""
     """Why there are none, where it is not that this adapter has none."""
+    compares_texts: bool = False
+    """It says how probably one of two texts entails the other, and can do nothing else (`--nli`)."""
     tells_cost: bool = False
     """The server says what each answer cost."""
     made_of: tuple[str, ...] = ()

@@ -36,6 +36,7 @@ ADAPTERS: dict[str, str] = {
     "first_choice": "model_adapters.controls:FirstChoice",
     "deaf": "model_adapters.controls:Deaf",
     "oracle": "model_adapters.controls:Oracle",
+    "nli": "model_adapters.nli:CrossEncoder",
     "synthesiser": "model_adapters.sound_controls:Synthesiser",
     "tone_speaker": "model_adapters.sound_controls:ToneSpeaker",
     "tone_listener": "model_adapters.sound_controls:ToneListener",

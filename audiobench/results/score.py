@@ -17,6 +17,7 @@ from audiobench.scorers import Judge, Metric, Scorer, find_scorer
 from audiobench.task.spec import TaskSpec
 
 NOT_JUDGED = "not judged yet (--judge MODEL)"
+NOT_COMPARED = "judged, and not compared by an NLI model yet (--nli MODEL)"
 
 Judgements = Mapping[Slot, Judgement]
 
@@ -110,6 +111,8 @@ def _judged(
     verdict = judgements.get((record.id, record.key))
     if verdict is None:
         return Outcome("pending", None, answer.value, answer.rule, official, {"message": NOT_JUDGED})
+    if verdict.value is None and verdict.claims is not None:
+        return Outcome("pending", None, answer.value, answer.rule, official, {"message": NOT_COMPARED})
     if verdict.value is None:
         return Outcome("error", None, answer.value, answer.rule, official, {"message": "no judge reply could be read"})
     return Outcome("scored", verdict.value, answer.value, answer.rule, official, {"ratings": verdict.ratings})

@@ -44,6 +44,7 @@ _BUILT_IN: Mapping[str, str] = {
     "contextasr_ne_fnr": "contextasr.NE_FNR",
     "aura_answer": "aura.ANSWER",
     "aurascore_fcs": "aura.FCS",
+    "aurascore_cis": "aura.CIS",
     "bleu": "text.BLEU",
     "bleu_zh": "text.BLEU_ZH",
     "bleu_ja": "text.BLEU_JA",

@@ -19,7 +19,7 @@ from typing import Any
 
 from audiobench.core.narrow import is_object
 from audiobench.core.types import Sample
-from audiobench.scorers.base import Judge, Scorer, Turns, fill, mean, option_match, references
+from audiobench.scorers.base import Judge, Questions, Scorer, Turns, Verdict, fill, mean, option_match, references
 from audiobench.scorers.metrics import ACC, Mean
 
 SOURCE = "rishieraj/aura scripts/evaluation/evaluation.py @cc93196"
@@ -159,7 +159,7 @@ def evaluate(
     return found
 
 
-# -- our own: the answer by the judge, and the facts of a right answer
+# -- our own: the answer by the judge; of a right answer the facts, and the claims that an NLI model compares
 
 
 def _render_answer(sample: Sample, text: str, reasoning: str) -> Turns:
@@ -169,8 +169,43 @@ def _render_answer(sample: Sample, text: str, reasoning: str) -> Turns:
 
 
 def _render_facts(sample: Sample, text: str, reasoning: str) -> Turns:
-    ask = question("factual", generated=reasoning or text, gt=str(sample.metadata.get("gold_reasoning") or ""))
+    """All that the questions about a reasoning rest on."""
+    return [*_render_answer(sample, text, reasoning), *_turns(_facts(sample, text, reasoning))]
+
+
+def _turns(ask: Ask) -> Turns:
     return [("system", ask.system), ("user", ask.user)]
+
+
+def _gold(sample: Sample) -> str:
+    return str(sample.metadata.get("gold_reasoning") or "")
+
+
+def _facts(sample: Sample, text: str, reasoning: str) -> Ask:
+    return question("factual", generated=reasoning or text, gt=_gold(sample))
+
+
+def facts_of(sample: Sample, text: str, reasoning: str) -> Questions:
+    """Is the answer right? Of a right one: which share of the reference's facts does the reasoning have?"""
+    right = parse_answer((yield _render_answer(sample, text, reasoning)))
+    if not right:
+        return Verdict(right, [right])
+    found = parse_facts((yield _turns(_facts(sample, text, reasoning))))
+    return Verdict(found, [right, found])
+
+
+def claims_of(sample: Sample, text: str, reasoning: str) -> Questions:
+    """Is the answer right? Of a right one: what do the reference and the reasoning infer, details left out?"""
+    right = parse_answer((yield _render_answer(sample, text, reasoning)))
+    if not right:
+        return Verdict(right, [right])
+    claims: list[str] = []
+    for one in (_gold(sample), reasoning or text):
+        claim = _field((yield _turns(question("sanitizer", reasoning_string=one))), "sanitized_reasoning")
+        if not isinstance(claim, str) or not claim.strip():
+            return Verdict(None, [right, None])
+        claims.append(claim)
+    return Verdict(None, [right], (claims[0], claims[1]))
 
 
 def _field(reply: str, name: str) -> Any:
@@ -195,10 +230,17 @@ def parse_facts(reply: str, sample: Sample | None = None) -> float | None:
     return float(found) if isinstance(found, int | float) and not isinstance(found, bool) and 0 <= found <= 1 else None
 
 
-def _judge(name: str, render: Any, parse: Any, *, gated: bool) -> Judge:
+def _judge(
+    name: str,
+    render: Callable[[Sample, str, str], Turns],
+    parse: Callable[[str, Sample], float | None],
+    questions: Callable[[Sample, str, str], Questions] | None = None,
+    *,
+    compares: bool = False,
+) -> Judge:
     return Judge(
         name=name, source=SOURCE, model_default="gpt-4o", generation={"temperature": 0.1}, runs=1,
-        render=render, parse=parse, combine=mean, gated=gated,
+        render=render, parse=parse, combine=mean, questions=questions, compares=compares,
     )  # fmt: skip
 
 
@@ -209,16 +251,26 @@ ANSWER = Scorer(
     doc="a judge says whether the answer means the right one (AURA)",
     metric=ACC,
     source=SOURCE,
-    judge=_judge("aura_answer_check", _render_answer, parse_answer, gated=False),
+    judge=_judge("aura_answer_check", _render_answer, parse_answer),
 )
 FCS = Scorer(
     name="aurascore_fcs",
-    version="1",
+    version="2",
     score=option_match,
-    doc="a judge's share of facts in the reasoning that are the reference's; 0 where the answer is wrong (AURA)",
+    doc="a judge's share of facts in the reasoning that are the reference's; 0 where it finds the answer wrong (AURA)",
     metric=Mean("fcs", label="factual consistency of the reasoning", unit="graded"),
     source=SOURCE,
-    judge=_judge("aura_factual", _render_facts, parse_facts, gated=True),
-    extraction=("multiple_choice",),
+    judge=_judge("aura_factual", _render_facts, parse_facts, facts_of),
+    columns=("gold_reasoning",),
+)
+CIS = Scorer(
+    name="aurascore_cis",
+    version="1",
+    score=option_match,
+    doc="how probably the reference's inference entails that of the reasoning, by an NLI model (--nli) on what a judge takes out "
+    "of both; 0 where it finds the answer wrong (AURA)",
+    metric=Mean("cis", label="core inference of the reasoning", unit="graded"),
+    source=SOURCE,
+    judge=_judge("aura_inference", _render_facts, parse_facts, claims_of, compares=True),
     columns=("gold_reasoning",),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -37,6 +37,22 @@ ScoreResult = tuple[float, dict[str, Any]]
 
 Turns = list[tuple[Role, str]]
 """[(role, text), ...]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of questions of which a later one hangs on the replies to earlier ones."""
+
+    value: float | None
+    """Within the metric's bounds; None where a reply could not be read, or while `claims` are not compared yet."""
+    ratings: Sequence[float | None] = ()
+    """What was read of the replies, in order; None ends them."""
+    claims: tuple[str, str] | None = None
+    """(premise, hypothesis): the value is the probability, by an NLI model, that the first entails the second."""
+
+
+Questions = Generator[Turns, str, Verdict]
+"""Yields what a judge is asked next, takes its reply, and returns the verdict."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +94,11 @@ class Judge:
     swapped: Callable[[Sample, str, str], Turns] | None = None
     """The same question with the two answers that are compared in the other order: every second reply is to it."""
     parse_swapped: Callable[[str, Sample], float | None] | None = None
+    questions: Callable[[Sample, str, str], Questions] | None = None
+    """(sample, response text, its reasoning) -> questions one after another, in the place of `render` and `parse`; `render` then
+    only holds all texts that they rest on, so that a verdict is taken back where one of them changes."""
+    compares: bool = False
+    """Whether a verdict can hang on an NLI model (`Verdict.claims`)."""
     gated: bool = False
     """True: where our own verdict is 0 the value is 0 and the judge is not asked."""
 

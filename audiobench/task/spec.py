@@ -201,9 +201,9 @@ class Evidence(Declared):
     """What could not be established, one fact each: `number of rows`."""
 
 
-Need = Literal["judge", "recogniser", "measure", "image", "video", "access", "local"]
-"""What a run can need beyond a model and public data: a judge (`--judge`), a recogniser (`--asr`), a measure of sound
-(`--measure`), a model that takes images or video, terms accepted on the Hub, a local copy because no public loader is known.
+Need = Literal["judge", "nli", "recogniser", "measure", "image", "video", "access", "local"]
+"""What a run can need beyond a model and public data: a judge (`--judge`), an NLI model (`--nli`), a recogniser (`--asr`), a measure
+of sound (`--measure`), a model that takes images or video, terms accepted on the Hub, a local copy because no public loader is known.
 An extra of audiobench by its name."""
 NEEDS = (*get_args(Need), *sorted(EXTRAS))
 
@@ -401,7 +401,7 @@ class TaskSpec(Columns):
         """`needs`, and what follows from the rest: a judge and an extra by the scorer, a recogniser, images, video."""
         scorer = _scorer({"scorer": self.scorer})
         found = {
-            *self.needs, "judge" if scorer.judge else "", "recogniser" if self.spoken else "",
+            *self.needs, "judge" if scorer.judge else "", "nli" if scorer.judge and scorer.judge.compares else "", "recogniser" if self.spoken else "",
             "image" if self.pictured else "", "video" if self.filmed else "", "measure" if scorer.measured else "",
             scorer.extra,
         }  # fmt: skip

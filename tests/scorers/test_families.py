@@ -345,9 +345,9 @@ def test_open_asr_has_other_words_than_whisper():
     assert corpus("wer_open_asr", [("ice cream", heard("icecream")), ("a b", heard("a c"))]) == pytest.approx(1 / 3)
 
 
-def test_the_facts_of_a_wrong_answer_are_not_asked_for():
+def test_replies_of_auras_judge_count_only_where_they_say_what_was_asked():
     judge = SCORERS["aurascore_fcs"].judge
-    assert judge is not None and judge.gated
+    assert judge is not None
     assert judge.parse('```json\n{"factual_consistency_score": 0.75,}\n```', HYPERBATON) == 0.75
     assert judge.parse('{"factual_consistency_score": 1.5}', HYPERBATON) is None
     answer = SCORERS["aura_answer"].judge

@@ -184,7 +184,7 @@ def test_judge_prompts_take_texts_as_data(name):
     text = "{question} {0} {checklist} %s \\1 woman"
     messages = judge.render(JUDGED, text, "I hear {answer}")
     body = messages[-1][1]
-    assert body.count("I hear {answer}" if name == "aurascore_fcs" else text) == 1 and messages[-1][0] == "user"
+    assert body.count("I hear {answer}" if name.startswith("aurascore") else text) == 1 and messages[-1][0] == "user"
     untold = "aura" in name or "stepeval" in name or name in ("multi_challenge", "step_spqa", "step_caption")
     assert "Who {speaks}?" in body or untold, "only AURA's, Step's and MultiChallenge's judges are not told it"
     low, high = SCORERS[name].metric.bounds

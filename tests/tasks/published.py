@@ -10,7 +10,7 @@
 Every row has exactly these columns. Kinds: `audio` is a clip embedded in the row, `clip` one that it names by path and `film`
 a video that it names by path, all made here; `audios` two embedded clips, `clips` a list of paths, `turns` a list of objects whose `content` is a path; text, int, float, bool, list, object; `?` where null occurs. What else a fixture
 says is read by the test: `right` (a response that is right on every row, where the target is none), `verdict` (what a judge
-replies about it), `best` and `official` (our and the official figure for right answers, where that is not the metric's best;
+replies about it), `entails` (the probability that an NLI model then gives), `best` and `official` (our and the official figure for right answers, where that is not the metric's best;
 `unread` where the official rule does not read them), `kept` (samples that filter and repetition make, where it is not one a
 row), `clips_in` (the folder below that of the rows in which clips lie that rows name without it), `objects` (each JSON file is
 one row, not a list of them).
@@ -60,6 +60,7 @@ class Published:
     archive: str | None = None
     right: str | None = None
     verdict: str | None = None
+    entails: float | None = None
     best: float | None = None
     official: float | str | None = None
     kept: int | None = None

@@ -24,7 +24,7 @@ TASKS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 SAYS = '''
 import os
 
-from audiobench.model import Response
+from audiobench.model import Capabilities, Response
 
 
 class _Says:
@@ -44,6 +44,12 @@ class Right(_Says):
 
 class Verdict(_Says):
     """A judge that is content."""
+
+
+class Entails(_Says):
+    """An NLI model that is certain."""
+
+    capabilities = Capabilities(frozenset(), in_process=True, compares_texts=True)
 '''
 
 
@@ -96,6 +102,8 @@ def bench(
         pytest.importorskip(module)
     monkeypatch.setenv("RIGHT", made.published.right or "")
     monkeypatch.setenv("VERDICT", made.published.verdict or "")
+    certain = made.published.entails or 0.0
+    monkeypatch.setenv("ENTAILS", json.dumps({"contradiction": 1 - certain, "entailment": certain, "neutral": 0.0}))
     yield made
 
 
@@ -114,6 +122,7 @@ def test_a_task_reads_its_data_and_scores_right_and_random_answers(
         return
     fixture = bench.published
     judged = ["--judge", "says.py:Verdict"] if fixture.verdict else []
+    judged += ["--nli", "says.py:Entails"] if fixture.entails is not None else []
     entry = bench.run("says.py:Right" if fixture.right else "oracle", *judged)
     assert entry["counts"]["scored"] == entry["n"] == fixture.rows, entry["counts"]
     if bench.spec.answers_withheld:
