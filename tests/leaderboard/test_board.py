@@ -121,7 +121,7 @@ def test_a_subset_is_marked(runs: Path) -> None:
     write_run(runs / "part", {"t": answers([1] * 20, think="on")}, model="part")
     board = make_board([runs], tasks=["t"])
     (part,) = [row for row in board.measured if row.model == "part"]
-    assert part.rank is None and any("different samples" in note for note in board.notes)
+    assert part.rank is None and any("different audio, samples" in note for note in board.notes)
 
 
 def test_the_whole_task_is_the_reference_however_many_rows_a_subset_has(tmp_path: Path) -> None:

@@ -205,8 +205,8 @@ def test_a_changed_question_is_asked_again(run: Callable[..., Any]) -> None:
     [
         (["--limit", "3"], "(5 samples; "),
         (["--ids", "s1"], "(7 samples; "),
-        (["--audio", "full"], "1 conditions; "),
-        (["--epochs", "1"], "1 epochs; "),
+        (["--audio", "full"], "1 condition; "),
+        (["--epochs", "1"], "1 epoch; "),
         (["--shard", "1/2"], "samples; "),
     ],
 )
