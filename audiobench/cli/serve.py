@@ -87,11 +87,11 @@ def _on_replicas(args: argparse.Namespace, spec: ModelSpec) -> int:
         each = float(args.tensor_parallel) if args.tensor_parallel else gpus_of(spec)
         charge = Charge(spec, gpus=each, host=host, extra_args=tuple(args.after_dashes))
         fleet = holds.enter_context(Fleet(charge, wanted))
-        event_loop.run(fleet.wait())
-        tell()
-        where = " ".join(f"--base-url {url}" for url in fleet.servers())
-        print(f"  audiobench run --model {args.model} {where} --tasks ...", flush=True)
         try:
+            event_loop.run(fleet.wait())
+            tell()
+            where = " ".join(f"--base-url {url}" for url in fleet.servers())
+            print(f"  audiobench run --model {args.model} {where} --tasks ...", flush=True)
             event_loop.run(attend())
         except KeyboardInterrupt:
             return int(ExitCode.OK)

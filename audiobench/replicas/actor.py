@@ -78,13 +78,13 @@ class Replica:
             if server is not None and not server.running():
                 os._exit(1)
 
-    async def generate(self, packed: bytes, *clips: bytes) -> bytes:
+    async def generate(self, packed: bytes, *pieces: bytes) -> bytes:
         """Ask once (`Reply`): what the adapter raises is told, not raised."""
         hosted = self._hosted
         if hosted is None:
             return pickle.dumps(Reply(failure=Failure.of(RetryableError("the replica is starting"))))
         try:
-            response = await hosted.adapter.generate(unpack(packed, clips))
+            response = await hosted.adapter.generate(unpack(packed, pieces))
         except DeadError:
             os._exit(1)
         except (Exception, SystemExit) as error:

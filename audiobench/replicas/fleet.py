@@ -26,6 +26,7 @@ from audiobench.core.types import Request, Response
 from audiobench.model.adapter import RunError
 from audiobench.replicas import library
 from audiobench.replicas.actor import Replica
+from audiobench.replicas.head import Head
 from audiobench.replicas.remote import RemoteAdapter, said
 from audiobench.replicas.told import EngineUsed, ReplicaUsed
 from audiobench.replicas.wanted import Wanted, name_of, resources
@@ -41,6 +42,8 @@ PAUSE_SECONDS = (0.2, 10.0)
 """Before a lost replica is made anew; doubled each time that it dies before it is up."""
 STARTS = 3
 """Starts in a row that may fail before a replica is given up."""
+DEATHS = 10
+"""Times in a row that its process may end before it is up."""
 LOOK_SECONDS = 0.5
 CLOSE_SECONDS = 30.0
 """How long a replica may take to stop its server."""
@@ -103,6 +106,7 @@ class Fleet:
         self._changed = asyncio.Event()
         self._idle_since = time.monotonic()
         self._kept: set[int] = set()
+        self._head = Head("")
 
     # -- the actors
 
@@ -117,6 +121,7 @@ class Fleet:
                 "--keep-replicas: a cluster that this command starts ends with it; name one with --ray-address"
             )
         self._joined.enter_context(library.joined(self.wanted.address, self.wanted.cpus))
+        self._head = Head(library.address())
         try:
             self._find_kept()
             for one in self._replicas:
@@ -131,7 +136,7 @@ class Fleet:
         """End the replicas, unless they are to be kept."""
         ray = library.ray()
         with self._joined, contextlib.suppress(ray.exceptions.RayError):
-            if not self.wanted.keep:
+            if not self.wanted.keep and not self._head.gone:  # without it Ray waits for what it is told to end
                 event_loop.run(self._end())
 
     def _elsewhere(self) -> bool:
@@ -258,6 +263,8 @@ class Fleet:
 
     async def _until(self, least: int) -> None:
         self._attend()
+        if self._head.gone:
+            raise RunError(f"--engine ray: the head of the cluster, {self._head.address}, is gone", incomplete=True)
         while self.count("up") < least:
             if self.count("failed") > len(self._replicas) - least:
                 raise self._gave_up()
@@ -288,6 +295,7 @@ class Fleet:
         if self._loop is not loop:
             self._loop, self._changed = loop, asyncio.Event()
             self._attendants = [loop.create_task(self._attendant(one)) for one in self._replicas]
+            self._attendants.append(loop.create_task(self._head.watch()))
 
     async def _attendant(self, one: _Replica) -> None:
         ray = library.ray()
@@ -296,18 +304,20 @@ class Fleet:
                 await self._live(one)
             except (ray.exceptions.ActorUnavailableError, ray.exceptions.RpcError) as error:
                 self._away(one, error)  # it may still be there
-            except ray.exceptions.RayActorError as error:
-                if error.actor_init_failed:
+            except (ray.exceptions.AuthenticationError, ray.exceptions.RuntimeEnvSetupError) as error:
+                self._failed(one, Failure("usage", f"{type(error).__name__}: {said(error)}"))
+            except ray.exceptions.RayError as error:  # it has died
+                if getattr(error, "actor_init_failed", False):
                     self._failed(one, Failure("usage", f"a replica cannot be made there: {_last(error)}"))
                     return
                 one.fruitless += one.state == "starting"
+                if one.fruitless >= DEATHS:
+                    self._failed(one, Failure("run", f"it died {DEATHS} times before it was up: {_last(error)}"))
+                    return
                 self._away(one, error)
                 await asyncio.sleep(min(PAUSE_SECONDS[0] * 2**one.fruitless, PAUSE_SECONDS[1]))
                 one.actor, one.place, one.remote = self._made(one), None, None
                 continue
-            except ray.exceptions.RayError as error:
-                self._failed(one, Failure("run", f"{type(error).__name__}: {said(error)}"))
-                return
             await asyncio.sleep(PAUSE_SECONDS[0])
 
     async def _live(self, one: _Replica) -> None:

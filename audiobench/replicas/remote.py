@@ -36,8 +36,8 @@ class RemoteAdapter:
     async def generate(self, request: Request) -> Response:
         """Ask once; raises what the adapter on the node raises, and RetryableError where the replica is lost."""
         ray = library.ray()
-        packed, clips = pack(request)
-        asked = self.actor.generate.remote(packed, *clips)
+        packed, pieces = pack(request)
+        asked = self.actor.generate.remote(packed, *pieces)
         try:
             reply: Reply = pickle.loads(await asked)
         except asyncio.CancelledError:

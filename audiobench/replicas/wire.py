@@ -1,7 +1,8 @@
 """What goes between the driver and a replica, as bytes: Ray hands bytes on as they are, without pickling them again.
 
-A clip's bytes are arguments of their own, so that they are copied once, into the driver's object store, and from there
-to the one node that asks for them. Both ends run the same version of audiobench (`Place.version`).
+A clip's bytes are arguments of their own. Ray puts an argument of over 100 kB into the driver's object store, from which the
+node fetches it; that costs the driver more than the call itself (benchmarks/ray). So a clip goes in pieces that travel with the
+call, up to what a call may carry. Both ends run the same version of audiobench (`Place.version`).
 """
 
 from __future__ import annotations
@@ -11,12 +12,18 @@ import pickle
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 import audiobench
 from audiobench.core.errors import AudiobenchError, UsageError
 from audiobench.core.types import MediaPart, Request, Response
 from audiobench.model.adapter import RetryableError, RunError, SampleError
 from audiobench.model.spec import ModelSpec
+
+PIECE = 96 * 1024
+"""Bytes; Ray's `max_direct_call_object_size` is 100 KiB."""
+INLINED = 4 * 2**20
+"""Bytes of one request's media; Ray lets a call carry 10 MB (`task_rpc_inlined_bytes_limit`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +125,24 @@ class Reply:
 
 
 def pack(request: Request) -> tuple[bytes, list[bytes]]:
-    """The request without its media's bytes, and these, in order."""
+    """The request without its media's bytes, and these, in pieces and in order."""
     clips: list[bytes] = []
 
     def emptied(part: MediaPart) -> Sequence[MediaPart]:
         clips.append(part.data)
         return [replace(part, data=b"")]
 
-    return pickle.dumps(request.with_media(emptied), 5), clips
+    packed = pickle.dumps((request.with_media(emptied), [len(clip) for clip in clips]), 5)
+    if sum(map(len, clips)) > INLINED:
+        return packed, clips
+    return packed, [clip[at : at + PIECE] for clip in clips for at in range(0, len(clip), PIECE)]
 
 
-def unpack(packed: bytes, clips: Sequence[bytes]) -> Request:
+def unpack(packed: bytes, pieces: Sequence[bytes]) -> Request:
     """The request that `pack` took apart."""
-    waiting = iter(clips)
-    request: Request = pickle.loads(packed)
-    return request.with_media(lambda part: [replace(part, data=next(waiting))])
+    request: Request
+    sizes: list[int]
+    request, sizes = pickle.loads(packed)
+    data = b"".join(pieces)
+    clips = (data[end - size : end] for size, end in zip(sizes, accumulate(sizes), strict=True))
+    return request.with_media(lambda part: [replace(part, data=next(clips))])

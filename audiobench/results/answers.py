@@ -163,7 +163,20 @@ def code_sha256() -> str:
     """Hex digest of the code that reads answers, all of it, and of the interpreter that runs it; empty without source."""
     digest = hashlib.sha256(f"{sys.version} {unicodedata.unidata_version} {LONGEST_ANSWER}".encode())
     folder = Path(str(extraction.__file__)).parent
-    others = (errors, json_values, narrow, own_code, parts, plain_text, plugins, redact, thought, tool_results, tools, types)
+    others = (
+        errors,
+        json_values,
+        narrow,
+        own_code,
+        parts,
+        plain_text,
+        plugins,
+        redact,
+        thought,
+        tool_results,
+        tools,
+        types,
+    )
     files = [*sorted(folder.glob("*.py")), *(Path(str(module.__file__)) for module in others)]
     if not all(file.is_file() for file in files):
         return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from audiobench.cli import main
+from audiobench.doctor.cluster import of_cluster
 from tests.ray.conftest import Nodes, _below, beside, lines, wait_for
 from tests.run.conftest import clean_environment, command
 from tests.run.test_own_servers import H100, SERVER
@@ -57,6 +59,22 @@ def test_each_replica_has_a_server_of_its_own_on_the_gpus_that_its_model_needs(c
     journal = lines(tmp_path / "there" / "toy" / "samples.jsonl")
     assert len(journal) == 30 and all("response" in line for line in journal)
     wait_for(lambda: not [server for server in started if Path(f"/proc/{server['pid']}").exists()])
+
+
+def test_servers_on_replicas_and_what_doctor_says_of_their_nodes(cards, nodes):
+    checks = {check.name: check for check in of_cluster(nodes.address, "step-audio-r1")}
+    assert checks["replicas"].status == "ok"
+    assert "room for 2 of step-audio-r1: each takes 1 CPU and 2 GPUs of one node" in checks["replicas"].found
+    serve = command("serve", "step-audio-r1", "--engine", "ray", "--ray-address", nodes.address, "--replicas", "2:2")
+    driver = subprocess.Popen(serve, env=clean_environment(), stdout=subprocess.PIPE, text=True)
+    assert driver.stdout is not None
+    said = [driver.stdout.readline() for _ in range(3)]
+    assert len({re.sub(r".*(http://\S+/v1).*\n", r"\1", line) for line in said[:2]}) == 2
+    assert said[2].count("--base-url http://") == 2 and "127.0.0.1" not in said[2]  # others reach them
+    assert all("--host 0.0.0.0" in " ".join(server["argv"]) for server in lines(cards))
+    driver.send_signal(signal.SIGINT)
+    assert driver.wait(60) == 0
+    wait_for(lambda: not [server for server in lines(cards) if Path(f"/proc/{server['pid']}").exists()])
 
 
 def test_a_real_model_in_the_replicas_gives_what_it_gives_here(nodes, tmp_path, capsys):

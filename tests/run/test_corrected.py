@@ -195,9 +195,7 @@ def test_a_changed_question_is_asked_again(run: Callable[..., Any]) -> None:
     items[3]["question"] = "item 3: and now?"
     write(items)
     _, _, said = run()
-    assert (
-        asked(said) == "model oracle: 1 request to send" and "1 answer to requests that have changed since" in said
-    )
+    assert asked(said) == "model oracle: 1 request to send" and "1 answer to requests that have changed since" in said
 
 
 @pytest.mark.parametrize(
