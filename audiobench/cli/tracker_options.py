@@ -9,6 +9,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
         "--log-to", metavar="TRACKER[:PROJECT]",
-        help="also hand the results to wandb, mlflow, trackio or tensorboard, comma-separated",
+        help="also send the results to wandb, mlflow, trackio or tensorboard, comma-separated",
     )  # fmt: skip
     parser.add_argument("--page-url", metavar="URL", help="address of the run's page, for --log-to to link")

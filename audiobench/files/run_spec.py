@@ -113,7 +113,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
         str,
         Option(
             Choice("local", "ray"),
-            "where models run that are not asked at a --base-url: local (this machine) or ray (replicas on a cluster)",
+            "where to run models without a --base-url: local (this machine) or ray (replicas on a cluster)",
             "ENGINE",
         ),
     ] = "local"
@@ -130,7 +130,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
         str | None,
         Option(
             Text(),
-            "with --engine ray: HOST:PORT of the cluster's head, or auto for the one that this machine is in (default: "
+            "with --engine ray: HOST:PORT of the cluster's head, or auto for this machine's cluster (default: "
             "RAY_ADDRESS, else this machine alone)",
             "ADDRESS",
         ),
@@ -139,7 +139,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
         float | None,
         Option(
             Number(zero=True),
-            "with --engine ray: GPUs of a replica, also a share of one (default: as planned for the cluster's cards)",
+            "with --engine ray: GPUs of a replica, may be a fraction (default: as planned for the cluster's cards)",
             "N",
         ),
     ] = None
@@ -147,7 +147,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
         bool,
         Option(
             Switch(),
-            "with --engine ray: leave the replicas running; the next run of the model finds them, and ends them unless it "
+            "with --engine ray: leave the replicas running; the next run of the model uses them, and stops them unless it "
             "keeps them too",
             recorded=False,
         ),
@@ -156,7 +156,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
         float,
         Option(
             Number(),
-            "with --engine ray: seconds that no replica at all may be up or starting before the run ends; rerunning goes on "
+            "with --engine ray: seconds without any replica up or starting after which the run ends; rerun to resume "
             "(default {default})",
             "S",
         ),
@@ -212,7 +212,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
         list[str],
         Option(
             Names(),
-            "what measures answers in sound: tiny, clap, ast, wavlm_sv, dnsmos, each NAME[=WEIGHTS[@REVISION]] (default: what "
+            "measures for answers in sound: tiny, clap, ast, wavlm_sv, dnsmos, each NAME[=WEIGHTS[@REVISION]] (default: what "
             "the task names)",
             "NAMES",
         ),

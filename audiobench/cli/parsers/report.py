@@ -17,6 +17,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     tracker_options.configure(parser)
     parser.add_argument(
         "--serving", action="store_true",
-        help="show how the server did: throughput, latency, time to the first token, real-time factor, by calls in flight",
+        help="show how fast the server was: throughput, latency, time to the first token, real-time factor, by requests in flight",
     )  # fmt: skip
     output.configure(parser)
