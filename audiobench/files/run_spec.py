@@ -148,7 +148,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
         Option(
             Switch(),
             "with --engine ray: leave the replicas running; the next run of the model uses them, and stops them unless it "
-            "keeps them too",
+            "has this option too",
             recorded=False,
         ),
     ] = False
