@@ -26,6 +26,7 @@ from audiobench.task.spec import CONVERTED, LOCAL, OPTION_NAMES, ROW_FILES, Colu
 
 BUILTIN = ("listening", "made_sounds")
 PROMPT_NAMES = frozenset(template.variables(Sample("", "")))
+TOOL_ERROR_NAMES = frozenset(("name", "tools", "problem"))
 SUBMISSION_NAMES = frozenset(("id", "answer", "output", "question", "choices", "row"))
 LM_EVAL_CLASS = "!function audiobench.lm_eval_bridge.AudioBenchTask"
 
@@ -133,7 +134,8 @@ def _columns(task: TaskSpec) -> Iterator[Finding]:
             yield from _template_values((*where, "breakdown"), breakdown)
         if columns.choice_prefix is not None:
             yield from _pattern((*where, "choice_prefix"), columns.choice_prefix)
-    yield from _template_values(("tool_errors",), task.tool_errors.model_dump())
+    for name, text in task.tool_errors.model_dump().items():
+        yield from _template(("tool_errors", name), text, TOOL_ERROR_NAMES)
     for index, form in enumerate(task.forms):
         if not form.when:
             yield ("forms", index, "when"), "name at least one column that only this form has"

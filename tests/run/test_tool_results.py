@@ -259,6 +259,7 @@ REFUSED = {
     "one turn": ("", ["--protocol", "tools:turns=1"], "turns=1: must be at least 2"),
     "no tools": ('doc_to_tools: "{{tools}}"\n', [], "need doc_to_tools"),
     "no results": ('doc_to_tool_results: "{{results}}"\n', ["--protocol", "tools"], "has no results of tools"),
+    "another name": ("", [], "tool_errors.no_result"),
     "another tool": ('"look.up", "arguments"', [], "row 1 (id s0): tool results: 'find' is no tool of the item"),
 }
 
@@ -270,6 +271,8 @@ def test_what_cannot_work_is_refused_before_anything_is_sent(why: str, talks: An
     if why == "another tool":
         rows = task.parent / "items.jsonl"
         rows.write_text(rows.read_text().replace(gone, '"find", "arguments"'))
+    elif why == "another name":
+        task.write_text("tool_errors: {no_result: 'No {{word}}.'}\n" + TASK)
     elif gone:
         text = TASK.replace(gone, "")
         if why == "no results":
