@@ -1,7 +1,8 @@
 """How many requests are on the wire at once: fixed, or grown while the server is healthy; and when each may start.
 
 Adaptive, after TCP: double a round until the first 429, then grow by a twentieth; a 429 cuts to four fifths, at most
-once in a cool-down that Retry-After extends; other faults only pause the growth.
+once in a cool-down that Retry-After extends; other faults only pause the growth. A server that refuses at random refuses
+the same share however few are asked: where cuts have not lowered the share, no more are made until it rises.
 """
 
 from __future__ import annotations
@@ -16,6 +17,16 @@ from audiobench.ask.pace import Pace
 START = 16
 CUT = 0.8
 COOL_DOWN_SECONDS = 15.0
+TRIED = 3
+"""Cuts after which is asked whether they help."""
+LOWERED = 0.8
+"""Times the share that was refused before the last two of them: less is a cut that helped."""
+RISEN = 1.5
+"""Times the share that is refused at random: more is a server that wants less again."""
+AT_RANDOM = (0.05, 0.5)
+"""Share of the requests; where fewer are refused between two cuts, the cuts do their work, and where more are, asking more
+is no use.
+"""
 
 
 class DismissedError(Exception):
@@ -33,7 +44,13 @@ class Concurrency:
         self._adaptive = adaptive
         self._slow_start = True
         self._clean = 0
-        self._cool_until = 0.0
+        self._cool_until = self._next_look = 0.0
+        self._passed = self._refused = 0
+        """Requests since the share was last looked at."""
+        self._shares: list[float] = []
+        """Refused before each cut, since cuts were last known to help."""
+        self._random: float | None = None
+        """The share that is refused however few are asked; None where cuts may lower it."""
         self._waiting: deque[asyncio.Future[float]] = deque()
         self._staying: set[asyncio.Future[float]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -108,6 +125,7 @@ class Concurrency:
     def succeeded(self, began: float) -> None:
         """The request that began then got its response."""
         self.pace.passed(began)
+        self._passed += 1
         if not self._adaptive or self.limit >= self.maximum:
             return
         if self.in_flight < 0.8 * self.limit or asyncio.get_running_loop().time() < self._cool_until:
@@ -127,12 +145,30 @@ class Concurrency:
         """
         now = asyncio.get_running_loop().time()
         paused = self.pace.refused(began, now, retry_after)
-        if self._adaptive and now >= self._cool_until:
+        self._refused += 1
+        if self._adaptive and now >= self._next_look:
             self._slow_start = False
-            self._clean = 0
-            self.limit = max(1, int(self.limit * CUT))
-            self._cool_until = now + max(COOL_DOWN_SECONDS, retry_after or 0.0)
+            self._next_look = now + max(COOL_DOWN_SECONDS, retry_after or 0.0)
+            if self._may_help():
+                self._clean = 0
+                self.limit = max(1, int(self.limit * CUT))
+                self._cool_until = self._next_look
         return paused
+
+    def _may_help(self) -> bool:
+        """Whether to cut: unless the last cuts have not lowered the share that is refused, and it has not risen since."""
+        share = self._refused / (self._passed + self._refused)
+        self._passed = self._refused = 0
+        if self._random is not None:
+            if share <= RISEN * self._random:
+                return False
+            self._random, self._shares = None, []
+        self._shares.append(share)
+        least, most = AT_RANDOM
+        if len(self._shares) <= TRIED or not max(least, LOWERED * self._shares[-TRIED]) <= share <= most:
+            return True
+        self._random = share
+        return False
 
     def faulted(self, began: float) -> None:
         """The request that began then failed otherwise: no growth this round."""

@@ -234,6 +234,8 @@ def _run_and_show(spec: RunSpec, args: argparse.Namespace) -> RunResult:
         for entry in result.summaries:
             for reason in entry.errors:
                 print(f"{entry.task}: {reason.n} x {reason.message}", file=sys.stderr)
+            if others := entry.other_errors:
+                print(f"{entry.task}: {others} more for other reasons; audiobench view shows each", file=sys.stderr)
         if line := cost.account_line(result.costs):
             print(line)
     if result.reason:

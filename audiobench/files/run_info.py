@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import shlex
 import sys
 import time
@@ -23,7 +24,7 @@ from audiobench.files import sealed
 from audiobench.files.records import Count, Seconds
 from audiobench.files.run_spec import RunSpec, options
 from audiobench.model.registry import sha256_of
-from audiobench.model.spec import ModelSpec
+from audiobench.model.spec import NAME, ModelSpec
 from audiobench.replicas.told import EngineUsed
 
 SCHEMA_VERSION = 1
@@ -229,8 +230,8 @@ def _model(value: Any) -> RecordedModel:
     if not is_object(value) or not isinstance(value.get("name"), str):
         raise ValueError("a model is an object with a name")
     name = one_line(value["name"])
-    if not name:
-        raise ValueError("the name of a model is not empty")
+    if not re.match(NAME, name):
+        raise ValueError(f"model.name: {name[:80]!r}: must be letters, digits and `._-`, a letter or digit first")
     sha256 = value.get("sha256")
     if not isinstance(sha256, str | None):
         raise ValueError("sha256 must be text")

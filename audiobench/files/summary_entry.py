@@ -255,6 +255,11 @@ class SummaryEntry(Struct, kw_only=True):
         return None if self.rows is UNSET else self.rows
 
     @property
+    def other_errors(self) -> int:
+        """Requests without a response for a reason that is not among `errors`, which holds only the commonest."""
+        return self.counts["error"] + self.counts["invalid_audio"] - sum(reason.n for reason in self.errors)
+
+    @property
     def failed(self) -> int:
         """Requests without a response."""
         return sum(self.counts.get(kind, 0) for kind in ("error", "invalid_audio", "missing"))

@@ -152,6 +152,8 @@ def _different_parts(before: Arm, after: Arm, complete: bool) -> list[str]:
     elif before.metric.higher_is_better != after.metric.higher_is_better:
         words = ["more" if arm.metric.higher_is_better else "less" for arm in (before, after)]
         found.append(f"direction differs: {words[0]} is better in the baseline, {words[1]} in the run")
+    elif before.metric.unit != after.metric.unit:
+        found.append(f"unit differs: {before.metric.unit} in the baseline, {after.metric.unit} in the run")
     if before.condition.prompt != after.condition.prompt:
         found.append(f"prompt differs: {before.condition.prompt} in the baseline, {after.condition.prompt} in the run")
     if before.think_effective != after.think_effective:

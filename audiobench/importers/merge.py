@@ -16,13 +16,14 @@ from audiobench.core.errors import NotComparableError, UsageError
 from audiobench.core.narrow import is_mapping
 from audiobench.core.types import Condition
 from audiobench.data.loading import content_sha256
-from audiobench.files import embeddings, journal, records, run_info, summary_entry
+from audiobench.files import embeddings, journal, records, run_info, summary_entry, turns
 from audiobench.files import plan as plans
 from audiobench.files.annotations import Annotation, Judgement, Measured, Note, Reading, Slot, Transcript
 from audiobench.files.plan import DataFacts
 from audiobench.files.records import Record
 from audiobench.files.run_info import RunInfo
 from audiobench.files.summary_entry import SummaryEntry
+from audiobench.files.turns import AnsweredTurn
 from audiobench.results.runs import Run, TaskRun
 from audiobench.results.submission import write_submission
 from audiobench.results.summary import summarise
@@ -157,6 +158,9 @@ def _merge_task(parts: Sequence[TaskRun], held: tuple[set[int], int], folder: Pa
         lines = _union(parts, lines_of)
         if lines or (folder / kind.FILE).exists():
             journal.write_lines(folder / kind.FILE, lines)
+    open_turns = _open_turns(parts, answered)
+    if open_turns or (folder / turns.FILE).exists():
+        journal.write_lines(folder / turns.FILE, open_turns)
     columns = sorted({name for part in parts for name in part.notes()})
     if notes := [line for name in columns for line in _union(parts, _notes_of(name))]:
         journal.write_lines(folder / Note.FILE, notes)
@@ -167,6 +171,18 @@ def _merge_task(parts: Sequence[TaskRun], held: tuple[set[int], int], folder: Pa
     if first.task.protocol == "realtime" or first.task.answer == "audio":
         _link([part.folder.parent / "answers" for part in parts], folder.parent / "answers")
     return TaskRun(folder, plan, first.task)
+
+
+def _open_turns(parts: Iterable[TaskRun], answered: Iterable[Record]) -> list[AnsweredTurn]:
+    """Answered turns of exchanges that no run has finished, each once, ordered."""
+    finished = {record.slot for record in answered if record.response is not None}
+    lines = {
+        _canonical(line): line
+        for part in parts
+        for line in turns.read(part.folder)
+        if (line.id, line.condition, line.epoch) not in finished
+    }
+    return [line for _, line in sorted(lines.items(), key=lambda entry: (entry[1].id, entry[1].number, entry[0]))]
 
 
 def _fewer_orders(parts: Sequence[TaskRun]) -> dict[str, int]:

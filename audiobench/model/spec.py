@@ -18,6 +18,10 @@ Options = TypeVar("Options", bound=BaseModel)
 ModelCapability = Literal["assistant_audio", "prefill_audio", "tool_role"]
 
 
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$"
+"""What a model may be called: run directories and files are named after it."""
+
+
 class Declared(BaseModel):
     """Base of everything people declare in YAML: unknown keys are errors."""
 
@@ -132,7 +136,7 @@ class Serve(Declared):
 class ModelSpec(Declared):
     """One model."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")
+    name: str = Field(pattern=NAME)
     adapter: str
     """openai_chat | gemini | local | vllm_engine | scripted | ... , a registered one, or FILE.py:Class."""
     served_model: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -259,6 +260,52 @@ def test_a_server_that_refuses_at_random_is_not_asked_more_slowly(share: float, 
 
     random.seed(7)  # of the back-off
     assert virtual_time.run(scenario()) < most * 3.2
+
+
+def served(refuses: Callable[[Concurrency], bool], seconds: float) -> list[int]:
+    """The limit at the end of each minute of requests of 2 s that a server refuses so."""
+
+    async def scenario() -> list[int]:
+        loop, gate, limits = asyncio.get_running_loop(), Concurrency(64, adaptive=True), list[int]()
+
+        async def ask() -> None:
+            while loop.time() < seconds:
+                async with gate.turn() as began:
+                    refused = refuses(gate)
+                    await asyncio.sleep(0.02 if refused else 2.0)
+                if refused:
+                    gate.rate_limited(began, None)
+                    await asyncio.sleep(1.0)
+                else:
+                    gate.succeeded(began)
+
+        async def watch() -> None:
+            while loop.time() < seconds:
+                await asyncio.sleep(60.0)
+                limits.append(gate.limit)
+
+        await asyncio.gather(watch(), *(ask() for _ in range(100)))
+        return limits
+
+    return virtual_time.run(scenario())
+
+
+def test_where_cuts_do_not_lower_the_share_that_is_refused_no_more_are_made() -> None:
+    draw = random.Random(7)
+    limits = served(lambda _: draw.random() < 0.21, 900)
+    assert limits[-1] == 64, limits
+    assert limits == sorted(limits), "after the first minute it only grows"
+
+
+def test_a_server_that_refuses_what_is_too_much_is_still_found_out() -> None:
+    limits = served(lambda gate: gate.in_flight > 24, 900)
+    assert all(15 <= limit <= 32 for limit in limits), limits
+
+
+def test_a_server_that_begins_to_refuse_more_is_asked_less() -> None:
+    draw = random.Random(7)
+    limits = served(lambda gate: draw.random() < (0.1 if gate.in_flight <= 30 else 0.4), 900)
+    assert max(limits) < 64 and min(limits) >= 8, limits
 
 
 def test_a_rate_that_was_lifted_is_found_again() -> None:

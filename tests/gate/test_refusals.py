@@ -378,6 +378,7 @@ def test_a_policy_may_name_a_shipped_task_that_this_baseline_lacks(gate: Gate, g
     ("change", "code", "told"),
     [
         ({"higher_is_better": False}, 3, "direction differs: less is better in the baseline, more in the run"),
+        ({"unit": "points"}, 3, "unit differs: points in the baseline, share in the run"),
         ({"metric": "wer", "unit": "rate", "higher_is_better": False}, 3, "metric differs"),
         ({"score": 0.1}, 2, "score 0.1, but its outcomes make 0.75"),
     ],

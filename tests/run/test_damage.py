@@ -178,6 +178,7 @@ def test_verify_sees_a_summary_that_the_journal_does_not_give(folder: Path, run:
     ("file", "path", "value"),
     [
         ("run.json", ["model", "name"], ""),
+        ("run.json", ["model", "name"], "../../x"),
         ("run.json", ["created"], -1),
         ("run.json", ["served_models"], {"x": -1}),
         ("run.json", ["tasks"], None),
@@ -194,7 +195,8 @@ def test_a_hostile_file_of_a_run_is_told(file: str, path: list[str], value: Any,
         part = part[key]
     part[path[-1]] = value
     (folder / file).write_text(json.dumps(held))
-    for words in (["report"], ["verify"], ["leaderboard"], ["ablate"]):
+    page, rows = ["view", "--out", str(folder / "page")], ["export", "--format", "csv", "--out", str(folder / "rows")]
+    for words in (["report"], ["verify"], ["leaderboard"], ["ablate"], page, rows):
         code, out, said = run(*words, folder)
         assert code == 4 and f"{folder / file}" in out + said, (words, said)
 

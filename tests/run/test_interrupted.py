@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from audiobench.cli import main
+from audiobench.files.journal import RunLock
 from audiobench.serving import planner
 from tests.run.conftest import clean_environment, command
 
@@ -141,16 +143,18 @@ def test_a_changed_clip_is_asked_again(
 def test_a_second_writer_is_refused(
     toy: Callable[[int], Path], server: Callable[..., str], cli: Any, tmp_path: Path
 ) -> None:
-    task, out = toy(40), tmp_path / "out"
-    url = server(latency=0.2)
-    process = subprocess.Popen(command(*arguments(task, url, out)), env=clean_environment(), cwd=tmp_path)
-    while not finished(out / "toy" / "samples.jsonl"):
-        time.sleep(0.01)
+    task, out = toy(8), tmp_path / "out"
+    url = server()
+    assert cli(*arguments(task, url, out), "--ids", "s0,s1").returncode == 0
+    written = (out / "toy" / "samples.jsonl").read_bytes()
+    lock = RunLock(out)  # this process is the first writer
     second = cli(*arguments(task, url, out))
-    process.wait(30)
     assert second.returncode == 2
-    assert f"process {process.pid}" in second.stderr
-    assert len(finished(out / "toy" / "samples.jsonl")) == 40
+    assert f"process {os.getpid()}" in second.stderr
+    assert (out / "toy" / "samples.jsonl").read_bytes() == written
+    lock.release()
+    assert cli(*arguments(task, url, out)).returncode == 0
+    assert len(finished(out / "toy" / "samples.jsonl")) == 8
 
 
 def test_a_torn_last_line_is_repaired(

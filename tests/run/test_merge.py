@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from audiobench.core.types import Response
+from audiobench.files import journal, records, turns
+
 TIMES = ("latency", "errors")
 
 
@@ -127,3 +130,16 @@ def test_the_later_answer_stays(shard: Any, cli: Any, tmp_path: Path) -> None:
         assert cli("merge", *order, "--out", out).returncode == 0
         lines = (out / "toy" / "samples.jsonl").read_text().splitlines()
         assert {json.loads(line)["response"]["text"] for line in lines} == {"late"} and len(lines) == 22
+
+
+def test_answered_turns_of_unfinished_exchanges_are_kept(shard: Any, cli: Any, tmp_path: Path) -> None:
+    parts = [shard(f"{i}/2") for i in (1, 2)]
+    done = next(records.read(parts[0] / "toy" / records.FILE))
+    for part, name in zip(parts, ("open in one", "open in both"), strict=True):
+        writer = journal.Journal(part / "toy" / turns.FILE)
+        for sample in (name, "open in both", done.id):
+            writer.append(turns.AnsweredTurn(sample, "key", Response("half"), done.condition))
+        writer.close()
+    for order in (parts, parts[::-1]):
+        assert cli("merge", *order, "--out", tmp_path / "all").returncode == 0
+        assert [line.id for line in turns.read(tmp_path / "all" / "toy")] == ["open in both", "open in one"]

@@ -43,7 +43,7 @@ AB.overview = (function () {
       h("td", { class: "plot-cell" }, m ? AB.plot.row([{ arm: number, value: m.value, ci: m.ci, title: title(label, m, task) }], range, summary.chance, title(label, m, task)) : null),
       cell(m ? [h("strong", null, AB.score(m.value, task)), AB.unit(task)] : "withheld", m ? metric(summary)[0] : "score", "num score"),
       cell(m ? interval(m, task) : "–", "95 % interval", "num"),
-      cell(AB.count(m ? m.n : summary.n), "n", "num"),
+      cell([AB.count(m ? m.n : summary.n), summary.rows ? h("div", { class: "muted" }, `on ${AB.count(summary.n)} of ${AB.count(summary.rows)} samples`) : null], "n", "num"),
       cell(AB.count(summary.counts.scored), "scored", "num"),
       counts);
   }
