@@ -107,9 +107,14 @@ def record(
 
 
 def write_run(
-    folder: Path, records: Iterable[Mapping[str, Any]], *, task: Mapping[str, Any] | None = None, model: str = "tiny"
+    folder: Path,
+    records: Iterable[Mapping[str, Any]],
+    *,
+    task: Mapping[str, Any] | None = None,
+    model: str = "tiny",
+    rows: int | None = None,
 ) -> Path:
-    """A run directory of one task; the plan asks for exactly what `records` hold."""
+    """A run directory of one task; the plan asks for exactly what `records` hold, of `rows` (None: these are all)."""
     task = task or task_json()
     where = folder / task["task"]
     where.mkdir(parents=True)
@@ -126,7 +131,7 @@ def write_run(
     plan = {
         "task": task, "prompt": task["prompt"][0], "ids": list(ids), "conditions": conditions, "epochs": epochs,
         "seed": 0, "overrides": {}, "fingerprint": {"prompt": "p", "scorer": "option_match"},
-        "dataset": {"source": "household.jsonl", "revision": None, "rows": len(ids), "notes": []},
+        "dataset": {"source": "household.jsonl", "revision": None, "rows": rows or len(ids), "notes": []},
     }  # fmt: skip
     (where / "plan.json").write_bytes(orjson.dumps(plan))
     info = {

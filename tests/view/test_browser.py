@@ -281,6 +281,16 @@ def test_fewer_word_errors_are_gained_on_the_overview_as_in_the_list(browser, ex
     browser.until(f"{COUNT}?.startsWith('31 of')")
 
 
+def test_a_score_on_a_part_of_the_data_set_says_so(browser, export, tmp_path: Path, clips) -> None:
+    lines = [record(f"s{i}", "off", "A.", clips[:1]) for i in range(12)]
+    for rows, told in ((1110, "on 12 of 1,110 samples"), (None, "")):
+        run = write_run(tmp_path / f"run{rows}", lines, rows=rows)
+        browser.open((export(run).folder / "index.html").as_uri())
+        browser.until("!!document.querySelector('.overview .card')")
+        said = browser.js("document.querySelector('.overview .card').textContent")
+        assert told in said and ("samples" in told or "of 1,110" not in said)
+
+
 def test_what_was_done_to_the_audio_is_said(browser, export, tmp_path: Path, clips) -> None:
     changed = {**clips[0], "transform": "reverse", "changed": ["reversed", "resampled 16000 -> 8000 Hz"]}
     lines = [
