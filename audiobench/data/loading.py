@@ -38,7 +38,7 @@ class Dataset:
     source: str
     """Path, Hub repository or `builtin:NAME`."""
     revision: str | None
-    """Resolved commit on the Hub; for a builtin set the hash of its generator and arguments."""
+    """Resolved commit on the Hub; for a builtin set a digest of its rows and their sound."""
     form: str
     """Which published form the rows have: `main` or a form's name."""
     content_sha256: str

@@ -39,8 +39,8 @@ class BuiltinManifest(Manifest, frozen=True, kw_only=True):
     """Of a generated set."""
 
     source: str
-    revision: str
-    """Digest of the generator and its arguments."""
+    content_sha256: str
+    """Of its rows, sound included: the revision, which a change of the generator's text alone leaves as it is."""
     arguments: dict[str, Any]
     """As `dataset_kwargs` has them."""
 

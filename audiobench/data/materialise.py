@@ -7,7 +7,7 @@ import hashlib
 import os
 import posixpath
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -98,7 +98,8 @@ def _split_label(name: str, splits: list[str]) -> str | None:
 
 
 def builtin_rows(task: TaskSpec, task_file: Path, progress: Progress | None) -> Rows:
-    """The rows of a generated set; clips are made once for each state of the generator and its arguments.
+    """The rows of a generated set; clips are made once for each state of the generator and its arguments. The revision is
+    a digest of the rows and their sound, so that results stay comparable where the generator's text alone has changed.
 
     Raises:
         UsageError: no such builtin set, or arguments that its generator does not take.
@@ -115,17 +116,27 @@ def builtin_rows(task: TaskSpec, task_file: Path, progress: Progress | None) -> 
     state = hashlib.sha256(orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS))
     for source in sources:
         state.update(source.read_bytes())
-    revision = state.hexdigest()
-    folder = CacheFolder(cache_root() / "builtin" / f"{name}-{revision[:16]}")
-    if not folder.complete:
+    folder = CacheFolder(cache_root() / "builtin" / f"{name}-{state.hexdigest()[:16]}")
+    manifest = folder.manifest(BuiltinManifest)
+    if manifest is None:
         with folder.building():
-            if not folder.complete:
-                folder.finish(
-                    _generated(name, arguments, folder, task_file, progress),
-                    BuiltinManifest(source=task.dataset_path, revision=revision, arguments=arguments),
+            manifest = folder.manifest(BuiltinManifest)  # another process may have been faster
+            if manifest is None:
+                rows = list(_generated(name, arguments, folder, task_file, progress))
+                manifest = BuiltinManifest(
+                    source=task.dataset_path, content_sha256=_content_sha256(rows), arguments=arguments
                 )
+                folder.finish(rows, manifest)
     path = folder.path
-    return Rows(folder.rows(), path / "rows.jsonl", path, (path,), task.dataset_path, revision)
+    return Rows(folder.rows(), path / "rows.jsonl", path, (path,), task.dataset_path, manifest.content_sha256)
+
+
+def _content_sha256(rows: Iterable[Row]) -> str:
+    """Hex digest of rows, whose clips stand in them with the sha256 of their bytes; the order of columns does not matter."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(orjson.dumps(row, option=orjson.OPT_SORT_KEYS) + b"\n")
+    return digest.hexdigest()
 
 
 def _generated(

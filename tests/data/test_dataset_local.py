@@ -14,6 +14,7 @@ from loopback_hub import make_rows, make_task, tone, write_clips, write_jsonl
 
 from audiobench.core.errors import IncompleteError, UsageError
 from audiobench.data import load
+from audiobench.data.listening.items import Item
 from audiobench.data.selection import select
 from audiobench.data.special_tokens import neutralise
 from audiobench.media import InvalidAudioError, read
@@ -339,10 +340,30 @@ def test_the_listening_probes_need_no_download(cache: Path):
     assert first == again
     assert first.source == "builtin:listening" and first.revision
     assert all(read(sample.clips[0]).exact_header for sample in first.samples)
-    with pytest.raises(UsageError, match="the only builtin set"):
+    with pytest.raises(UsageError, match="builtin sets are"):
         load(make_task(dataset_path="builtin:x"), Path("/nowhere/t.yaml"))
     with pytest.raises(UsageError, match="dataset_kwargs"):
         load(make_task(dataset_path="builtin:listening", dataset_kwargs={"colour": 1}), Path("/nowhere/t.yaml"))
+
+
+def test_the_revision_of_a_builtin_set_is_that_of_its_samples(cache: Path, monkeypatch: pytest.MonkeyPatch):
+    def revision(**arguments: int) -> str | None:
+        task = make_task(dataset_path="builtin:listening", dataset_kwargs={"per_family": 1, **arguments})
+        return load(task, Path("/nowhere/t.yaml")).revision
+
+    before = revision()
+    read_bytes = Path.read_bytes
+    with monkeypatch.context() as edited:  # a comment at the end of each source
+        edited.setattr(Path, "read_bytes", lambda path: read_bytes(path) + (b"# more" if path.suffix == ".py" else b""))
+        assert revision() == before
+        assert len(list((cache / "builtin").iterdir())) == 2, "made anew"
+        made = Item.wav
+        edited.setattr(Item, "wav", lambda self: made(self)[:-1] + b"\1")
+        edited.setattr(
+            Path, "read_bytes", lambda path: read_bytes(path) + (b"# other" if path.suffix == ".py" else b"")
+        )
+        assert revision() != before, "another sound is another revision"
+    assert revision(seed=3) != before
 
 
 @pytest.mark.parametrize("pick", ["folder", "file"])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from msgspec import structs
 
 from audiobench.ask.prompt import build
 from audiobench.core import strict_yaml
@@ -241,7 +241,7 @@ def test_speech_fc_scores_by_bfcl_and_has_the_published_verdict_beside_it(
 def test_a_system_turn_shows_the_functions_line_by_line() -> None:
     shipped = Path(__file__).parents[2] / "tasks" / "speech" / "speech_fc_bfcl_single.yaml"
     task = strict_yaml.validate(TaskSpec, shipped)
-    item = replace(spoken("string", ["rain"]), clips=(Clip(shipped),))
+    item = structs.replace(spoken("string", ["rain"]), clips=(Clip(shipped),))
     model = find_model("scripted:x")
     request = build(item, task, task.find_prompt("in_words"), Condition(), model, resolve(model, "default"))
     system = request.messages[0]

@@ -124,7 +124,7 @@ def request_for(job: Job, model: ModelSpec) -> Request:
         messages.insert(0, Message("system", (TextPart(model.system),)))
     request = Request(
         tuple(messages), generation, sample_id=job.scored.id, epoch=job.scored.epoch,
-        sample=replace(job.scored.sample, clips=()),
+        sample=structs.replace(job.scored.sample, clips=()),
     )  # fmt: skip
     return think.apply(request, think.resolve(model, "default"))
 
