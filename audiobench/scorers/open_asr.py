@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import SequenceMatcher
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -96,21 +95,8 @@ def multilingual(text: str, language: str | None = None, *, remove_diacritics: b
 
 
 def is_scored(reference: str) -> bool:
-    """Whether the leaderboard scores an utterance with that reference."""
+    """Whether the leaderboard scores an utterance with that (normalised) reference; the others are left out."""
     return reference.strip() not in ("", NOT_SCORED)
-
-
-def compound_pair(reference: str, hypothesis: str) -> tuple[str, str]:
-    """Both texts with those stretches joined that differ by blanks only."""
-    words = reference.split(), hypothesis.split()
-    joined: tuple[list[str], list[str]] = [], []
-    for kind, *spans in SequenceMatcher(None, *words).get_opcodes():
-        parts = words[0][spans[0] : spans[1]], words[1][spans[2] : spans[3]]
-        if kind != "equal" and "".join(parts[0]) == "".join(parts[1]):
-            parts = ["".join(parts[0])], ["".join(parts[1])]
-        joined[0].extend(parts[0])
-        joined[1].extend(parts[1])
-    return " ".join(joined[0]), " ".join(joined[1])
 
 
 def edits(pairs: Iterable[tuple[str, str]], *, merge_compounds: bool = True) -> dict[str, int | float]:
@@ -123,6 +109,8 @@ def edits(pairs: Iterable[tuple[str, str]], *, merge_compounds: bool = True) -> 
 
 
 def _counts(reference: str, hypothesis: str) -> dict[str, int]:
+    if not is_scored(reference):
+        return {"sub": 0, "del": 0, "ins": 0, "ref": 0}
     found = edits([(reference, hypothesis)])
     edited = {kind: int(found[kind]) for kind in ("sub", "del", "ins")}
     return {**edited, "ref": int(found["ref_len"])}
@@ -130,9 +118,9 @@ def _counts(reference: str, hypothesis: str) -> dict[str, int]:
 
 SCORER = Scorer(
     name="wer_open_asr",
-    version="1",
+    version="2",
     score=error_rate(english, _counts),
-    doc="corpus word error rate after the Open ASR Leaderboard's normaliser of 2026, compounds merged",
+    doc="corpus word error rate after the Open ASR Leaderboard's normaliser of 2026, compounds merged, empty references left out",
     metric=WER,
     source=SOURCE,
     score_after=lambda other: error_rate(other, _counts),
