@@ -20,7 +20,7 @@ from audiobench.ask.engine import Ending
 from audiobench.ask.stage import EXPECTED, Ask, Reply, Stage, responses
 from audiobench.ask.work import TaskWork
 from audiobench.core.errors import UsageError
-from audiobench.core.types import AudioPart, Clip, Message, Part, Request, Response, TextPart
+from audiobench.core.types import AudioPart, Clip, Message, Part, Request, Response, TextPart, VideoPart
 from audiobench.files.annotations import Judgement
 from audiobench.files.records import Record
 from audiobench.files.run_spec import RunSpec
@@ -234,11 +234,23 @@ def _messages(shown: Turns) -> tuple[Message, ...]:
 def hearing(request: Request, record: Record) -> Request:
     """A judge's request with what the model heard, before the published text: each clip after the number of its turn."""
     *before, last = request.messages
-    sounds: list[Part] = []
-    for number, clip in enumerate(record.first_clips, 1):
-        heard = AudioPart(Clip(Path(clip.path), clip.sha256, clip.seconds), clip.transform, span=clip.span)
-        sounds += [TextPart(HEARD.format(number=number, of=len(record.first_clips))), heard]
+    heard, sounds = sounds_of(record), list[Part]()
+    for number, sound in enumerate(heard, 1):
+        sounds += [TextPart(HEARD.format(number=number, of=len(heard))), sound]
     return replace(request, messages=(*before, replace(last, parts=(*sounds, *last.parts))))
+
+
+def sounds_of(record: Record) -> list[AudioPart]:
+    """What the model heard, a part for each clip; of a video its sound, or that which it was sent with."""
+    heard: list[AudioPart] = []
+    for clip in record.first_clips:
+        if clip.kind == AudioPart.kind:
+            heard.append(AudioPart(Clip(Path(clip.path), clip.sha256, clip.seconds), clip.transform, span=clip.span))
+        elif clip.donor is not None:
+            heard.append(AudioPart(Clip(Path(clip.donor[0]), clip.donor[1])))
+        elif clip.kind == VideoPart.kind and clip.transform == "full":
+            heard.append(AudioPart(Clip(Path(clip.path), clip.sha256, clip.seconds)))
+    return heard
 
 
 def text_of(response: Response, judge: ModelSpec) -> str:

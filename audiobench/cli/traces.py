@@ -12,6 +12,7 @@ from audiobench.analysis.arms import Arm, Selector
 from audiobench.analysis.traces import captions, early
 from audiobench.analysis.traces.asking import Job, TraceStage
 from audiobench.analysis.traces.early import FRACTIONS
+from audiobench.analysis.traces.facts import AGFV, FactStage, can_be_checked
 from audiobench.analysis.traces.judges import JUDGES, RUBRICS, rubric_outcome
 from audiobench.analysis.traces.measures import TaskTraces, measure_arm, traced
 from audiobench.analysis.traces.sheets import trace_sheets
@@ -24,6 +25,7 @@ from audiobench.core.redact import is_redacted
 from audiobench.files.annotations import CaptionAnswer, EarlyAnswer, TraceVerdict
 from audiobench.files.journal import RunLock
 from audiobench.model.registry import find_model
+from audiobench.model.spec import ModelSpec
 from audiobench.results import cost
 from audiobench.results.runs import Run
 
@@ -97,6 +99,8 @@ def _judge(
     for group in chosen.values():
         for arm, records in group:
             for name in measures:
+                if name == AGFV.name:
+                    continue
                 judge = JUDGES[name]
                 runs = judge.runs if judge.fixed_runs or args.judge_runs is None else args.judge_runs
                 for scored in records:
@@ -104,10 +108,28 @@ def _judge(
                     wrong = judge is RUBRICS and rubric_outcome(scored.record, task).status != "pending"
                     if judge.applies(scored.record.shown(), scored.record.reasoning) and not wrong:
                         jobs.append(Job(arm.task_run.folder, judge, scored.record, runs))
-    stage = TraceStage(find_model(args.judge, base_url=args.judge_base_url), jobs)
+    judge = find_model(args.judge, base_url=args.judge_base_url)
+    stage = TraceStage(judge, jobs)
     todo = list(stage.open())
     calls = sum(job.runs for job in todo)
-    _say(args, f"{stage.who}: {calls} calls for {len(todo)} judgements, {len(jobs) - len(todo)} already there")
+    failed: Counter[str] = Counter()
+    if jobs:
+        _say(args, f"{stage.who}: {calls} calls for {len(todo)} judgements, {len(jobs) - len(todo)} already there")
+        failed += _carry(args, run, stage, args.judge_base_url)
+    return failed + _verify(args, judge, run, chosen) if AGFV.name in measures else failed
+
+
+def _verify(
+    args: argparse.Namespace, judge: ModelSpec, run: Run, chosen: dict[str, list[tuple[Any, list[Any]]]]
+) -> Counter[str]:
+    """The facts of each thought against the sound."""
+    if judge.text_only:
+        raise UsageError(f"--measures agfv: judge {judge.name} takes text only; facts are verified by listening")
+    records = [(arm.task_run.folder, s.record) for group in chosen.values() for arm, found in group for s in found]
+    jobs = [Job(folder, AGFV, record, AGFV.runs) for folder, record in records if can_be_checked(record)]
+    stage = FactStage(judge, jobs)
+    todo = len(list(stage.open()))
+    _say(args, f"{stage.who}: {todo} thoughts to verify, a call for each fact, {len(jobs) - todo} already there")
     return _carry(args, run, stage, args.judge_base_url)
 
 
@@ -172,9 +194,10 @@ def _carry(args: argparse.Namespace, run: Run, stage: Any, base_url: str | None)
 
 def _measures(text: str | None) -> list[str]:
     names = list(JUDGES) if text is None else listed(text)
-    unknown = [name for name in names if name not in JUDGES]
+    allowed = (*JUDGES, AGFV.name)
+    unknown = [name for name in names if name not in allowed]
     if unknown or not names:
-        raise UsageError(f"--measures {','.join(unknown)}: allowed: {', '.join(JUDGES)}")
+        raise UsageError(f"--measures {','.join(unknown)}: allowed: {', '.join(allowed)}")
     return names
 
 

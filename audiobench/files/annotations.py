@@ -152,7 +152,7 @@ class TraceVerdict(Asked, omit_defaults=False):
     id: str
     key: str
     measure: str
-    """grounding | consistency | rubrics."""
+    """grounding | consistency | rubrics | agfv."""
     judge: str
     judge_sha256: str = ""
     """Of the judge's model file; empty in files of version 0.1."""

@@ -11,6 +11,7 @@ from msgspec.structs import asdict
 from audiobench.analysis.arms import Arm, chosen_slot
 from audiobench.analysis.spending import reasoning_tokens
 from audiobench.analysis.traces import asking, captions, early
+from audiobench.analysis.traces.facts import AGFV
 from audiobench.analysis.traces.judges import CONSISTENCY, GROUNDED_IN, GROUNDING, KINDS, RUBRICS, rubric_outcome
 from audiobench.analysis.traces.steps import lexicon, split_steps
 from audiobench.analysis.traces.structure import Structure, structure
@@ -125,6 +126,26 @@ class Rubrics(Judged, kw_only=True):
     not_rated: int
 
 
+class Facts(Judged, kw_only=True):
+    """Audio-grounded fact verification: supported facts over supported and refuted ones; the figures of `Mean`."""
+
+    n: int
+    """Traces with a fact that is supported or refuted."""
+    mean: float | None
+    ci: tuple[float, float] | None
+    when_right: float | None
+    when_wrong: float | None
+    passed: float | None
+    """Share of these traces in which no fact is refuted."""
+    passed_ci: tuple[float, float]
+    supported: int
+    """Facts, over all traces; so are the next two."""
+    refuted: int
+    unclear: int
+    without_facts: int
+    """Traces that claim nothing about the sound, or of which nothing could be told."""
+
+
 class ArmTraces(Struct, kw_only=True):
     """Everything that is known about the traces of an arm; what was not asked for is None or empty."""
 
@@ -143,6 +164,7 @@ class ArmTraces(Struct, kw_only=True):
     """One for each judge, as in the next two."""
     consistency: list[Consistency]
     rubrics: list[Rubrics]
+    agfv: list[Facts]
     early: early.Early | None
     structure: Structure | None
     """Where the model file declares the parts of its thoughts."""
@@ -173,6 +195,7 @@ def measure_arm(arm: Arm) -> ArmTraces:
         grounding=[g for judge in judges if (g := grounding(found, _of(verdicts, GROUNDING.name, judge), judge))],
         consistency=[c for judge in judges if (c := consistency(found, _of(verdicts, CONSISTENCY.name, judge), judge))],
         rubrics=[r for judge in judges if (r := rubrics(arm, _of(verdicts, RUBRICS.name, judge), judge))],
+        agfv=[f for judge in judges if (f := verified(found, _of(verdicts, AGFV.name, judge), judge))],
         early=early.summary(arm),
         structure=structure(arm),
         captions=captions.summaries(arm),
@@ -330,6 +353,31 @@ def consistency(found: Sequence[Scored], lines: Lines, judge: str) -> Consistenc
         ),
         chain_names_none=undecided,
     )  # fmt: skip
+
+
+def verified(found: Sequence[Scored], lines: Lines, judge: str) -> Facts | None:
+    """Facts that the sound supports, over those that it supports or refutes, mean over traces."""
+    mine = {slot: lines[slot] for s in found if (slot := s.slot) in lines}
+    if not mine:
+        return None
+    counts = {slot: Counter(fact["supported"] for fact in line.verdicts if fact) for slot, line in mine.items()}
+    decided = {slot: (count["yes"], count["no"]) for slot, count in counts.items() if count["yes"] + count["no"]}
+    of = [s for s in found if s.slot in decided]
+    interval = proportion([float(not decided[s.slot][1]) for s in of], shared_clusters([s.record.cluster for s in of]))
+    told = _judged(mine, judge)
+    told.unreadable = sum(line.verdicts == [None] for line in mine.values())
+    unread = sum(count[None] for count in counts.values())
+    told.calls, told.parse_failures = sum(len(line.replies) for line in mine.values()), told.parse_failures + unread
+    return Facts(
+        **asdict(told),
+        **asdict(_mean_of(of, lambda s: decided[s.slot][0] / sum(decided[s.slot]))),
+        passed=sum(not refuted for _, refuted in decided.values()) / len(decided) if decided else None,
+        passed_ci=(interval.low, interval.high),
+        supported=sum(count["yes"] for count in counts.values()),
+        refuted=sum(count["no"] for count in counts.values()),
+        unclear=sum(count["unclear"] for count in counts.values()),
+        without_facts=len(mine) - len(decided),
+    )
 
 
 def rubrics(arm: Arm, lines: Lines, judge: str) -> Rubrics | None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from audiobench.analysis.figure import Figure
 from audiobench.analysis.sheets import change, number, p_value, points, span
 from audiobench.analysis.traces.judges import KINDS
-from audiobench.analysis.traces.measures import ArmTraces, Consistency, Grounding, Judged, Rubrics, TaskTraces
+from audiobench.analysis.traces.measures import ArmTraces, Consistency, Facts, Grounding, Judged, Rubrics, TaskTraces
 from audiobench.core.sheet import Sheet
 from audiobench.scorers.metrics import UNITS
 
@@ -25,6 +25,7 @@ def trace_sheets(found: TaskTraces) -> list[Sheet]:
     sheets += [_consistency(rows, judge) for judge, rows in _by_judge([(a.arm, a.consistency) for a in arms])]
     sheets += [_rubrics(rows, judge) for judge, rows in _by_judge([(a.arm, a.rubrics) for a in arms])]
     sheets += [sheet for sheet in (_structure(arms), _captions(arms)) if sheet.rows]
+    sheets += [_facts(rows, judge) for judge, rows in _by_judge([(a.arm, a.agfv) for a in arms])]
     early = _early(arms)
     sheets += [early] if early.rows else []
     silent = [arm.arm for arm in found.arms if not arm.traces]
@@ -205,6 +206,25 @@ def _share(figure: Figure) -> tuple[str, str]:
 
 def _means(figure: Figure) -> str:
     return f"[{number(figure.ci[0])}, {number(figure.ci[1])}]" if figure.ci else "-"
+
+
+def _facts(rows: Rows[Facts], judge: str) -> Sheet:
+    sheet = Sheet(
+        f"audio-grounded fact verification (AGFV), heard by {judge}",
+        ("arm", "n", "AGFV", "95 % interval", "when right", "when wrong", "passes", "95 % interval", "supported", "refuted",
+         "unclear", "no fact"),
+    )  # fmt: skip
+    for name, row in rows:
+        sheet.rows.append(
+            (name, str(row.n), points(row.mean), span(row.ci) if row.ci else "-", points(row.when_right),
+             points(row.when_wrong), points(row.passed), span(row.passed_ci), str(row.supported), str(row.refuted),
+             str(row.unclear), str(row.without_facts))
+        )  # fmt: skip
+    sheet.notes.append(
+        "AGFV: supported / (supported + refuted) facts of a trace, mean over traces; passes: no fact is refuted; the templates are "
+        "this project's, so figures are not those of SightSound-R1"
+    )
+    return _judged(sheet, rows)
 
 
 def _early(arms: Sequence[ArmTraces]) -> Sheet:

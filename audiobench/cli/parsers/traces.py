@@ -18,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(
         "--measures",
         metavar="A,B",
-        help="what the judge is asked: grounding, consistency, rubrics (default: all three)",
+        help="what the judge is asked: grounding, consistency, rubrics (default: all three), agfv (by a judge that takes audio)",
     )
     add("--early", action="store_true", help="ask the model to answer after fractions of its reasoning")
     add("--fractions", metavar="A,B", help="the fractions of --early, from 0 to 1 (default 0,0.1,0.25,0.5,0.75,1)")
