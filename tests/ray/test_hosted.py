@@ -141,3 +141,19 @@ def test_nothing_is_left_of_a_driver_that_is_told_to_end(model, toy, tmp_path):
     (tmp_path / "done" / "hurry").touch()
     assert main(["run", "--model", str(steady), "--tasks", str(task), "--out", str(out), "--json"]) == 0
     assert len(asked.read_text().splitlines()) - before == 60 - len(answered)
+
+
+def test_a_driver_that_is_killed_takes_its_replicas_with_it_and_is_resumed(nodes, model, toy, run, tmp_path):
+    nodes.want(1)
+    steady, task, asked = model(seconds=0.2), toy(40), tmp_path / "done" / "asked"
+    words = command("run", "--model", steady, "--tasks", task, "--out", tmp_path / "there", "--max-concurrency", "2")
+    driver = subprocess.Popen([*words, "--engine", "ray", "--ray-address", nodes.address], env=clean_environment())
+    wait_for(lambda: asked.exists() and len(asked.read_text().splitlines()) > 4, 60)
+    driver.kill()
+    driver.wait()
+    wait_for(lambda: not nodes.processes())
+    held, before = len(lines(tmp_path / "there" / "toy" / "samples.jsonl")), len(asked.read_text().splitlines())
+    assert held > 2
+    (tmp_path / "done" / "hurry").touch()
+    assert run(steady, task, "there") == 0
+    assert len(asked.read_text().splitlines()) - before == 40 - held
