@@ -49,7 +49,7 @@ def _arms(axis: Any, entry: Comparison) -> None:
     unit = UNITS[entry.unit]
     known = [arm for arm in entry.arms if arm.value is not None]
     against = {pair.b: pair for pair in entry.pairs}
-    names = []
+    names: list[str] = []
     for arm in known:
         pair = against.get(arm.label)
         low, high = pair.ci if pair else (0.0, 0.0)

@@ -99,6 +99,7 @@ _BUILT_IN: Mapping[str, str] = {
     "msu_bench": "msu_bench.SCORER",
     "starbench": "starbench.SCORER",
     "starbench_acr": "starbench.ACR",
+    "starbench_perception": "starbench.PERCEPTION",
     "rul_muchomusic": "rul_muchomusic.SCORER",
     "hallucination_2024": "audio_hallucination.OBJECT",
     "hallucination_2025": "audio_hallucination.ORDER",

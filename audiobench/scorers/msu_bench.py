@@ -77,7 +77,7 @@ def _official(text: str | None, sample: Sample) -> str:
     item = sample.metadata.get("item")
     published = [str(option) for option in item.get("options") or ()] if is_object(item) else []
     letters = LETTERS[: len(published)]
-    kinds = kinds_of(item.get("rationale"), letters) if is_object(item) else {}
+    kinds = kinds_of(item.get("rationale"), letters) if is_object(item) else dict[str, str]()
     by_text = {_bare(option): kinds.get(letter, "other") for letter, option in zip(letters, published, strict=True)}
     shown = {letter: by_text.get(_bare(option), "other") for letter, option in sample.options}
     right = next((letter for letter, option in sample.options if option == sample.target), "")

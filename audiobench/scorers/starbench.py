@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from audiobench.core.narrow import is_object
 from audiobench.core.types import LETTERS, Answer, Outcome, Sample
 from audiobench.scorers.base import OfficialFigure, Scorer, ScoreResult, option_match, or_crash
 from audiobench.scorers.metrics import Counts, Metric, Side, Tally, total
@@ -118,6 +120,20 @@ def _summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> OfficialFigu
     return OfficialFigure("AA", value, len(runs), parts=rates(runs))
 
 
+def _perception_summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> OfficialFigure:
+    """Nothing where a run is missing, since the official script ends there."""
+    rows = [
+        {"id": _question(sample), "is_correct": verdict}
+        | {column: sample.metadata.get(column) for column in ("category", "sub-category")}
+        for verdict, sample in zip(verdicts, samples, strict=True)
+        if isinstance(verdict, bool)
+    ]
+    found = or_crash(perception_report, rows, {_question(sample): len(sample.choices) for sample in samples})
+    if not rows or not is_object(found):
+        return OfficialFigure("AA", None, len(rows))
+    return OfficialFigure("AA", float(found["Total"]["AA"][:-1]) / 100, len(rows), parts=found)
+
+
 def _question(sample: Sample) -> str:
     """What the rotations of one question share."""
     return sample.cluster or sample.id
@@ -185,4 +201,10 @@ ACR = Scorer(
     official_extracted=_extracted,
     official_summary=_summary,
     extraction=("multiple_choice",),
+)
+PERCEPTION = replace(
+    ACR,
+    name="starbench_perception",
+    doc="questions of which every run has the right option (STAR-Bench, foundational perception)",
+    official_summary=_perception_summary,
 )

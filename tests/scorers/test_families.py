@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from msgspec.structs import replace
 
 from audiobench.core.types import Answer, Outcome, Sample
 from audiobench.extraction import extract
@@ -181,6 +182,20 @@ def test_a_question_counts_when_every_rotation_is_right():
     assert official("starbench", "answer: a", one[0]) is False, "<a> is not <A>"
 
 
+def test_perception_is_averaged_over_sub_categories_once_every_rotation_was_asked():
+    def asked(question: str, sub: str) -> list[Sample]:
+        about = {"category": "pitch", "sub-category": sub}
+        return [replace(sample, metadata=about) for sample in rotations(question, 2)]
+
+    samples = [*asked("q1", "up"), *asked("q2", "up"), *asked("q3", "down")]
+    summary = find_scorer("starbench_perception").official_summary
+    assert summary is not None
+    figure = summary([True, True, True, False, False, False], samples)
+    assert (figure.name, figure.value, figure.n) == ("AA", 0.375, 6), "of 75 % and 0 %, not of six runs"
+    assert figure.parts["Total"]["ACR"] == "25.00%" and figure.parts["By Sub-category"]["up"]["AA"] == "75.00%"
+    assert summary([True], samples[:1]).value is None, "the official script ends where a rotation is missing"
+
+
 def test_multi_hop_is_counted_where_the_single_hop_is_right():
     def hop(kind: str, clip: str) -> Sample:
         about = {"hop": kind}
@@ -343,6 +358,9 @@ def test_open_asr_has_other_words_than_whisper():
     pytest.importorskip("kaldialign", reason="kaldialign is not installed (the extra asr)")
     assert corpus("wer_open_asr", [("jon's ok in the b b c", heard("John's okay in the BBC"))]) == 0.0
     assert corpus("wer_open_asr", [("ice cream", heard("icecream")), ("a b", heard("a c"))]) == pytest.approx(1 / 3)
+    assert corpus("wer_open_asr", [("hello", heard("<noise>")), ("a b", heard("a b"))]) == 0.0, (
+        "an empty reference is left out"
+    )
 
 
 def test_replies_of_auras_judge_count_only_where_they_say_what_was_asked():
