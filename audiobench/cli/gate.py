@@ -15,6 +15,7 @@ from audiobench.core.plain_text import printable
 from audiobench.gate.arms import arms_of_run
 from audiobench.gate.baseline import read
 from audiobench.gate.baseline import update as write_baseline
+from audiobench.gate.calibrate import margins, policy_text, spread_sheet, spreads
 from audiobench.gate.checks import evaluate
 from audiobench.gate.confirm import ask_again
 from audiobench.gate.junit import write_junit
@@ -28,6 +29,12 @@ from audiobench.results.runs import Run, find_runs
 
 def run(args: argparse.Namespace) -> int:
     """Judge, tell, and return the exit code."""
+    if args.calibrate is not None:
+        return _calibrate(args)
+    if missing := [
+        flag for flag, value in (("--baseline", args.baseline), ("--run", args.run_folder)) if value is None
+    ]:
+        raise UsageError(f"{' and '.join(missing)}: missing (see audiobench gate --help)")
     if args.confirm < 0:
         raise UsageError(f"--confirm {args.confirm}: must not be negative")
     if args.one_line and args.format and not args.out:
@@ -67,6 +74,34 @@ def _write_verdict(verdict: Verdict, form: str, out: Path | None = None) -> None
         output.write(text(verdict), out)
     else:
         output.write_sheets([verdict_sheet(verdict)], form, out)
+
+
+def _calibrate(args: argparse.Namespace) -> int:
+    """Write a policy whose margins are as wide as the runs lie apart."""
+    unused = {"--baseline": args.baseline, "--run": args.run_folder, "--policy": args.policy, "--junit": args.junit,
+              "--summary": args.summary, "--confirm": args.confirm, "--update-baseline": args.update_baseline,
+              "--margin": args.margin, "--one-line": args.one_line}  # fmt: skip
+    if given := [flag for flag, value in unused.items() if value]:
+        raise UsageError(f"{' and '.join(given)}: of a verdict; --calibrate gives none")
+    runs = [_open(folder) for folder in args.calibrate]
+    names = [str(found.folder) for found in runs]
+    tasks = _tasks(args, list(runs[0].tasks))
+    arms = [arms_of_run(found, tasks) for found in runs]
+    found = spreads(arms, names)
+    metrics = {arm.task: arm.metric for arm in arms[0]}
+    form = output.chosen(args)
+    if form == "json":
+        output.write_json({"spreads": found, "margins": margins(found, metrics), "exit_code": 0}, args.out)
+        return 0
+    policy = policy_text(found, metrics, names)
+    if args.out is None:
+        output.write_sheets([spread_sheet(found, metrics)], form)
+        print(f"\n{policy}", end="")
+    else:
+        output.write(policy, args.out)
+        output.write_sheets([spread_sheet(found, metrics)], "text")
+        print(f"policy: {args.out}")
+    return 0
 
 
 def _judge(args: argparse.Namespace) -> Verdict:

@@ -11,8 +11,15 @@ from audiobench.cli import output
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add = parser.add_argument
-    add("--baseline", type=Path, required=True, metavar="FILE", help="committed baseline (results/baselines/NAME.json)")
-    add("--run", type=Path, required=True, metavar="DIR", dest="run_folder", help="run directory to judge")
+    add("--baseline", type=Path, metavar="FILE", help="committed baseline (results/baselines/NAME.json)")
+    add("--run", type=Path, metavar="DIR", dest="run_folder", help="run directory to judge")
+    add(
+        "--calibrate",
+        type=Path,
+        nargs="+",
+        metavar="RUN",
+        help="instead of judging: write a policy with margins from runs that repeat one another (three or more)",
+    )
     add("--tasks", metavar="A,B", help="only these tasks of the baseline")
     add("--policy", type=Path, metavar="FILE", help="YAML with margins, floors and error rates, also per task")
     add("--junit", type=Path, metavar="FILE", help="also write the verdict as JUnit XML")
