@@ -500,12 +500,12 @@ def test_the_verdict_for_a_chat_is_one_line_and_names_what_failed(
     gate: Gate, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad = answers([0] * 200, think="on") + answers([i < 100 for i in range(200)], think="off")
-    worse = write_run(tmp_path / "worse", {"t": bad}, model="m\n::error::x")
+    worse = write_run(tmp_path / "worse", {"t": bad})
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     capsys.readouterr()
     assert gate(worse, "--one-line")[0] == 1
     (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith("audiobench gate: REGRESSION: m ::error::x against m: t think=on 75.0 -> 0.0 (-75.0, p=")
+    assert line.startswith("audiobench gate: REGRESSION: m against m: t think=on 75.0 -> 0.0 (-75.0, p=")
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     assert gate(worse, "--one-line")[0] == 1
     commands = [line for line in capsys.readouterr().out.splitlines() if line.startswith("::")]
