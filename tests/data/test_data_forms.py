@@ -66,9 +66,9 @@ def test_options_are_read_as_they_are_meant(
     [
         (["1", "2", "3", "4"], 1, "target 1 is the text of option 0 and would be the index of another"),
         ([1.0, 2.5], 1, "target 1 is the text of option 0"),
-        (["a", "b", ""], "", "none of its choices"),
-        (["yes", "no"], True, "none of its choices"),
-        (["a", "b"], 2, "none of its choices"),
+        (["a", "b", ""], "", "not one of its choices"),
+        (["yes", "no"], True, "not one of its choices"),
+        (["a", "b"], 2, "not one of its choices"),
         ("a, b", "a", "must be a list"),
     ],
 )

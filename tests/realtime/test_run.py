@@ -189,7 +189,7 @@ def test_a_model_that_only_writes_is_refused(spoken, cli):
     found = cli("run", "--model", "gpt-audio-1.5", "--tasks", spoken)
     assert found.returncode == 2 and "does not answer in audio" in found.stderr
     found = cli("run", "--model", "realtime:gpt-realtime-2.1", "--tasks", spoken, "--asr", "gpt-6-luna", "--dry-run")
-    assert found.returncode == 2 and "takes text only" in found.stderr
+    assert found.returncode == 2 and "accepts text only" in found.stderr
 
 
 def test_shards_are_merged_with_their_audio(spoken, cli, tmp_path):
