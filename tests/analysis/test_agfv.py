@@ -35,7 +35,7 @@ class Model:
         self.spec = spec
 
     async def generate(self, request):
-        return Response("low", reasoning=THOUGHTS[request.sample.id])
+        return Response("low", reasoning=THOUGHTS[request.sample.id[0]])
 
     async def close(self):
         pass
@@ -59,6 +59,7 @@ class Judge(Model):
             return Response('{"supported": "unclear"}')
         return Response(json.dumps({"supported": "yes" if ("low" in said) == (pitch < 500) else "no"}))
 '''
+NAMES = [*(f"a{n}" for n in range(6)), *(f"b{n}" for n in range(6)), "c", "d"]
 TASK = """\
 task: tones
 dataset_path: rows.jsonl
@@ -78,11 +79,11 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("made.py").write_text(CODE, "utf-8")
     Path("tones.yaml").write_text(TASK, "utf-8")
     asked = {"question": "Is it low or high?", "choices": ["low", "high"], "answer": "low"}
-    rows = [{"id": name, "audio": f"{name}.wav", **asked} for name in "abcd"]
+    rows = [{"id": name, "audio": f"{name}.wav", **asked} for name in NAMES]
     Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    for place, name in enumerate("abcd"):
+    for place, name in enumerate(NAMES):
         low = 0.3 * np.sin(2 * np.pi * (200 + place) * np.arange(8000) / 16000)  # Hz
-        soundfile.write(f"{name}.wav", low, 16000)
+        soundfile.write(f"{name}.wav", low, 16000, subtype="PCM_16", format="WAV")
     words = [
         "run",
         "--model",
@@ -115,16 +116,15 @@ def test_facts_are_checked_against_what_was_heard(run: Path, capsys: pytest.Capt
     code, arms = traces(capsys, *judged)
     full, none = (next(arm for arm in arms if arm["audio"] == audio) for audio in ("full", "none"))
     asked = sorted(Path("judged.txt").read_text(encoding="utf-8").split("\n")[:-1])
-    assert code == 0 and asked == ["a 0", "a 1", "a 1", "b 0", "b 1", "b 1"], (
-        "c and d were done; without sound nothing is"
-    )
+    each = [f"{name} {heard}" for name in NAMES[:12] for heard in (0, 1, 1)]
+    assert code == 0 and asked == sorted(each), "c and d were done; without sound nothing is"
     (found,) = full["agfv"]
     assert none["agfv"] == []
-    assert (found["n"], found["mean"], found["passed"]) == (2, 0.75, 0.5)
-    assert (found["supported"], found["refuted"], found["unclear"], found["without_facts"]) == (2, 1, 1, 2)
+    assert (found["n"], found["mean"], found["passed"]) == (12, 0.75, 0.5)
+    assert (found["supported"], found["refuted"], found["unclear"], found["without_facts"]) == (12, 6, 6, 2)
     assert (found["unreadable"], found["parse_failures"]) == (1, 1)
     low, high = found["ci"]
-    assert low <= 0.75 <= high
+    assert 0.4 < low < 0.75 < high < 1 and found["passed_ci"][0] < 0.5 < found["passed_ci"][1]
     Path("judged.txt").unlink()
     assert traces(capsys, *judged)[0] == 0 and not Path("judged.txt").exists(), "nothing is asked twice"
     capsys.readouterr()

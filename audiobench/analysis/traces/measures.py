@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from audiobench.analysis.arms import Arm, chosen_slot
 from audiobench.analysis.spending import reasoning_tokens
@@ -363,15 +363,18 @@ def verified(found: Sequence[Scored], lines: Lines, judge: str) -> Facts | None:
     counts = {slot: Counter(fact["supported"] for fact in line.verdicts if fact) for slot, line in mine.items()}
     decided = {slot: (count["yes"], count["no"]) for slot, count in counts.items() if count["yes"] + count["no"]}
     of = [s for s in found if s.slot in decided]
-    interval = proportion([float(not decided[s.slot][1]) for s in of], shared_clusters([s.record.cluster for s in of]))
+    clusters = shared_clusters([s.record.cluster for s in of])
+    shares = {s.slot: decided[s.slot][0] / sum(decided[s.slot]) for s in of}
+    share, passing = proportion(list(shares.values()), clusters), [float(not decided[s.slot][1]) for s in of]
+    interval = proportion(passing, clusters)
     told = _judged(mine, judge)
     told.unreadable = sum(line.verdicts == [None] for line in mine.values())
     unread = sum(count[None] for count in counts.values())
     told.calls, told.parse_failures = sum(len(line.replies) for line in mine.values()), told.parse_failures + unread
     return Facts(
         **asdict(told),
-        **asdict(_mean_of(of, lambda s: decided[s.slot][0] / sum(decided[s.slot]))),
-        passed=sum(not refuted for _, refuted in decided.values()) / len(decided) if decided else None,
+        **asdict(replace(_mean_of(of, lambda s: shares[s.slot]), ci=(share.low, share.high) if of else None)),
+        passed=sum(passing) / len(passing) if passing else None,
         passed_ci=(interval.low, interval.high),
         supported=sum(count["yes"] for count in counts.values()),
         refuted=sum(count["no"] for count in counts.values()),
