@@ -117,7 +117,7 @@ def read_local(path: Path, task: TaskSpec) -> Rows:
     splits = splits_of(task)
     rows: list[Row] = []
     bases: set[Path] = set()
-    for file, found in read_text_rows(files):
+    for file, found in read_text_rows(files, task.list_column):
         if len(splits) > 1 and file.stem in splits:
             for row in found:
                 row.setdefault("split", file.stem)

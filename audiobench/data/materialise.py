@@ -79,7 +79,7 @@ def _rows_of_files(files: Sequence[tuple[str, Path]], folder: CacheFolder, task:
         if path.suffix == ".parquet":
             rows: Iterator[Row] = parquet_rows(path, folder.store)
         else:
-            rows = (row for _, found in read_text_rows([path]) for row in found)
+            rows = (row for _, found in read_text_rows([path], task.list_column) for row in found)
         label = _split_label(name, splits)
         for row in rows:
             if label is not None:
@@ -177,6 +177,7 @@ def _folder_at(task: TaskSpec, place: Path, commit: str) -> CacheFolder:
         audio,
         *([task.join.model_dump()] if task.join else []),
         *([task.file_column] if task.file_column else []),
+        *([task.list_column] if task.list_column else []),
         *([task.repeat] if _by_repetition(task) else []),
     )
     label = "+".join(splits_of(task))[:60].replace("/", "_")

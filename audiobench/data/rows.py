@@ -111,8 +111,10 @@ def read_json(path: Path) -> list[Row]:
     return rows
 
 
-def read_table(path: Path) -> list[Row]:
+def read_table(path: Path, list_column: str | None = None) -> list[Row]:
     """The rows of a CSV or TSV file with a header; every value is text, and an empty one None.
+
+    `list_column`, the last of the header, is the list of all further values of a line.
 
     Raises:
         UsageError: unreadable, not UTF-8, a column without a name or twice, a row with more or fewer values than columns.
@@ -126,7 +128,15 @@ def read_table(path: Path) -> list[Row]:
             columns = next(lines, list[str]())
             if not all(columns) or len(set(columns)) < len(columns):
                 raise UsageError(f"{path}:1: each column needs a name of its own, found: {', '.join(columns)}")
+            if list_column is not None and columns[-1:] != [list_column]:
+                raise UsageError(f"{path}:1: list_column: {list_column!r} is not the last column: {', '.join(columns)}")
             for values in lines:
+                if list_column is not None and len(values) >= len(columns):
+                    last = len(columns) - 1
+                    ends = [value for value in values[last:] if value]
+                    rows.append({name: value or None for name, value in zip(columns, values, strict=False)})
+                    rows[-1][list_column] = ends
+                    continue
                 if values and len(values) != len(columns):
                     raise UsageError(f"{path}:{lines.line_num}: {len(values)} values for {len(columns)} columns")
                 if values:
@@ -136,10 +146,8 @@ def read_table(path: Path) -> list[Row]:
     return rows
 
 
-READERS: dict[str, Callable[[Path], list[Row]]] = {
-    ".jsonl": read_jsonl, ".json": read_json, ".csv": read_table, ".tsv": read_table,
-}  # fmt: skip
-"""Rows files that are text, by suffix."""
+READERS: dict[str, Callable[[Path], list[Row]]] = {".jsonl": read_jsonl, ".json": read_json}
+"""Rows files that are text and no tables, by suffix."""
 
 
 def name_files(rows: Iterable[Row], column: str | None, name: str) -> None:
@@ -156,7 +164,8 @@ def name_files(rows: Iterable[Row], column: str | None, name: str) -> None:
         row[column] = name
 
 
-def read_text_rows(paths: Iterable[Path]) -> Iterator[tuple[Path, list[Row]]]:
+def read_text_rows(paths: Iterable[Path], list_column: str | None = None) -> Iterator[tuple[Path, list[Row]]]:
     """(file, rows) for each file that is text."""
     for path in paths:
-        yield path, READERS[path.suffix](path)
+        read = READERS.get(path.suffix)
+        yield path, read(path) if read else read_table(path, list_column)

@@ -100,6 +100,7 @@ _BUILT_IN: Mapping[str, str] = {
     "starbench": "starbench.SCORER",
     "starbench_acr": "starbench.ACR",
     "starbench_perception": "starbench.PERCEPTION",
+    "majority_vote": "majority.SCORER",
     "rul_muchomusic": "rul_muchomusic.SCORER",
     "hallucination_2024": "audio_hallucination.OBJECT",
     "hallucination_2025": "audio_hallucination.ORDER",

@@ -115,7 +115,7 @@ def _extracted(answer: Answer, sample: Sample) -> Any:
 
 
 def _summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> OfficialFigure:
-    runs = [(_question(s), v) for v, s in zip(verdicts, samples, strict=True) if isinstance(v, bool)]
+    runs = [(question_of(s), v) for v, s in zip(verdicts, samples, strict=True) if isinstance(v, bool)]
     value = sum(right for _, right in runs) / len(runs) if runs else None
     return OfficialFigure("AA", value, len(runs), parts=rates(runs))
 
@@ -123,18 +123,18 @@ def _summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> OfficialFigu
 def _perception_summary(verdicts: Sequence[Any], samples: Sequence[Sample]) -> OfficialFigure:
     """Nothing where a run is missing, since the official script ends there."""
     rows = [
-        {"id": _question(sample), "is_correct": verdict}
+        {"id": question_of(sample), "is_correct": verdict}
         | {column: sample.metadata.get(column) for column in ("category", "sub-category")}
         for verdict, sample in zip(verdicts, samples, strict=True)
         if isinstance(verdict, bool)
     ]
-    found = or_crash(perception_report, rows, {_question(sample): len(sample.choices) for sample in samples})
+    found = or_crash(perception_report, rows, {question_of(sample): len(sample.choices) for sample in samples})
     if not rows or not is_object(found):
         return OfficialFigure("AA", None, len(rows))
     return OfficialFigure("AA", float(found["Total"]["AA"][:-1]) / 100, len(rows), parts=found)
 
 
-def _question(sample: Sample) -> str:
+def question_of(sample: Sample) -> str:
     """What the rotations of one question share."""
     return sample.cluster or sample.id
 
@@ -151,32 +151,31 @@ class AllRotations(Metric):
 
     def value(self, total: Counts) -> float | None:
         """Over questions."""
-        whole = _whole(total)
+        whole = self.whole(total)
         return sum(whole.values()) / len(whole) if whole else None
+
+    def whole(self, counts: Counts) -> dict[str, float]:
+        """Question -> 1 where every run of it is right, else 0."""
+        runs = {name[5:]: n for name, n in counts.items() if n and name.startswith("runs ")}
+        return {question: float(counts.get(f"right {question}", 0.0) > n - 1e-9) for question, n in runs.items()}
 
     def interval(
         self, tallies: Sequence[Tally], clusters: Sequence[str] | None = None, *, epochs: float = 1
     ) -> Interval:
         """Wilson's, of questions."""
         del clusters, epochs
-        return intervals.proportion(list(_whole(total(t.counts for t in tallies)).values()))
+        return intervals.proportion(list(self.whole(total(t.counts for t in tallies)).values()))
 
     def difference(self, before: Side, after: Side, clusters: Sequence[str] | None = None) -> PairedComparison:
         """McNemar's test of the questions that are right in all their runs."""
         if len(before) > 1:
             return super().difference(before, after, clusters)
-        old, new = (_whole(total(t.counts for t in arm)) for (arm,) in (before, after))
+        old, new = (self.whole(total(t.counts for t in arm)) for (arm,) in (before, after))
         return paired.compare([old[question] for question in old], [new.get(question, 0.0) for question in old])
 
 
-def _whole(counts: Counts) -> dict[str, float]:
-    """Question -> 1 where every run of it is right, else 0."""
-    runs = {name[5:]: n for name, n in counts.items() if n and name.startswith("runs ")}
-    return {question: float(counts.get(f"right {question}", 0.0) > n - 1e-9) for question, n in runs.items()}
-
-
 def _score_with_question(answer: Answer, sample: Sample, text: str) -> ScoreResult:
-    return option_match(answer, sample, text)[0], {"question": _question(sample)}
+    return option_match(answer, sample, text)[0], {"question": question_of(sample)}
 
 
 SCORER = Scorer(

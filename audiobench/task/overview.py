@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import yaml
+
 from audiobench.task.find import find_task, group_files, task_files
 from audiobench.task.groups import GroupSpec, read_group
 from audiobench.task.spec import CONVERTED, LOCAL, TaskSpec
@@ -24,12 +26,24 @@ and which facts could not be established.
 """
 
 
-def overview(tasks: Sequence[tuple[TaskSpec, Path]], groups: Sequence[GroupSpec]) -> str:
+MISSING = """\
+## Not covered
+
+No task has these benchmarks, which reports or other harnesses name, because something about them could not be established.
+"""
+
+
+def overview(
+    tasks: Sequence[tuple[TaskSpec, Path]], groups: Sequence[GroupSpec], missing: Sequence[tuple[str, str]] = ()
+) -> str:
     """The whole document."""
     parts = [TITLE, _groups(groups)]
     for domain in sorted({path.parent.name for _, path in tasks}):
         of_domain = [task for task, path in tasks if path.parent.name == domain]
         parts += [f"## {domain}\n", _table(of_domain), _evidence(of_domain)]
+    if missing:
+        rows = [f"| {_cell(name)} | {_cell(what)} |" for name, what in missing]
+        parts.append("\n".join([MISSING, "| benchmark | missing |", "|---|---|", *rows]) + "\n")
     return "\n".join(part for part in parts if part)
 
 
@@ -91,7 +105,14 @@ def current() -> str:
     return overview(
         [find_task(name) for name in sorted(task_files())],
         [read_group(group_files()[name]) for name in sorted(group_files())],
+        not_covered(),
     )
+
+
+def not_covered() -> list[tuple[str, str]]:
+    """(benchmark, what is missing) for those that no task has."""
+    entries = yaml.safe_load((ROOT / "tasks" / "_not_covered.yaml").read_text("utf-8"))
+    return [(str(entry["name"]), str(entry["missing"])) for entry in entries]
 
 
 if __name__ == "__main__":

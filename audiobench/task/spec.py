@@ -264,6 +264,8 @@ class TaskSpec(Columns):
     """Split name, or several that are read one after another (column `split` tells them apart)."""
     file_column: str | None = None
     """New column: the path of the row's file below the data set's root, for what only names of folders tell."""
+    list_column: str | None = None
+    """For a CSV or TSV file whose lines end with a list: the last column of its header, which takes all further values."""
     nested: Nested | None = None
     """For files of which each row is a recording with a list of questions."""
     derived: dict[str, str] = {}

@@ -155,9 +155,11 @@ def _table(separator: str, rows: list[Row]) -> bytes:
     import csv
 
     out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]), delimiter=separator)
-    writer.writeheader()
-    writer.writerows({name: "" if value is None else value for name, value in row.items()} for row in rows)
+    writer = csv.writer(out, delimiter=separator)
+    writer.writerow(rows[0])
+    for row in rows:
+        values = [value if isinstance(value, list) else ["" if value is None else value] for value in row.values()]
+        writer.writerow([one for value in values for one in value])
     return out.getvalue().encode()
 
 

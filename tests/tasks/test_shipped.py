@@ -13,7 +13,7 @@ from audiobench.scorers import SCORERS
 from audiobench.task.check import check
 from audiobench.task.find import find_task, task_files
 from audiobench.task.glance import glance, listed
-from audiobench.task.overview import current, revision
+from audiobench.task.overview import current, not_covered, revision
 from audiobench.task.spec import CONVERTED, TaskSpec
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -162,6 +162,7 @@ def test_fingerprints_tell_prompts_apart():
 
 def test_the_overview_of_the_tasks_is_current(root):
     text = (root / "docs" / "tasks.md").read_text("utf-8")
+    assert all(what for _, what in not_covered()) and "\n## Not covered\n" in text
     assert text == current(), "run `python -m audiobench.task.overview`"
 
 
