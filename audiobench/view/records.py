@@ -1,11 +1,11 @@
-"""From scored records to what the page shows of them: plain dictionaries, nothing formatted, nothing escaped."""
+"""From scored records to what the page shows of them: nothing formatted, nothing escaped."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from msgspec import to_builtins
+from msgspec import Struct, to_builtins
 from msgspec.structs import asdict
 
 from audiobench.analysis.traces.structure import declared
@@ -22,36 +22,67 @@ SNIPPET = 160
 SNIPPET_ANSWER = 60
 
 
-def index(page: TaskPage, ids: Sequence[str]) -> dict[str, Any]:
+class Labels(Struct, frozen=True):
+    """A breakdown column of the sample list."""
+
+    labels: list[str]
+    of: list[int]
+    """Place in `labels`, for each sample."""
+
+
+class ArmCells(Struct, frozen=True):
+    """What an arm made of the samples, each a list in their order."""
+
+    mask: list[int]
+    """`STATUS_BIT` of its epochs together."""
+    value: list[float | None]
+    """Mean of its epochs."""
+    answer: list[str]
+    """Of the first epoch, cut."""
+
+
+class TaskIndex(Struct, frozen=True):
     """What the sample list needs of every sample: column by column, so that 10,000 samples stay small."""
-    columns: dict[str, dict[str, Any]] = {}
+
+    ids: list[str]
+    questions: list[str]
+    columns: list[tuple[str, Labels]]
+    arms: list[ArmCells]
+    blocks: list[int]
+    """Where each file of samples starts: place of its first sample."""
+
+
+def index(page: TaskPage, ids: Sequence[str], blocks: list[int]) -> TaskIndex:
+    """The sample list of a task; `blocks` as in `TaskIndex`."""
+    columns: list[tuple[str, Labels]] = []
     for name in page.task_run.task.breakdown:
         labels: dict[str, int] = {}
         places: list[int] = []
         for sample in ids:
             value = _facts(page.samples[sample]).metadata.get(name)
             places.append(labels.setdefault("(none)" if value is None else str(value), len(labels)))
-        columns[name] = {"labels": list(labels), "of": places}
-    return {
-        "ids": list(ids),
-        "questions": [_cut(_gist(_facts(page.samples[sample])), SNIPPET) for sample in ids],
-        "columns": list(columns.items()),
-        "arms": [_column(page, ids, at) for at in range(len(page.arms))],
-    }
+        columns.append((name, Labels(list(labels), places)))
+    return TaskIndex(
+        ids=list(ids),
+        questions=[_cut(_gist(_facts(page.samples[sample])), SNIPPET) for sample in ids],
+        columns=columns,
+        arms=[_cells(page, ids, at) for at in range(len(page.arms))],
+        blocks=blocks,
+    )
 
 
-def _column(page: TaskPage, ids: Sequence[str], at: int) -> dict[str, Any]:
+def _cells(page: TaskPage, ids: Sequence[str], at: int) -> ArmCells:
     cells = [page.samples[sample][at] for sample in ids]
     masks = [0] * len(cells)
     for place, epochs in enumerate(cells):
         for scored in epochs:
             masks[place] |= STATUS_BIT[scored.outcome.counted_as]
     values = [mean_value(epochs) for epochs in cells]
-    return {
-        "mask": masks,
-        "value": [None if v is None else round(v, 4) for v in values],
-        "answer": [_cut(epochs[0].outcome.answer or "", SNIPPET_ANSWER) if epochs else "" for epochs in cells],
-    }
+    return ArmCells(
+        mask=masks,
+        value=[None if v is None else round(v, 4) for v in values],
+        answer=[_cut(epochs[0].outcome.answer or "", SNIPPET_ANSWER) if epochs else "" for epochs in cells],
+    )
 
 
 def _gist(facts: ShownSample) -> str:

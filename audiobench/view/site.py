@@ -90,7 +90,7 @@ def write_site(
         for number, (start, block) in enumerate(_blocks(page, ids, written.clips, folders, out, audio)):
             starts.append(start)
             _put(written, f"{page.name}/{number}", block)
-        _put(written, f"{page.name}/index", orjson.dumps({**records.index(page, ids), "blocks": starts}))
+        _put(written, f"{page.name}/index", orjson.dumps(to_builtins(records.index(page, ids, starts))))
         written.samples += len(ids)
     if audio == "path":
         _write_pictures(written, pages, chosen, pictures)
