@@ -71,6 +71,11 @@ class ClipFacts(Struct, omit_defaults=True, gc=False):
     donor: tuple[str, str] | None = None
     """Of a swapped video: (path, sha256) of the file whose sound it was sent with."""
 
+    @property
+    def content(self) -> str:
+        """What tells two clips apart: the sha256, with that of the sound that a video was given."""
+        return self.sha256 if self.donor is None else f"{self.sha256}+{self.donor[1]}"
+
 
 class ShownTurn(Struct, omit_defaults=True, gc=False):
     """One turn of an item that is a conversation."""
@@ -222,8 +227,10 @@ class Record(Struct, omit_defaults=True, gc=False):
 
     @property
     def own_clips(self) -> list[str]:
-        """sha256 of the item's own clips; what later turns sent again is not among them."""
-        return [clip.sha256 for clip in self.first_clips]
+        """sha256 of the item's own clips, with that of the sound that a video was given; what later turns sent again is not
+        among them.
+        """
+        return [clip.content for clip in self.first_clips]
 
     @property
     def first_clips(self) -> list[ClipFacts]:

@@ -201,7 +201,7 @@ class _Condenser:
         return known if known == record.sample else record.sample
 
     def _clip(self, clip: ClipFacts) -> ClipFacts:
-        return self._clips.setdefault(clip.sha256, ClipFacts(clip.sha256))
+        return self._clips.setdefault(clip.content, ClipFacts(clip.content))
 
     def _response(self, response: Response) -> Response:
         if self.texts:
