@@ -11,6 +11,7 @@ from typing import Any
 from audiobench.api.running import carry_out
 from audiobench.ask.plan_lines import plan_lines
 from audiobench.ask.prepare import prepare
+from audiobench.ask.replicated import ONLY_RAY
 from audiobench.ask.resolve import resolve
 from audiobench.ask.run import RunResult
 from audiobench.ask.run_folder import run_folder, run_name
@@ -131,6 +132,8 @@ def _repeated(file: Path, given: Mapping[str, Any]) -> list[RunSpec]:
     changed = {name: value for name, value in given.items() if name != "tasks"}
     if "out" not in given and "model" not in given:
         changed["out"] = folder
+    if given.get("engine") == "local":  # what the recorded engine was told says nothing to this one
+        changed = {**{option.name: option.default for option in options() if option.name in ONLY_RAY}, **changed}
     named = RunSpec(model="any", tasks=given["tasks"]).tasks if "tasks" in given else None
     recorded = [name for start in info.starts for name in start.tasks]
     specs: list[RunSpec] = []

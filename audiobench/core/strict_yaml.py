@@ -9,6 +9,7 @@ level, a later file's over an earlier one's, its own over all. What it sets to n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,13 +56,17 @@ def _short(value: Any) -> str:
     return repr(value) if len(str(value)) <= 40 else f"{str(value)[:37]!r}..."
 
 
+_BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?\Z")
 _Loader.yaml_implicit_resolvers = {
     first: [
-        (tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool" or first in ("t", "T", "f", "F")
+        *([("tag:yaml.org,2002:str", _BASE_60)] if first in tuple("-+0123456789") else []),
+        *((tag, regex) for tag, regex in resolvers if tag != "tag:yaml.org,2002:bool" or first in ("t", "T", "f", "F")),
     ]
     for first, resolvers in _Base.yaml_implicit_resolvers.items()
 }
-"""As in YAML 1.2, only true and false are booleans: `on`, `off`, `yes` and `no` are words (think modes, answers)."""
+"""As in YAML 1.2, only true and false are booleans: `on`, `off`, `yes` and `no` are words (think modes, answers); and `2:16`
+is no number in base 60 (136).
+"""
 
 
 def _function(loader: Any, node: yaml.Node) -> str:

@@ -310,7 +310,7 @@ class Fleet:
                 if getattr(error, "actor_init_failed", False):
                     self._failed(one, Failure("usage", f"a replica cannot be made there: {_last(error)}"))
                     return
-                one.fruitless += one.state == "starting"
+                one.fruitless += one.state != "up"
                 if one.fruitless >= DEATHS:
                     self._failed(one, Failure("run", f"it died {DEATHS} times before it was up: {_last(error)}"))
                     return
@@ -403,5 +403,7 @@ def _where(one: _Replica) -> tuple[str, tuple[str, ...]]:
 
 def _last(error: Exception) -> str:
     """What Ray says of the cause, which stands at the end of its words."""
+    if "out of memory" in str(error) or "low on memory" in str(error):
+        return "its node ran out of memory"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1][:200] if lines else type(error).__name__

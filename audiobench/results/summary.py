@@ -198,7 +198,8 @@ def counted(group: Sequence[Scored]) -> dict[str, int]:
 def reasons(group: Sequence[Scored]) -> list[Reason]:
     """Why there is no response, the commonest reasons first."""
     found = Counter(s.outcome.detail["message"] for s in group if "message" in s.outcome.detail)
-    return [Reason(message, n) for message, n in found.most_common(MOST_REASONS)]
+    often = sorted(found.items(), key=lambda reason: (-reason[1], reason[0]))  # not by whose line came first
+    return [Reason(message, n) for message, n in often[:MOST_REASONS]]
 
 
 def bounds(task: TaskSpec, group: Sequence[Scored], expected: int, value: float | None) -> ErrorBounds:

@@ -65,7 +65,8 @@ def test_without_a_replica_the_run_ends_and_the_same_command_goes_on(nodes, mode
     steady, task = model(seconds=0.2), toy(60)
 
     def lose_both() -> None:
-        wait_for(lambda: (tmp_path / "done" / "asked").exists())
+        asked = tmp_path / "done" / "asked"
+        wait_for(lambda: asked.exists() and len(asked.read_text().splitlines()) > 16)  # the first ones are answered
         nodes.want(0)
 
     command = ("there", "--replicas", "2:2", "--max-concurrency", "8", "--replica-wait", "8")
@@ -110,6 +111,27 @@ def test_an_adapters_errors_mean_what_they_mean_on_one_machine(nodes, model, toy
     assert "LookupError: a bug in somebody's code" in told[0]["s3"][0]["message"]
     assert run(model(raises={"s0": "run"}), toy(1), "wrong") == 2
     assert json.loads(capsys.readouterr().out)["reason"] == "the key is wrong"
+
+
+def test_a_node_without_memory_kills_its_replica_and_the_others_go_on(nodes, model, toy, run, tmp_path):
+    nodes.want(1)
+    steady, task, seen = model(seconds=0.3), toy(200), set[int]()
+    no_memory = {"RAY_memory_usage_threshold": "0.01", "RAY_memory_monitor_refresh_ms": "250"}
+
+    def ask() -> None:
+        assert run(steady, task, "there", "--replicas", "1:2", "--max-concurrency", "4") == 0
+
+    def one_has_died() -> set[int]:
+        there = {*nodes.processes()}
+        seen.update(there)
+        return seen - there
+
+    with nodes.one(num_cpus=1, env_vars=no_memory), beside(ask):
+        wait_for(lambda: (tmp_path / "done" / "asked").exists())
+        wait_for(one_has_died)
+        (tmp_path / "done" / "hurry").touch()
+    journal = lines(tmp_path / "there" / "toy" / "samples.jsonl")
+    assert len({line["key"] for line in journal}) == len(journal) == 200 and all("response" in line for line in journal)
 
 
 def test_what_cannot_start_ends_the_run_with_its_cause(nodes, model, toy, run, tmp_path, capsys):
