@@ -10,14 +10,16 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import pybase64
 from pydantic import BaseModel, ConfigDict
 
 from audiobench.core.errors import UsageError
 from audiobench.core.json_values import counts, object_in, objects_in, text_in
 from audiobench.core.narrow import is_object
-from audiobench.core.parts import ending_in_text, text_of
+from audiobench.core.parts import AnswerAudio, ending_in_text, text_of
 from audiobench.core.tools import as_openai, calling_message, from_openai, tool_message, with_calls, with_ids
 from audiobench.core.types import (
     AudioPart,
@@ -30,6 +32,7 @@ from audiobench.core.types import (
     TextPart,
     VideoPart,
 )
+from audiobench.media.answers import keep
 from audiobench.model.adapter import RetryableError
 from audiobench.model.capabilities import Capabilities, check
 from audiobench.model.spec import ModelSpec
@@ -74,6 +77,8 @@ class Options(BaseModel):
     """Azure's `api-version`; else the environment variable OPENAI_API_VERSION."""
     model: str | None = None
     """The model behind an Azure deployment, to compare with what answers."""
+    speaks: str | None = None
+    """A voice: the model answers in sound too (`modalities: [text, audio]`), which is kept. Not for servers that must stream."""
 
 
 class OpenAIChat:
@@ -105,7 +110,7 @@ class OpenAIChat:
             dialect.can if dialect.prefill else dialect.can - {"prefill", "prefill_audio"},
             dialect.name,
             dialect.parameters,
-            audio_out=False,
+            audio_out=bool(spec.options.get("speaks")),
             startable=True,
             batch=dialect.batch and not no_batch,
             no_batch=no_batch,
@@ -120,6 +125,10 @@ class OpenAIChat:
         self.base_url = self.dialect.address(base_url, spec.name)
         self._key = self.dialect.key(spec)
         self._http = HttpClient(timeout=timeout, secrets=[self._key], limits=spec.reply)
+        self.audio_folder: Path | None = None
+        """Where answers in sound are kept, set by the runner."""
+        if self.options.speaks is not None and (self.options.stream or self.dialect.must_stream):
+            raise UsageError(f"model {spec.name}: options.speaks: sound is taken from whole answers, not from a stream")
         self._url = self.base_url + self._path()
         # cannot stand in any prompt: drawn anew for each adapter
         self._mark = f"@@audio {secrets.token_hex(16)}@@"
@@ -164,6 +173,8 @@ class OpenAIChat:
             frame["stream"] = True
         for extra in (self.dialect.body, self.options.extra_body, request.extra_body):
             merge(frame, extra)
+        if self.options.speaks is not None:
+            frame |= {"modalities": ["text", "audio"], "audio": {"voice": self.options.speaks, "format": "wav"}}
         if frame.get("stream") and self.dialect.usage_on_stream:
             frame.setdefault("stream_options", {"include_usage": True})
         return spliced(frame, self._mark, clips, place="messages")
@@ -228,6 +239,7 @@ class OpenAIChat:
         """Ask once; see `audiobench.model.adapter.Adapter.generate`. `text` is the content as the server gave it."""
         parts = Stream(where(self._url))
         body = self.pieces(request)
+        asked = request.sample_id, request.epoch
         del request  # and with it the clip: from here on only its base64 is in memory
         reply = await self._http.post(self._url, body, self.dialect.headers(self._key), on_event=parts.event)
         if reply.status == 400 and (blocked := self._blocked(reply)) is not None:
@@ -235,10 +247,24 @@ class OpenAIChat:
         self._http.check(reply)
         data = parts.assembled() if reply.streamed else json_object(reply)
         response = self._response(data, reply)
+        if self.options.speaks is not None:
+            response.parts = self._sound(data, asked, reply)
         response.latency = {"total": time.perf_counter() - reply.sent}
         if parts.first is not None:
             response.latency["first_token"] = parts.first - reply.sent
         return response
+
+    def _sound(self, data: Mapping[str, Any], asked: tuple[str, int], reply: Reply) -> tuple[AnswerAudio, ...]:
+        """The sound of an answer; none where it holds none."""
+        choice = first(data.get("choices")) or {}
+        encoded = text_in(object_in(choice, "message").get("audio"), "data")
+        if not encoded:
+            return ()
+        try:
+            sound = pybase64.b64decode(encoded, validate=True)
+        except ValueError:
+            raise RetryableError(f"{reply.where}: the answer's audio is not base64") from None
+        return (keep(sound, self.audio_folder, *asked),)
 
     def _blocked(self, reply: Reply) -> Response | None:
         code, text, _ = error_fields(error_body(reply.body))

@@ -45,8 +45,8 @@ def run(args: argparse.Namespace) -> int:
         return _run_all(_suite(args, given), args)
     if args.repeat is not None:
         specs = _repeated(args.repeat, given)
-        return _run_all(specs, args) if len(specs) > 1 else _run_one(specs[0], args)
-    return _run_one(_named(given), args)
+        return _run_all(specs, args) if len(specs) > 1 else run_one(specs[0], args)
+    return run_one(_named(given), args)
 
 
 def _named(given: Mapping[str, Any]) -> RunSpec:
@@ -149,7 +149,8 @@ def _repeated(file: Path, given: Mapping[str, Any]) -> list[RunSpec]:
     return specs
 
 
-def _run_one(spec: RunSpec, args: argparse.Namespace) -> int:
+def run_one(spec: RunSpec, args: argparse.Namespace) -> int:
+    """Carry a run out, show it, and return the exit code."""
     if args.dry_run:
         entries = _estimate(spec, args)
         _write(args, {"estimate": entries, "exit_code": 0}, [estimate_sheet(entries)])

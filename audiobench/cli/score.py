@@ -10,9 +10,11 @@ from audiobench.ask.annotate import Terms
 from audiobench.ask.engine import Ending
 from audiobench.ask.reader import can_read, read_records
 from audiobench.cli import output
+from audiobench.cli.run import run_one
 from audiobench.core.disk import write_whole
 from audiobench.core.errors import UsageError
 from audiobench.files.annotations import Reading, Slot
+from audiobench.files.run_spec import RunSpec
 from audiobench.importers import predictions
 from audiobench.importers.in_words import sheet, words
 from audiobench.importers.predictions import Prediction
@@ -30,6 +32,10 @@ def run(args: argparse.Namespace) -> int:
 
     form = output.chosen(args)
     task, file = find_task(args.task)
+    if args.predictions.is_dir():
+        return score_sounds(args, task)
+    if args.measure or args.asr:
+        raise UsageError(f"--measure and --asr belong to a folder of sounds, and {args.predictions} is a file")
     if findings := refusals(task, file):
         raise UsageError("\n".join(findings))
     entries = list(predictions.read(args.predictions))
@@ -57,6 +63,22 @@ def run(args: argparse.Namespace) -> int:
     else:
         output.write_sheets([sheet(found, UNITS[metric_of(task).unit])], form)
     return found.exit_code
+
+
+def score_sounds(args: argparse.Namespace, task: TaskSpec) -> int:
+    """A folder of sounds made elsewhere: a run whose model is the folder, so that a later start measures what is new.
+
+    Raises:
+        UsageError: the task asks for no sound.
+    """
+    if task.answer != "audio":
+        raise UsageError(f"--predictions {args.predictions}: a folder; task {task.task} asks for words: give a file")
+    spec = RunSpec(
+        model=f"made_sounds_folder:{args.predictions}", tasks=[args.task], data={task.task: args.data} if args.data else {},
+        measure=args.measure or [], asr=args.asr, asr_base_url=args.asr_base_url, out=args.out,
+        quiet=output.chosen(args) == "json",
+    )  # fmt: skip
+    return run_one(spec, argparse.Namespace(**{**vars(args), "dry_run": False}))
 
 
 def read_unparsed(

@@ -126,6 +126,7 @@ class SampleBuilder:
     def __init__(self, task: TaskSpec, rows: Rows, allow_links: bool = False) -> None:
         self._rows = rows
         self._withheld = task.answers_withheld
+        self._numbered = task.number_ids
         self._allowed = int(task.dataset_kwargs.get("unmatched_targets", 0))
         first = rows.rows[0] if rows.rows else {}
         self.form, columns, breakdown = choose_form(task, first)
@@ -179,6 +180,7 @@ class SampleBuilder:
             UsageError: an empty id, or one that two rows share.
         """
         found: dict[str, int] = {}
+        seen: dict[str, int] = {}
         ids: list[str] = []
         for number, row in enumerate(self._rows.rows):
             value: Any = self._rows.number(number)
@@ -188,6 +190,9 @@ class SampleBuilder:
                 except RowError as error:
                     raise self._error(number, None, str(error)) from None
             name = value if isinstance(value, str) else str(value)
+            if self._numbered and name:
+                seen[name] = seen.get(name, -1) + 1
+                name = f"{name}_{seen[name]}"
             if value is None or not name:
                 raise self._error(number, None, "its id is empty")
             if name in found:

@@ -39,6 +39,11 @@ ADAPTERS: dict[str, str] = {
     "nli": "model_adapters.nli:CrossEncoder",
     "synthesiser": "model_adapters.sound_controls:Synthesiser",
     "tone_speaker": "model_adapters.sound_controls:ToneSpeaker",
+    "speech": "model_adapters.speech:Speech",
+    "sound_service": "model_adapters.sound_services:SoundService",
+    "made_sounds_folder": "model_adapters.made_elsewhere:MadeSoundsFolder",
+    "sound_command": "model_adapters.made_elsewhere:SoundCommand",
+    "diffusers": "model_adapters.diffusion:Diffusers",
     "tone_listener": "model_adapters.sound_controls:ToneListener",
 }
 """Adapter name -> module:class. An adapter is built as `Class(spec, base_url=..., timeout=...)`."""

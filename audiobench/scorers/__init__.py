@@ -107,6 +107,8 @@ _BUILT_IN: Mapping[str, str] = {
     "speech_ifeval": "speech_ifeval.SCORER",
     "speech_ifeval_judge": "speech_ifeval.JUDGE",
     "speech_ifeval_cot": "speech_ifeval.COT",
+    "seed_tts_wer": "seed_tts.WER",
+    "seed_tts_cer": "seed_tts.CER",
     "sound_frechet": "sound.FRECHET",
     "sound_kl": "sound.KL",
     "sound_inception": "sound.INCEPTION",

@@ -271,6 +271,9 @@ class TaskSpec(Columns):
     derived: dict[str, str] = {}
     """New column -> template over the row and the new columns before it, for what other templates need more than once. Clips
     that lie in a Hub repository beside its rows are looked for earlier: their `doc_to_audio` cannot use them."""
+    number_ids: bool = False
+    """Put `_0`, `_1`, ... behind the ids of rows, counting those of one id in the data set's order: for several captions of a
+    sound."""
     doc_filter: str | None = None
     """Template over a row; rows for which it is false are not of this task (`{{category == 'open'}}`)."""
     repeat: dict[str, list[str]] = Field(default={}, max_length=1)

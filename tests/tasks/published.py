@@ -13,7 +13,7 @@ says is read by the test: `right` (a response that is right on every row, where 
 replies about it), `entails` (the probability that an NLI model then gives), `best` and `official` (our and the official figure for right answers, where that is not the metric's best;
 `unread` where the official rule does not read them), `kept` (samples that filter and repetition make, where it is not one a
 row), `clips_in` (the folder below that of the rows in which clips lie that rows name without it), `objects` (each JSON file is
-one row, not a list of them).
+one row, not a list of them), `beside` (the path, made of a row's columns, of a clip that no column names: `{name}.wav`).
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ class Published:
     kept: int | None = None
     clips_in: str = ""
     objects: bool = False
+    beside: str = ""
 
     @classmethod
     def of(cls, task: str) -> Published:
@@ -128,7 +129,8 @@ class Published:
         return found
 
     def _named(self, row: Row) -> list[str]:
-        return [
+        beside = [self.beside.format(**row)] if self.beside else []
+        return beside + [
             posixpath.join(self.clips_in, clip)
             for name, kind in self.columns.items()
             if kind.rstrip("?") in ("clip", "clips", "film", "turns")

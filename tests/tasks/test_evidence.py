@@ -53,14 +53,22 @@ class Entails(_Says):
 '''
 
 
+COPY, SHOUTS = "copy.yaml", "shouts.yaml"
+COPIES = "{name: copies, adapter: synthesiser, served_model: c, options: {makes: copy}, text_only: true}"
+SHOUTING = (
+    "{name: shouts, adapter: tone_speaker, served_model: s, options: {says: wrong}, audio: {formats: [wav, mp3, flac]}}"
+)
+
+
 class Bench:
     """A shipped task with its invented rows."""
 
     def __init__(self, name: str, hub: LoopbackHub, folder: Path) -> None:
         self.published = Published.of(name)
         self.spec, file = find_task(name)
+        short = "sound: {shortest: 0.01}\n" if self.spec.answer == "audio" else ""
         self.file = folder / f"{name}.yaml"
-        self.file.write_text(f"include: {json.dumps(str(file))}\nexpected_rows: null\n", "utf-8")
+        self.file.write_text(f"include: {json.dumps(str(file))}\nexpected_rows: null\n" + short, "utf-8")
         self.local: list[str] = []
         if self.published.repository is None:
             (folder / "data").mkdir()
@@ -137,6 +145,8 @@ def test_a_task_reads_its_data_and_scores_right_and_random_answers(
     assert "no findings" in capsys.readouterr().out
     if bench.spec.protocol == "realtime":
         return
+    if bench.spec.answer == "audio":
+        return sounds_score(bench)
     fixture = bench.published
     judged = ["--judge", "says.py:Verdict"] if fixture.verdict else []
     judged += ["--nli", "says.py:Entails"] if fixture.entails is not None else []
@@ -161,6 +171,19 @@ def test_a_task_reads_its_data_and_scores_right_and_random_answers(
         assert found["value"] == pytest.approx(drawn["chance"], abs=0.15)
         low, high = found["ci"]
         assert low is None or metric.bounds[0] <= low <= found["value"] <= high <= metric.bounds[1]
+
+
+def sounds_score(bench: Bench) -> None:
+    """A text in tones is understood word for word, and the reference itself is at no distance; another sound is not."""
+    best, other = ("tone-speaker", SHOUTS) if bench.spec.spoken else (COPY, "synthesiser-wrong")
+    Path("copy.yaml").write_text(COPIES, "utf-8")
+    Path("shouts.yaml").write_text(SHOUTING, "utf-8")
+    more = ["--asr", "tone-listener"] if bench.spec.spoken else []
+    right, wrong = (bench.run(model, "--measure", "tiny", *more) for model in (best, other))
+    assert right["counts"]["scored"] == right["n"] == bench.published.rows, (right["counts"], right["errors"])
+    metric = bench.spec.made
+    assert right["metrics"][metric.name]["value"] == pytest.approx(0.0, abs=1e-9)
+    assert wrong["metrics"][metric.name]["value"] > 0.5 and not metric.higher_is_better
 
 
 def test_a_further_set_of_a_family_is_a_few_lines(

@@ -17,8 +17,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         required=True,
         type=Path,
         metavar="FILE",
-        help="lines of {id, output}, or a log of Inspect, lm-eval, lmms-eval",
+        help="lines of {id, output}, or a log of Inspect, lm-eval, lmms-eval; for a task that asks for sound, a folder of files "
+        "that are named by sample (then --out is a run directory)",
     )
+    add("--measure", type=lambda text: text.split(","), metavar="NAMES", help="what measures a folder of sounds")
+    add("--asr", metavar="MODEL", help="model that transcribes a folder of spoken answers")
+    add("--asr-base-url", metavar="URL", help="server of the recogniser")
     add("--data", type=Path, metavar="PATH", help="local copy of the task's data, for lines without their sample")
     add(
         "--think-tags",
