@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
+
+import pytest
 
 DECODER: dict[str, Any] = {
     "hidden_size": 128,
@@ -121,6 +126,100 @@ def qwen2_audio(folder: Path) -> Tiny:
     processor = Processor(WhisperFeatureExtractor(feature_size=128), fast)
     save(folder, model, processor, template("<|audio_bos|><|AUDIO|><|audio_eos|>"))
     return Tiny(folder, "<|AUDIO|>")
+
+
+def qwen2_5_omni(folder: Path) -> Tiny:
+    """The thinker of Qwen2.5-Omni. `omni_processor` makes its processor."""
+    from transformers import Qwen2_5OmniConfig, WhisperFeatureExtractor
+    from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniThinkerForConditionalGeneration
+
+    names = {
+        "audio_token": "<|AUDIO|>",
+        "image_token": "<|IMAGE|>",
+        "video_token": "<|VIDEO|>",
+        "audio_bos_token": "<|audio_bos|>",
+        "audio_eos_token": "<|audio_eos|>",
+        "vision_bos_token": "<|vision_bos|>",
+        "vision_eos_token": "<|vision_eos|>",
+    }
+    fast, size = tokenizer(folder, (*CHATML, *names.values()), extra_special_tokens=names)
+    ids = {name: fast.convert_tokens_to_ids(token) for name, token in names.items()}
+    heads = {"mrope_section": [4, 6, 6], "rope_type": "default", "rope_theta": 10000.0}
+    thinker = {
+        "audio_config": {
+            "num_mel_bins": 128,
+            "encoder_layers": 2,
+            "encoder_attention_heads": 2,
+            "encoder_ffn_dim": 128,
+            "d_model": 64,
+            "output_dim": DECODER["hidden_size"],
+            "max_source_positions": 1500,
+        },
+        "vision_config": {
+            "depth": 1,
+            "hidden_size": 64,
+            "intermediate_size": 128,
+            "num_heads": 2,
+            "out_hidden_size": DECODER["hidden_size"],
+            "fullatt_block_indexes": [0],
+        },
+        "text_config": {**DECODER, "vocab_size": size, "rope_parameters": heads, "rope_scaling": heads},
+        "audio_token_index": ids["audio_token"],
+        "image_token_index": ids["image_token"],
+        "video_token_index": ids["video_token"],
+        "audio_start_token_id": ids["audio_bos_token"],
+        "audio_end_token_id": ids["audio_eos_token"],
+        "vision_start_token_id": ids["vision_bos_token"],
+        "vision_end_token_id": ids["vision_eos_token"],
+    }
+    config = Qwen2_5OmniConfig(thinker_config=thinker, architectures=["Qwen2_5OmniModel"])
+    config.save_pretrained(folder)
+    model = Qwen2_5OmniThinkerForConditionalGeneration(config.thinker_config)
+    shapes = {f"thinker.{name}": tuple(parameter.shape) for name, parameter in model.named_parameters()}
+    save_random(folder / "model.safetensors", shapes)
+    WhisperFeatureExtractor(feature_size=128).save_pretrained(folder)
+    limits = {"limit_mm_per_prompt": {"audio": 9, "image": 0, "video": 0}}
+    return Tiny(folder, "<|AUDIO|>", limits, template("<|audio_bos|><|AUDIO|><|audio_eos|>"))
+
+
+def empty_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let vLLM import its Qwen2.5-Omni, whose module names torchvision for pictures: its wheels on PyPI are CUDA builds, which do
+    not load beside the CPU build of PyTorch. Nothing of it is used for sound.
+    """
+    import transformers.models.qwen2_vl  # asks for torchvision first, and finds none
+
+    del transformers
+    modes = dict.fromkeys(("NEAREST", "NEAREST_EXACT", "BILINEAR", "BICUBIC", "BOX", "HAMMING", "LANCZOS"))
+    contents: dict[str, dict[str, Any]] = {
+        "torchvision.transforms.v2.functional": {},
+        "torchvision.transforms.v2": {},
+        "torchvision.transforms": {"InterpolationMode": SimpleNamespace(**modes)},
+        "torchvision": {"__version__": "0"},
+    }
+    for name, content in contents.items():
+        module = ModuleType(name)
+        module.__spec__ = ModuleSpec(name, None, is_package=True)
+        vars(module).update(content)
+        monkeypatch.setitem(sys.modules, name, module)
+    for name in list(contents)[:-1]:
+        parent, _, own = name.rpartition(".")
+        setattr(sys.modules[parent], own, sys.modules[name])
+
+
+def omni_processor(folder: Path) -> Any:
+    """Qwen2.5-Omni's processor for sound and text: that of video needs torchvision (`empty_torchvision`)."""
+    from transformers import AutoTokenizer, Qwen2_5OmniProcessor, WhisperFeatureExtractor
+    from transformers import Qwen2VLImageProcessorPil as ImageProcessor
+
+    made = Qwen2_5OmniProcessor.__new__(Qwen2_5OmniProcessor)
+    made.tokenizer = AutoTokenizer.from_pretrained(folder)
+    made.feature_extractor = WhisperFeatureExtractor.from_pretrained(folder)
+    made.image_processor = ImageProcessor()
+    made.video_processor = SimpleNamespace(merge_size=made.image_processor.merge_size)
+    made.chat_template = None
+    for name in ("image", "audio", "video", "vision_bos", "vision_eos", "audio_bos", "audio_eos"):
+        setattr(made, f"{name}_token", getattr(made.tokenizer, f"{name}_token"))
+    return made
 
 
 def audio_flamingo_3(folder: Path) -> Tiny:

@@ -141,3 +141,24 @@ def test_qwen2_audio(engine, tmp_path: Path):
         return [ids("<|audio_bos|>"), *([ids("<|AUDIO|>")] * frames_40_ms(seconds)), ids("<|audio_eos|>")]
 
     check(Served(llm, tiny.chat_template), wav(tmp_path, 12.0), "", sound)
+
+
+def test_qwen2_5_omni(engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    other_models.empty_torchvision(monkeypatch)
+    from vllm import ModelRegistry
+    from vllm.model_executor.models import qwen2_5_omni_thinker as omni
+
+    from tests.vllm_plugin.test_other_models import frames_40_ms
+
+    tiny = other_models.qwen2_5_omni(tmp_path)
+    processor = other_models.omni_processor(tiny.folder)
+    monkeypatch.setattr(omni.Qwen2_5OmniThinkerProcessingInfo, "get_hf_processor", lambda self, **kwargs: processor)
+    # as a class: one that vLLM knows by name is imported in another process, which has no torchvision
+    ModelRegistry.register_model("Qwen2_5OmniModel", omni.Qwen2_5OmniThinkerForConditionalGeneration)
+    llm = engine(tiny.folder, **{**settings(), **tiny.arguments})
+    ids = llm.get_tokenizer().convert_tokens_to_ids
+
+    def sound(seconds: float) -> list[int]:
+        return [ids("<|audio_bos|>"), *([ids("<|AUDIO|>")] * frames_40_ms(seconds)), ids("<|audio_eos|>")]
+
+    check(Served(llm, tiny.chat_template), wav(tmp_path, 12.0), "", sound)
