@@ -116,7 +116,7 @@ def _show(args: argparse.Namespace) -> int:
         f"{task.task}: {task.title}",
         f"  {task.description}" if task.description else "",
         f"  file       {path}",
-        f"  data       {task.dataset_path} @ {task.dataset_revision or 'main (resolved and recorded at first use)'}",
+        f"  data       {_data(task)}",
         f"  rows       {task.expected_rows or 'unknown'}",
         f"  audio      {_length(task)}",
         f"  needs      {', '.join(task.needed) or '-'}",
@@ -127,7 +127,7 @@ def _show(args: argparse.Namespace) -> int:
         "  prompts",
     ]
     for prompt in task.prompt:
-        lines.append(f"    {prompt.name} ({' then '.join(prompt.order)}) {prompt.source or ''}")
+        lines.append(f"    {prompt.name} ({' then '.join(prompt.order)}) {prompt.source or 'own'}")
         lines.extend(f"      | {line}" for line in (prompt.text or "").splitlines())
         if prompt.clip_label is not None:
             lines.append(f"      before each clip: {prompt.clip_label.strip()}")
@@ -143,9 +143,20 @@ def _show(args: argparse.Namespace) -> int:
     return 0
 
 
+def _data(task: TaskSpec) -> str:
+    kind, _, place = task.dataset_path.partition(":")
+    if kind == "local":
+        return f"a copy of your own, given with --data {task.task}=PATH: {place}"
+    if kind == "builtin":
+        return task.dataset_path
+    return f"{task.dataset_path} @ {task.dataset_revision or 'main (resolved and recorded at first use)'}"
+
+
 def _length(task: TaskSpec) -> str:
     entry = measured().get(task.task)
     length = hours(entry, task.dataset_path, task.dataset_revision)
+    if (entry is None or length is None) and task.dataset_path.startswith("local:"):
+        return "unknown"
     if entry is None or length is None:
         return f"unknown until fetched (audiobench tasks fetch {task.task})"
     return f"{length:.2f} h in {entry.clips} clips of {entry.source} (sha256 {entry.content_sha256})"

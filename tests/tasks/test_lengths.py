@@ -28,6 +28,10 @@ def test_hours_are_unknown_until_the_data_are_here(cache: Path, capsys: pytest.C
     assert set(hours(capsys).values()) == {None}
     assert main(["tasks", "show", "listening_count"]) == 0
     assert "unknown until fetched (audiobench tasks fetch listening_count)" in capsys.readouterr().out
+    assert main(["tasks", "show", "tut2017"]) == 0
+    shown = capsys.readouterr().out
+    assert "a copy of your own, given with --data tut2017=PATH: the evaluation archives of Zenodo" in shown
+    assert "fetch" not in shown
     assert main(["tasks", "fetch", "listening_count"]) == 0
     rows = [json.loads(line) for line in next(cache.rglob("rows.jsonl")).read_text(encoding="utf-8").splitlines()]
     clips = [clip for row in rows for clip in row.values() if isinstance(clip, dict) and "seconds" in clip]
