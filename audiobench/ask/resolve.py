@@ -98,7 +98,11 @@ def resolve(options: RunSpec) -> Resolved:
 
 
 def _shown(task: TaskSpec, options: RunSpec) -> TaskSpec:
-    """The task with the measures and the number of answered examples that the run asks for."""
+    """The task with the kind of answer, the measures and the number of answered examples that the run asks for."""
+    if options.spoken and task.answer == "text":
+        if task.answers_withheld:
+            raise UsageError(f"--spoken: task {task.task} withholds its answers, which are sent as words")
+        task = task.model_copy(update={"answer": "audio"})
     if options.measure and task.answer == "audio":
         task = task.model_copy(update={"measures": list(options.measure)})
     if options.num_fewshot in (None, task.num_fewshot):

@@ -38,6 +38,9 @@ def run_name(model: ModelSpec, options: RunSpec) -> str:
         if chosen is not None:
             parts.append({name: chosen})
             label += f"_{name}{chosen if isinstance(chosen, int) else len(chosen)}"
+    if options.spoken:
+        parts.append({"spoken": True})
+        label += "_spoken"
     if options.external is not None:
         parts.append({"external": options.external})
     if options.protocol != ["single"]:

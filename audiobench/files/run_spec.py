@@ -208,6 +208,12 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     asr: Annotated[
         str | None, Option(Model(), "model that transcribes spoken answers (speech-to-speech tasks)", "M")
     ] = None
+    spoken: Annotated[
+        bool,
+        Option(
+            Switch(), "ask tasks of words for spoken answers; what a recogniser (--asr) hears in them is scored as ever"
+        ),
+    ] = False
     measure: Annotated[
         list[str],
         Option(

@@ -223,3 +223,35 @@ def test_tones_say_words_at_any_rate(tmp_path: Path):
         soundfile.write(tmp_path / "x.flac", wave, RATE)
         assert listen(soundfile.read(tmp_path / "x.flac")[0], RATE) == text
     assert listen(render("a hiss", 1.0, RATE), RATE) == listen(np.zeros(RATE), RATE) == ""
+
+
+@pytest.mark.parametrize(("model", "value"), [("tone-oracle", 1.0), ("says-wrong.yaml", 0.0)])
+def test_any_task_of_words_is_asked_speech_to_speech(here: Path, model: str, value: float):
+    """The question as recorded, the answer spoken, a recogniser, and the task's own scorer."""
+    (here / "says-wrong.yaml").write_text(
+        "{name: says-wrong, adapter: tone_speaker, served_model: w, options: {says: wrong}, audio: {formats: [wav]}}",
+        "utf-8",
+    )
+    words = [
+        "run",
+        "--model",
+        model,
+        "--tasks",
+        "listening_sound",
+        "--limit",
+        "12",
+        "--quiet",
+        "--out",
+        f"spoken-{value}",
+    ]
+    assert main([*words, "--spoken"]) == 4, "nothing is scored before somebody has listened"
+    assert main([*words, "--spoken", "--asr", "tone-listener"]) == 0
+    (entry,) = json.loads((here / f"spoken-{value}" / "listening_sound" / "summary.json").read_text("utf-8"))
+    assert entry["metrics"]["acc"]["value"] == value
+    assert (entry["speech"]["answers"], entry["speech"]["transcribed"], entry["sound"]["usable"]) == (12, 12, 12)
+    assert entry["fingerprint"]["recogniser"].startswith("tone-listener") and entry["fingerprint"]["answer"] == "audio"
+
+
+def test_a_model_of_words_cannot_speak(here: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["run", "--model", "oracle", "--tasks", "listening_sound", "--spoken"]) == 2
+    assert "does not answer in audio" in capsys.readouterr().err
