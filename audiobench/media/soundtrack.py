@@ -111,7 +111,7 @@ def _remuxed(data: bytes, container: str, path: Path, donor: bytes | None, donor
         if donor is not None and donor_path is not None:
             sound = opened.enter_context(_open(donor, donor_path))
             if len(sound.streams.audio) != 1:
-                raise InvalidAudioError(donor_path, f"{len(sound.streams.audio)} tracks of sound in it, one is wanted")
+                raise InvalidAudioError(donor_path, f"{len(sound.streams.audio)} audio tracks, expected one")
             track = sound.streams.audio[0]
         film = opened.enter_context(av.open(out, "w", format=MUXERS[container], options=PLAIN))
         try:

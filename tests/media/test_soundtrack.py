@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,12 @@ def test_the_same_files_give_the_same_bytes_and_are_made_once(cache: Path) -> No
     assert swapped() == first
     kept.write_bytes(b"from the cache")
     assert swapped() == b"from the cache"
+
+
+def test_threads_that_make_the_same_video_do_not_get_in_each_others_way(cache: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        made = set(threads.map(lambda _: soundtrack.muted(film(440.0), "mp4", PATH), range(64)))
+    assert len(made) == 1 and [path.suffix for path in (cache / "remuxed").iterdir()] == [".mp4"]
 
 
 def test_what_cannot_be_swapped_is_invalid() -> None:
