@@ -49,11 +49,11 @@ def loaded(
         raise InvalidAudioError(path, f"video in {container}; the model takes {', '.join(support.formats)}")
     data, donor, changed = file.data, part.donor, ()
     if part.transform == "muted":
-        data, changed = soundtrack.muted(data, container, path), ("its sound was taken out",)
+        data, changed = soundtrack.muted(data, container, path), ("without its sound",)
     elif part.transform == "swapped" and donor is not None:
         other = fetch(donor, limits)
         data = soundtrack.with_sound_of(data, container, path, other.data, donor.path)
-        donor, changed = replace(donor, sha256=other.sha256), (f"its sound is that of {donor.path.name}",)
+        donor, changed = replace(donor, sha256=other.sha256), (f"with the sound of {donor.path.name}",)
     if support.max_bytes is not None and len(data) > support.max_bytes:
         raise InvalidAudioError(path, f"{len(data)} bytes of video, the model takes at most {support.max_bytes}")
     clip = replace(part.clip, sha256=file.sha256, size=len(file.data))

@@ -72,7 +72,7 @@ def test_the_loader_says_what_it_did_and_holds_the_model_to_its_cap(tmp_path: Pa
     other.write_bytes(film(880.0))
     part = VideoPart(Clip(own), transform="swapped", donor=Clip(other))
     sent, _, changed = video.loaded(part, VideoSupport())
-    assert changed == ("its sound is that of b.mp4",) and pitch(sent.data) == pytest.approx(880, abs=5)
+    assert changed == ("with the sound of b.mp4",) and pitch(sent.data) == pytest.approx(880, abs=5)
     assert sent.clip.size == len(film(440.0))
     with pytest.raises(InvalidAudioError, match="bytes of video, the model takes at most 100"):
         video.loaded(VideoPart(Clip(own), transform="muted"), VideoSupport(max_bytes=100))

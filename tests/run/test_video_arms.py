@@ -54,7 +54,7 @@ def test_the_oracle_needs_the_whole_video_and_ablate_compares_the_arms(cli: Cli,
     )
     lines = records(tmp_path / "out")
     muted, swapped, heard = (lines["f0", arm]["audio"][0] for arm in ("none", "swap", "sound_only"))
-    assert muted["transform"] == "muted" and muted["changed"] == ["its sound was taken out"]
+    assert muted["transform"] == "muted" and muted["changed"] == ["without its sound"]
     assert (
         swapped["transform"] == "swapped"
         and Path(swapped["donor"][0]).name != "0.mp4"
