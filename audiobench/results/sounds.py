@@ -83,6 +83,16 @@ class Measurements:
         found = self.by_measure.get(measure, {}).get((record.id, key))
         return found if found is not None and part is not None and found.audio_sha256 == part.sha256 else None
 
+    def values_of(self, record: Record) -> dict[str, float]:
+        """Every number that measures found in a record's sound, as `text_similarity (clap)`."""
+        lines = {measure: self.line(measure, record) for measure in self.by_measure}
+        return {
+            f"{name} ({measure})": value
+            for measure, line in lines.items()
+            if line
+            for name, value in line.values.items()
+        }
+
     def figure(self, name: str, line: Measured) -> tuple[float, Mapping[str, np.ndarray]] | None:
         """(one sound's own value, the vectors behind it) of a figure; None where the line does not give it."""
         wanted = NEEDED.get(name, ())

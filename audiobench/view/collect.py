@@ -16,6 +16,7 @@ from audiobench.core.types import Condition
 from audiobench.files.summary_entry import SummaryEntry
 from audiobench.results.reasoned import contrary
 from audiobench.results.runs import Run, Scored, TaskRun
+from audiobench.results.sounds import Measurements
 from audiobench.results.summary import summarise_condition
 
 VARYING = ("model", "run", "think", "audio", "order", "prompt", "protocol")
@@ -47,6 +48,8 @@ class TaskPage:
     """Sample id -> one list for each arm, of its epochs in order; ids in the order of the first run's plan."""
     notes: list[str] = field(default_factory=list[str])
     """What a reader must know before comparing."""
+    measured: dict[int, Measurements] = field(default_factory=dict[int, Measurements])
+    """Run index -> what measures found in its answers in sound."""
 
 
 def collect(runs: Sequence[Run]) -> list[TaskPage]:
@@ -78,7 +81,8 @@ def _page(name: str, members: Sequence[tuple[int, TaskRun]], runs: Sequence[Run]
         Arm(number, condition, label, summarise_condition(task_run, condition, group))
         for (number, task_run, condition), label, group in zip(found, labels, groups, strict=True)
     ]
-    return TaskPage(name, runs, members[0][1], arms, samples, _notes(arms, members))
+    measured = {number: task_run.measurements() for number, task_run in members if task_run.task.answer == "audio"}
+    return TaskPage(name, runs, members[0][1], arms, samples, _notes(arms, members), measured)
 
 
 def _baseline_first(arms: list[tuple[int, TaskRun, Condition]], runs: Sequence[Run]) -> None:

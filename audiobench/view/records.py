@@ -11,8 +11,11 @@ from msgspec.structs import asdict
 from audiobench.analysis.traces.structure import declared
 from audiobench.core.sections import sections
 from audiobench.core.types import LETTERS, STATUSES
-from audiobench.files.records import ShownSample
+from audiobench.files.embeddings import COLUMNS
+from audiobench.files.records import ClipFacts, Record, ShownSample
+from audiobench.results.heard import answer_audio
 from audiobench.results.runs import Scored
+from audiobench.results.sounds import Measurements
 from audiobench.view.clips import ClipIndex
 from audiobench.view.collect import Arm, TaskPage, mean_value
 
@@ -109,7 +112,12 @@ def sample(page: TaskPage, id: str, clips: ClipIndex, folders: Sequence[Any]) ->
     arms: list[list[dict[str, Any]]] = []
     for arm, epochs in zip(page.arms, cells, strict=True):
         parts = declared(page.runs[arm.run]).sections
-        arms.append([_epoch(scored, arm, facts, clips, folders[arm.run], heard, parts) for scored in epochs])
+        arms.append(
+            [
+                _epoch(scored, arm, facts, clips, folders[arm.run], heard, parts, page.measured.get(arm.run))
+                for scored in epochs
+            ]
+        )
     return {
         "id": id,
         "question": facts.question,
@@ -130,10 +138,12 @@ def _epoch(
     run: Any,
     heard: dict[str, dict[str, Any]],
     parts: Sequence[str],
+    measured: Measurements | None,
 ) -> dict[str, Any]:
     record, outcome = scored.record, scored.outcome
     audio: list[dict[str, Any]] = []
-    for fact, clip in zip(record.audio, clips.find(record.audio, run), strict=True):
+    sounds = sounds_of(record)
+    for (role, fact), clip in zip(sounds, clips.find([fact for _, fact in sounds], run), strict=True):
         if clip is not None:
             known = heard.setdefault(
                 clip.sha256,
@@ -143,6 +153,7 @@ def _epoch(
         audio.append(
             {
                 "clip": clip.sha256 if clip else None,
+                "role": role,
                 **_without(asdict(fact), ("sha256", "mtime_ns", "ctime_ns", "inode")),
             }
         )
@@ -155,7 +166,8 @@ def _epoch(
         "pick": _pick(outcome.answer, shown.choices),
         "rule": outcome.rule,
         "official": outcome.official,
-        "detail": dict(outcome.detail),
+        "detail": {name: value for name, value in outcome.detail.items() if name not in COLUMNS},
+        "measured": dict(measured.values_of(record)) if measured is not None else {},
         "sections": list(sections(record.reasoning, parts).items()) if parts else [],
         "choices": shown.choices if shown.choices != facts.choices else None,
         "audio": audio,
@@ -164,6 +176,18 @@ def _epoch(
             for key in ("prompt", "response", "turns", "error", "attempts", "time", "key")
         },
     }
+
+
+def sounds_of(record: Record) -> list[tuple[str, ClipFacts]]:
+    """(role, facts) of every sound of a record that can be found: `sent`, the `answer`'s own, and its `reference`."""
+    found = [("sent", fact) for fact in record.audio]
+    part = answer_audio(record)
+    if part is not None and part.path is not None and not part.problem:
+        found.append(("answer", ClipFacts(part.sha256, part.path, seconds=part.seconds)))
+    of = record.sample.reference if record.sample is not None else None
+    if of is not None and of.sha256:
+        found.append(("reference", of))
+    return found
 
 
 def _pick(answer: str | None, choices: Sequence[str | None]) -> str | None:

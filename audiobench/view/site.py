@@ -220,7 +220,7 @@ def _write_pictures(
             cells = page.samples[id]
             outcomes = {(s.outcome.counted_as, s.outcome.value) for epochs in cells for s in epochs}
             telling = len(outcomes) > 1 or any(status != "scored" for status, _ in outcomes)
-            shas = [fact.sha256 for epochs in cells for s in epochs for fact in s.record.audio]
+            shas = [fact.sha256 for epochs in cells for s in epochs for _, fact in records.sounds_of(s.record)]
             found = {sha: written.clips.by_sha[sha] for sha in shas if sha in written.clips.by_sha}
             (first if telling else rest).update(found)
     wanted = [clip for clip in {**first, **rest}.values() if clip.state == "ok" and clip.kind != "image"][:limit]

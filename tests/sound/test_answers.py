@@ -17,9 +17,13 @@ from audiobench.files import annotations, embeddings, records
 from audiobench.media.answers import examined, float_wav, keep, pcm16_wav
 from audiobench.media.made_sounds import render
 from audiobench.media.tone_speech import RATE, listen, speak
+from audiobench.results.runs import find_runs
 from audiobench.results.sounds import flaw
 from audiobench.sound.tiny import Tiny
 from audiobench.task.spec import SoundWanted
+from audiobench.view.clips import ClipIndex
+from audiobench.view.collect import collect
+from audiobench.view.records import sample
 
 TONE = render("a low beep", 1.0, 16_000)
 
@@ -255,3 +259,18 @@ def test_any_task_of_words_is_asked_speech_to_speech(here: Path, model: str, val
 def test_a_model_of_words_cannot_speak(here: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["run", "--model", "oracle", "--tasks", "listening_sound", "--spoken"]) == 2
     assert "does not answer in audio" in capsys.readouterr().err
+
+
+def test_the_viewer_has_the_answer_beside_its_reference(here: Path):
+    runs = find_runs([here / "right"])
+    (page,) = collect(runs)
+    id = page.task_run.plan.ids[0]
+    shown = sample(page, id, ClipIndex(), [run.folder for run in runs])
+    (epoch,) = shown["arms"][0]
+    assert [(part["role"], part["clip"] is not None) for part in epoch["audio"]] == [
+        ("answer", True),
+        ("reference", True),
+    ]
+    assert {clip["state"] for clip in shown["clips"]} == {"ok"} and len(shown["clips"]) == 2
+    assert epoch["measured"]["text_similarity (tiny)"] > 0.9 and "vector" not in epoch["detail"]
+    assert main(["view", "right", "--out", "page"]) == 0 and (here / "page" / "index.html").is_file()

@@ -72,7 +72,7 @@ AB.sample = (function () {
 
   function details(epoch) {
     const response = epoch.response || {};
-    const rest = Object.entries(epoch.detail || {}).filter(([key]) => key !== "message");
+    const rest = [...Object.entries(epoch.detail || {}).filter(([key]) => key !== "message"), ...Object.entries(epoch.measured || {})];
     return h("dl", { class: "facts-grid" },
       fact("finish reason", response.finish_reason && AB.visible(String(response.finish_reason))),
       fact("tokens", usage(response.usage)),
@@ -168,12 +168,15 @@ AB.sample = (function () {
     if (nameless) return h("p", { class: "muted no-audio" }, "The journal names a clip without a usable sha256; it cannot be found.");
     if (!used.length) return h("p", { class: "muted no-audio" }, "No audio was sent in the arms shown.");
     return used.map((clip, i) => {
-      const name = used.length > 1 ? `clip ${i + 1}` : "the clip";
+      const roles = shown.flatMap(({ letter, epoch }) => ((epoch && epoch.audio) || []).filter((part) => part.clip === clip.sha256)
+        .map((part) => ({ answer: `answer of ${letter}`, reference: "reference" })[part.role])).filter(Boolean);
+      const name = roles.length ? [...new Set(roles)].join(" and ") : used.length > 1 ? `clip ${i + 1}` : "the clip";
       const spans = again(clip, shown);
       const player = clip.kind === "image" ? AB.sound.image(clip, mode, name) : AB.sound.player(clip, mode, name, spans);
       players.push(player);
       const owners = shown.filter(({ epoch }) => epoch && epoch.audio.some((part) => part.clip === clip.sha256));
       return h("figure", { class: "clip" }, player.element, h("figcaption", null,
+        roles.length ? h("strong", null, name, " · ") : null,
         owners.length < shown.length ? h("span", null, "only for ", owners.map(who), " ") : null,
         h("span", { class: "mono path", title: `sha256 ${clip.sha256}` }, AB.visible(clip.path.split(/[\\/]/).pop().replace(clip.sha256, clip.sha256.slice(0, 12) + "…"))), clip.seconds === null || clip.seconds === undefined ? null : ` · ${AB.seconds(clip.seconds)}`,
         clip.state === "changed" ? h("span", { class: "warning-inline" }, " · the file has changed since the run") : null,
