@@ -16,6 +16,7 @@ from audiobench.core.errors import suggestion
 from audiobench.core.types import AudioPart, Request
 from audiobench.model.adapter import SampleError
 from audiobench.model.spec import ModelCapability, ModelSpec
+from audiobench.task.generation import NAMES as GENERATION_NAMES
 
 LACKS: dict[str, str] = {
     "assistant_turns": "cannot send earlier turns of the assistant",
@@ -143,7 +144,9 @@ def refused_parameters(spec: ModelSpec, have: Capabilities, generation: Mapping[
         return None
     asked = ", ".join(f"{name}={generation[name]}" for name in refused)
     server = have.server or f"adapter {spec.adapter}"
-    hint = suggestion(refused[0], have.parameters, f"--gen {refused[0]}=null leaves it out")
+    hint = f"--gen {refused[0]}=null leaves it out"
+    if refused[0] not in GENERATION_NAMES:  # mistyped
+        hint = suggestion(refused[0], have.parameters, hint)
     return f"model {spec.name}: {server} has no parameter for {asked}; {hint}"
 
 

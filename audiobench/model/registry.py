@@ -91,7 +91,7 @@ def _check_urls(spec: ModelSpec, base_url: str | None) -> None:
             check_url(url, of=f"model {spec.name}: {key}")
         elif "@" in url.partition("://")[2].partition("/")[0]:
             raise UsageError(
-                f"model {spec.name}: {key}: it must have no user and password; keys come from the environment"
+                f"model {spec.name}: {key}: must not contain a user or password; keys come from the environment"
             )
 
 

@@ -292,7 +292,7 @@ def test_a_cascade_is_another_model_when_a_stage_is_another(stages, tmp_path):
         ({"asr": "scripted"}, "options.llm: Field required"),
         ({"asr": "scripted", "llm": "scripted", "lm": 1}, "options.lm: Extra inputs"),
         ({"asr": "cascade-example", "llm": "scripted"}, "a stage cannot be a cascade itself"),
-        ({"asr": "voxtrall-small", "llm": "scripted"}, "did you mean voxtral-small"),
+        ({"asr": "voxtrall-small", "llm": "scripted"}, "did you mean `voxtral-small`"),
     ],
 )
 def test_wrong_cascades(options, message, spec):

@@ -28,7 +28,7 @@ def where_tested(tree: ast.AST) -> list[int]:
     """Lines that compare `....adapter` with something, or ask whether something is one of our adapter classes."""
     found = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.Compare):
+        if isinstance(node, ast.Compare) and not any(isinstance(op, ast.Is | ast.IsNot) for op in node.ops):
             operands = [node.left, *node.comparators]
             operands += [item for o in operands if isinstance(o, ast.Tuple | ast.List | ast.Set) for item in o.elts]
             if any(isinstance(o, ast.Attribute) and o.attr == "adapter" for o in operands):
@@ -58,10 +58,15 @@ def test_nobody_tests_an_adapters_name(root: Path) -> None:
     assert len(files) > 200 and found == set()
 
 
+ANSWERS_IN_SOUND = {
+    "realtime", "diffusers", "made_sounds_folder", "sound_command", "sound_service", "speech", "synthesiser", "tone_speaker",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
 def test_every_adapter_declares_what_it_can_do(name: str) -> None:
     have = capabilities(ModelSpec(name="m", adapter=name, served_model="m"))
-    assert have.audio_out is (name == "realtime")
+    assert have.audio_out is (name in ANSWERS_IN_SOUND)
 
 
 def test_a_class_that_declares_nothing_is_taken_at_the_model_files_word(tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def test_a_password_in_a_url_is_refused_and_not_shown(url: str) -> None:
 def test_a_run_with_a_password_in_its_url_writes_nothing(cli: Cli, toy: Any, tmp_path: Path) -> None:
     url = "http://user:hunter22@127.0.0.1:9/v1"
     result = cli("run", "--model", "openai_chat:m", "--base-url", url, "--tasks", toy(2), "--out", tmp_path / "out")
-    assert result.returncode == 2 and "no user and password" in result.stderr
+    assert result.returncode == 2 and "must not contain a user or password" in result.stderr
     assert "hunter22" not in result.stdout + result.stderr
     assert not [p for p in tmp_path.rglob("*") if p.is_file() and b"hunter22" in p.read_bytes()]
 
