@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from audiobench.core.errors import UsageError
 from audiobench.core.plain_text import of_whole
 from audiobench.core.types import Condition
 from audiobench.results.reasoned import contrary, counted
@@ -130,9 +131,18 @@ def arms_of_run(run: Run, tasks: Sequence[str] | None = None) -> list[Arm]:
 
 
 def arms_of_task(task_run: TaskRun) -> list[Arm]:
-    """The gated arms of one task."""
+    """The gated arms of one task.
+
+    Raises:
+        UsageError: its score is a figure of whole sets of sounds, which a baseline does not hold.
+    """
     if task_run.task.answers_withheld:
         return []
+    if (made := metric_of(task_run.task)).of_sets:
+        raise UsageError(
+            f"{task_run.folder}: task {task_run.task.task}: {made.name} is made of whole sets of sounds, which a baseline does not "
+            "hold; leave the task out with --tasks, and compare two runs of it with audiobench compare"
+        )
     wanted = [condition for condition in task_run.conditions if condition.audio in GATED_AUDIO]
     groups: dict[Condition, list[Scored]] = {condition: [] for condition in wanted}
     for scored in task_run.scored():

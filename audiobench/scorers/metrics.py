@@ -92,6 +92,8 @@ class Metric:
     """Lowest and highest possible value; infinite where there is none."""
     names: tuple[str, ...] = ()
     """Names of the counts where they are always the same."""
+    of_sets = False
+    """Whether a sample adds vectors and no numbers, so that what only keeps numbers (a baseline) cannot hold it."""
     is_share = False
     """Whether a sample's value lies in [0, 1] and the score is their mean: chance, budgets and gains have a meaning."""
 

@@ -39,6 +39,7 @@ class SoundTally(Tally):
 class OfSets(Metric):
     """Base of figures of whole sets of sounds: a subclass gives `made` (and `against`), the key of its arrays, and `figure`."""
 
+    of_sets = True
     made = VECTOR
     against = ""
 

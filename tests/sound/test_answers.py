@@ -103,6 +103,14 @@ def test_figures_of_two_models_are_compared_pair_by_pair(here: Path, capsys: pyt
     assert pair["difference"] > 0.2
 
 
+def test_the_gate_says_that_it_cannot_hold_a_figure_of_sets(here: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["gate", "--baseline", "b.json", "--run", "right", "--update-baseline"]) == 2
+    assert "frechet is made of whole sets of sounds" in capsys.readouterr().err
+    assert main(["leaderboard", "wrong", "right"]) == 0
+    rows = [line for line in capsys.readouterr().out.splitlines() if "think=default" in line]
+    assert "synthesiser-right" in rows[0] and "synthesiser-wrong" in rows[1], "less is better"
+
+
 def test_damaged_vectors_are_told(here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     copy = Path(shutil.copytree(here / "silence", tmp_path / "copy"))
     shard = next((copy / "made_sounds" / "embeddings").glob("*.parquet"))
