@@ -25,10 +25,10 @@ _BLOCK = re.compile(
 
 _WORD = rb"(?:(?!(?i:null|true|false)\b)[A-Za-z][\w\-]*|\"[\w\-./ ]*\")"
 _SIMPLE = re.compile(
-    rb'(\w+): *(?:"([^"\\\n]*)"|(0|[1-9]\d{0,15})|\[(%b(?:, *%b)*)\]|((?!(?i:null|true|false)\b)[A-Za-z](?:[\w\-./() ]*[\w\-./()])?))[ ]*(?:[ ]#.*)?'
+    rb'(\w+): *(?:"([^"\\\n]*)"|(0|[1-9]\d{0,15})|\[(%b(?:, *%b)*)\]|((?!(?i:null|true|false)\b)[A-Za-z_](?:(?:[\w\-./() ,;\x27]|:(?=\S))*[\w\-./()])?|[0-9](?=[0-9a-f]*[a-df])[0-9a-f]{39}))[ ]*(?:[ ]#.*)?'
     % (_WORD, _WORD)
 )
-"""A key on one line whose value is a quoted text, a number, a list of words or a plain text, which needs no parser."""
+"""A key on one line whose value is a quoted text, a number, a list of words, a plain text or a commit, which needs no parser."""
 
 DEEPEST = 10
 """Files that include one another; a circle is told by `read_task`."""
