@@ -92,7 +92,8 @@ def test_own_verdicts(name, text, target, value):
     assert ours(name, text, Sample("1", "?", target=target)) == value
 
 
-@pytest.mark.parametrize("name", SCORERS)
+# of a sound there is no text to read: what an unusable one counts as is the metric's own (tests/sound)
+@pytest.mark.parametrize("name", [name for name, scorer in SCORERS.items() if not scorer.measured])
 def test_an_unparsed_answer_earns_nothing(name):
     scorer = SCORERS[name]
     for module in EXTRAS.get(scorer.extra, ()):
@@ -104,6 +105,8 @@ def test_an_unparsed_answer_earns_nothing(name):
         about = {"entity_list": ["x y"], "language": "English"}
     if "bfcl" in name:
         about = {"tools": [{"name": "f", "parameters": {}}], "reference": [{"f": {}}]}
+    if name == "speech_fc":
+        about = {"function": [{"name": "f", "parameters": {"properties": {}}}], "ground_truth": [{"f": {}}]}
     sample = Sample("1", "?", target="x y", metadata=about)
     value, _ = scorer.score(Answer(None), sample, "")
     assert value == (0.0 if scorer.metric.higher_is_better else 1.0)
