@@ -7,6 +7,7 @@ import importlib.util
 import logging
 import os
 import signal
+import socket
 from collections.abc import Generator, Mapping
 from importlib import import_module
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from audiobench.core.errors import UsageError, install
 from audiobench.core.plain_text import one_line, plural
 
+CONNECT_SECONDS = 10.0
 NAMESPACE = "audiobench"
 """Of the replicas that are kept (`--keep-replicas`)."""
 
@@ -48,6 +50,17 @@ def check_address(address: str | None) -> None:
         )
 
 
+def _check_there(address: str) -> None:
+    """Raise UsageError where nothing listens at HOST:PORT: Ray itself would try for a quarter of an hour."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise UsageError(f"--ray-address {address}: no Ray cluster to join there: {error}") from error
+
+
 @contextlib.contextmanager
 def joined(address: str | None, cpus: int) -> Generator[None]:
     """Be a driver of the cluster at `address`; without one, RAY_ADDRESS, else a cluster of this machine alone that offers
@@ -67,6 +80,7 @@ def joined(address: str | None, cpus: int) -> Generator[None]:
     # Ray prints what befalls its nodes on standard output, where a run's JSON goes; `Fleet` tells of the replicas itself
     import_module("ray._private.worker").__dict__["_worker_logs_enabled"] = False
     where = address or os.environ.get("RAY_ADDRESS") or "local"
+    _check_there(where)
     own: dict[str, Any] = {"num_cpus": max(os.cpu_count() or 1, cpus)} if where == "local" else {}
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
