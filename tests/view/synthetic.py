@@ -113,8 +113,11 @@ def write_run(
     task: Mapping[str, Any] | None = None,
     model: str = "tiny",
     rows: int | None = None,
+    told: str = "tiny",
 ) -> Path:
-    """A run directory of one task; the plan asks for exactly what `records` hold, of `rows` (None: these are all)."""
+    """A run directory of one task; the plan asks for exactly what `records` hold, of `rows` (None: these are all). `told`: what the
+    server calls the model, and what the command named.
+    """
     task = task or task_json()
     where = folder / task["task"]
     where.mkdir(parents=True)
@@ -136,8 +139,9 @@ def write_run(
     (where / "plan.json").write_bytes(orjson.dumps(plan))
     info = {
         "schema_version": 1, "run_id": "0" * 16, "created": 1763920000.0, "model": {"name": model, "sha256": "0" * 64},
+        "served_models": {told: 1},
         "versions": {"audiobench": "0", "python": "3"}, "tasks": [task["task"]],
-        "command": ["audiobench", "run", "--model", model, "--tasks", task["task"], "--think", "off,on"],
+        "command": ["audiobench", "run", "--model", told, "--tasks", task["task"], "--think", "off,on"],
     }  # fmt: skip
     (folder / "run.json").write_bytes(orjson.dumps(info))
     return folder
@@ -234,4 +238,4 @@ def hostile(folder: Path) -> Path:
         del other["response"]
         lines += [line, {**other, "error": {"kind": "error", "message": attack}}]
     task = task_json("hostile", task_alias=attack, description=attack)
-    return write_run(folder, lines, task=task, model=attack)
+    return write_run(folder, lines, task=task, told=attack)
