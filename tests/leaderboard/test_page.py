@@ -25,11 +25,14 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 def test_it_sorts_and_runs_nothing_that_a_model_name_says(browser: Browser, tmp_path: Path) -> None:
-    for model, right in (("b", 0.9), ("a", 0.7), (HOSTILE, 0.2)):
+    for model, right in (("b", 0.9), ("a", 0.7), ("hostile", 0.2)):
         lines = answers([i < 100 * right for i in range(100)], think="on") + answers([0] * 100, think="off")
         write_run(tmp_path / "runs" / str(right), {"t": lines, "u": lines}, model=model)
     page = tmp_path / "board.html"
-    page.write_text(html(make_board([tmp_path / "runs"])), encoding="utf-8")
+    board = make_board([tmp_path / "runs"])
+    for row in board.rows:  # run.json may not hold such a name; a published row may
+        row.model = HOSTILE if row.model == "hostile" else row.model
+    page.write_text(html(board), encoding="utf-8")
     browser.viewport(1360, 900)
     browser.open(page.as_uri())
     assert browser.js(MODELS)[:3] == ["b", "a", HOSTILE]

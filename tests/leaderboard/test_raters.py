@@ -21,8 +21,8 @@ def test_another_rater_is_marked_named_and_not_ranked(tmp_path: Path, make: Call
     assert {model: row.cells["t"].mark for model, row in rows.items()} == {"first": "", "second": "", "third": "a"}
     assert rows["third"].rank is None
     [note] = board.notes
-    assert f"{part} differ ({part} lenient" in note and "the column has usual" in note
-    with pytest.raises(NotComparableError, match=f"third: t: not comparable .*: {part} differ"):
+    assert f"different {part} ({part} lenient" in note and "the column has usual" in note
+    with pytest.raises(NotComparableError, match=f"third: t: not comparable .*: different {part}"):
         make_board([tmp_path], strict=True)
 
 
