@@ -35,9 +35,11 @@ class RunOptions(TypedDict, total=False):
     judge_base_url: str | None
     judge_hears: bool
     judge_batch: bool
+    nli: str | None
     reader: str | None
     reader_base_url: str | None
     asr: str | None
+    spoken: bool
     asr_base_url: str | None
     measure: Sequence[str] | str
     gen: Mapping[str, Any]

@@ -6,6 +6,7 @@ Made without pyplot, so that a notebook's or a program's own plots are not touch
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -48,13 +49,13 @@ class Plot:
         """The context in which panels are drawn."""
         return self._context(STYLE)
 
-    def save(self, path: Path) -> list[Path]:
+    def save(self, path: str | os.PathLike[str]) -> list[Path]:
         """Write the files that `targets` names.
 
         Raises:
             UsageError: an unknown suffix, or a file cannot be written.
         """
-        files = targets(path)
+        files = targets(Path(path))
         try:
             for file in files:
                 file.parent.mkdir(parents=True, exist_ok=True)

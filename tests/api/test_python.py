@@ -218,7 +218,7 @@ def test_runs_and_conditions_are_compared(toy: Path) -> None:
 def test_plots_are_written_and_shown(toy: Path) -> None:
     pytest.importorskip("matplotlib")
     run = ab.run(model="first_choice", tasks=toy, audio=["full", "none"], quiet=True)
-    files = run.plot().save(Path("plots/scores"))
+    files = run.plot().save("plots/scores")
     assert [file.name for file in files] == ["scores.png", "scores.svg"] and b"toy" in files[1].read_bytes()
     assert run.plot()._repr_png_()[:4] == b"\x89PNG"
     (drawn,) = ab.compare(f"{run.folder}:audio=full", f"{run.folder}:audio=none").plot().save(Path("c.pdf"))
