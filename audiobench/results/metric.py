@@ -26,7 +26,9 @@ def metric(task: TaskSpec, responded: Sequence[Scored], epochs: int) -> Score:
 
 
 def tallied(made: Metric, responded: Iterable[Scored]) -> Tallied:
-    """The samples that add to the score, in order of their first response."""
+    """The samples that add to the score, in order of their ids: what is drawn at random over them, as an interval is, must
+    not depend on the order in which responses came.
+    """
     by_sample = dict[str, list[Scored]]()
     for scored in responded:
         found = by_sample.get(scored.record.id)
@@ -36,7 +38,7 @@ def tallied(made: Metric, responded: Iterable[Scored]) -> Tallied:
             found.append(scored)
     return {
         sample: (tally, group[0].record.cluster)
-        for sample, group in by_sample.items()
+        for sample, group in sorted(by_sample.items())
         if (tally := made.tally(s.outcome for s in group)) is not None
     }
 

@@ -63,7 +63,7 @@ def _figure(
         clusters[scored.id] = scored.record.cluster
     if not given:
         return None
-    tallies = {id: tally for id, outcomes in by_sample.items() if (tally := made.tally(outcomes)) is not None}
+    tallies = {id: tally for id, outcomes in sorted(by_sample.items()) if (tally := made.tally(outcomes)) is not None}
     score = _score(made, tallies, [clusters[id] for id in tallies])
     low, high = (bound if isfinite(bound) else None for bound in made.bounds)
     by = ", ".join(sorted({line.rater for line in found.by_measure[measure].values()}))

@@ -95,6 +95,21 @@ def test_a_started_again_run_makes_and_measures_nothing_twice(here: Path, capsys
     assert "60 answers in sound, 60 usable" in said and "lower is better" in said and "overstated at small n" in said
 
 
+def test_intervals_do_not_depend_on_the_order_of_responses(
+    here: Path, tmp_path: Path, runs: dict[str, Any], capsys: pytest.CaptureFixture[str]
+):
+    copy = Path(shutil.copytree(here / "right", tmp_path / "copy"))
+    journal = copy / "made_sounds" / "samples.jsonl"
+    journal.write_text("".join(reversed(journal.read_text("utf-8").splitlines(keepends=True))), "utf-8")
+    capsys.readouterr()
+    assert main(["report", str(copy), "--format", "json"]) == 0
+    (again,) = json.loads(capsys.readouterr().out)[0]["results"]
+    assert again["metrics"]["frechet"]["ci"] == pytest.approx(runs["right"]["metrics"]["frechet"]["ci"], rel=1e-6)
+    of = {figure["name"]: figure for figure in again["sound"]["figures"]}["inception"]
+    was = {figure["name"]: figure for figure in runs["right"]["sound"]["figures"]}["inception"]
+    assert (of["ci"], of["parts"]) == (pytest.approx(was["ci"]), pytest.approx(was["parts"]))
+
+
 def test_figures_of_two_models_are_compared_pair_by_pair(here: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["compare", "right", "wrong", "--format", "json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)["comparisons"]
