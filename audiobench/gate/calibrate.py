@@ -9,6 +9,7 @@ from statistics import mean, stdev
 from msgspec import Struct
 
 from audiobench.core.errors import NotComparableError, UsageError
+from audiobench.core.plain_text import plural
 from audiobench.core.sheet import Sheet
 from audiobench.gate.arms import Arm
 from audiobench.scorers.metrics import Metric
@@ -43,7 +44,7 @@ def spreads(runs: Sequence[Sequence[Arm]], names: Sequence[str]) -> list[Spread]
     """
     if len(runs) < 3:
         raise UsageError(
-            f"--calibrate: {len(runs)} runs; at least 3 are needed to see how scores move, and 5 or more to see it well"
+            f"--calibrate: {len(runs)} {plural(len(runs), 'run')}; at least 3 are needed to see how scores move, and 5 or more to see it well"
         )
     by_key = [{arm.key: arm for arm in arms} for arms in runs]
     shared = [key for key in by_key[0] if all(key in found for found in by_key)]
@@ -110,7 +111,7 @@ def spread_sheet(found: Sequence[Spread], metrics: Mapping[str, Metric]) -> Shee
         values = (mean(spread.scores), min(spread.scores), max(spread.scores), spread.sd, spread.margin)
         sheet.rows.append((spread.task, spread.condition, f"{spread.n:,}", str(len(spread.scores)), *map(show, values)))
     sheet.notes.append(
-        "margin: two runs of the unchanged model differ by less in 19 of 20 cases, taking scores for normal"
+        "margin: two runs of the unchanged model differ by less in 19 of 20 cases, if scores are normally distributed"
     )
     if found and len(found[0].scores) < 5:
         sheet.notes.append(
