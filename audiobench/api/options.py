@@ -42,6 +42,8 @@ class RunOptions(TypedDict, total=False):
     spoken: bool
     asr_base_url: str | None
     measure: Sequence[str] | str
+    nli: str | None
+    spoken: bool
     gen: Mapping[str, Any]
     seed: int
     allow_approx: bool

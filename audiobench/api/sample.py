@@ -9,7 +9,7 @@ from pathlib import Path
 
 from audiobench.core.sheet import Column, Sheet, as_html, text
 from audiobench.results.runs import Scored
-from audiobench.view.clips import TYPES, clip_of
+from audiobench.view.clips import FoundClip, clip_of
 
 LONGEST_CLIP = 20 * 2**20
 """Bytes of a clip that a notebook is handed; a longer one is named instead."""
@@ -40,9 +40,12 @@ class SampleView:
 
     def audio(self) -> list[Path]:
         """The clips that are still where they were, with the bytes that were sent, each once."""
+        return [clip.path for clip in self._media() if clip.kind == "audio"]
+
+    def _media(self) -> list[FoundClip]:
         facts = {clip.sha256: clip for one in self.responses for clip in one.record.audio}
         found = (clip_of(fact, self._run, hashed=True) for fact in facts.values())
-        return [clip.path for clip in found if clip is not None and clip.state == "ok"]
+        return [clip for clip in found if clip is not None and clip.state == "ok"]
 
     def _sheet(self) -> Sheet:
         target = self.target if isinstance(self.target, str) else " | ".join(self.target or ())
@@ -68,13 +71,14 @@ class SampleView:
         return text([self._sheet()]).strip("\n")
 
     def _repr_html_(self) -> str:
-        return as_html([self._sheet()]) + "".join(map(self._player, self.audio()))
+        return as_html([self._sheet()]) + "".join(map(_shown, self._media()))
 
-    @staticmethod
-    def _player(path: Path) -> str:
-        if path.stat().st_size > LONGEST_CLIP:
-            return f"<p>{html.escape(str(path))}</p>"
-        content = path.read_bytes()
-        kind = TYPES.get(path.suffix.lstrip(".").lower(), "audio/wav")
-        encoded = base64.b64encode(content).decode()
-        return f'<p><audio controls preload="none" src="data:{kind};base64,{encoded}"></audio></p>'
+
+def _shown(clip: FoundClip) -> str:
+    """The clip's own bytes, in a player."""
+    if clip.path.stat().st_size > LONGEST_CLIP:
+        return f"<p>{html.escape(str(clip.path))}</p>"
+    source = f'src="data:{clip.type};base64,{base64.b64encode(clip.path.read_bytes()).decode()}"'
+    if clip.kind == "image":
+        return f"<p><img {source}></p>"
+    return f'<p><{clip.kind} controls preload="none" {source}></{clip.kind}></p>'

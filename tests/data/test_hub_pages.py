@@ -30,6 +30,8 @@ def test_a_page_in_the_place_of_the_hub_is_told_as_one(monkeypatch: pytest.Monke
         threading.Thread(target=portal.serve_forever, daemon=True).start()
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{portal.server_port}")
         monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-        with pytest.raises(IncompleteError, match=r"is a proxy or a log-in page in between\? --data toy=PATH takes"):
+        with pytest.raises(
+            IncompleteError, match=r"is a proxy or a log-in page in between\? Use a local copy: --data toy=PATH"
+        ):
             HubRepository("some/set", "toy").resolve("main")
         portal.shutdown()

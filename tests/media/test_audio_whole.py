@@ -98,7 +98,7 @@ def test_what_only_some_decoders_read_is_played_whole_and_said(tmp_path: Path, k
     assert seconds == pytest.approx(1.0, abs=0.033), "ADPCM fills up its last block"
     assert changes[-1].startswith("re-encoded")
     assert changes[-1].endswith("->wav (16 bits)")
-    assert read(Clip(tmp_path / "clip")).format in TYPES, "the viewer can offer the file itself"
+    assert read(Clip(tmp_path / "clip")).format in TYPES["audio"], "the viewer can offer the file itself"
 
 
 CUT = [name for name in KINDS if name != "mp3 in wav"]
