@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from pydantic import ValidationError
+from pydantic import PrivateAttr, ValidationError
 
 from audiobench.core import given
 from audiobench.core.errors import UsageError
@@ -33,6 +33,18 @@ class Task:
         return f"Task({self.spec.task}, scorer={self.spec.scorer})"
 
 
+class _OwnModel(ModelSpec):
+    """A declaration that knows its object: another of the same name may have been handed over since."""
+
+    _made: FromPython | None = PrivateAttr(None)
+
+    def give(self, made: Any = None) -> None:
+        """Let its object, from now on `made` where that is said, be the one of this name."""
+        if made is not None:
+            self._made = FromPython(self, made)
+        given.give("model", self.adapter, self._made)
+
+
 def own_model(made: Any, *, name: str | None = None, **declared: Any) -> ModelSpec:
     """A model that is a function, or an object with a method `generate`.
 
@@ -41,9 +53,9 @@ def own_model(made: Any, *, name: str | None = None, **declared: Any) -> ModelSp
     once as `max_concurrency` allows.
 
     Args:
-        made: the function or object. Its own source code, and its attribute `version` where it has one, are part of its
-            identity: a changed function is asked anew. What it calls and what the object holds are not seen; change `version`
-            when these change.
+        made: the function or object. Its own source code, its attribute `version` where it has one, and the texts and numbers
+            that a function was made with are part of its identity: a changed function is asked anew. What it calls and what
+            the object holds are not seen; change `version` when these change.
         name: of the model in results; default: the function's or class's name.
         declared: what a model file can say: `audio={"formats": ["wav"], "sample_rate": 16000}`, `thinking={...}`.
 
@@ -62,10 +74,10 @@ def own_model(made: Any, *, name: str | None = None, **declared: Any) -> ModelSp
     document = {"name": given.label_in(key), "served_model": label, "max_concurrency": 16, **declared, "adapter": key}
     document["options"] = {**declared.get("options", {}), "code_sha256": digest}
     try:
-        spec = ModelSpec.model_validate(document)
+        spec = _OwnModel.model_validate(document)
     except ValidationError as error:
         raise UsageError(f"model {label}: {_first(error)}") from None
-    given.give("model", key, FromPython(spec, made))
+    spec.give(made)
     return spec
 
 
@@ -102,6 +114,9 @@ def model_name(wanted: Any) -> str:
     """What `RunSpec.model` says of a model, given by name, path, declaration or as an object."""
     if isinstance(wanted, str | os.PathLike):
         return os.fspath(wanted)
+    if isinstance(wanted, _OwnModel):
+        wanted.give()
+        return wanted.adapter
     if isinstance(wanted, ModelSpec):
         if given.find("model", wanted.adapter) is None:
             raise UsageError(f"model {wanted.name}: name it, or give the path of its file")

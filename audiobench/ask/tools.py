@@ -4,7 +4,7 @@ A task whose file has results of tools is asked so without being told. The tools
 server's own means, then calls and results go back in the server's own form; or in words, then the answer goes back as it was
 written and the results as a turn of the user. What a call without a result is answered with stands in the task file
 (`tool_errors`). An answer that was cut off or refused ends the conversation, and so does the last turn; the item then counts as
-truncated or refused.
+truncated or refused. So does a runaway answer, whose calls would be sent, and written down, anew in every turn.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from audiobench.ask.protocols import Asked, behind, broke_off, protocol
 from audiobench.core import template
 from audiobench.core.errors import UsageError
 from audiobench.core.modes import FinishReason
-from audiobench.core.tool_results import Answered, Called, Toolbox
+from audiobench.core.tool_results import REPEATED, Answered, Called, Toolbox
 from audiobench.core.tools import without_calls
 from audiobench.core.types import Exchange, Message, Request, Response, TextPart, ToolCall
 from audiobench.files.records import TOOLS
 from audiobench.model.registry import refusal
+from audiobench.results.answers import LONGEST_ANSWER
 from audiobench.scorers.bfcl import calls_written
 
 if TYPE_CHECKING:
@@ -82,12 +83,25 @@ async def tools(ask: Asked, request: Request, *, turns: int = 8) -> Exchange:
 
 
 def _calls(response: Response, request: Request) -> tuple[ToolCall, ...]:
-    """The calls of an answer: the server's, or where tools are shown in words those that are written."""
+    """The calls of an answer: the server's, or where tools are shown in words those that are written; none of a runaway
+    answer, and none if one of them has arguments that JSON cannot hold.
+    """
+    if len(response.text) > LONGEST_ANSWER:
+        return ()
     if request.tools:
         return response.calls
     declared = request.toolbox.tools if request.toolbox else ()
     written = calls_written(response.text, [tool.name for tool in declared])
-    return tuple(ToolCall(name, dict(given)) for call in written for name, given in call.items())
+    calls = tuple(ToolCall(name, dict(given)) for call in written for name, given in call.items())
+    return calls if all(map(_is_json, calls)) else ()
+
+
+def _is_json(call: ToolCall) -> bool:
+    try:
+        orjson.dumps([call.name, call.arguments])
+    except orjson.JSONEncodeError:  # Python's `1j`, `{(1, 2): 3}`, half a character, a depth that nothing reads back
+        return False
+    return True
 
 
 def _said(call: ToolCall, answer: Answered, box: Toolbox) -> str:
@@ -95,7 +109,7 @@ def _said(call: ToolCall, answer: Answered, box: Toolbox) -> str:
     if answer.told == "result":
         return answer.text
     names = ", ".join(tool.name for tool in box.tools)
-    about = {"name": call.name, "tools": names, "problem": answer.problem}
+    about = {"name": call.name[:REPEATED], "tools": names, "problem": answer.problem}
     return template.render(getattr(box.errors, answer.told), about)
 
 

@@ -78,7 +78,7 @@ def score_sounds(args: argparse.Namespace, task: TaskSpec) -> int:
         measure=args.measure or [], asr=args.asr, asr_base_url=args.asr_base_url, out=args.out,
         quiet=output.chosen(args) == "json",
     )  # fmt: skip
-    return run_one(spec, argparse.Namespace(**{**vars(args), "dry_run": False}))
+    return run_one(spec, argparse.Namespace(**{**vars(args), "dry_run": False, "log_to": None}))
 
 
 def read_unparsed(

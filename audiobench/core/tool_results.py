@@ -16,6 +16,8 @@ from audiobench.core.errors import UsageError
 from audiobench.core.narrow import is_list, is_object
 from audiobench.core.tools import Tool, ToolCall, json_type
 
+REPEATED = 200
+"""Characters of a name that the model made up that an error says again."""
 Told = Literal["result", "unknown_tool", "wrong_arguments", "no_result", "turn_limit"]
 """What a call was answered with: its result, one of three errors, or nothing because no turn was left."""
 
@@ -137,7 +139,7 @@ def wrong_arguments(tool: Tool, given: Mapping[str, Any]) -> str | None:
             return f"the argument {name} is missing"
     for name, value in given.items():
         if name not in about:
-            return f"there is no argument {name}"
+            return f"there is no argument {name[:REPEATED]}"
         declared = about[name]
         if not is_object(declared) or declared.get("type") == "any":
             continue

@@ -89,7 +89,7 @@ def from_openai(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
     """The calls of a chat completion's message.
 
     Raises:
-        ValueError: arguments that are no JSON object.
+        ValueError: arguments that are no JSON object, or one so deep that it cannot be sent back.
     """
     found: list[ToolCall] = []
     for call in message.get("tool_calls") or ():
@@ -97,6 +97,10 @@ def from_openai(message: Mapping[str, Any]) -> tuple[ToolCall, ...]:
         arguments = orjson.loads(function.get("arguments") or "{}")
         if not is_object(arguments):
             raise ValueError(f"arguments of {function.get('name')}: no object")
+        try:
+            orjson.dumps(arguments)
+        except orjson.JSONEncodeError as error:
+            raise ValueError(f"arguments of {function.get('name')}: {error}") from None
         found.append(ToolCall(str(function.get("name")), arguments, str(call.get("id") or "")))
     return tuple(found)
 

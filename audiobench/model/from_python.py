@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from concurrent import futures
 from typing import Any
 
 from msgspec import Struct
@@ -44,8 +45,13 @@ class _Adapter:
         )
 
     async def generate(self, request: Request) -> Response:
-        """Ask once; a plain function works in a thread of its own, so that several can be at work."""
-        reply = await self._ask(request) if self._async else await asyncio.to_thread(self._ask, request)
+        """Ask once; a plain function works in a thread of its own, so that several can be at work.
+
+        Raises:
+            SampleError: what came back is no answer.
+            RuntimeError: in place of what the function raised, where that would mean something to the event loop.
+        """
+        reply = await (self._awaited(request) if self._async else asyncio.to_thread(self._called, request))
         if isinstance(reply, str):
             return Response(reply)
         if isinstance(reply, Response):
@@ -54,5 +60,31 @@ class _Adapter:
             f"model {self._spec.name}: returned {reply!r:.60}; it must return a text or an audiobench Response"
         )
 
+    def _called(self, request: Request) -> Any:
+        """In a thread: a future that was given StopIteration would wait for ever."""
+        try:
+            return self._ask(request)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            if isinstance(error, Exception) and not isinstance(error, StopIteration | futures.CancelledError):
+                raise
+            raise _in_words(error) from error
+
+    async def _awaited(self, request: Request) -> Any:
+        try:
+            return await self._ask(request)
+        except (Exception, KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise  # the run is being stopped
+            raise _in_words(error) from error
+
     async def close(self) -> None:
         """Nothing: the object is the caller's, who may go on using it."""
+
+
+def _in_words(error: BaseException) -> RuntimeError:
+    return RuntimeError(f"the model raised {type(error).__name__}: {error}".removesuffix(": "))

@@ -7,6 +7,8 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +135,51 @@ def test_an_exception_of_ones_own_model_is_that_samples_error(toy: Path) -> None
     assert not run.complete and run.exit_code == 4
     assert run.table().error[0] == 1
     assert "returned None; it must return a text" in run.samples().set_index("id").error["s1"]
+
+
+def test_what_would_upset_an_event_loop_is_that_samples_error(toy: Path) -> None:
+    def plain(request: ab.Request) -> str:
+        raise StopIteration  # `next` of nothing left: a future that is given it waits for ever
+
+    async def cancelled(request: ab.Request) -> str:
+        raise asyncio.CancelledError
+
+    for model, name in ((plain, "StopIteration"), (cancelled, "CancelledError")):
+        run = ab.run(model=model, tasks=[toy], quiet=True, out=toy.parent / name, limit=1)
+        assert run.exit_code == 4
+        assert name in run.samples().error[0]
+
+
+def test_functions_of_one_source_that_were_made_with_other_values_are_other_models(toy: Path) -> None:
+    def made(letter: str) -> Callable[[ab.Request], str]:
+        def model(request: ab.Request) -> str:
+            nonlocal asked
+            asked += 1
+            return letter
+
+        asked = 0
+        return model
+
+    def given(letter: str, request: ab.Request) -> str:
+        return letter
+
+    def said(model: Any) -> str:
+        return ab.run(model=model, tasks=[toy], quiet=True, out=toy.parent / "one").samples().text[0]
+
+    a, b = (ab.own_model(made(letter), name="m") for letter in "AB")
+    assert said(a) == "A" and said(a) == "A"
+    for other in (b, partial(given, "A"), partial(given, "B")):
+        with pytest.raises(ab.UsageError, match="use another --out"):
+            said(other)
+    assert len({ab.own_model(partial(given, letter)).adapter for letter in "AB"}) == 2
+
+
+def test_a_declaration_keeps_its_object_when_another_of_its_name_is_handed_over(toy: Path) -> None:
+    first, second = Counting(), Counting()
+    declared = ab.own_model(first, name="m")
+    ab.own_model(second, name="m")
+    ab.run(model=declared, tasks=[toy], quiet=True, out=toy.parent / "first")
+    assert first.asked and not second.asked
 
 
 def test_code_that_cannot_be_read_needs_a_version(toy: Path) -> None:

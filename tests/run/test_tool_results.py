@@ -162,6 +162,30 @@ def test_what_a_model_is_told_of_its_calls(prompt: str, talks: Any, cli: Any, tm
     assert (parts["calls"], parts["trigger_recall"]) == (0.0, 0.5)
 
 
+def test_hostile_calls_end_a_conversation_or_are_told_so_and_never_the_run(
+    talks: Any, cli: Any, tmp_path: Path
+) -> None:
+    said = [
+        '[{"%s": {}}]' % ("x" * 2_000_000),
+        '[{"look_up": {"word": "%s"}}]' % ("x" * 2_000_000),
+        "look_up(word=1j)",
+        "look_up(word={(1, 2): 3})",
+        '[{"look_up": {"word": %s}}]' % ("[" * 900 + "]" * 900),
+        '[{"%s": {}}]' % ("y" * 40_000),
+    ]
+    task, out = talks(len(said)), tmp_path / "out"
+    replies, model = tmp_path / "replies.jsonl", tmp_path / "model.yaml"
+    turns = [{"id": f"s{n}", "turns": [{"text": text}, {"text": "I give up."}]} for n, text in enumerate(said)]
+    replies.write_text("".join(json.dumps(one) + "\n" for one in turns))
+    model.write_text(f"name: m\nadapter: scripted\nserved_model: m\noptions: {{replies: {replies}}}\n")
+    done = cli("run", "--model", model, "--tasks", task, "--out", out, "--quiet", "--prompt", "in_words")
+    assert done.returncode == 0, done.stderr
+    found = sorted(lines(out), key=lambda line: line["id"])
+    assert [len(line.get("turns", ())) for line in found] == [0, 0, 0, 0, 0, 2]
+    assert found[-1]["response"]["text"] == "I give up."
+    assert len(found[-1]["turns"][1]["sent"][1]["parts"][0]) < 41_000, "the name that it made up is not said twice"
+
+
 def box(**more: Any) -> Toolbox:
     return Toolbox(tools_of([LOOK_UP]), results_of(more.get("results", [{"name": "look_up", "result": "x"}])))
 
