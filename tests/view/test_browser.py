@@ -9,6 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from audiobench.cli import main
 from audiobench.results.runs import Run
 from audiobench.view.collect import collect
 
@@ -320,6 +321,29 @@ def test_a_phone_needs_no_sideways_scrolling(browser, page, hash) -> None:
         browser.click(".back")
         browser.until("document.querySelector('.panel').checkVisibility()")
         assert browser.js("document.querySelector('.row[aria-selected=true]')") is None
+
+
+def test_a_score_of_sounds_is_shown_whole_on_a_phone(browser, export, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("AUDIOBENCH_CACHE", str(tmp_path / "cache"))
+    words = ["run", "--model", "synthesiser-right", "--tasks", "made_sounds", "--limit", "36", "--quiet"]
+    assert main([*words, "--out", str(tmp_path / "run")]) == 0
+    address = (export(tmp_path / "run").folder / "index.html").as_uri()
+    browser.viewport(390, 844, phone=True)
+    look(browser, address, "/")
+    browser.until("!!document.querySelector('.breakdown .dot')")
+    cut = "[...document.querySelectorAll('.card .scroll')].filter((box) => box.scrollWidth > box.clientWidth).length"
+    assert browser.js(cut) == 0, "nothing of a table is out of sight"
+    ends = "[...document.querySelectorAll('.breakdown .dot, .breakdown .whisker')].map((e) => e.getAttribute('x2') || e.getAttribute('cx'))"
+    assert "100.00%" not in browser.js(ends), "no score of a part lies beyond the axis of the parts"
+    browser.click(".card .button")
+    browser.until("!!document.querySelector('.row')")
+    browser.click(".row")
+    browser.until("!!document.querySelector('.sample .answer')")
+    assert browser.js("document.querySelector('.sample .answer').textContent") == "answered in sound"
+    names = (
+        "[...document.querySelectorAll('.facts-grid dt')].filter((name) => name.scrollWidth > name.clientWidth).length"
+    )
+    assert browser.js(names) == 0, "no name of a measure runs into its figure"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

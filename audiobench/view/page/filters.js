@@ -25,7 +25,7 @@ AB.filters = (function () {
   }
 
   /** Orders of the list -> what they are called. */
-  const ORDERS = new Map([["", "in the order of the run"], ["worst", "worst first"], ["lost", "largest loss first"], ["gained", "largest gain first"]]);
+  const ORDERS = new Map([["", "in run order"], ["worst", "worst first"], ["lost", "largest loss first"], ["gained", "largest gain first"]]);
 
   function sort(task, index, state, places) {
     const better = task.higher_is_better ? 1 : -1;

@@ -124,7 +124,8 @@ AB.overview = (function () {
   }
 
   function card(task, models) {
-    const range = AB.plot.axis(task);
+    const range = AB.plot.axis(task, task.arms.flatMap(({ summary }) => Object.values(summary.metrics)));
+    const parts = AB.plot.axis(task, task.arms.flatMap(({ summary }) => Object.values(summary.breakdown || {}).flatMap((labels) => Object.values(labels))));
     const columns = [...new Set(task.arms.flatMap(({ summary }) => Object.keys(summary.breakdown || {})))];
     const some = task.shown < task.samples ? `${AB.count(task.shown)} of ${AB.count(task.samples)} samples are in this page` : `${AB.count(task.samples)} samples`;
     return h("article", { class: "card", "aria-label": task.title },
@@ -135,7 +136,7 @@ AB.overview = (function () {
       task.notes.map((note) => h("p", { class: "warning" }, AB.visible(note))),
       table(task, range, models), differences(task), facts(task),
       columns.length ? h("details", { class: "fold", open: true }, h("summary", null, "Breakdown"),
-        h("div", { class: "breakdowns" }, columns.map((column) => breakdown(task, column, range)))) : null,
+        h("div", { class: "breakdowns" }, columns.map((column) => breakdown(task, column, parts)))) : null,
       published(task));
   }
 

@@ -4,9 +4,9 @@
 AB.plot = (function () {
   const { s } = AB;
 
-  /** Lowest and highest value of a task's axis: 0 to 1 for rates, else what the data need. */
-  function axis(task) {
-    const values = task.arms.flatMap(({ summary }) => Object.values(summary.metrics).flatMap((m) => [m.value, ...m.ci]));
+  /** Lowest and highest value of an axis for some of a task's scores: 0 to 1 for rates, else what the scores need. */
+  function axis(task, scores) {
+    const values = scores.flatMap((m) => [m.value, ...m.ci]);
     const known = values.filter((v) => v !== null && isFinite(v));
     const high = Math.max(...known, 0), low = Math.min(...known, 0);
     if (task.percent && high <= 1 && task.higher_is_better) return [0, 1];

@@ -52,6 +52,9 @@ AB.sample = (function () {
     return h("div", { class: "part" }, h("div", { class: "part-head" }, h("h4", null, label), grow), body);
   }
 
+  /** Whether a response is sound alone: its player stands above, and no words are missing. */
+  const soundOnly = ({ response }) => Boolean(response && !response.text && (response.parts || []).some((part) => part.kind === "audio" && !part.problem));
+
   function answered(sample, epoch, name) {
     const { response } = epoch;
     const parts = [];
@@ -59,7 +62,7 @@ AB.sample = (function () {
     else if (epoch.detail && typeof epoch.detail.message === "string") parts.push(h("div", { class: "part" }, h("h4", null, "Not scored"), AB.prose(epoch.detail.message, `Reason for ${name}`, "error-text")));
     if (!response) return parts;
     const whole = !sample.choices.length && epoch.answer !== null && response.text.trim() === epoch.answer.trim();
-    if (!whole) parts.push(h("div", { class: "part" }, h("h4", null, "Response"), response.text ? AB.prose(response.text, `Response of ${name}`, "tall") : h("p", { class: "muted" }, "empty")));
+    if (!whole && !soundOnly(epoch)) parts.push(h("div", { class: "part" }, h("h4", null, "Response"), response.text ? AB.prose(response.text, `Response of ${name}`, "tall") : h("p", { class: "muted" }, "empty")));
     if (response.reasoning) {
       const what = response.reasoning_is_summary ? "Reasoning (the provider's summary)" : "Reasoning";
       const open = response.reasoning_closed === false ? ", never closed" : "";
@@ -96,7 +99,7 @@ AB.sample = (function () {
       h("button", { type: "button", class: "chip", "aria-pressed": String(i === shown), click: () => change({ epoch: i }) }, `${e.epoch + 1} `, h("span", { class: `dot-badge ${judgement(task, e).kind}` }, judgement(task, e).words)))) : null;
     return h("section", { class: "arm", "aria-label": `${name}: ${arm.label}` },
       head(h("span", { class: `verdict ${kind}` }, words)), tabs,
-      h("p", { class: sample.choices.length ? "answer" : "answer words" }, epoch.answer === null ? h("span", { class: "muted" }, "no answer") : h("span", { dir: "auto" }, AB.visible(epoch.answer)),
+      h("p", { class: sample.choices.length ? "answer" : "answer words" }, epoch.answer === null ? h("span", { class: "muted" }, soundOnly(epoch) ? "answered in sound" : "no answer") : h("span", { dir: "auto" }, AB.visible(epoch.answer)),
         epoch.rule ? h("span", { class: "rule", title: "the rule that found the answer" }, "rule ", h("span", { class: "mono" }, AB.visible(epoch.rule))) : null),
       answered(sample, epoch, name), exchange(epoch, name), details(epoch));
   }
