@@ -64,17 +64,28 @@ class MadeSoundsFolder:
         if not self.folder.is_dir():
             raise UsageError(f"model {spec.name}: {self.folder}: no such folder")
 
-    async def generate(self, request: Request) -> Response:
-        """The sample's file as it is; raises SampleError where there is none."""
-        name = self.options.name.replace("{id}", request.sample_id).replace("{epoch}", str(request.epoch))
+    def file(self, sample_id: str, epoch: int) -> Path | None:
+        """A sample's file; None where there is none.
+
+        Raises:
+            SampleError: its name leads out of the folder.
+        """
+        name = self._name(sample_id, epoch)
         if ".." in Path(name).parts or Path(name).is_absolute():
             raise SampleError(f"{name}: leads out of {self.folder}")
-        for ending in ENDINGS:
-            file = self.folder / f"{name}.{ending}"
-            if file.is_file():
-                data = await asyncio.to_thread(file.read_bytes)
-                return Response("", parts=(keep(data, self.audio_folder, request.sample_id, request.epoch),))
-        raise SampleError(f"missing: no {name}.{'|'.join(ENDINGS)} in {self.folder}")
+        return next((file for ending in ENDINGS if (file := self.folder / f"{name}.{ending}").is_file()), None)
+
+    def _name(self, sample_id: str, epoch: int) -> str:
+        return self.options.name.replace("{id}", sample_id).replace("{epoch}", str(epoch))
+
+    async def generate(self, request: Request) -> Response:
+        """The sample's file as it is; raises SampleError where there is none."""
+        file = self.file(request.sample_id, request.epoch)
+        if file is None:
+            name = self._name(request.sample_id, request.epoch)
+            raise SampleError(f"missing: no {name}.{'|'.join(ENDINGS)} in {self.folder}")
+        data = await asyncio.to_thread(file.read_bytes)
+        return Response("", parts=(keep(data, self.audio_folder, request.sample_id, request.epoch),))
 
     async def close(self) -> None:
         """Nothing to release."""

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from audiobench.ask.annotate import Terms
 from audiobench.ask.engine import Ending
 from audiobench.ask.reader import can_read, read_records
+from audiobench.ask.resolve import resolve
+from audiobench.ask.run_folder import run_folder
 from audiobench.cli import output
 from audiobench.cli.run import run_one
 from audiobench.core.disk import write_whole
 from audiobench.core.errors import UsageError
+from audiobench.files import records
 from audiobench.files.annotations import Reading, Slot
 from audiobench.files.run_spec import RunSpec
 from audiobench.importers import predictions
 from audiobench.importers.in_words import sheet, words
 from audiobench.importers.predictions import Prediction
+from audiobench.model.registry import build_adapter
+from audiobench.results.heard import answer_audio
 from audiobench.results.score import metric_of
 from audiobench.scorers.metrics import UNITS
 from audiobench.task.check import refusals
@@ -69,7 +76,7 @@ def score_sounds(args: argparse.Namespace, task: TaskSpec) -> int:
     """A folder of sounds made elsewhere: a run whose model is the folder, so that a later start measures what is new.
 
     Raises:
-        UsageError: the task asks for no sound.
+        UsageError: the task asks for no sound, or a sound that the run has is another in the folder now.
     """
     if task.answer != "audio":
         raise UsageError(f"--predictions {args.predictions}: a folder; task {task.task} asks for words: give a file")
@@ -78,7 +85,28 @@ def score_sounds(args: argparse.Namespace, task: TaskSpec) -> int:
         measure=args.measure or [], asr=args.asr, asr_base_url=args.asr_base_url, out=args.out,
         quiet=output.chosen(args) == "json",
     )  # fmt: skip
+    _check_unchanged(spec, task)
     return run_one(spec, argparse.Namespace(**{**vars(args), "dry_run": False, "log_to": None}))
+
+
+def _check_unchanged(spec: RunSpec, task: TaskSpec) -> None:
+    """Raise UsageError where the run has another sound of a sample than its folder has now: figures would be of the old one."""
+    model = resolve(spec).model
+    folder = run_folder(model, spec)
+    kept: dict[records.Slot, str] = {}
+    for record in records.read(folder / task.task / records.FILE):
+        part = answer_audio(record)
+        kept[record.id, record.condition, record.epoch] = part.sha256 if part is not None else ""
+    sounds: Any = build_adapter(model)
+    files = {
+        slot: file for slot, sha256 in kept.items() if sha256 and (file := sounds.file(slot[0], slot[2])) is not None
+    }
+    others = [file for slot, file in files.items() if hashlib.sha256(file.read_bytes()).hexdigest() != kept[slot]]
+    if others:
+        raise UsageError(
+            f"{others[0]}: another sound now than {folder} has of this sample (so are {len(others)} of {len(files)} files); to "
+            "score the new ones, use another --out"
+        )
 
 
 def read_unparsed(

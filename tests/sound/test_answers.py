@@ -297,3 +297,31 @@ def test_the_viewer_has_the_answer_beside_its_reference(here: Path):
     assert {clip["state"] for clip in shown["clips"]} == {"ok"} and len(shown["clips"]) == 2
     assert epoch["measured"]["text_similarity (tiny)"] > 0.9 and "vector" not in epoch["detail"]
     assert main(["view", "right", "--out", "page"]) == 0 and (here / "page" / "index.html").is_file()
+
+
+def test_a_folder_is_scored_and_a_sound_that_has_changed_since_is_noticed(
+    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = tmp_path / "made"
+    made.mkdir()
+    for record in records.read(here / "right" / "made_sounds" / records.FILE):
+        assert record.response is not None
+        shutil.copy(here / "right" / str(record.response.parts[0].path), made / f"{record.id}.wav")
+    words = [
+        "score",
+        "--task",
+        "made_sounds",
+        "--predictions",
+        str(made),
+        "--measure",
+        "tiny",
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    (made / "0003.wav").rename(tmp_path / "later.wav")
+    assert main(words) == 4
+    (tmp_path / "later.wav").rename(made / "0003.wav")
+    assert main(words) == 0
+    shutil.copy(made / "0001.wav", made / "0002.wav")
+    assert main(words) == 2
+    assert "0002.wav: another sound now" in capsys.readouterr().err
