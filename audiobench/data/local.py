@@ -10,7 +10,7 @@ from audiobench.core.errors import UsageError
 from audiobench.data.layout import files_of_split, splits_of
 from audiobench.data.materialise import local_parquet
 from audiobench.data.rows import Row, Rows, name_files, read_text_rows
-from audiobench.task.spec import ROW_FILES, TaskSpec
+from audiobench.task.spec import LOCAL, ROW_FILES, TaskSpec
 
 USUAL = ("items.jsonl", "metadata.jsonl")
 
@@ -35,7 +35,7 @@ def local_data(task: TaskSpec, task_file: Path, data: Path | None) -> Path | Non
         found = _entry(Path(folder), task.task)
         if found:
             return found
-    if task.dataset_path.startswith("builtin:"):
+    if task.dataset_path.startswith(("builtin:", LOCAL)):
         return None
     path = task_file.resolve().parent / task.dataset_path
     if path.exists():

@@ -199,8 +199,17 @@ def test_a_further_set_of_a_family_is_a_few_lines(
     assert (entry["metrics"]["acc"]["value"], entry["n"]) == (1.0, 2)
 
 
-def test_data_without_a_loader_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "--model", "oracle", "--tasks", "tut2017"]) == 2
+@pytest.mark.parametrize(
+    ("model", "task", "where"),
+    [
+        ("oracle", "tut2017", "the evaluation archives of Zenodo record 1040168"),
+        ("synthesiser-right", "audiocaps_t2a", "data/audiocaps_test.tsv of Text-to-Audio/Make-An-Audio"),
+    ],
+)
+def test_data_without_a_loader_are_asked_for(
+    capsys: pytest.CaptureFixture[str], model: str, task: str, where: str
+) -> None:
+    assert main(["run", "--model", model, "--tasks", task]) == 2
     said = capsys.readouterr().err
-    assert "no public loader has its data (the evaluation archives of Zenodo record 1040168" in said
-    assert "give your copy: --data tut2017=PATH" in said
+    assert f"no public loader has its data ({where}" in said
+    assert f"give your copy: --data {task}=PATH" in said
