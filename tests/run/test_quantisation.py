@@ -52,7 +52,7 @@ def test_the_gate_calls_it_not_comparable(runs: tuple[Path, Path], tmp_path: Pat
 def test_the_leaderboard_marks_the_cell_and_names_it(runs: tuple[Path, Path], capsys: Any) -> None:
     assert main(["leaderboard", str(runs[0].parent)]) == 0
     said = capsys.readouterr().out
-    assert "quantisation differ (quantisation" in said and "fp8, by vLLM" in said
+    assert "different quantisation (quantisation none" in said and "fp8, by vLLM" in said
 
 
 def test_an_argument_that_quantises_counts_where_the_file_does_not_say_it() -> None:
