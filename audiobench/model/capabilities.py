@@ -16,7 +16,6 @@ from audiobench.core.errors import suggestion
 from audiobench.core.types import AudioPart, Request
 from audiobench.model.adapter import SampleError
 from audiobench.model.spec import ModelCapability, ModelSpec
-from audiobench.task.generation import NAMES as GENERATION_NAMES
 
 LACKS: dict[str, str] = {
     "assistant_turns": "cannot send earlier turns of the assistant",
@@ -145,7 +144,7 @@ def refused_parameters(spec: ModelSpec, have: Capabilities, generation: Mapping[
     asked = ", ".join(f"{name}={generation[name]}" for name in refused)
     server = have.server or f"adapter {spec.adapter}"
     hint = f"--gen {refused[0]}=null leaves it out"
-    if refused[0] not in GENERATION_NAMES:  # mistyped
+    if refused[0] not in NEUTRAL:  # perhaps mistyped
         hint = suggestion(refused[0], have.parameters, hint)
     return f"model {spec.name}: {server} has no parameter for {asked}; {hint}"
 
