@@ -8,7 +8,7 @@ asks gpt-4-0125-preview for two numbers; no official code combines the two order
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audiobench.core.types import LETTERS, Answer, Sample
@@ -81,6 +81,17 @@ XAssistant2X
 [System]
 We would like to request your feedback on the performance of two AI assistants in response to the user question and audio description displayed above. AI assistants are provided with detailed audio descriptions and questions.
 Please rate the helpfulness, relevance, accuracy, and comprehensiveness of their responses. Each assistant receives an overall score on a scale of 1 to 10, where a higher score indicates better overall performance. Please output a single line containing only two values indicating the scores for Assistant 1 and 2, respectively. The two scores are separated by a space."""
+TASKS: Mapping[str, str] = {
+    "speech_QA": "speech",
+    "speech_dialogue_QA": "speech",
+    "music_QA": "music",
+    "music_generation_analysis_QA": "music",
+    "sound_QA": "sound",
+    "sound_generation_QA": "sound",
+    "speech_and_sound_QA": "speech_and_sound",
+    "speech_and_music_QA": "speech_and_music",
+}
+"""A row's task -> the part of the benchmark that it counts in."""
 
 
 def _render(model_first: bool, sample: Sample, text: str) -> Turns:
@@ -159,3 +170,38 @@ CHAT_WIN = _chat(
     "a judge rates the response above the reference, in both orders, a tie half (AIR-Bench chat)",
     _win_of,
 )
+
+
+def chat_report(rows: Sequence[tuple[str, str]], *, swapped: bool) -> dict[str, Any]:
+    """What cal_score.py prints of one file of (task_name, reply): each part's and the whole's figures.
+
+    Exactly two integers with one blank between them are read. A score over 10 is counted as a success and as a failure;
+    a tie is not won; a task of unknown name counts in the part of the row before it.
+
+    Raises:
+        NameError: the first row's task is unknown.
+        ZeroDivisionError: a part without a row that was read.
+    """
+    read: dict[str, list[tuple[int, int]]] = {part: [] for part in dict.fromkeys(TASKS.values())}
+    part, success, fail = None, 0, 0
+    for task, reply in rows:
+        part = TASKS.get(task, part)
+        if part is None:
+            raise NameError("task_id")
+        scores = reply.strip().replace("\n", "").split(" ")
+        success += len(scores) == 2
+        try:
+            first, second = map(int, scores)
+            assert first <= 10 and second <= 10
+        except (ValueError, AssertionError):
+            fail += 1
+        else:
+            read[part].append((first, second))
+    found: dict[str, Any] = {}
+    for part, pairs in read.items():
+        won = sum((first > second) if swapped else (second > first) for first, second in pairs)
+        averages = [sum(pair[i] for pair in pairs) / len(pairs) for i in (0, 1)]
+        found[part] = {
+            "sum": len(pairs), "win_rate": won / len(pairs), "first_avg": averages[0], "second_avg": averages[1],
+        }  # fmt: skip
+    return found | {"all": {"fail": fail, "success": success, "percentage": success / (success + fail)}}

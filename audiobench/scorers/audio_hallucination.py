@@ -83,6 +83,21 @@ def report_2025(pairs: Iterable[tuple[str, str]]) -> dict[str, float]:
     }
 
 
+def object_rates(label: Iterable[str], prediction: Iterable[str]) -> dict[str, float]:
+    """Of the objects named in a caption: `chair`, the share that is not there; `cover`, the share of what is there that
+    is named; `hal`, whether any is made up. Without a named object chair and hal are -1, and are averaged so.
+    """
+    there, named = set(label), set(prediction)
+    chair = 1 - len(named & there) / len(named) if named else -1
+    return {"chair": chair, "cover": len(named & there) / len(there), "hal": -1 if chair == -1 else int(chair != 0)}
+
+
+def object_report(items: Iterable[tuple[Iterable[str], Iterable[str]]]) -> list[float]:
+    """The official averages of chair, cover and hal of (label, prediction), in per cent."""
+    found = [object_rates(label, prediction) for label, prediction in items]
+    return [_percent(sum(one[name] for one in found) / len(found)) for name in ("chair", "cover", "hal")]
+
+
 def _scorer(edition: Edition, report: Callable[[Sequence[tuple[str, str]]], dict[str, float]]) -> Scorer:
     def official(text: str | None, sample: Sample) -> Any:
         del sample

@@ -1,6 +1,6 @@
 """Echo's own reading of a response, verdict by verdict: the predicted option, the spans, the reward.
 
-github.com/wdqqdw/Echo @7b2fdc0: inference/inference_multiturn.py (extract_prediction) and
+github.com/wdqqdw/Echo @7b2fdc0: inference/inference_multiturn.py (extract_prediction, analyse_response) and
 verl/verl/utils/reward_score/avqa.py (extract_time_info, compute_score without training's confidences).
 
 A response that holds no option is read as the first one, and an option that is part of another wins by its place
@@ -80,6 +80,13 @@ def prediction(text: str, choices: Sequence[str]) -> str:
     if answer := _ANSWER.search(response):
         response = answer[1].strip()
     return next((choice for choice in choices if choice.lower() in response.lower()), choices[0])
+
+
+def second_blocks(text: str) -> tuple[str, str]:
+    """(`<think>`, `<answer>`) contents of the second such block each, as `analyse_response` has it; empty without one."""
+    blocks = [pattern.findall(text) for pattern in (_THOUGHT, _ANSWER)]
+    thought, answer = (found[1].strip() if len(found) > 1 else "" for found in blocks)
+    return thought, answer
 
 
 def reward(text: str, truth: str, reward_id: str) -> dict[str, float]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import SequenceMatcher
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -97,6 +98,19 @@ def multilingual(text: str, language: str | None = None, *, remove_diacritics: b
 def is_scored(reference: str) -> bool:
     """Whether the leaderboard scores an utterance with that (normalised) reference; the others are left out."""
     return reference.strip() not in ("", NOT_SCORED)
+
+
+def compound_pair(reference: str, hypothesis: str) -> tuple[str, str]:
+    """Both texts with those stretches joined that differ by blanks only."""
+    words = reference.split(), hypothesis.split()
+    joined: tuple[list[str], list[str]] = [], []
+    for kind, *spans in SequenceMatcher(None, *words).get_opcodes():
+        parts = words[0][spans[0] : spans[1]], words[1][spans[2] : spans[3]]
+        if kind != "equal" and "".join(parts[0]) == "".join(parts[1]):
+            parts = ["".join(parts[0])], ["".join(parts[1])]
+        joined[0].extend(parts[0])
+        joined[1].extend(parts[1])
+    return " ".join(joined[0]), " ".join(joined[1])
 
 
 def edits(pairs: Iterable[tuple[str, str]], *, merge_compounds: bool = True) -> dict[str, int | float]:

@@ -2,13 +2,13 @@
 
 Official code: ckyang1124/SAKURA evaluation/llm_judge.py, calculate_acc.py @a1fdb14. A reply that the official code cannot
 read stays in its denominator as not correct. The paper also gives the accuracy of multi-hop questions whose single-hop
-question was answered rightly; no official code computes it (`MultiHopGivenSingleHop`).
+question was answered rightly; no official code computes it (`given_single_hop`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from audiobench.core.types import LETTERS, Answer, Outcome, Sample
 from audiobench.scorers.base import Judge, Scorer, ScoreResult, Turns, fill, mean, option_match, references
@@ -74,11 +74,31 @@ def render(sample: Sample, text: str, reasoning: str) -> Turns:
     return [("system", SYSTEM_PROMPT), ("user", fill(template, values))]
 
 
+def extract_judgement(reply: str) -> dict[str, str]:
+    """The official reading of a reply: `Explanation: ...`, a new line, `Judgement: ...`."""
+    match = re.search(r"Explanation: (.*?)\nJudgement: (.*?)(?:\n\n|$)", reply, re.DOTALL)
+    names = ("Explanation", "Judgement")
+    return {name: match[i] if match else f"No extracted {name.lower()}" for i, name in enumerate(names, 1)}
+
+
+def counted(judgements: Iterable[str]) -> dict[str, int]:
+    """How many the official code counts as correct, incorrect and invalid; all are in its denominator."""
+    words = [judgement.lower().strip() for judgement in judgements]
+    found = {name: words.count(name) for name in ("correct", "incorrect")}
+    return found | {"invalid": len(words) - sum(found.values())}
+
+
 def parse(reply: str, sample: Sample | None = None) -> float | None:
     """1 for correct, 0 for incorrect, None for anything else; a full stop, bold or another case change nothing."""
     del sample
     words = re.findall(r"(?i)judge?ment\W*(correct|incorrect)\b(?!\s*or\b)", reply)
     return None if len(set(map(str.lower, words))) != 1 else float(words[0].lower() == "correct")
+
+
+def given_single_hop(single: Mapping[Hashable, bool], multi: Mapping[Hashable, bool]) -> tuple[float | None, int]:
+    """(accuracy of the multi-hop questions of those clips whose single-hop question is right, how many there are)."""
+    known = [right for clip, right in multi.items() if single.get(clip)]
+    return (sum(known) / len(known) if known else None), len(known)
 
 
 class MultiHopGivenSingleHop(Metric):

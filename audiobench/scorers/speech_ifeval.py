@@ -27,6 +27,7 @@ from audiobench.scorers.base import (
     references,
 )
 from audiobench.scorers.metrics import ACC, Counts, Metric
+from audiobench.scorers.text import whisper_basic
 from audiobench.scorers.voicebench import ifeval_score
 
 RULE_SOURCE = "kehanlu/Speech-IFEval instruction_following_eval @e2e9c14"
@@ -82,6 +83,38 @@ def report(rows: Iterable[tuple[Sequence[str], Sequence[bool]]]) -> dict[str, di
         "tier": {"prompt-level": prompts, "instruction-level": instructions, **found["tier"]},
         "group": {**found["group"], "ALL": instructions},
     }
+
+
+def extract_result(reply: str) -> str | None:
+    """The official reading of a judge's reply: yes or no after "Result: ", in the case in which it stands there."""
+    match = re.search(r"(?i)(?<=result:\s)(yes|no)", reply)
+    return match.group() if match else None
+
+
+def normalize_text(text: str) -> str:
+    """What the official code compares in transcriptions."""
+    return whisper_basic(text.replace("<", "").replace(">", "")).strip()
+
+
+def judge_report(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[bool]]:
+    """(lines that the official script prints, verdicts) of judged rows {metric, dataset, eval_response}.
+
+    Raises:
+        AttributeError: a reply that cannot be read.
+        TypeError: a transcription (it calls jiwer by an argument that jiwer 4 no longer has).
+    """
+    by: dict[str, list[bool]] = {}
+    correct: list[bool] = []
+    for row in rows:
+        if row["metric"] == "wer":
+            raise TypeError("wer() got an unexpected keyword argument 'truth'")
+        if row["metric"] in ("accuracy", "cot"):
+            said = extract_result(row["eval_response"])
+            if said is None:
+                raise AttributeError("'NoneType' object has no attribute 'lower'")
+            correct.append(said.lower() == "yes")
+            by.setdefault("cot" if row["metric"] == "cot" else row["dataset"], []).append(correct[-1])
+    return [f"{dataset} ACC: {sum(found) / len(found)}" for dataset, found in by.items()], correct
 
 
 class InstructionsFollowed(Metric):

@@ -1,8 +1,7 @@
 """VoiceBench's judges: open answers from 1 to 5 (alpacaeval, commoneval, wildvoice), and yes or no (sd-qa).
 
 Official code: MatthewCYM/VoiceBench api_judge.py and src/evaluator/open.py, qa.py @5338154 (Apache-2.0). Three replies a
-response. Where the official vote is a tie its verdict depends on Python's hash seed; ours is none. The official mean of ratings
-is that of all replies; ours is that of the responses' means, the same where each has three that can be read.
+response. Where the official vote is a tie its verdict depends on Python's hash seed: `random`, and none in ours.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from audiobench.core.types import Sample
-from audiobench.scorers.base import Judge, Scorer, Turns, fill, mean, references
+from audiobench.scorers.base import RANDOM, Judge, Scorer, Turns, fill, mean, references
 from audiobench.scorers.metrics import RATING_OF_5
 
 SOURCE = "MatthewCYM/VoiceBench api_judge.py @5338154"
@@ -63,6 +62,30 @@ def _render_qa(sample: Sample, text: str, reasoning: str) -> Turns:
     return [("system", SYSTEM_PROMPT), ("user", fill(QA_PROMPT, values))]
 
 
+def extract_rating(reply: str) -> int:
+    """The official reading of a rating that is no number: `[[n]]`.
+
+    Raises:
+        NotImplementedError: there is none.
+    """
+    match = re.search(r"\[\[(\d+)\]\]", reply)
+    if match is None:
+        raise NotImplementedError
+    return int(match.group(1))
+
+
+def open_mean(ratings: Sequence[Sequence[float | str]]) -> float:
+    """The official figure: the mean of all ratings of all items, so an item with more of them weighs more."""
+    read: list[float] = []
+    for item in ratings:
+        for rating in item:
+            try:
+                read.append(float(rating))
+            except Exception:
+                read.append(extract_rating(str(rating)))
+    return sum(read) / len(read) if read else float("nan")
+
+
 def _parse_open(reply: str, sample: Sample) -> float | None:
     """A reply that is one number from 1 to 5, as it is asked for, or `[[n]]`."""
     del sample
@@ -70,6 +93,14 @@ def _parse_open(reply: str, sample: Sample) -> float | None:
     match = match or re.search(r"\[\[([1-5](?:\.\d+)?)\]\]", reply)
     value = float(match.group(1)) if match else None
     return value if value is not None and value <= 5 else None
+
+
+def majority_vote(replies: Sequence[str]) -> bool | str:
+    """The official vote: whether the commonest reply is exactly "yes"; `random` for a tie that could go either way."""
+    said = [reply.lower() for reply in replies]
+    most = max(said.count(reply) for reply in said)
+    winners = {reply == "yes" for reply in said if said.count(reply) == most}
+    return winners.pop() if len(winners) == 1 else RANDOM
 
 
 def _parse_qa(reply: str, sample: Sample) -> float | None:
