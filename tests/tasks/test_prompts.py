@@ -151,5 +151,7 @@ def test_no_shipped_prompt_cuts_thinking(task_paths):
 
     for path in task_paths:
         spec = strict_yaml.validate(TaskSpec, path)
+        if spec.answer == "audio" and "max_gen_toks" not in spec.generation_kwargs:
+            continue  # the answer is a sound, which has its length in seconds
         assert spec.generation_kwargs["max_gen_toks"] == 32000, path
         assert not any("max_gen_toks" in prompt.generation_kwargs for prompt in spec.prompt), path
